@@ -1,0 +1,8 @@
+//! What things are worth and where they trade: units, prices, AMMs, oracles.
+//!
+//! Pure functions and plain values: no ECS, no files, no threads, no account balances.
+
+pub mod amm;
+pub mod math;
+pub mod oracle;
+pub mod units;

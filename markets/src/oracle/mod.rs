@@ -1,0 +1,80 @@
+//! Price oracles: what a lending market believes an asset is worth.
+//!
+//! Three kinds, and their differences are the attack surface: a [`spot`] feed reads a pool as it is
+//! *now*, mid-transaction; a [`twap`] feed averages a pool's accumulators over a window; a [`push`] feed
+//! moves only when its reporter says so. Prices are USD per whole token, scaled by 10⁸, floored as the
+//! deployed integer divisions are.
+
+pub mod push;
+pub mod spot;
+pub mod twap;
+
+use crate::amm::PoolError;
+use crate::math::{Rounding, mul_div};
+use crate::units::{Price, U256};
+use serde::{Deserialize, Serialize};
+
+/// Why a feed has no usable price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum OracleError {
+    /// The price is zero, or rounds to it.
+    #[error("price is zero")]
+    ZeroPrice,
+    /// The last report is older than the feed allows.
+    #[error("price is stale")]
+    Stale,
+    /// No checkpoint is as old as the window yet.
+    #[error("no checkpoint is as old as the window")]
+    WindowTooShort,
+    /// The pool is empty.
+    #[error("pool is empty")]
+    NoLiquidity,
+    /// The pool does not hold the asset.
+    #[error("the asset is not in the pool")]
+    UnknownAsset,
+    /// The feed refers to a pool or feed that does not exist, or refers to itself.
+    #[error("feed refers to nothing")]
+    BrokenReference,
+    /// The price exceeds 128 bits.
+    #[error("price overflows")]
+    Overflow,
+}
+
+impl From<PoolError> for OracleError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::UnknownAsset => Self::UnknownAsset,
+            PoolError::Overflow => Self::Overflow,
+            _ => Self::NoLiquidity,
+        }
+    }
+}
+
+/// USD per whole asset from a ratio of smallest units `numerator / denominator` (quote per asset) and
+/// the quote asset's price: `n · 10^asset_decimals · quote / (d · 10^quote_decimals)`, floored.
+pub(crate) fn price_from_ratio(
+    numerator: U256,
+    denominator: U256,
+    asset_decimals: u8,
+    quote_decimals: u8,
+    quote_price: Price,
+) -> Result<Price, OracleError> {
+    let asset_unit = power_of_ten(asset_decimals)?;
+    let quote_unit = power_of_ten(quote_decimals)?;
+    let scale = asset_unit.checked_mul(U256::from(quote_price.0)).ok_or(OracleError::Overflow)?;
+    let denominator = denominator.checked_mul(quote_unit).ok_or(OracleError::Overflow)?;
+    let price = mul_div(numerator, scale, denominator, Rounding::Floor).ok_or(OracleError::Overflow)?;
+    let limbs = price.as_limbs();
+    if (limbs[2] | limbs[3]) != 0 {
+        return Err(OracleError::Overflow);
+    }
+    match u128::from(limbs[0]) | (u128::from(limbs[1]) << 64) {
+        0 => Err(OracleError::ZeroPrice),
+        price => Ok(Price(price)),
+    }
+}
+
+/// 10ⁿ for the decimals that tokens have.
+fn power_of_ten(decimals: u8) -> Result<U256, OracleError> {
+    10_u128.checked_pow(u32::from(decimals)).map(U256::from).ok_or(OracleError::Overflow)
+}

@@ -1,0 +1,523 @@
+//! The chain: everything a transaction can change, as one value.
+//!
+//! Rules, each with a test:
+//! - Mechanisms never touch balances: they return flows, the [`ledger`] performs them.
+//! - [`Chain::execute`] is atomic and never returns an error: a failed transaction leaves no trace
+//!   but the gas it paid.
+//! - Accrual is on touch: only calls accrue; views project to now.
+//! - State in flight is visible to oracles: a spot feed reads the pool as it is now,
+//!   mid-transaction; a push feed changes only by `PushPrice` from its reporter; a TWAP has
+//!   accumulators updated on touch and checkpoints written by a call.
+
+pub mod call;
+mod execute;
+pub mod gas;
+pub mod invariants;
+pub mod ledger;
+mod undo;
+
+use crate::chain::call::{Log, Revert};
+use crate::chain::ledger::Ledger;
+use crate::chain::undo::Journal;
+use bevy_ecs::prelude::Resource;
+use markets::amm::constant_product::ConstantProduct;
+use markets::oracle::push::PushFeed;
+use markets::oracle::spot::SpotFeed;
+use markets::oracle::twap::TwapFeed;
+use markets::oracle::{Observed, OracleError};
+use markets::units::{
+    AccountId, Amount, Asset, AssetId, FeedId, Flow, MarketId, PoolId, Price,
+};
+use protocols::LendingView;
+use protocols::health::Health;
+use protocols::lending::{Change, LendingError, Pooled};
+use serde::{Deserialize, Serialize};
+
+pub use invariants::Violation;
+pub use undo::Checkpoint;
+
+/// A 32-byte name of a state or of a history.
+pub type Digest = [u8; 32];
+
+/// Block number, time and fees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Block number; the first block that agents act in is 1.
+    pub block: u64,
+    /// Unix time of the block, in seconds.
+    pub timestamp: u64,
+    /// Base fee of the block, in wei per gas.
+    pub base_fee: u64,
+    /// Gas used in this block so far, the rest of the world's (`background_gas`) included.
+    pub gas_used: u64,
+    /// Gas that a block may use.
+    pub gas_limit: u64,
+}
+
+/// An AMM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pool {
+    /// Uniswap v2's pair.
+    ConstantProduct(ConstantProduct),
+}
+
+impl Pool {
+    /// The constant-product pool that it is.
+    #[must_use]
+    pub const fn constant_product(&self) -> &ConstantProduct {
+        match self {
+            Self::ConstantProduct(pool) => pool,
+        }
+    }
+    /// The account that holds its reserves.
+    #[must_use]
+    pub const fn account(&self) -> AccountId {
+        match self {
+            Self::ConstantProduct(pool) => pool.account,
+        }
+    }
+}
+
+/// A lending market.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Market {
+    /// Pooled lending in Aave v3's shape.
+    Pooled(Pooled),
+}
+
+impl Market {
+    /// The pooled market that it is.
+    #[must_use]
+    pub const fn pooled(&self) -> &Pooled {
+        match self {
+            Self::Pooled(market) => market,
+        }
+    }
+    const fn pooled_mut(&mut self) -> &mut Pooled {
+        match self {
+            Self::Pooled(market) => market,
+        }
+    }
+}
+
+/// An oracle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Feed {
+    /// Reads a pool as it is now.
+    Spot(SpotFeed),
+    /// Reads a pool's time-weighted average.
+    Twap(TwapFeed),
+    /// Says what its reporter last pushed.
+    Push(PushFeed),
+}
+
+/// Everything a transaction can change, as one value. `clone()` is a snapshot, equality is state
+/// equality, and [`Chain::state_hash`] names a state.
+#[derive(Resource, Debug, Serialize, Deserialize)]
+pub struct Chain {
+    clock: Clock,
+    gas_asset: AssetId,
+    outside: AccountId,
+    builder: AccountId,
+    assets: Vec<Asset>,
+    decimals: Vec<u8>,
+    accounts: Vec<String>,
+    ledger: Ledger,
+    pools: Vec<Pool>,
+    markets: Vec<Market>,
+    feeds: Vec<Feed>,
+    #[serde(skip)]
+    journal: Journal,
+    #[serde(skip)]
+    logs: Vec<Log>,
+    #[serde(skip)]
+    scratch: Change,
+    /// Open checkpoints: while there are any, the journal is kept.
+    #[serde(skip)]
+    open_checkpoints: u32,
+}
+
+impl Clone for Chain {
+    fn clone(&self) -> Self {
+        Self {
+            clock: self.clock,
+            gas_asset: self.gas_asset,
+            outside: self.outside,
+            builder: self.builder,
+            assets: self.assets.clone(),
+            decimals: self.decimals.clone(),
+            accounts: self.accounts.clone(),
+            ledger: self.ledger.clone(),
+            pools: self.pools.clone(),
+            markets: self.markets.clone(),
+            feeds: self.feeds.clone(),
+            journal: Journal::default(),
+            logs: self.logs.clone(),
+            scratch: Change::default(),
+            open_checkpoints: 0,
+        }
+    }
+}
+
+impl PartialEq for Chain {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            clock,
+            gas_asset,
+            outside,
+            builder,
+            assets,
+            decimals,
+            accounts,
+            ledger,
+            pools,
+            markets,
+            feeds,
+            journal: _,
+            logs: _,
+            scratch: _,
+            open_checkpoints: _,
+        } = self;
+        *clock == other.clock
+            && *gas_asset == other.gas_asset
+            && *outside == other.outside
+            && *builder == other.builder
+            && *assets == other.assets
+            && *decimals == other.decimals
+            && *accounts == other.accounts
+            && ledger.same_state(&other.ledger)
+            && *pools == other.pools
+            && *markets == other.markets
+            && *feeds == other.feeds
+    }
+}
+
+impl Chain {
+    /// An empty chain whose gas is paid in an asset of this symbol and 18 decimals. Two accounts
+    /// exist from the start: the outside world, which every external token comes from and returns
+    /// to, and the block builder, which earns priority fees.
+    #[must_use]
+    pub fn new(gas_symbol: &str, timestamp: u64, base_fee: u64) -> Self {
+        let mut chain = Self {
+            clock: Clock { block: 0, timestamp, base_fee, gas_used: 0, gas_limit: gas::BLOCK_LIMIT },
+            gas_asset: AssetId(0),
+            outside: AccountId(0),
+            builder: AccountId(1),
+            assets: Vec::new(),
+            decimals: Vec::new(),
+            accounts: Vec::new(),
+            ledger: Ledger::default(),
+            pools: Vec::new(),
+            markets: Vec::new(),
+            feeds: Vec::new(),
+            journal: Journal::default(),
+            logs: Vec::new(),
+            scratch: Change::default(),
+            open_checkpoints: 0,
+        };
+        chain.gas_asset = chain.add_asset(gas_symbol, 18);
+        chain.outside = chain.add_account("outside");
+        chain.builder = chain.add_account("builder");
+        chain
+    }
+
+    // Genesis: building the world before its first block.
+
+    /// Adds a ledger column.
+    pub fn add_asset(&mut self, symbol: &str, decimals: u8) -> AssetId {
+        self.assets.push(Asset { symbol: symbol.to_owned(), decimals });
+        self.decimals.push(decimals);
+        self.ledger.add_asset(self.accounts.len())
+    }
+    /// Adds a ledger row.
+    pub fn add_account(&mut self, name: &str) -> AccountId {
+        let id = AccountId(self.accounts.len() as u32);
+        self.accounts.push(name.to_owned());
+        self.ledger.add_account();
+        self.size_positions();
+        id
+    }
+    /// Adds a pool; its reserves are what its account holds (see [`Chain::genesis_mint`]).
+    pub fn add_pool(&mut self, pool: Pool) -> PoolId {
+        self.pools.push(pool);
+        PoolId((self.pools.len() - 1) as u16)
+    }
+    /// Adds a lending market.
+    pub fn add_market(&mut self, market: Market) -> MarketId {
+        self.markets.push(market);
+        self.size_positions();
+        MarketId((self.markets.len() - 1) as u16)
+    }
+    /// Adds an oracle feed.
+    pub fn add_feed(&mut self, feed: Feed) -> FeedId {
+        self.feeds.push(feed);
+        FeedId((self.feeds.len() - 1) as u16)
+    }
+    /// Creates tokens before the first block.
+    ///
+    /// # Errors
+    /// The account or asset does not exist, or 256 bits overflow.
+    pub fn genesis_mint(
+        &mut self,
+        to: AccountId,
+        asset: AssetId,
+        amount: Amount,
+    ) -> Result<(), Revert> {
+        self.ledger.perform(&Flow::Mint { to, asset, amount }, &mut self.journal)?;
+        self.journal.clear();
+        Ok(())
+    }
+    /// Changes a pooled market before the first block (a static policy's parameters, say).
+    pub fn genesis_market(&mut self, market: MarketId) -> Option<&mut Pooled> {
+        self.markets.get_mut(market.index()).map(Market::pooled_mut)
+    }
+    /// A position per account, so that no block grows a vector.
+    fn size_positions(&mut self) {
+        for market in &mut self.markets {
+            market.pooled_mut().positions.resize(self.accounts.len(), Default::default());
+        }
+    }
+
+    // Views.
+
+    /// Block, time and fees.
+    #[must_use]
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+    /// The asset that pays for gas.
+    #[must_use]
+    pub const fn gas_asset(&self) -> AssetId {
+        self.gas_asset
+    }
+    /// The outside world's account: exchanges hold their tokens here, and only it may `Settle`.
+    #[must_use]
+    pub const fn outside(&self) -> AccountId {
+        self.outside
+    }
+    /// The block builder's account: earns priority fees.
+    #[must_use]
+    pub const fn builder(&self) -> AccountId {
+        self.builder
+    }
+    /// The balance; zero where the account or asset does not exist.
+    #[inline]
+    #[must_use]
+    pub fn balance(&self, account: AccountId, asset: AssetId) -> Amount {
+        self.ledger.balance(account, asset)
+    }
+    /// The ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+    /// All assets, by id.
+    #[must_use]
+    pub fn assets(&self) -> &[Asset] {
+        &self.assets
+    }
+    /// An asset's description.
+    ///
+    /// # Panics
+    /// Where there is no such asset.
+    #[must_use]
+    pub fn asset(&self, id: AssetId) -> &Asset {
+        &self.assets[id.index()]
+    }
+    /// The asset of a symbol.
+    #[must_use]
+    pub fn asset_by_symbol(&self, symbol: &str) -> Option<AssetId> {
+        self.assets.iter().position(|a| a.symbol == symbol).map(|i| AssetId(i as u16))
+    }
+    /// Account names, by id.
+    #[must_use]
+    pub fn accounts(&self) -> &[String] {
+        &self.accounts
+    }
+    /// All pools, by id.
+    #[must_use]
+    pub fn pools(&self) -> &[Pool] {
+        &self.pools
+    }
+    /// A pool.
+    ///
+    /// # Panics
+    /// Where there is no such pool.
+    #[inline]
+    #[must_use]
+    pub fn pool(&self, id: PoolId) -> &Pool {
+        &self.pools[id.index()]
+    }
+    /// All markets, by id.
+    #[must_use]
+    pub fn markets(&self) -> &[Market] {
+        &self.markets
+    }
+    /// A pooled market.
+    ///
+    /// # Panics
+    /// Where there is no such market.
+    #[inline]
+    #[must_use]
+    pub fn pooled(&self, id: MarketId) -> &Pooled {
+        self.markets[id.index()].pooled()
+    }
+    /// All feeds, by id.
+    #[must_use]
+    pub fn feeds(&self) -> &[Feed] {
+        &self.feeds
+    }
+    /// A feed.
+    ///
+    /// # Panics
+    /// Where there is no such feed.
+    #[must_use]
+    pub fn feed(&self, id: FeedId) -> &Feed {
+        &self.feeds[id.index()]
+    }
+    /// What a feed says now, mid-transaction state included.
+    ///
+    /// # Errors
+    /// No such feed, an empty pool, or a stale report.
+    #[inline]
+    pub fn price(&self, feed: FeedId) -> Result<Price, OracleError> {
+        let now = self.clock.timestamp;
+        match self.feeds.get(feed.index()).ok_or(OracleError::NoSuchFeed)? {
+            Feed::Push(push) => push.price(now),
+            Feed::Spot(spot) => spot.price(&self.observed(spot.pool, spot.asset, spot.quote)?),
+            Feed::Twap(twap) => {
+                twap.price(&self.observed(twap.pool, twap.asset, twap.quote)?, now)
+            }
+        }
+    }
+    /// What a pool feed reads: the pool, the decimals, and the price of the other token.
+    fn observed(
+        &self,
+        pool: PoolId,
+        asset: AssetId,
+        quote: Option<FeedId>,
+    ) -> Result<Observed<'_>, OracleError> {
+        let pool = self.pools.get(pool.index()).ok_or(OracleError::NoSuchPool)?.constant_product();
+        let other = pool.other(asset).ok_or(OracleError::NoSuchPool)?;
+        let quote_price = match quote {
+            None => Price::ONE,
+            Some(feed) => self.price(feed)?,
+        };
+        Ok(Observed {
+            pool,
+            asset_decimals: self.decimals[asset.index()],
+            quote_decimals: self.decimals[other.index()],
+            quote_price,
+        })
+    }
+    /// An account's health in a market, projected to now.
+    ///
+    /// # Errors
+    /// An oracle has no usable price.
+    pub fn health(&self, market: MarketId, account: AccountId) -> Result<Health, LendingError> {
+        self.pooled(market).health(self, account)
+    }
+    /// What calls reported in this block so far, in order.
+    #[must_use]
+    pub fn logs(&self) -> &[Log] {
+        &self.logs
+    }
+
+    // Time.
+
+    /// Begins the next block: its time, the base fee from the last block's gas (EIP-1559), and the
+    /// gas that the rest of the world uses in it (`background_gas`, clamped to the limit). A tape
+    /// records both arguments in the block's header.
+    pub fn begin_block(&mut self, timestamp: u64, background_gas: u64) {
+        let Clock { block, base_fee, gas_used, gas_limit, .. } = self.clock;
+        self.clock = Clock {
+            block: block + 1,
+            timestamp,
+            base_fee: gas::next_base_fee(base_fee, gas_used, gas_limit),
+            gas_used: background_gas.min(gas_limit),
+            gas_limit,
+        };
+        self.logs.clear();
+        self.journal.clear();
+    }
+
+    /// The hash of the whole state. Not for the hot loop: it serialises everything.
+    ///
+    /// # Panics
+    /// Never: the state is plain values.
+    #[must_use]
+    pub fn state_hash(&self) -> Digest {
+        let bytes = postcard::to_stdvec(self).expect("plain values serialise");
+        *blake3::hash(&bytes).as_bytes()
+    }
+}
+
+impl LendingView for Chain {
+    #[inline]
+    fn balance(&self, account: AccountId, asset: AssetId) -> Amount {
+        self.ledger.balance(account, asset)
+    }
+    #[inline]
+    fn total_supply(&self, asset: AssetId) -> Amount {
+        self.ledger.total_supply(asset)
+    }
+    #[inline]
+    fn price(&self, feed: FeedId) -> Result<Price, OracleError> {
+        Chain::price(self, feed)
+    }
+    #[inline]
+    fn now(&self) -> u64 {
+        self.clock.timestamp
+    }
+}
+
+/// A scratch copy of the chain for what-if: strategies hold a fork, never the live chain.
+#[derive(Resource, Clone, Debug)]
+pub struct Fork(pub Chain);
+
+impl Fork {
+    /// Makes the fork equal to the chain, reusing its memory.
+    pub fn sync(&mut self, chain: &Chain) {
+        let Chain {
+            clock,
+            gas_asset,
+            outside,
+            builder,
+            assets,
+            decimals,
+            accounts,
+            ledger,
+            pools,
+            markets,
+            feeds,
+            journal: _,
+            logs: _,
+            scratch: _,
+            open_checkpoints: _,
+        } = chain;
+        let fork = &mut self.0;
+        fork.clock = *clock;
+        fork.gas_asset = *gas_asset;
+        fork.outside = *outside;
+        fork.builder = *builder;
+        if fork.assets.len() != assets.len() || fork.accounts.len() != accounts.len() {
+            fork.assets.clone_from(assets);
+            fork.decimals.clone_from(decimals);
+            fork.accounts.clone_from(accounts);
+        }
+        fork.ledger.clone_from(ledger);
+        fork.pools.clone_from(pools);
+        if fork.markets.len() == markets.len() {
+            for (mine, theirs) in fork.markets.iter_mut().zip(markets) {
+                let (Market::Pooled(mine), Market::Pooled(theirs)) = (mine, theirs);
+                mine.clone_from(theirs);
+            }
+        } else {
+            fork.markets.clone_from(markets);
+        }
+        fork.feeds.clone_from(feeds);
+        fork.journal.clear();
+        fork.logs.clear();
+        fork.open_checkpoints = 0;
+    }
+}

@@ -1,0 +1,72 @@
+//! The undo journal: a flat list of old values; a checkpoint is a length.
+
+use super::{Feed, Pool};
+use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
+use protocols::lending::MarketState;
+use protocols::position::Position;
+use protocols::reserve::Reserve;
+
+/// One write that can be undone. At most 64 bytes; larger old values lie on side stacks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Undo {
+    /// *Action*: a balance was written. *Revert*: write the old one.
+    Balance { index: u32, old: Amount },
+    /// *Action*: shares were minted. *Revert*: restore the column's total.
+    Minted { asset: AssetId, old: Amount },
+    /// *Action*: shares were burned. *Revert*: restore the column's total.
+    Burned { asset: AssetId, old: Amount },
+    /// *Action*: a pool changed. *Revert*: pop the old one from the pools' stack.
+    Pool { pool: PoolId },
+    /// *Action*: a reserve changed. *Revert*: pop the old one from the reserves' stack.
+    Reserve { market: MarketId, reserve: u16 },
+    /// *Action*: a user's flags changed. *Revert*: write the old ones.
+    Position { market: MarketId, account: AccountId, old: Position },
+    /// *Action*: a market's own state changed. *Revert*: pop the old one from the states' stack.
+    State { market: MarketId },
+    /// *Action*: a feed changed. *Revert*: pop the old one from the feeds' stack.
+    Feed { feed: FeedId },
+}
+
+/// The journal and its side stacks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal {
+    pub(super) entries: Vec<Undo>,
+    pub(super) pools: Vec<Pool>,
+    pub(super) reserves: Vec<Reserve>,
+    pub(super) states: Vec<MarketState>,
+    pub(super) feeds: Vec<Feed>,
+}
+
+impl Journal {
+    #[inline]
+    pub(super) fn push(&mut self, undo: Undo) {
+        self.entries.push(undo);
+    }
+    /// Forgets everything: what was done is final.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        let Self { entries, pools, reserves, states, feeds } = self;
+        entries.clear();
+        pools.clear();
+        reserves.clear();
+        states.clear();
+        feeds.clear();
+    }
+}
+
+/// A point to return to.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoint {
+    pub(super) entries: usize,
+    pub(super) logs: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_undo_entry_fits_a_cache_line() {
+        assert!(size_of::<Undo>() <= 64, "{}", size_of::<Undo>());
+    }
+}

@@ -1,0 +1,81 @@
+//! What a learner sees of any world: Ballast's lanes and the learner's own test games alike.
+
+use serde::{Deserialize, Serialize};
+
+/// The actions an environment takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ActionSpace {
+    /// One choice per head; `heads[i]` is the number of choices. The mask has `heads.sum()` entries,
+    /// head after head; 1 is legal.
+    MultiDiscrete {
+        /// Choices per head.
+        heads: Vec<u32>,
+    },
+}
+
+impl ActionSpace {
+    /// Number of values in an action (one per head).
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::MultiDiscrete { heads } => heads.len(),
+        }
+    }
+    /// Number of entries in a mask, and of a policy's logits.
+    #[must_use]
+    pub fn logits(&self) -> usize {
+        match self {
+            Self::MultiDiscrete { heads } => heads.iter().map(|n| *n as usize).sum(),
+        }
+    }
+}
+
+/// The shapes of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Values per observation.
+    pub obs_dim: usize,
+    /// What it takes.
+    pub action: ActionSpace,
+}
+
+/// Where one lane writes the result of a step: rows of the trainer's own buffers.
+#[derive(Debug)]
+pub struct StepOut<'a> {
+    /// The next observation, `[obs_dim]`; after a reset, the first of the new episode.
+    pub obs: &'a mut [f32],
+    /// Legal choices for the next action, `[logits]`.
+    pub action_mask: &'a mut [f32],
+    /// The last observation of the episode that ended, `[obs_dim]`; written only when `done`.
+    pub final_obs: &'a mut [f32],
+    /// Reward accumulated since this learner's last decision.
+    pub reward: &'a mut f32,
+    /// The episode ended by its own rules: nothing follows.
+    pub terminated: &'a mut bool,
+    /// The episode was cut: something would have followed, bootstrap from `final_obs`.
+    pub truncated: &'a mut bool,
+    /// Blocks since this learner's last decision.
+    pub elapsed_blocks: &'a mut u32,
+}
+
+/// A world that a learner can play. Same-step autoreset: when an episode ends, `final_obs` has its
+/// last observation, and `obs` and `action_mask` the first of the next.
+pub trait Environment: Send {
+    /// Shapes, constant over the environment's life.
+    fn spec(&self) -> &Spec;
+    /// Begins an episode, by number; equal numbers give equal episodes. Writes the first row.
+    fn reset(&mut self, episode: u64, obs: &mut [f32], action_mask: &mut [f32]);
+    /// Takes an action (`[dim]`, one choice per head) and runs until the learner is due again.
+    fn step(&mut self, action: &[f32], out: StepOut<'_>);
+    /// The whole state as bytes, for bit-identical resume.
+    fn save(&self) -> Vec<u8>;
+    /// The inverse of [`Environment::save`] on an environment built alike.
+    ///
+    /// # Errors
+    /// A sentence that says what does not fit.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String>;
+    /// The episode that `step` is in.
+    fn episode(&self) -> u64;
+    /// Figures of the episode that last ended (objective, bad debt, …), for the learner's log.
+    fn episode_summary(&self) -> &[(&'static str, f64)];
+}
