@@ -23,6 +23,7 @@ import pathlib
 import sys
 
 HOUR = dt.timedelta(hours=1)
+HOURS_PER_YEAR = 365 * 24
 DATA = pathlib.Path(__file__).resolve().parent.parent / "scenarios" / "library" / "data"
 
 # Half-open, UTC. Scenario files state the same ranges; `eval` refuses an overlap.
@@ -280,6 +281,17 @@ def standardised(runs, omega, alpha, beta, variance):
     return out
 
 
+def largest_variance(runs, omega, alpha, beta, variance):
+    """The largest conditional variance of the filter."""
+    largest = variance
+    for run in runs:
+        h = variance
+        for e2 in run:
+            largest = max(largest, h)
+            h = omega + alpha * e2 + beta * h
+    return largest
+
+
 def fit_unit_student(z):
     """nu of a Student-t scaled to the sample's own variance."""
     variance = math.fsum(v * v for v in z) / len(z)
@@ -457,16 +469,19 @@ def main():
     "observations": len(returns),
     "mean_percent_per_hour": mean,
     "unconditional_sd_percent_per_sqrt_hour": sd,
+    "unconditional_vol_per_sqrt_year": sd / 100 * math.sqrt(HOURS_PER_YEAR),
     "omega_percent_squared_per_hour": chosen[0],
     "alpha": chosen[1],
     "beta": chosen[2],
     "nu": nu,
     "standardised_sd": z_sd,
     "standardised_excess_kurtosis": z_kurtosis,
+    "largest_conditional_over_unconditional_variance": largest_variance(squares, *chosen[:3], sd * sd) / sd**2,
     "mean_log_high_over_low_percent": math.fsum(ordinary_ranges) / len(ordinary_ranges),
 }, 8, {
     "mean_percent_per_hour": "in-sample drift: a scenario sets its own (0 unless stated)",
     "standardised_sd": "1 if the filter is right",
+    "unconditional_vol_per_sqrt_year": "the same, 365-day year, as a fraction",
 })}
     ),
     // The same hours without the cap and the target, for comparison only.
@@ -487,6 +502,7 @@ def main():
     "beta": slope,
     "beta_standard_error": slope_error,
     "residual_sd_percent_per_sqrt_hour": residual_sd,
+    "residual_vol_per_sqrt_year": residual_sd / 100 * math.sqrt(HOURS_PER_YEAR),
     "residual_nu": residual_nu,
     "residual_excess_kurtosis": residual_kurtosis,
     "btc_sd_percent_per_sqrt_hour": btc_sd,

@@ -5,4 +5,5 @@
 pub mod amm;
 pub mod math;
 pub mod oracle;
+pub mod price;
 pub mod units;

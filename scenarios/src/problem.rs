@@ -1,6 +1,6 @@
 //! What is wrong with an input: where it stands, what it says, how to mend it.
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
 use serde::Serialize;
 use std::ops::Range;
 use std::path::Path;
@@ -129,6 +129,21 @@ impl Problem {
     pub const fn place(&self) -> &Place {
         &self.place
     }
+}
+
+/// A rejected file for people: each problem with its line, a caret and a fix.
+#[must_use]
+pub fn render(rejected: &Rejected, colour: bool) -> String {
+    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100);
+    let mut text = String::new();
+    for problem in &rejected.problems {
+        if handler.render_report(&mut text, problem).is_err() {
+            text += &problem.message;
+        }
+        text.push('\n');
+    }
+    text + &rejected.to_string()
 }
 
 /// The candidate nearest to what was written, if any is near.

@@ -6,6 +6,7 @@ use super::call::{
 use super::undo::{Checkpoint, Undo};
 use super::{Chain, Feed, Market, Pool, gas};
 use markets::amm::PoolError;
+use markets::amm::constant_product::ConstantProduct;
 use markets::units::{AccountId, Amount, AssetId, Flow, MarketId, PoolId, U256};
 use protocols::lending::{Change, LendingError, Pooled};
 
@@ -233,13 +234,13 @@ impl Chain {
     ) -> Result<Amount, Revert> {
         let pooled = self.markets.get(market.index()).ok_or(Revert::UnknownId)?.pooled();
         let reserve = pooled.reserve_of(asset).ok_or(Revert::UnknownId)?;
-        let mut change = std::mem::take(&mut self.scratch);
+        let mut change = self.scratch.take().unwrap_or_default();
         change.clear();
         let result = quote(pooled, self, reserve, &mut change)
             .map_err(Revert::from)
             .and_then(|()| self.commit(market, &change));
         let amount = change.amount;
-        self.scratch = change;
+        self.scratch = Some(change);
         result.map(|()| amount)
     }
 
@@ -356,7 +357,7 @@ impl Chain {
                     return Err(Revert::NotAuthorised);
                 }
                 let mut new = *push;
-                new.report(price, self.clock.timestamp);
+                new.push(price, self.clock.timestamp);
                 self.journal.feeds.push(std::mem::replace(slot, Feed::Push(new)));
                 self.journal.push(Undo::Feed { feed });
                 self.logs.push(Log::PricePushed { feed, price });
@@ -367,7 +368,9 @@ impl Chain {
                 let Feed::Twap(twap) = slot else { return Err(Revert::UnknownId) };
                 let pool = self.pools.get(twap.pool.index()).ok_or(Revert::UnknownId)?;
                 let mut new = *twap;
-                new.checkpoint(pool.constant_product(), self.clock.timestamp);
+                if !new.checkpoint(pool.constant_product(), self.clock.timestamp)? {
+                    return Ok(());
+                }
                 self.journal.feeds.push(std::mem::replace(slot, Feed::Twap(new)));
                 self.journal.push(Undo::Feed { feed });
                 Ok(())
@@ -417,17 +420,17 @@ impl Chain {
         Revert: From<E>,
     {
         let pooled = self.markets.get(market.index()).ok_or(Revert::UnknownId)?.pooled();
-        let mut change = std::mem::take(&mut self.scratch);
+        let mut change = self.scratch.take().unwrap_or_default();
         change.clear();
         let result = quote(pooled, self, &mut change)
             .map_err(Revert::from)
             .and_then(|()| self.commit(market, &change));
         if result.is_ok() {
-            for applied in &change.risk_applied {
+            for applied in &change.risk {
                 self.logs.push(Log::RiskChanged { market, change: *applied });
             }
         }
-        self.scratch = change;
+        self.scratch = Some(change);
         result
     }
 
@@ -484,9 +487,9 @@ impl Chain {
         let mut pool = *pool;
         let quote = pool.quote_exact_in(asset_in, amount_in)?;
         if quote.amount_out < min_out {
-            return Err(PoolError::InsufficientOutput.into());
+            return Err(PoolError::TooLittleReceived.into());
         }
-        let out = pool.other(asset_in).ok_or(Revert::UnknownId)?;
+        let out = pool.other(asset_in)?;
         let (to, amount_out) = (pool.account, quote.amount_out);
         let pay = Flow::Move { from: by, to, asset: asset_in, amount: amount_in };
         self.ledger.perform(&pay, &mut self.journal)?;
@@ -498,14 +501,21 @@ impl Chain {
     }
 
     /// Sets a pool's reserves to what its account holds (Uniswap v2 `_update`) and stores it.
-    fn update_pool(
-        &mut self,
-        id: PoolId,
-        pool: &mut markets::amm::constant_product::ConstantProduct,
-    ) -> Result<(), Revert> {
+    fn update_pool(&mut self, id: PoolId, pool: &mut ConstantProduct) -> Result<(), Revert> {
         let balance0 = self.ledger.balance(pool.account, pool.token0);
         let balance1 = self.ledger.balance(pool.account, pool.token1);
         pool.update(balance0, balance1, self.clock.timestamp)?;
+        self.store_pool(id, Pool::ConstantProduct(*pool));
+        Ok(())
+    }
+
+    /// [`Self::update_pool`] after a mint or burn, which also remember the product for the protocol
+    /// fee (Uniswap v2 `kLast`).
+    fn update_pool_and_k(&mut self, id: PoolId, pool: &mut ConstantProduct) -> Result<(), Revert> {
+        let balance0 = self.ledger.balance(pool.account, pool.token0);
+        let balance1 = self.ledger.balance(pool.account, pool.token1);
+        pool.update(balance0, balance1, self.clock.timestamp)?;
+        pool.remember_k();
         self.store_pool(id, Pool::ConstantProduct(*pool));
         Ok(())
     }
@@ -529,11 +539,16 @@ impl Chain {
             Flow::Mint { to: by, asset: pool.share, amount: quote.shares },
             // The first minter's minimum liquidity is locked in the pool's own account.
             Flow::Mint { to, asset: pool.share, amount: quote.locked },
+            Flow::Mint {
+                to: pool.fee_to.unwrap_or(to),
+                asset: pool.share,
+                amount: quote.protocol_shares,
+            },
         ];
         for flow in &flows {
             self.ledger.perform(flow, &mut self.journal)?;
         }
-        self.update_pool(id, &mut pool)
+        self.update_pool_and_k(id, &mut pool)
     }
 
     fn remove_liquidity(&mut self, by: AccountId, id: PoolId, shares: Amount) -> Result<(), Revert> {
@@ -541,9 +556,19 @@ impl Chain {
             return Err(Revert::UnknownId);
         };
         let mut pool = *pool;
-        let quote = pool.quote_burn(shares, self.ledger.total_supply(pool.share))?;
         let from = pool.account;
+        let quote = pool.quote_burn_from(
+            shares,
+            self.ledger.total_supply(pool.share),
+            self.ledger.balance(from, pool.token0),
+            self.ledger.balance(from, pool.token1),
+        )?;
         let flows = [
+            Flow::Mint {
+                to: pool.fee_to.unwrap_or(from),
+                asset: pool.share,
+                amount: quote.protocol_shares,
+            },
             Flow::Burn { from: by, asset: pool.share, amount: shares },
             Flow::Move { from, to: by, asset: pool.token0, amount: quote.amount0 },
             Flow::Move { from, to: by, asset: pool.token1, amount: quote.amount1 },
@@ -551,7 +576,7 @@ impl Chain {
         for flow in &flows {
             self.ledger.perform(flow, &mut self.journal)?;
         }
-        self.update_pool(id, &mut pool)
+        self.update_pool_and_k(id, &mut pool)
     }
 
     fn liquidate(
@@ -568,16 +593,17 @@ impl Chain {
         let repaid = self.lending(market, debt, |pooled, chain, debt_reserve, change| {
             pooled.liquidate(chain, by, borrower, collateral_reserve, debt_reserve, amount, change)
         })?;
-        let seized = self.scratch.seized;
+        let change = self.scratch.take().unwrap_or_default();
+        let seized = change.seized;
         let mut written_off = Amount::ZERO;
-        for i in 0..self.scratch.bad_debt.len() {
-            let (reserve, bad) = self.scratch.bad_debt[i];
-            let asset = self.pooled(market).reserves[usize::from(reserve)].underlying;
+        for (reserve, bad) in &change.bad_debt {
+            let asset = self.pooled(market).reserves[usize::from(*reserve)].underlying;
             if asset == debt {
-                written_off = bad;
+                written_off = *bad;
             }
-            self.logs.push(Log::BadDebt { market, borrower, asset, amount: bad });
+            self.logs.push(Log::BadDebt { market, borrower, asset, amount: *bad });
         }
+        self.scratch = Some(change);
         self.logs.push(Log::Liquidation {
             market,
             by,

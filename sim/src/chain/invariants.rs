@@ -1,7 +1,9 @@
 //! Invariants of the chain, each with an id and a sentence; the same code runs in tests and in runs.
 
 use super::{Chain, Market};
-use markets::units::{Amount, Ray};
+use markets::math::{Rounding, ray_mul};
+use markets::units::{Amount, Ray, U256};
+use protocols::reserve::Reserve;
 use serde::{Deserialize, Serialize};
 
 /// A broken invariant: which, and with what numbers.
@@ -22,9 +24,9 @@ pub const CATALOGUE: [(&str, &str); 7] = [
     ("AMM-01", "a pool's account holds at least its reserves"),
     ("LEND-01", "a market holds at least what its reserves count as available"),
     ("LEND-02", "liquidity and borrow indexes are at least one"),
-    ("LEND-03", "the scaled supply and debt of an unused reserve are zero with its balances"),
-    ("LEND-04", "the liquidation threshold is at least the LTV"),
-    ("LEND-05", "a liquidation at the threshold cannot seize more than the collateral"),
+    ("LEND-03", "the liquidation threshold is at least the LTV"),
+    ("LEND-04", "threshold times one plus bonus is at most one"),
+    ("LEND-05", "what is available, lent and in deficit covers what suppliers and treasury own"),
 ];
 
 fn violation(index: usize, detail: String) -> Violation {
@@ -83,22 +85,40 @@ impl Chain {
                     );
                     return Err(violation(3, detail));
                 }
-                let debt = self.ledger.total_supply(reserve.debt_token);
-                let shares = self.ledger.total_supply(reserve.a_token);
-                let treasury = reserve.accrued_to_treasury;
-                if shares.is_zero() && treasury.is_zero() && debt.is_zero() {
-                    continue;
-                }
                 let config = &reserve.config;
                 if config.liquidation_threshold < config.ltv {
                     let detail = format!(
                         "market {m} reserve {r}: LTV {:?}, threshold {:?}",
                         config.ltv, config.liquidation_threshold
                     );
+                    return Err(violation(4, detail));
+                }
+                let (threshold, bonus) = (config.liquidation_threshold.0, config.liquidation_bonus.0);
+                if u64::from(threshold) * (10_000 + u64::from(bonus)) > 100_000_000 {
+                    let detail =
+                        format!("market {m} reserve {r}: threshold {threshold}, bonus {bonus} bps");
                     return Err(violation(5, detail));
+                }
+                let (owned, owed) = self.solvency(reserve);
+                if owned < owed {
+                    let detail = format!("market {m} reserve {r}: {owned} covers {owed}");
+                    return Err(violation(6, detail));
                 }
             }
         }
         Ok(())
+    }
+
+    /// What a reserve has (available, lent, written off) and what it owes (suppliers, treasury), in
+    /// underlying units at the indexes of its last accrual. Debt is rounded up and claims down, as
+    /// repayment and withdrawal round them.
+    fn solvency(&self, reserve: &Reserve) -> (U256, U256) {
+        let debt = self.ledger.total_supply(reserve.debt_token).0;
+        let shares = self.ledger.total_supply(reserve.a_token).0;
+        let lent = ray_mul(debt, reserve.borrow_index.0, Rounding::Ceil).unwrap_or(U256::MAX);
+        let claims = shares.saturating_add(reserve.accrued_to_treasury.0);
+        let owed = ray_mul(claims, reserve.liquidity_index.0, Rounding::Floor).unwrap_or(U256::MAX);
+        let owned = lent.saturating_add(reserve.virtual_balance.0);
+        (owned.saturating_add(reserve.deficit.0), owed)
     }
 }

@@ -24,7 +24,7 @@ use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
-use markets::oracle::{Observed, OracleError};
+use markets::oracle::OracleError;
 use markets::units::{
     AccountId, Amount, Asset, AssetId, FeedId, Flow, MarketId, PoolId, Price,
 };
@@ -35,6 +35,10 @@ use serde::{Deserialize, Serialize};
 
 pub use invariants::Violation;
 pub use undo::Checkpoint;
+
+/// Most feeds that a price is looked up through: a feed that refers to itself is an error, not a
+/// stack overflow.
+const MAX_FEED_DEPTH: u8 = 4;
 
 /// A 32-byte name of a state or of a history.
 pub type Digest = [u8; 32];
@@ -131,7 +135,7 @@ pub struct Chain {
     #[serde(skip)]
     logs: Vec<Log>,
     #[serde(skip)]
-    scratch: Change,
+    scratch: Option<Box<Change>>,
     /// Open checkpoints: while there are any, the journal is kept.
     #[serde(skip)]
     open_checkpoints: u32,
@@ -153,7 +157,7 @@ impl Clone for Chain {
             feeds: self.feeds.clone(),
             journal: Journal::default(),
             logs: self.logs.clone(),
-            scratch: Change::default(),
+            scratch: None,
             open_checkpoints: 0,
         }
     }
@@ -212,7 +216,7 @@ impl Chain {
             feeds: Vec::new(),
             journal: Journal::default(),
             logs: Vec::new(),
-            scratch: Change::default(),
+            scratch: None,
             open_checkpoints: 0,
         };
         chain.gas_asset = chain.add_asset(gas_symbol, 18);
@@ -381,34 +385,31 @@ impl Chain {
     /// No such feed, an empty pool, or a stale report.
     #[inline]
     pub fn price(&self, feed: FeedId) -> Result<Price, OracleError> {
-        let now = self.clock.timestamp;
-        match self.feeds.get(feed.index()).ok_or(OracleError::NoSuchFeed)? {
-            Feed::Push(push) => push.price(now),
-            Feed::Spot(spot) => spot.price(&self.observed(spot.pool, spot.asset, spot.quote)?),
-            Feed::Twap(twap) => {
-                twap.price(&self.observed(twap.pool, twap.asset, twap.quote)?, now)
-            }
-        }
+        self.price_through(feed, MAX_FEED_DEPTH)
     }
-    /// What a pool feed reads: the pool, the decimals, and the price of the other token.
-    fn observed(
-        &self,
-        pool: PoolId,
-        asset: AssetId,
-        quote: Option<FeedId>,
-    ) -> Result<Observed<'_>, OracleError> {
-        let pool = self.pools.get(pool.index()).ok_or(OracleError::NoSuchPool)?.constant_product();
-        let other = pool.other(asset).ok_or(OracleError::NoSuchPool)?;
-        let quote_price = match quote {
-            None => Price::ONE,
-            Some(feed) => self.price(feed)?,
+    /// A feed's price, through at most `depth` feeds that price one another's quote assets.
+    fn price_through(&self, feed: FeedId, depth: u8) -> Result<Price, OracleError> {
+        let now = self.clock.timestamp;
+        let (pool, asset, quote) =
+            match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
+                Feed::Push(push) => return push.price(now),
+                Feed::Spot(spot) => (spot.pool, spot.asset, spot.quote),
+                Feed::Twap(twap) => (twap.pool, twap.asset, twap.quote),
+            };
+        let quote_price = match (quote, depth) {
+            (None, _) => Price::ONE,
+            (Some(_), 0) => return Err(OracleError::BrokenReference),
+            (Some(feed), _) => self.price_through(feed, depth - 1)?,
         };
-        Ok(Observed {
-            pool,
-            asset_decimals: self.decimals[asset.index()],
-            quote_decimals: self.decimals[other.index()],
-            quote_price,
-        })
+        let pool =
+            self.pools.get(pool.index()).ok_or(OracleError::BrokenReference)?.constant_product();
+        let asset_decimals = self.decimals[asset.index()];
+        let quote_decimals = self.decimals[pool.other(asset)?.index()];
+        match &self.feeds[feed.index()] {
+            Feed::Push(push) => push.price(now),
+            Feed::Spot(spot) => spot.price(pool, asset_decimals, quote_decimals, quote_price),
+            Feed::Twap(twap) => twap.price(pool, now, asset_decimals, quote_decimals, quote_price),
+        }
     }
     /// An account's health in a market, projected to now.
     ///

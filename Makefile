@@ -1,0 +1,80 @@
+# Ballast: what one types. `make` alone lists the targets.
+
+# The scenario that `make demo` trains on, and where a run ends up.
+SCENARIO ?= scenarios/library/siege.ron
+# The policy bundle that `make check-bundle` checks.
+BUNDLE ?= runs/demo/policy
+# What `make screenshot` renders, and where to.
+VIEW ?= $(SCENARIO)
+PICTURE ?= docs/window.png
+
+CARGO ?= cargo
+# Crates that stand outside the workspace, as a user's own would.
+EXAMPLES := $(wildcard examples/*/Cargo.toml)
+
+# A libtorch of your own wins; its libraries must then be found at run time too.
+ifneq ($(LIBTORCH),)
+export LD_LIBRARY_PATH := $(LIBTORCH)/lib:$(LD_LIBRARY_PATH)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help system libtorch demo test test-long check bench check-bundle venv screenshot clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: libtorch ## build, train a risk policy under attack, compare it, export it (runs/demo; minutes)
+	$(CARGO) build --release
+	rm -rf runs/demo
+	$(CARGO) run --release -- train $(SCENARIO) --out runs/demo
+	@if scripts/venv.sh; then \
+		.venv/bin/python scripts/check_onnx.py runs/demo/policy; \
+	else \
+		echo '********************************************************************' >&2; \
+		echo 'NOT CHECKED: the policy bundle was not compared with onnxruntime,'    >&2; \
+		echo 'because it could not be installed (the reason is above).'             >&2; \
+		echo 'Everything else is done. Later: make check-bundle BUNDLE=runs/demo/policy' >&2; \
+		echo '********************************************************************' >&2; \
+	fi
+
+test: libtorch ## every test but the long ones, and the example crates
+	$(CARGO) test --workspace
+	@set -e; for manifest in $(EXAMPLES); do \
+		echo $(CARGO) test --manifest-path $$manifest; \
+		$(CARGO) test --manifest-path $$manifest --target-dir target; \
+	done
+
+test-long: libtorch ## the tests marked #[ignore] too, optimised
+	$(CARGO) test --workspace --release -- --include-ignored
+
+check: libtorch ## formatting, lints, documentation
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+	$(CARGO) check --no-default-features
+
+bench: libtorch ## criterion benches, then the table of `ballast bench`
+	$(CARGO) bench --workspace
+	$(CARGO) run --release -- bench
+
+libtorch: system ## fetch libtorch into .libtorch (once; or set LIBTORCH to your own)
+	@scripts/libtorch.sh
+
+system:
+	@scripts/system.sh build
+
+venv: ## Python with onnxruntime and TensorBoard, for the outside checks (.venv)
+	@scripts/venv.sh
+
+check-bundle: venv ## compare a policy bundle with onnxruntime (BUNDLE=runs/demo/policy)
+	.venv/bin/python scripts/check_onnx.py $(BUNDLE)
+
+screenshot: libtorch ## render the window without a display (VIEW=run or scenario, PICTURE=file)
+	@scripts/system.sh screenshot
+	$(CARGO) build --release
+	LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s '-screen 0 1280x800x24' \
+		$(CARGO) run --release -- view $(VIEW) --screenshot $(PICTURE)
+
+clean: ## remove what was built; keeps runs, .libtorch and .venv
+	$(CARGO) clean
+	rm -rf .libtorch.*.tmp

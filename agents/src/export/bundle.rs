@@ -1,0 +1,591 @@
+//! A policy bundle: a folder that production can hold to account.
+//!
+//! | file | what |
+//! |---|---|
+//! | `policy.onnx` | the whole policy as a graph (see [`super::onnx`]) |
+//! | `weights.bin` | the same numbers, little-endian f32, laid out as `metadata.json` says |
+//! | `metadata.json` | observation and action tables, bounds, rate limits, normaliser, provenance |
+//! | `golden.json` | questions and the policy's answers at export |
+//! | `manifest.json` | blake3 of each of the above |
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use super::golden::{GoldenCase, GoldenCases, golden_cases};
+use super::{golden, onnx};
+use crate::frozen::{Dense, FrozenError, FrozenPolicy, Normaliser};
+
+/// The layout that this module writes and reads.
+pub const FORMAT: u32 = 1;
+/// Largest difference of a logit from its golden value.
+pub const LOGIT_TOLERANCE: f32 = 1e-5;
+
+const ONNX: &str = "policy.onnx";
+const WEIGHTS: &str = "weights.bin";
+const METADATA: &str = "metadata.json";
+const GOLDEN: &str = "golden.json";
+const MANIFEST: &str = "manifest.json";
+
+/// Why a bundle cannot be written or used.
+#[derive(Debug, Error)]
+pub enum BundleError {
+    /// The file system's own reason.
+    #[error("{source}: {}", path.display())]
+    Io {
+        /// Why.
+        source: std::io::Error,
+        /// Where.
+        path: PathBuf,
+    },
+    /// Nothing is overwritten.
+    #[error("already there, name another folder or remove it first: {}", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file's bytes are not those that were exported.
+    #[error(
+        "{file}: changed since its export (blake3 expected {expected}, got {got}); \
+         copy the bundle again or make it anew with `ballast export <run>`"
+    )]
+    Hash {
+        /// Which file.
+        file: String,
+        /// The manifest's hash, hexadecimal.
+        expected: String,
+        /// The file's hash, hexadecimal.
+        got: String,
+    },
+    /// The manifest does not list a file that a bundle has.
+    #[error(
+        "{MANIFEST}: does not list {file}; copy the bundle again or make it anew with \
+         `ballast export <run>`"
+    )]
+    Unlisted {
+        /// The file missed.
+        file: &'static str,
+    },
+    /// Not the JSON that the format says.
+    #[error("{file}:{line}:{column}: {reason}; make the bundle anew with `ballast export <run>`")]
+    Json {
+        /// Which file.
+        file: &'static str,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What was expected.
+        reason: String,
+    },
+    /// Written by another version of Ballast.
+    #[error("{METADATA}: format {got}, this build reads {FORMAT}; make the bundle anew")]
+    Format {
+        /// The bundle's format.
+        got: u32,
+    },
+    /// Two parts of the bundle disagree.
+    #[error("{METADATA}: {what}: expected {expected}, got {got}")]
+    Shape {
+        /// Which parts.
+        what: String,
+        /// What one says.
+        expected: usize,
+        /// What the other says.
+        got: usize,
+    },
+    /// The weights do not make a network.
+    #[error("{WEIGHTS}: {0}")]
+    Network(#[from] FrozenError),
+    /// The graph is not the network of `weights.bin`.
+    #[error("{ONNX}: not the network of {WEIGHTS}; make the bundle anew with `ballast export <run>`")]
+    OnnxDiffers,
+    /// The policy answers differently from when it was exported.
+    #[error("{GOLDEN}: case {case}: {what}: expected {expected}, got {got}")]
+    Golden {
+        /// Case, from 0.
+        case: usize,
+        /// Which answer.
+        what: String,
+        /// The recorded answer.
+        expected: f32,
+        /// The answer now.
+        got: f32,
+    },
+}
+
+/// One row of the observation table, as exported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObservationField {
+    /// Name, with the entity that it belongs to.
+    pub name: String,
+    /// Unit of the raw value.
+    pub unit: String,
+    /// What the raw value is divided by before it reaches the policy.
+    pub scale: f64,
+    /// Who may see it.
+    pub visibility: String,
+}
+
+/// One head of the action table, as exported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionHead {
+    /// Name, with the reserve that it belongs to.
+    pub name: String,
+    /// Unit of the parameter moved.
+    pub unit: String,
+    /// What each choice does, in order.
+    pub choices: Vec<String>,
+    /// Lowest value of the parameter.
+    pub lower: f64,
+    /// Highest value of the parameter.
+    pub upper: f64,
+    /// Largest single move.
+    pub max_step: f64,
+    /// `max_step` is a fraction of the present value.
+    pub step_is_relative: bool,
+    /// Least time between two moves.
+    pub min_interval_secs: u64,
+    /// Time between proposal and effect.
+    pub delay_secs: u64,
+}
+
+/// Where a policy comes from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// Scenario's name.
+    pub scenario: String,
+    /// Hash of the scenario's text, hexadecimal.
+    pub scenario_hash: String,
+    /// Training seeds; the first is this policy's own.
+    pub seeds: Vec<u64>,
+    /// Ranges of recorded prices seen in training, as dates.
+    pub train_windows: Vec<String>,
+    /// Updates until this policy.
+    pub updates: u64,
+    /// Decisions until this policy.
+    pub decisions: u64,
+    /// The source's commit.
+    pub commit: String,
+    /// The source had uncommitted changes.
+    pub dirty: bool,
+    /// Versions of Ballast, the toolchain, libtorch, …
+    pub versions: BTreeMap<String, String>,
+}
+
+/// What a policy is for; everything but the numbers of its network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyCard {
+    /// What it is called.
+    pub name: String,
+    /// The rights it was trained with.
+    pub regime: String,
+    /// Blocks between decisions.
+    pub decision_every_blocks: u32,
+    /// Seconds per block.
+    pub block_secs: u32,
+    /// The observation table, one entry per value.
+    pub observations: Vec<ObservationField>,
+    /// The action table, one entry per head.
+    pub actions: Vec<ActionHead>,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// Where a tensor lies in `weights.bin`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorEntry {
+    /// `normaliser.mean`, `normaliser.var`, `layers.<i>.weight` `[outputs, inputs]`, `layers.<i>.bias`.
+    pub name: String,
+    /// Row-major shape.
+    pub shape: Vec<usize>,
+    /// Bytes before it.
+    pub offset_bytes: usize,
+}
+
+/// How to read `weights.bin`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Choices per head.
+    pub heads: Vec<u32>,
+    /// Function between layers.
+    pub activation: String,
+    /// The normaliser's clip.
+    pub observation_clip: f32,
+    /// The normaliser's epsilon.
+    pub observation_epsilon: f32,
+    /// The tensors, in order.
+    pub tensors: Vec<TensorEntry>,
+}
+
+/// The contents of `metadata.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Version of the writer.
+    pub ballast: String,
+    /// What the policy is for.
+    pub policy: PolicyCard,
+    /// How to read its numbers.
+    pub network: Network,
+}
+
+/// The contents of `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: u32,
+    algorithm: String,
+    files: BTreeMap<String, String>,
+}
+
+/// What [`verify`] found to be so.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VerifyReport {
+    /// blake3 of the manifest: names the bundle.
+    pub bundle: String,
+    /// The policy's name.
+    pub name: String,
+    /// Files whose hashes hold.
+    pub files: usize,
+    /// Golden cases reproduced.
+    pub cases: usize,
+    /// Largest difference of a logit.
+    pub max_logit_error: f32,
+    /// Values per observation.
+    pub obs_dim: usize,
+    /// Choices per head.
+    pub heads: Vec<u32>,
+}
+
+/// Writes a bundle to `dir`, which must not exist: all of it or nothing. `observed` are rows
+/// (observation, mask) from evaluation, for the golden vectors.
+///
+/// # Errors
+/// `card` does not fit the policy, `dir` exists, or the file system's.
+pub fn write(
+    dir: &Path,
+    policy: &mut FrozenPolicy,
+    card: PolicyCard,
+    observed: &[(Vec<f32>, Vec<f32>)],
+) -> Result<VerifyReport, BundleError> {
+    if dir.exists() {
+        return Err(BundleError::Exists { path: dir.into() });
+    }
+    let (network, weights) = pack(policy);
+    let metadata = Metadata {
+        format: FORMAT,
+        ballast: env!("CARGO_PKG_VERSION").into(),
+        policy: card,
+        network,
+    };
+    check_card(&metadata.policy, policy)?;
+    let model = onnx::policy_model(policy, &onnx_properties(&metadata)?);
+    let files = [
+        (ONNX, model),
+        (WEIGHTS, weights),
+        (METADATA, to_json(METADATA, &metadata)?),
+        (GOLDEN, to_json(GOLDEN, &golden_cases(policy, observed))?),
+    ];
+    let manifest = Manifest {
+        format: FORMAT,
+        algorithm: "blake3".into(),
+        files: files
+            .iter()
+            .map(|(name, bytes)| ((*name).into(), hash(bytes)))
+            .collect(),
+    };
+    let mut partial = dir.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(io(&partial))?;
+    }
+    fs::create_dir_all(&partial).map_err(io(&partial))?;
+    for (name, bytes) in &files {
+        write_synced(&partial.join(name), bytes)?;
+    }
+    let manifest = to_json(MANIFEST, &manifest)?;
+    write_synced(&partial.join(MANIFEST), &manifest)?;
+    fs::rename(&partial, dir).map_err(io(dir))?;
+    verify(dir)
+}
+
+/// Checks a bundle: hashes, shapes, that graph and weights are one network, and that the golden
+/// vectors come out again.
+///
+/// # Errors
+/// The first thing that does not hold, with what to do.
+pub fn verify(dir: &Path) -> Result<VerifyReport, BundleError> {
+    load(dir).map(|(_, _, report)| report)
+}
+
+/// Verifies a bundle and hands out its policy.
+///
+/// # Errors
+/// Those of [`verify`].
+pub fn load(dir: &Path) -> Result<(FrozenPolicy, Metadata, VerifyReport), BundleError> {
+    let manifest_bytes = read(dir, MANIFEST)?;
+    let manifest: Manifest = from_json(MANIFEST, &manifest_bytes)?;
+    if manifest.format != FORMAT {
+        return Err(BundleError::Format {
+            got: manifest.format,
+        });
+    }
+    let mut contents = BTreeMap::new();
+    for file in [ONNX, WEIGHTS, METADATA, GOLDEN] {
+        let Some(expected) = manifest.files.get(file) else {
+            return Err(BundleError::Unlisted { file });
+        };
+        let bytes = read(dir, file)?;
+        let got = hash(&bytes);
+        if got != *expected {
+            return Err(BundleError::Hash {
+                file: file.into(),
+                expected: expected.clone(),
+                got,
+            });
+        }
+        contents.insert(file, bytes);
+    }
+    let metadata: Metadata = from_json(METADATA, &contents[METADATA])?;
+    if metadata.format != FORMAT {
+        return Err(BundleError::Format {
+            got: metadata.format,
+        });
+    }
+    let mut policy = unpack(&metadata, &contents[WEIGHTS])?;
+    check_card(&metadata.policy, &policy)?;
+    // The graph is a function of the rest; another release may write it in other bytes.
+    if metadata.ballast == env!("CARGO_PKG_VERSION")
+        && onnx::policy_model(&policy, &onnx_properties(&metadata)?) != contents[ONNX]
+    {
+        return Err(BundleError::OnnxDiffers);
+    }
+    let cases: GoldenCases = from_json(GOLDEN, &contents[GOLDEN])?;
+    let max_logit_error = check_golden(&mut policy, &cases)?;
+    let report = VerifyReport {
+        bundle: hash(&manifest_bytes),
+        name: policy.name().into(),
+        files: contents.len(),
+        cases: cases.cases.len(),
+        max_logit_error,
+        obs_dim: policy.obs_dim(),
+        heads: policy.heads().to_vec(),
+    };
+    Ok((policy, metadata, report))
+}
+
+fn check_golden(policy: &mut FrozenPolicy, golden: &GoldenCases) -> Result<f32, BundleError> {
+    same("golden cases", golden::MADE_UP_CASES, golden.cases.len().min(golden::MADE_UP_CASES))?;
+    let mut worst = 0.0f32;
+    for (case, expected) in golden.cases.iter().enumerate() {
+        let what = |part: &str| format!("golden case {case}, {part}");
+        same(&what("observation"), policy.obs_dim(), expected.observation.len())?;
+        same(&what("action_mask"), policy.logits_dim(), expected.action_mask.len())?;
+        same(&what("logits"), policy.logits_dim(), expected.logits.len())?;
+        same(&what("action"), policy.heads().len(), expected.action.len())?;
+        let (observation, mask) = (expected.observation.clone(), expected.action_mask.clone());
+        let now = golden::answer(policy, observation, mask);
+        for (i, (e, g)) in expected.logits.iter().zip(&now.logits).enumerate() {
+            let error = (e - g).abs();
+            // Not `error > …`: a NaN must fail.
+            if !(error <= LOGIT_TOLERANCE) {
+                return Err(BundleError::Golden {
+                    case,
+                    what: format!("logits[{i}]"),
+                    expected: *e,
+                    got: *g,
+                });
+            }
+            worst = worst.max(error);
+        }
+        for (i, (e, g)) in expected.action.iter().zip(&now.action).enumerate() {
+            if e != g {
+                return Err(BundleError::Golden {
+                    case,
+                    what: format!("action[{i}]"),
+                    expected: *e as f32,
+                    got: *g as f32,
+                });
+            }
+        }
+    }
+    Ok(worst)
+}
+
+/// `metadata_props` of the graph.
+fn onnx_properties(metadata: &Metadata) -> Result<Vec<(String, String)>, BundleError> {
+    let card = &metadata.policy;
+    Ok(vec![
+        ("ballast.format".into(), FORMAT.to_string()),
+        ("ballast.regime".into(), card.regime.clone()),
+        ("ballast.observations".into(), property(&card.observations)?),
+        ("ballast.actions".into(), property(&card.actions)?),
+        ("ballast.provenance".into(), property(&card.provenance)?),
+    ])
+}
+
+fn property(value: &impl Serialize) -> Result<String, BundleError> {
+    serde_json::to_string(value).map_err(|e| json_error(ONNX, &e))
+}
+
+fn check_card(card: &PolicyCard, policy: &FrozenPolicy) -> Result<(), BundleError> {
+    same("rows of the observation table", policy.obs_dim(), card.observations.len())?;
+    same("rows of the action table", policy.heads().len(), card.actions.len())?;
+    for (head, choices) in card.actions.iter().zip(policy.heads()) {
+        let what = format!("choices of {}", head.name);
+        same(&what, *choices as usize, head.choices.len())?;
+    }
+    Ok(())
+}
+
+fn same(what: &str, expected: usize, got: usize) -> Result<(), BundleError> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(BundleError::Shape {
+        what: what.into(),
+        expected,
+        got,
+    })
+}
+
+/// The policy's tensors as bytes, and where each lies.
+fn pack(policy: &FrozenPolicy) -> (Network, Vec<u8>) {
+    let normaliser = policy.normaliser();
+    let mut tensors = Vec::new();
+    let mut bytes = Vec::new();
+    let mut put = |name: String, shape: Vec<usize>, values: &[f32]| {
+        tensors.push(TensorEntry {
+            name,
+            shape,
+            offset_bytes: bytes.len(),
+        });
+        bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    };
+    let obs_dim = policy.obs_dim();
+    put("normaliser.mean".into(), vec![obs_dim], &normaliser.mean);
+    put("normaliser.var".into(), vec![obs_dim], &normaliser.var);
+    for (i, layer) in policy.layers().iter().enumerate() {
+        let shape = vec![layer.outputs, layer.inputs];
+        put(format!("layers.{i}.weight"), shape, &layer.weight);
+        put(format!("layers.{i}.bias"), vec![layer.outputs], &layer.bias);
+    }
+    let network = Network {
+        heads: policy.heads().to_vec(),
+        activation: "tanh".into(),
+        observation_clip: normaliser.clip,
+        observation_epsilon: normaliser.epsilon,
+        tensors,
+    };
+    (network, bytes)
+}
+
+/// The inverse of [`pack`].
+fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError> {
+    let network = &metadata.network;
+    let mut values = Vec::new();
+    let mut at = 0;
+    for tensor in &network.tensors {
+        same(&format!("offset of {}", tensor.name), at, tensor.offset_bytes)?;
+        let end = tensor
+            .shape
+            .iter()
+            .try_fold(4usize, |n, d| n.checked_mul(*d))
+            .and_then(|n| n.checked_add(at))
+            .unwrap_or(usize::MAX);
+        let Some(raw) = bytes.get(at..end) else {
+            same(&format!("bytes up to the end of {}", tensor.name), end, bytes.len())?;
+            break;
+        };
+        let floats = raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
+        values.push((tensor, floats.collect::<Vec<f32>>()));
+        at = end;
+    }
+    same("bytes of the weights", at, bytes.len())?;
+    let mut values = values.into_iter();
+    let mut next = |name: String, rank: usize| {
+        let Some((tensor, floats)) = values.next() else {
+            return Err(BundleError::Shape {
+                what: format!("tensor {name}"),
+                expected: 1,
+                got: 0,
+            });
+        };
+        same(&format!("{} in the place of {name}, match", tensor.name), 1, usize::from(tensor.name == name))?;
+        same(&format!("dimensions of {name}"), rank, tensor.shape.len())?;
+        Ok((tensor.shape.clone(), floats))
+    };
+    let normaliser = Normaliser {
+        mean: next("normaliser.mean".into(), 1)?.1,
+        var: next("normaliser.var".into(), 1)?.1,
+        epsilon: network.observation_epsilon,
+        clip: network.observation_clip,
+    };
+    let mut layers = Vec::new();
+    for i in 0..(network.tensors.len() - 2) / 2 {
+        let (shape, weight) = next(format!("layers.{i}.weight"), 2)?;
+        let (_, bias) = next(format!("layers.{i}.bias"), 1)?;
+        layers.push(Dense {
+            inputs: shape[1],
+            outputs: shape[0],
+            weight,
+            bias,
+        });
+    }
+    let name = metadata.policy.name.clone();
+    Ok(FrozenPolicy::new(name, network.heads.clone(), normaliser, layers)?)
+}
+
+fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> BundleError {
+    let path = path.to_owned();
+    move |source| BundleError::Io { source, path }
+}
+
+fn read(dir: &Path, file: &str) -> Result<Vec<u8>, BundleError> {
+    let path = dir.join(file);
+    fs::read(&path).map_err(io(&path))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), BundleError> {
+    let mut file = fs::File::create(path).map_err(io(path))?;
+    file.write_all(bytes).map_err(io(path))?;
+    file.sync_all().map_err(io(path))
+}
+
+fn json_error(file: &'static str, error: &serde_json::Error) -> BundleError {
+    BundleError::Json {
+        file,
+        line: error.line(),
+        column: error.column(),
+        reason: error.to_string(),
+    }
+}
+
+fn to_json(file: &'static str, value: &impl Serialize) -> Result<Vec<u8>, BundleError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| json_error(file, &e))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn from_json<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, BundleError> {
+    serde_json::from_slice(bytes).map_err(|e| json_error(file, &e))
+}

@@ -1,0 +1,109 @@
+//! Golden vectors: what the policy answered when it was exported, to hold every later copy to.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::frozen::FrozenPolicy;
+
+/// Cases made up at export, besides those that were observed.
+pub const MADE_UP_CASES: usize = 32;
+/// At most so many observed cases are kept.
+pub const OBSERVED_CASES: usize = 64;
+
+/// One question and the policy's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoldenCase {
+    /// Raw observation, `[obs_dim]`.
+    pub observation: Vec<f32>,
+    /// 1 = legal, `[logits]`.
+    pub action_mask: Vec<f32>,
+    /// Masked logits, `[logits]`.
+    pub logits: Vec<f32>,
+    /// One choice per head, `[heads]`.
+    pub action: Vec<u32>,
+}
+
+/// The contents of `golden.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoldenCases {
+    /// At least [`MADE_UP_CASES`].
+    pub cases: Vec<GoldenCase>,
+}
+
+/// The policy's answers to up to [`OBSERVED_CASES`] of `observed` (observation, mask), evenly spread,
+/// and to [`MADE_UP_CASES`] of its own: zeros, the mean, far beyond the clip on either side, single
+/// fields at their extremes, random ones; under masks that allow all, one choice per head, and random.
+pub fn golden_cases(
+    policy: &mut FrozenPolicy,
+    observed: &[(Vec<f32>, Vec<f32>)],
+) -> GoldenCases {
+    let kept = observed.len().min(OBSERVED_CASES);
+    let questions: Vec<(Vec<f32>, Vec<f32>)> = (0..kept)
+        .map(|i| observed[i * observed.len() / kept].clone())
+        .chain((0..MADE_UP_CASES).map(|i| made_up(policy, i)))
+        .collect();
+    let cases = questions
+        .into_iter()
+        .map(|(observation, action_mask)| answer(policy, observation, action_mask))
+        .collect();
+    GoldenCases { cases }
+}
+
+/// The policy's answer to one question.
+pub(super) fn answer(
+    policy: &mut FrozenPolicy,
+    observation: Vec<f32>,
+    action_mask: Vec<f32>,
+) -> GoldenCase {
+    let logits = policy.logits(&observation, &action_mask).to_vec();
+    let mut action = vec![0.0; policy.heads().len()];
+    policy.act(&observation, &action_mask, &mut action);
+    GoldenCase {
+        observation,
+        action_mask,
+        logits,
+        action: action.iter().map(|a| *a as u32).collect(),
+    }
+}
+
+fn made_up(policy: &FrozenPolicy, case: usize) -> (Vec<f32>, Vec<f32>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(case as u64);
+    let mut uniform = move || (rng.next_u32() >> 8) as f32 / (1u32 << 24) as f32;
+    let normaliser = policy.normaliser();
+    let std: Vec<f32> = normaliser.inverse_std().iter().map(|s| 1.0 / s).collect();
+    let observation = normaliser
+        .mean
+        .iter()
+        .zip(&std)
+        .enumerate()
+        .map(|(i, (mean, std))| {
+            let far = 2.0 * normaliser.clip * std;
+            match case {
+                0 => 0.0,
+                1 => *mean,
+                2 => mean + far,
+                3 => mean - far,
+                4 => 1e6,
+                5 => -1e6,
+                6 => 1e6 * (1.0 - 2.0 * (i % 2) as f32),
+                7..16 if i % 9 == case - 7 => mean + far * (1.0 - 2.0 * (i % 2) as f32),
+                7..16 => *mean,
+                _ => mean + std * (6.0 * uniform() - 3.0),
+            }
+        })
+        .collect();
+    let mut action_mask = Vec::with_capacity(policy.logits_dim());
+    for n in policy.heads() {
+        // Every head keeps at least one legal choice.
+        let kept = (uniform() * *n as f32) as u32 % n;
+        action_mask.extend((0..*n).map(|choice| match case % 4 {
+            0 | 2 => 1.0,
+            1 => f32::from(u8::from(choice == kept)),
+            _ => f32::from(u8::from(choice == kept || uniform() < 0.5)),
+        }));
+    }
+    (observation, action_mask)
+}

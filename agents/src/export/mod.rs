@@ -1,0 +1,7 @@
+//! What leaves Ballast: the policy bundle, ONNX, TensorBoard events.
+
+pub mod bundle;
+mod golden;
+pub mod onnx;
+pub mod protobuf;
+pub mod tensorboard;

@@ -1,0 +1,150 @@
+//! A policy as an ONNX model (IR 8, opset 17) that needs nothing beside it: normalisation, clipping,
+//! the network, the mask and the choice are all nodes of the graph.
+//!
+//! Inputs: `observation` `[batch, obs_dim]` f32, raw units of the observation table; `action_mask`
+//! `[batch, logits]` f32, 1 = legal. Outputs: `logits` `[batch, logits]` f32, masked ones −1e9;
+//! `action` `[batch, heads]` int64, one choice per head.
+//!
+//! Field numbers are those of `onnx/onnx.proto`.
+
+use super::protobuf::Message;
+use crate::frozen::{FrozenPolicy, LEGAL_ABOVE, MASKED_LOGIT};
+
+const FLOAT: i64 = 1;
+const INT64: i64 = 7;
+
+/// The model's bytes. `metadata` becomes `metadata_props`, in the order given.
+/// Equal arguments give equal bytes.
+#[must_use]
+pub fn policy_model(policy: &FrozenPolicy, metadata: &[(String, String)]) -> Vec<u8> {
+    let props = metadata
+        .iter()
+        .map(|(key, value)| Message::new().string(1, key).string(2, value));
+    Message::new()
+        .int(1, 8)
+        .string(2, "ballast")
+        .string(3, env!("CARGO_PKG_VERSION"))
+        .message(7, graph(policy))
+        .message(8, Message::new().string(1, "").int(2, 17))
+        .messages(14, props)
+        .into_bytes()
+}
+
+fn graph(policy: &FrozenPolicy) -> Message {
+    let mut parts = Parts::default();
+    let normaliser = policy.normaliser();
+    let obs_dim = policy.obs_dim();
+    parts.floats("obs_mean", &[obs_dim], &normaliser.mean);
+    parts.floats("obs_inverse_std", &[obs_dim], &normaliser.inverse_std());
+    parts.floats("clip_low", &[], &[-normaliser.clip]);
+    parts.floats("clip_high", &[], &[normaliser.clip]);
+    parts.floats("legal_above", &[], &[LEGAL_ABOVE]);
+    parts.floats("masked_logit", &[], &[MASKED_LOGIT]);
+    parts.node("Sub", &["observation", "obs_mean"], &["obs_centred"], &[]);
+    parts.node("Mul", &["obs_centred", "obs_inverse_std"], &["obs_scaled"], &[]);
+    parts.node("Clip", &["obs_scaled", "clip_low", "clip_high"], &["layer_0_in"], &[]);
+    let last = policy.layers().len() - 1;
+    for (i, layer) in policy.layers().iter().enumerate() {
+        let (weight, bias) = (format!("layer_{i}_weight"), format!("layer_{i}_bias"));
+        let input = format!("layer_{i}_in");
+        let output = format!("layer_{i}_out");
+        parts.floats(&weight, &[layer.outputs, layer.inputs], &layer.weight);
+        parts.floats(&bias, &[layer.outputs], &layer.bias);
+        let inputs = [input.as_str(), &weight, &bias];
+        parts.node("Gemm", &inputs, &[&output], &[int("transB", 1)]);
+        if i < last {
+            parts.node("Tanh", &[&output], &[&format!("layer_{}_in", i + 1)], &[]);
+        }
+    }
+    let raw = format!("layer_{last}_out");
+    parts.node("Greater", &["action_mask", "legal_above"], &["legal"], &[]);
+    parts.node("Where", &["legal", &raw, "masked_logit"], &["logits"], &[]);
+    choose(&mut parts, policy.heads());
+    let logits = policy.logits_dim();
+    Message::new()
+        .messages(1, parts.nodes)
+        .string(2, policy.name())
+        .messages(5, parts.initialisers)
+        .message(11, value_info("observation", FLOAT, obs_dim))
+        .message(11, value_info("action_mask", FLOAT, logits))
+        .message(12, value_info("logits", FLOAT, logits))
+        .message(12, value_info("action", INT64, policy.heads().len()))
+}
+
+/// `logits` → `action`: the most likely choice of each head, the lowest of equals.
+fn choose(parts: &mut Parts, heads: &[u32]) {
+    let argmax = [int("axis", 1), int("keepdims", 1)];
+    if heads.len() == 1 {
+        parts.node("ArgMax", &["logits"], &["action"], &argmax);
+        return;
+    }
+    let sizes: Vec<i64> = heads.iter().map(|n| i64::from(*n)).collect();
+    parts.ints("head_sizes", &sizes);
+    let names: Vec<String> = (0..heads.len()).map(|i| format!("head_{i}")).collect();
+    let choices: Vec<String> = (0..heads.len()).map(|i| format!("choice_{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
+    parts.node("Split", &["logits", "head_sizes"], &names, &[int("axis", 1)]);
+    for (head, choice) in names.iter().zip(&choices) {
+        parts.node("ArgMax", &[head], &[choice], &argmax);
+    }
+    parts.node("Concat", &choices, &["action"], &[int("axis", 1)]);
+}
+
+/// Nodes and initialisers, in topological order.
+#[derive(Default)]
+struct Parts {
+    nodes: Vec<Message>,
+    initialisers: Vec<Message>,
+}
+
+impl Parts {
+    fn node(&mut self, op: &str, inputs: &[&str], outputs: &[&str], attributes: &[Message]) {
+        let mut node = Message::new();
+        for input in inputs {
+            node = node.string(1, input);
+        }
+        for output in outputs {
+            node = node.string(2, output);
+        }
+        let name = format!("{}_{}", op.to_lowercase(), self.nodes.len());
+        node = node.string(3, &name).string(4, op);
+        self.nodes
+            .push(node.messages(5, attributes.iter().cloned()));
+    }
+    fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) {
+        let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let dims: Vec<i64> = dims.iter().map(|d| *d as i64).collect();
+        self.initialisers.push(tensor(name, FLOAT, &dims, &raw));
+    }
+    fn ints(&mut self, name: &str, values: &[i64]) {
+        let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.initialisers
+            .push(tensor(name, INT64, &[values.len() as i64], &raw));
+    }
+}
+
+/// A `TensorProto` with raw little-endian data.
+fn tensor(name: &str, kind: i64, dims: &[i64], raw: &[u8]) -> Message {
+    dims.iter()
+        .fold(Message::new(), |t, d| t.int(1, *d))
+        .int(2, kind)
+        .string(8, name)
+        .bytes(9, raw)
+}
+
+/// An integer `AttributeProto`.
+fn int(name: &str, value: i64) -> Message {
+    Message::new().string(1, name).int(3, value).int(20, 2)
+}
+
+/// A `ValueInfoProto` of shape `[batch, width]`, batch symbolic.
+fn value_info(name: &str, kind: i64, width: usize) -> Message {
+    let shape = Message::new()
+        .message(1, Message::new().string(2, "batch"))
+        .message(1, Message::new().int(1, width as i64));
+    let tensor_type = Message::new().int(1, kind).message(2, shape);
+    Message::new()
+        .string(1, name)
+        .message(2, Message::new().message(1, tensor_type))
+}

@@ -1,0 +1,358 @@
+//! A trained policy in plain Rust: normalise, tanh network, mask, argmax. No libtorch, no allocation
+//! per decision, and the same bits on every machine (sums run in index order, `tanh` is libm's).
+//!
+//! Evaluation, replay and exploitability use this, never the learner's own network.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The logit of an illegal choice: far below any real one, yet finite, so that nothing becomes NaN.
+pub const MASKED_LOGIT: f32 = -1e9;
+/// A mask entry above this is legal.
+pub const LEGAL_ABOVE: f32 = 0.5;
+
+/// Why a network cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FrozenError {
+    /// A tensor does not have the size that its neighbours imply.
+    #[error("{tensor}: {got} values where {expected} are needed")]
+    Shape {
+        /// Which tensor.
+        tensor: String,
+        /// Values needed.
+        expected: usize,
+        /// Values found.
+        got: usize,
+    },
+    /// A weight is NaN or infinite.
+    #[error("{tensor}[{index}] is not a finite number")]
+    NotFinite {
+        /// Which tensor.
+        tensor: String,
+        /// Flat index in it.
+        index: usize,
+    },
+    /// A policy needs at least one layer, one head, and one choice per head.
+    #[error("the network has no {what}")]
+    Empty {
+        /// What is missing.
+        what: &'static str,
+    },
+}
+
+/// Observation statistics, fixed at export: `clamp((x − mean) / sqrt(var + epsilon), ±clip)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Normaliser {
+    /// Mean of each field, `[obs_dim]`.
+    pub mean: Vec<f32>,
+    /// Variance of each field, `[obs_dim]`.
+    pub var: Vec<f32>,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// Largest magnitude that reaches the network.
+    pub clip: f32,
+}
+
+impl Normaliser {
+    /// One that changes nothing but values beyond ±`clip`.
+    #[must_use]
+    pub fn identity(obs_dim: usize, clip: f32) -> Self {
+        Self {
+            mean: vec![0.0; obs_dim],
+            var: vec![1.0; obs_dim],
+            epsilon: 0.0,
+            clip,
+        }
+    }
+
+    /// What each centred field is multiplied by, `[obs_dim]`.
+    #[must_use]
+    pub fn inverse_std(&self) -> Vec<f32> {
+        self.var
+            .iter()
+            .map(|v| 1.0 / (v + self.epsilon).sqrt())
+            .collect()
+    }
+}
+
+/// One fully connected layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    /// Values in.
+    pub inputs: usize,
+    /// Values out.
+    pub outputs: usize,
+    /// `[outputs, inputs]`, row-major.
+    pub weight: Vec<f32>,
+    /// `[outputs]`.
+    pub bias: Vec<f32>,
+}
+
+/// A policy that no longer learns. tanh between layers, none after the last.
+#[derive(Clone, Debug)]
+pub struct FrozenPolicy {
+    name: String,
+    heads: Vec<u32>,
+    normaliser: Normaliser,
+    layers: Vec<Dense>,
+    /// Derived: `1 / sqrt(var + epsilon)`.
+    inverse_std: Vec<f32>,
+    /// Derived: `[inputs, outputs]` of each layer, so that the inner loop runs over outputs.
+    transposed: Vec<Vec<f32>>,
+    /// Scratch: the values entering and leaving a layer.
+    front: Vec<f32>,
+    back: Vec<f32>,
+}
+
+impl FrozenPolicy {
+    /// A policy over `heads` (choices per head) from its parts.
+    ///
+    /// # Errors
+    /// Shapes that do not fit each other, or a weight that is not finite.
+    pub fn new(
+        name: impl Into<String>,
+        heads: Vec<u32>,
+        normaliser: Normaliser,
+        layers: Vec<Dense>,
+    ) -> Result<Self, FrozenError> {
+        check(&heads, &normaliser, &layers)?;
+        let widest = layers
+            .iter()
+            .map(|l| l.outputs.max(l.inputs))
+            .max()
+            .unwrap_or(0);
+        let transposed = layers
+            .iter()
+            .map(|l| {
+                (0..l.inputs)
+                    .flat_map(|i| (0..l.outputs).map(move |o| l.weight[o * l.inputs + i]))
+                    .collect()
+            })
+            .collect();
+        Ok(Self {
+            name: name.into(),
+            inverse_std: normaliser.inverse_std(),
+            heads,
+            normaliser,
+            layers,
+            transposed,
+            front: Vec::with_capacity(widest),
+            back: Vec::with_capacity(widest),
+        })
+    }
+
+    /// What the policy is called in tables and manifests.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    /// The same policy under another name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+    /// Values per observation.
+    #[must_use]
+    pub fn obs_dim(&self) -> usize {
+        self.normaliser.mean.len()
+    }
+    /// Choices per head.
+    #[must_use]
+    pub fn heads(&self) -> &[u32] {
+        &self.heads
+    }
+    /// Values in a mask: all choices of all heads.
+    #[must_use]
+    pub fn logits_dim(&self) -> usize {
+        self.heads.iter().map(|n| *n as usize).sum()
+    }
+    /// The observation statistics.
+    #[must_use]
+    pub fn normaliser(&self) -> &Normaliser {
+        &self.normaliser
+    }
+    /// The layers, input first.
+    #[must_use]
+    pub fn layers(&self) -> &[Dense] {
+        &self.layers
+    }
+
+    /// The masked logits of one observation: `obs` `[obs_dim]`, `mask` `[logits_dim]` (1 = legal).
+    /// An illegal choice has exactly [`MASKED_LOGIT`].
+    pub fn logits(&mut self, obs: &[f32], mask: &[f32]) -> &[f32] {
+        assert_eq!(obs.len(), self.obs_dim(), "Invariant: observation width");
+        assert_eq!(mask.len(), self.logits_dim(), "Invariant: mask width");
+        let clip = self.normaliser.clip;
+        self.front.clear();
+        self.front.extend(
+            obs.iter()
+                .zip(&self.normaliser.mean)
+                .zip(&self.inverse_std)
+                .map(|((x, mean), inverse)| ((x - mean) * inverse).clamp(-clip, clip)),
+        );
+        let last = self.layers.len() - 1;
+        for (i, (layer, weight)) in self.layers.iter().zip(&self.transposed).enumerate() {
+            self.back.clear();
+            self.back.extend_from_slice(&layer.bias);
+            for (x, column) in self.front.iter().zip(weight.chunks_exact(layer.outputs)) {
+                for (sum, w) in self.back.iter_mut().zip(column) {
+                    *sum += w * x;
+                }
+            }
+            if i < last {
+                for y in &mut self.back {
+                    *y = libm::tanhf(*y);
+                }
+            }
+            std::mem::swap(&mut self.front, &mut self.back);
+        }
+        for (logit, legal) in self.front.iter_mut().zip(mask) {
+            if *legal <= LEGAL_ABOVE {
+                *logit = MASKED_LOGIT;
+            }
+        }
+        &self.front
+    }
+
+    /// The most likely legal choice of each head, the lowest of equals, into `action` `[heads]`.
+    pub fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
+        assert_eq!(action.len(), self.heads.len(), "Invariant: action width");
+        self.logits(obs, mask);
+        let mut start = 0;
+        for (choice, n) in action.iter_mut().zip(&self.heads) {
+            let head = &self.front[start..start + *n as usize];
+            *choice = argmax(head) as f32;
+            start += head.len();
+        }
+    }
+}
+
+#[cfg(any())]
+impl crate::policy::RiskPolicy for FrozenPolicy {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn reset(&mut self) {}
+    fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
+        Self::act(self, obs, mask, action);
+    }
+}
+
+/// The index of the largest value, the lowest of equals.
+fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, v) in values.iter().enumerate() {
+        if *v > values[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+fn check(heads: &[u32], normaliser: &Normaliser, layers: &[Dense]) -> Result<(), FrozenError> {
+    let same = |tensor: String, expected: usize, got: usize| {
+        if expected == got {
+            Ok(())
+        } else {
+            Err(FrozenError::Shape {
+                tensor,
+                expected,
+                got,
+            })
+        }
+    };
+    let finite = |tensor: String, values: &[f32]| match values.iter().position(|v| !v.is_finite()) {
+        Some(index) => Err(FrozenError::NotFinite { tensor, index }),
+        None => Ok(()),
+    };
+    if layers.is_empty() {
+        return Err(FrozenError::Empty { what: "layer" });
+    }
+    if heads.is_empty() {
+        return Err(FrozenError::Empty { what: "head" });
+    }
+    if heads.contains(&0) {
+        return Err(FrozenError::Empty {
+            what: "choice in one of its heads",
+        });
+    }
+    let mut width = normaliser.mean.len();
+    same("normaliser.var".into(), width, normaliser.var.len())?;
+    finite("normaliser.mean".into(), &normaliser.mean)?;
+    finite("normaliser.var".into(), &normaliser.inverse_std())?;
+    finite("normaliser.clip".into(), &[normaliser.clip])?;
+    for (i, layer) in layers.iter().enumerate() {
+        same(format!("layers.{i}.inputs"), width, layer.inputs)?;
+        same(
+            format!("layers.{i}.weight"),
+            layer.inputs * layer.outputs,
+            layer.weight.len(),
+        )?;
+        same(
+            format!("layers.{i}.bias"),
+            layer.outputs,
+            layer.bias.len(),
+        )?;
+        finite(format!("layers.{i}.weight"), &layer.weight)?;
+        finite(format!("layers.{i}.bias"), &layer.bias)?;
+        width = layer.outputs;
+    }
+    let logits = heads.iter().map(|n| *n as usize).sum();
+    same("logits".into(), logits, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_heads() -> FrozenPolicy {
+        // One layer: logits = W·x + b with x = clamp((obs − 1)/2, ±3).
+        let normaliser = Normaliser {
+            mean: vec![1.0],
+            var: vec![4.0],
+            epsilon: 0.0,
+            clip: 3.0,
+        };
+        let layer = Dense {
+            inputs: 1,
+            outputs: 5,
+            weight: vec![1.0, -1.0, 0.0, 2.0, 0.5],
+            bias: vec![0.0, 0.0, 0.5, 0.0, 0.0],
+        };
+        FrozenPolicy::new("t", vec![3, 2], normaliser, vec![layer]).unwrap()
+    }
+
+    #[test]
+    fn logits_are_normalised_clipped_and_masked() {
+        let mut policy = two_heads();
+        let all = [1.0; 5];
+        assert_eq!(policy.logits(&[3.0], &all), &[1.0, -1.0, 0.5, 2.0, 0.5]);
+        assert_eq!(policy.logits(&[1e9], &all), &[3.0, -3.0, 0.5, 6.0, 1.5]);
+        let mut action = [9.0; 2];
+        policy.act(&[3.0], &[0.0, 1.0, 1.0, 0.0, 1.0], &mut action);
+        assert_eq!(action, [2.0, 1.0]);
+        policy.act(&[1.0], &[1.0, 1.0, 0.0, 1.0, 1.0], &mut action);
+        assert_eq!(action, [0.0, 0.0], "the lowest of equals");
+    }
+
+    #[test]
+    fn a_misfit_is_named() {
+        let policy = two_heads();
+        let mut layer = policy.layers()[0].clone();
+        layer.weight.pop();
+        let refused = FrozenPolicy::new("t", vec![3, 2], policy.normaliser().clone(), vec![layer]);
+        assert_eq!(
+            refused.map(|p| p.obs_dim()),
+            Err(FrozenError::Shape {
+                tensor: "layers.0.weight".into(),
+                expected: 5,
+                got: 4
+            })
+        );
+        let mut layer = policy.layers()[0].clone();
+        layer.bias[2] = f32::NAN;
+        let refused = FrozenPolicy::new("t", vec![3, 2], policy.normaliser().clone(), vec![layer]);
+        assert!(refused.unwrap_err().to_string().contains("layers.0.bias[2]"));
+    }
+}

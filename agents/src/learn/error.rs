@@ -1,0 +1,108 @@
+//! Why training stops.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why training cannot start or go on.
+#[derive(Debug, Error)]
+pub enum LearnError {
+    /// A setting is out of range.
+    #[error("training setting `{field}` must be {must}")]
+    Setting {
+        /// Which.
+        field: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+    /// Two sizes that must agree do not.
+    #[error("{what}: expected {expected}, got {got}")]
+    Shape {
+        /// What.
+        what: String,
+        /// Size needed.
+        expected: usize,
+        /// Size found.
+        got: usize,
+    },
+    /// An environment returned NaN or infinity.
+    #[error("update {update}, decision {step}, lane {lane}: {what} is {value}")]
+    NotFinite {
+        /// Update, from 1.
+        update: u64,
+        /// Decision in the rollout, from 0.
+        step: usize,
+        /// Lane, from 0.
+        lane: usize,
+        /// Which value.
+        what: String,
+        /// The value.
+        value: f64,
+    },
+    /// A mask forbids all choices of a head.
+    #[error("update {update}, decision {step}, lane {lane}: head {head} has no legal choice")]
+    NothingLegal {
+        /// Update, from 1.
+        update: u64,
+        /// Decision in the rollout, from 0.
+        step: usize,
+        /// Lane, from 0.
+        lane: usize,
+        /// Head, from 0.
+        head: usize,
+    },
+    /// The network became NaN or infinite.
+    #[error(
+        "update {update}: {what} is {value}: training diverged; lower `learning_rate` or set \
+         `target_kl`; last good checkpoint: {}",
+        checkpoint.as_ref().map_or("none".into(), |p| p.display().to_string())
+    )]
+    Diverged {
+        /// Update, from 1.
+        update: u64,
+        /// Which value.
+        what: &'static str,
+        /// The value.
+        value: f64,
+        /// The last checkpoint written before.
+        checkpoint: Option<PathBuf>,
+    },
+    /// A checkpoint cannot be used.
+    #[error("{reason}: {}", path.display())]
+    Checkpoint {
+        /// Why, and what to do.
+        reason: String,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file system's own reason.
+    #[error("{source}: {}", path.display())]
+    Io {
+        /// Why.
+        source: std::io::Error,
+        /// Where.
+        path: PathBuf,
+    },
+    /// A checkpoint's world does not fit the environment.
+    #[error("lane {lane} cannot resume: {reason}")]
+    Lane {
+        /// Lane, from 0.
+        lane: usize,
+        /// The environment's sentence.
+        reason: String,
+    },
+    /// `--device` names nothing that is here.
+    #[error("no such device `{name}`: cpu, cuda or cuda:<n>; CUDA devices here: {found}")]
+    Device {
+        /// As given.
+        name: String,
+        /// CUDA devices that libtorch sees.
+        found: i64,
+    },
+    /// libtorch's own reason.
+    #[error("libtorch: {0}")]
+    Torch(String),
+    /// The trained network cannot be frozen.
+    #[error("frozen policy: {0}")]
+    Frozen(#[from] crate::frozen::FrozenError),
+}

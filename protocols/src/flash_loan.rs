@@ -1,0 +1,1 @@
+//! Flash loans: lent for the length of a transaction.

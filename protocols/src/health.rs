@@ -1,0 +1,135 @@
+//! Health: what an account owns and owes in a market.
+//!
+//! Source: Aave v3.6 `GenericLogic.calculateUserAccountData`. Collateral is floored, debt is ceiled.
+
+use crate::LendingView;
+use crate::lending::{LendingError, Pooled};
+use crate::position::Position;
+use crate::reserve::{debt_from_shares, supply_from_shares};
+use markets::math::{Rounding, mul_div, percent_mul, wad_div};
+use markets::units::{AccountId, Amount, BPS, Bps, U256, Wad};
+use serde::{Deserialize, Serialize};
+
+/// What an account owns and owes, at a moment (Aave `getUserAccountData`). Base currency: USD·10⁸.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Value of the collateral, in USD·10⁸.
+    pub collateral_base: U256,
+    /// Value of the debt, in USD·10⁸.
+    pub debt_base: U256,
+    /// Value-weighted LTV of the collateral.
+    pub avg_ltv: Bps,
+    /// Value-weighted liquidation threshold of the collateral.
+    pub avg_threshold: Bps,
+    /// Collateral at the threshold over debt; the largest value without debt.
+    pub health_factor: Wad,
+    /// Whether some collateral has LTV zero: it must be withdrawn first.
+    pub has_zero_ltv_collateral: bool,
+}
+
+impl Health {
+    /// Of an account that the market has never seen.
+    pub const EMPTY: Self = Self {
+        collateral_base: U256::ZERO,
+        debt_base: U256::ZERO,
+        avg_ltv: Bps(0),
+        avg_threshold: Bps(0),
+        health_factor: Wad::MAX,
+        has_zero_ltv_collateral: false,
+    };
+    /// Whether the position can be liquidated: health factor below one.
+    #[must_use]
+    pub fn is_liquidatable(&self) -> bool {
+        self.health_factor < Wad::ONE
+    }
+    /// What more can be borrowed, in USD·10⁸ (`calculateAvailableBorrows`; floor, in the protocol's
+    /// favour).
+    #[must_use]
+    pub fn available_borrows_base(&self) -> U256 {
+        percent_mul(self.collateral_base, self.avg_ltv.0, Rounding::Floor)
+            .unwrap_or(U256::ZERO)
+            .saturating_sub(self.debt_base)
+    }
+}
+
+/// A supply balance that differs from the ledger's: what an operation will leave behind.
+pub(crate) type Moved = Option<(u16, Amount)>;
+
+/// An account's health with these flags and, in one reserve, another supply balance.
+pub(crate) fn health(
+    pooled: &Pooled,
+    view: &impl LendingView,
+    account: AccountId,
+    position: Position,
+    moved: Moved,
+) -> Result<Health, LendingError> {
+    if position.is_empty() {
+        return Ok(Health::EMPTY);
+    }
+    let now = view.now();
+    let (mut collateral, mut debt) = (U256::ZERO, U256::ZERO);
+    let (mut at_ltv, mut at_threshold) = (U256::ZERO, U256::ZERO);
+    let mut has_zero_ltv_collateral = false;
+    for index in position.reserves() {
+        let Some(reserve) = pooled.reserves.get(usize::from(index)) else { continue };
+        let price = Amount::new(view.price(reserve.feed)?.0).0;
+        let unit = reserve.unit();
+        let threshold = reserve.config.liquidation_threshold;
+        if threshold.0 != 0 && position.uses_as_collateral(index) {
+            let shares = match moved {
+                Some((r, shares)) if r == index => shares,
+                _ => view.balance(account, reserve.a_token),
+            };
+            // Floor twice, to understate the collateral.
+            let value = reserve
+                .liquidity_index_at(now)
+                .and_then(|at| supply_from_shares(shares, at))
+                .and_then(|assets| mul_div(assets.0, price, unit, Rounding::Floor))
+                .ok_or(LendingError::Overflow)?;
+            let ltv = reserve.effective_ltv();
+            has_zero_ltv_collateral |= ltv.0 == 0;
+            collateral = add(collateral, value)?;
+            at_ltv = add(at_ltv, weigh(value, ltv)?)?;
+            at_threshold = add(at_threshold, weigh(value, threshold)?)?;
+        }
+        if position.borrows(index) {
+            let shares = view.balance(account, reserve.debt_token);
+            // Ceil twice, to overstate the debt.
+            let value = reserve
+                .borrow_index_at(now)
+                .and_then(|at| debt_from_shares(shares, at))
+                .and_then(|assets| mul_div(assets.0, price, unit, Rounding::Ceil))
+                .ok_or(LendingError::Overflow)?;
+            debt = add(debt, value)?;
+        }
+    }
+    let health_factor = if debt.is_zero() {
+        Wad::MAX
+    } else {
+        let scaled = wad_div(at_threshold, debt, Rounding::HalfUp).ok_or(LendingError::Overflow)?;
+        Wad(mul_div(scaled, U256::from(1), BPS, Rounding::Floor).ok_or(LendingError::Overflow)?)
+    };
+    Ok(Health {
+        collateral_base: collateral,
+        debt_base: debt,
+        avg_ltv: average(at_ltv, collateral),
+        avg_threshold: average(at_threshold, collateral),
+        health_factor,
+        has_zero_ltv_collateral,
+    })
+}
+
+#[inline]
+fn add(a: U256, b: U256) -> Result<U256, LendingError> {
+    a.checked_add(b).ok_or(LendingError::Overflow)
+}
+#[inline]
+fn weigh(value: U256, share: Bps) -> Result<U256, LendingError> {
+    value.checked_mul(U256::from(share.0)).ok_or(LendingError::Overflow)
+}
+/// A weighted sum over its weight, floored; zero without weight.
+#[inline]
+fn average(sum: U256, weight: U256) -> Bps {
+    mul_div(sum, U256::from(1), weight, Rounding::Floor)
+        .map_or(Bps(0), |x| Bps(x.saturating_to::<u32>()))
+}

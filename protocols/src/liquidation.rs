@@ -1,0 +1,1 @@
+//! Liquidation: who may seize how much.

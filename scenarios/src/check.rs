@@ -1,0 +1,456 @@
+//! The semantic pass: everything that parses but cannot be, collected before failing.
+
+use crate::problem::{Problem, Source, nearest};
+use crate::schema::{
+    OracleSpec, PathKind, PriceSource, ReserveSpec, Role, SCHEMA, Scenario, TrainSpec,
+};
+use crate::tree::Node;
+use crate::windows::Window;
+use std::ops::Range;
+use std::path::Path;
+
+/// Checks a scenario and reads its windows.
+pub(crate) fn check(
+    scenario: &Scenario,
+    source: &Source,
+    root: Option<&Node>,
+    base: &Path,
+) -> Result<Vec<Window>, Vec<Problem>> {
+    let mut checker = Checker { source, root, problems: Vec::new() };
+    checker.world(scenario);
+    checker.assets(scenario);
+    checker.paths(scenario);
+    checker.exchange(scenario);
+    checker.pools(scenario);
+    checker.oracles(scenario);
+    checker.market(scenario);
+    crate::cohorts::check(&scenario.agents, &mut checker);
+    if let Some(train) = &scenario.train {
+        checker.train(train, scenario);
+    }
+    checker.evaluate(scenario);
+    let windows = checker.windows(scenario, base);
+    if checker.problems.is_empty() {
+        Ok(windows)
+    } else {
+        checker.problems.sort_by_key(|p| (p.place().line, p.place().column));
+        Err(checker.problems)
+    }
+}
+
+/// Collects problems, each at the place of a dotted path.
+pub(crate) struct Checker<'a> {
+    source: &'a Source,
+    root: Option<&'a Node>,
+    problems: Vec<Problem>,
+}
+
+impl Checker<'_> {
+    /// A problem at a path.
+    pub(crate) fn refuse(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let at = self.place(path);
+        self.problems.push(self.source.problem(at, message, Some(help.into())));
+    }
+
+    fn place(&self, path: &str) -> Option<Range<usize>> {
+        let steps: Vec<&str> = path.split('.').collect();
+        let (node, _) = self.root?.descend(&self.source.text, &steps);
+        Some(node.span.clone())
+    }
+
+    /// Refuses a value that is not finite or not within `[min, max]`.
+    pub(crate) fn within(&mut self, path: &str, value: f64, min: f64, max: f64) {
+        if !(value >= min && value <= max) {
+            let field = path.rsplit('.').next().unwrap_or(path);
+            let message = if value < 0.0 && min >= 0.0 {
+                format!("`{field}` is {value}: it must not be negative")
+            } else {
+                format!("`{field}` is {value}: it must lie between {min} and {max}")
+            };
+            self.refuse(path, message, format!("write a number from {min} to {max}"));
+        }
+    }
+
+    /// Refuses a name that is not among the known ones.
+    pub(crate) fn known(&mut self, path: &str, what: &str, name: &str, names: &[&str]) {
+        if !names.contains(&name) {
+            let mut help = nearest(name, names.iter().copied())
+                .map_or_else(String::new, |near| format!("did you mean \"{near}\"? "));
+            help += &format!("known: {}", names.join(", "));
+            self.refuse(path, format!("unknown {what} \"{name}\""), help);
+        }
+    }
+
+    fn unique<'s>(&mut self, list: &str, field: &str, names: impl Iterator<Item = &'s str>) {
+        let mut seen: Vec<&str> = Vec::new();
+        for (i, name) in names.enumerate() {
+            if seen.contains(&name) {
+                let path = format!("{list}.{i}.{field}");
+                self.refuse(&path, format!("\"{name}\" appears twice"), "keep one of the two");
+            }
+            seen.push(name);
+        }
+    }
+
+    fn world(&mut self, s: &Scenario) {
+        if s.schema != SCHEMA {
+            self.refuse(
+                "schema",
+                format!("schema {} is not known to this build", s.schema),
+                format!("this build reads schema {SCHEMA}"),
+            );
+        }
+        if s.name.is_empty() || !s.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            self.refuse("name", "a name is letters, digits and `_`", "for example \"siege\"");
+        }
+        self.within("block_secs", f64::from(s.block_secs), 1.0, 3600.0);
+        self.within("episode_hours", f64::from(s.episode_hours), 1.0, 24.0 * 365.0);
+        self.within("decision_every_blocks", f64::from(s.decision_every_blocks), 1.0, 1e6);
+        self.within("gas.base_fee_gwei", s.gas.base_fee_gwei, 1e-3, 1e5);
+        self.within("gas.background_percent", s.gas.background_percent, 0.0, 100.0);
+    }
+
+    fn assets(&mut self, s: &Scenario) {
+        if s.assets.is_empty() {
+            self.refuse("assets", "a scenario needs assets", "add at least the gas asset");
+            return;
+        }
+        self.unique("assets", "symbol", s.assets.iter().map(|a| a.symbol.as_str()));
+        if s.assets[0].decimals != 18 {
+            self.refuse(
+                "assets.0.decimals",
+                "the first asset pays for gas and needs 18 decimals",
+                "put WETH first",
+            );
+        }
+        let recorded = s.assets.iter().filter(|a| a.price == PriceSource::Paths).count();
+        if recorded != 1 {
+            self.refuse(
+                "assets",
+                format!("{recorded} assets follow `Paths`; exactly one must"),
+                "give the others Beta or Stable",
+            );
+        }
+        for (i, asset) in s.assets.iter().enumerate() {
+            let at = format!("assets.{i}");
+            self.within(&format!("{at}.decimals"), f64::from(asset.decimals), 0.0, 24.0);
+            self.within(&format!("{at}.start_price_usd"), asset.start_price_usd, 1e-8, 1e9);
+            match &asset.price {
+                PriceSource::Paths => {}
+                PriceSource::Beta { on, beta, residual_percent_per_sqrt_hour, residual_nu } => {
+                    let earlier: Vec<&str> =
+                        s.assets[..i].iter().map(|a| a.symbol.as_str()).collect();
+                    self.known(&format!("{at}.price.on"), "earlier asset", on, &earlier);
+                    self.within(&format!("{at}.price.beta"), *beta, -10.0, 10.0);
+                    let residual = format!("{at}.price.residual_percent_per_sqrt_hour");
+                    self.within(&residual, *residual_percent_per_sqrt_hour, 0.0, 100.0);
+                    self.within(&format!("{at}.price.residual_nu"), *residual_nu, 2.01, 1e3);
+                }
+                PriceSource::Stable { half_life_hours, shock_percent_per_sqrt_hour } => {
+                    let shock = format!("{at}.price.shock_percent_per_sqrt_hour");
+                    self.within(&format!("{at}.price.half_life_hours"), *half_life_hours, 1e-3, 1e6);
+                    self.within(&shock, *shock_percent_per_sqrt_hour, 0.0, 100.0);
+                }
+            }
+        }
+    }
+
+    fn paths(&mut self, s: &Scenario) {
+        if s.paths.train.is_empty() {
+            self.refuse("paths.train", "no kind of path", "add at least one, for example Garch(…)");
+        }
+        let has_train = s.windows.iter().any(|w| w.role == Role::Train);
+        for (i, kind) in s.paths.train.iter().enumerate() {
+            let at = format!("paths.train.{i}");
+            self.within(&format!("{at}.weight"), kind.weight(), 0.0, 1e6);
+            match kind {
+                PathKind::Garch { omega_percent2, alpha, beta, nu, .. } => {
+                    self.within(&format!("{at}.omega_percent2"), *omega_percent2, 1e-12, 1e4);
+                    self.within(&format!("{at}.alpha"), *alpha, 0.0, 1.0);
+                    self.within(&format!("{at}.beta"), *beta, 0.0, 1.0);
+                    self.within(&format!("{at}.nu"), *nu, 2.01, 1e3);
+                    if alpha + beta >= 1.0 {
+                        self.refuse(
+                            &format!("{at}.beta"),
+                            format!("alpha + beta is {}: the variance has no mean", alpha + beta),
+                            "keep the sum below 1",
+                        );
+                    }
+                }
+                PathKind::Window { scale_min, scale_max, .. }
+                | PathKind::Bootstrap { scale_min, scale_max, .. } => {
+                    self.within(&format!("{at}.scale_min"), *scale_min, 0.0, 10.0);
+                    self.within(&format!("{at}.scale_max"), *scale_max, *scale_min, 10.0);
+                    if !has_train {
+                        self.refuse(&at, "no training window to draw from", "add one to `windows`");
+                    }
+                }
+            }
+            if let PathKind::Bootstrap { block_bars, .. } = kind {
+                self.within(&format!("{at}.block_bars"), f64::from(*block_bars), 1.0, 1e4);
+            }
+        }
+        if s.paths.train.iter().map(PathKind::weight).sum::<f64>() <= 0.0 {
+            self.refuse("paths.train", "all weights are zero", "give one kind a weight");
+        }
+    }
+
+    fn exchange(&mut self, s: &Scenario) {
+        let symbols = symbols(s);
+        let half_life = s.exchange.impact_half_life_secs;
+        self.within("exchange.impact_half_life_secs", half_life, 1.0, 1e9);
+        self.unique(
+            "exchange.listings",
+            "asset",
+            s.exchange.listings.iter().map(|l| l.asset.as_str()),
+        );
+        for (i, listing) in s.exchange.listings.iter().enumerate() {
+            let at = format!("exchange.listings.{i}");
+            self.known(&format!("{at}.asset"), "asset", &listing.asset, &symbols);
+            self.within(&format!("{at}.half_spread_bps"), listing.half_spread_bps, 0.0, 5_000.0);
+            self.within(&format!("{at}.taker_fee_bps"), listing.taker_fee_bps, 0.0, 5_000.0);
+            self.within(&format!("{at}.depth_usd"), listing.depth_usd, 1.0, 1e15);
+        }
+        for asset in &s.assets {
+            if !s.exchange.listings.iter().any(|l| l.asset == asset.symbol) {
+                self.refuse(
+                    "exchange.listings",
+                    format!("{} is not listed at the exchange", asset.symbol),
+                    "add a listing: half_spread_bps, taker_fee_bps, depth_usd",
+                );
+            }
+        }
+    }
+
+    fn pools(&mut self, s: &Scenario) {
+        let symbols = symbols(s);
+        self.unique("pools", "name", s.pools.iter().map(|p| p.name.as_str()));
+        for (i, pool) in s.pools.iter().enumerate() {
+            let at = format!("pools.{i}");
+            self.known(&format!("{at}.base"), "asset", &pool.base, &symbols);
+            self.known(&format!("{at}.quote"), "asset", &pool.quote, &symbols);
+            if pool.base == pool.quote {
+                self.refuse(&format!("{at}.quote"), "a pool needs two assets", "name another");
+            }
+            let reserve = format!("{at}.quote_reserve_tokens");
+            self.within(&reserve, pool.quote_reserve_tokens, 1e-6, 1e12);
+            self.within(&format!("{at}.fee_pips"), f64::from(pool.fee_pips), 0.0, 999_999.0);
+        }
+    }
+
+    fn oracles(&mut self, s: &Scenario) {
+        let symbols = symbols(s);
+        let pools: Vec<&str> = s.pools.iter().map(|p| p.name.as_str()).collect();
+        self.unique("oracles", "asset", s.oracles.iter().map(OracleSpec::asset));
+        for (i, oracle) in s.oracles.iter().enumerate() {
+            let at = format!("oracles.{i}");
+            self.known(&format!("{at}.asset"), "asset", oracle.asset(), &symbols);
+            if let Some(pool) = oracle.pool() {
+                self.known(&format!("{at}.pool"), "pool", pool, &pools);
+                if let Some(found) = s.pools.iter().find(|p| p.name == pool) {
+                    let other = if found.base == oracle.asset() {
+                        &found.quote
+                    } else if found.quote == oracle.asset() {
+                        &found.base
+                    } else {
+                        self.refuse(
+                            &format!("{at}.pool"),
+                            format!("pool \"{pool}\" does not trade {}", oracle.asset()),
+                            "name a pool that does",
+                        );
+                        continue;
+                    };
+                    let pushed = s.oracles.iter().any(|o| {
+                        o.asset() == other.as_str() && matches!(o, OracleSpec::Push { .. })
+                    });
+                    if !pushed {
+                        self.refuse(
+                            &at,
+                            format!("{other}, the pool's other asset, has no push feed"),
+                            format!("add Push(asset: \"{other}\", …) to `oracles`"),
+                        );
+                    }
+                }
+            }
+            match oracle {
+                OracleSpec::Spot { .. } => {}
+                OracleSpec::Twap { window_secs, .. } => {
+                    self.within(&format!("{at}.window_secs"), f64::from(*window_secs), 1.0, 1e8);
+                }
+                OracleSpec::Push { heartbeat_secs, deviation_bps, lag_secs, max_age_secs, .. } => {
+                    let secs = *heartbeat_secs as f64;
+                    self.within(&format!("{at}.heartbeat_secs"), secs, 1.0, 1e8);
+                    let bps = f64::from(*deviation_bps);
+                    self.within(&format!("{at}.deviation_bps"), bps, 1.0, 1e4);
+                    self.within(&format!("{at}.lag_secs"), *lag_secs as f64, 0.0, 86_400.0);
+                    if *max_age_secs > 0 && max_age_secs < heartbeat_secs {
+                        self.refuse(
+                            &format!("{at}.max_age_secs"),
+                            "reports go stale before the heartbeat renews them",
+                            "raise max_age_secs above heartbeat_secs, or set 0 for never",
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn market(&mut self, s: &Scenario) {
+        let symbols = symbols(s);
+        let m = &s.market;
+        self.within("market.flash_premium_bps", f64::from(m.flash_premium_bps), 0.0, 1e4);
+        self.within("market.close_factor_bps", f64::from(m.close_factor_bps), 1.0, 1e4);
+        if m.reserves.is_empty() {
+            self.refuse("market.reserves", "a market needs reserves", "add one per asset lent");
+        }
+        self.unique("market.reserves", "asset", m.reserves.iter().map(|r| r.asset.as_str()));
+        for (i, reserve) in m.reserves.iter().enumerate() {
+            let at = format!("market.reserves.{i}");
+            self.known(&format!("{at}.asset"), "asset", &reserve.asset, &symbols);
+            let priced = s.oracles.iter().any(|o| o.asset() == reserve.asset);
+            if !priced && symbols.contains(&reserve.asset.as_str()) {
+                self.refuse(
+                    &format!("{at}.asset"),
+                    format!("{} has no oracle", reserve.asset),
+                    format!("add a feed with asset: \"{}\" to `oracles`", reserve.asset),
+                );
+            }
+            self.reserve(&at, reserve);
+        }
+    }
+
+    fn reserve(&mut self, at: &str, r: &ReserveSpec) {
+        if r.threshold_bps < r.ltv_bps {
+            self.refuse(
+                &format!("{at}.threshold_bps"),
+                format!(
+                    "{}: the liquidation threshold ({} bps) is below the LTV ({} bps), so a loan \
+                     could be liquidated as it is made",
+                    r.asset, r.threshold_bps, r.ltv_bps
+                ),
+                format!("raise threshold_bps to at least {}, or lower ltv_bps", r.ltv_bps),
+            );
+        }
+        let product = u64::from(r.threshold_bps) * (10_000 + u64::from(r.bonus_bps));
+        if product > 100_000_000 {
+            self.refuse(
+                &format!("{at}.bonus_bps"),
+                format!(
+                    "{}: threshold × (1 + bonus) is {:.4}, above 1: a liquidation at the threshold \
+                     would need more collateral than there is",
+                    r.asset,
+                    product as f64 / 1e8
+                ),
+                "lower the bonus or the threshold",
+            );
+        }
+        if r.threshold_bps > 0 && r.bonus_bps == 0 {
+            self.refuse(
+                &format!("{at}.bonus_bps"),
+                format!("{} is collateral but pays no liquidation bonus", r.asset),
+                "write a bonus above zero (500 is 5 %)",
+            );
+        }
+        for (field, value) in [
+            ("ltv_bps", r.ltv_bps),
+            ("threshold_bps", r.threshold_bps),
+            ("bonus_bps", r.bonus_bps),
+            ("protocol_fee_bps", r.protocol_fee_bps),
+            ("reserve_factor_bps", r.reserve_factor_bps),
+        ] {
+            self.within(&format!("{at}.{field}"), f64::from(value), 0.0, 1e4);
+        }
+        let optimal = f64::from(r.rates.optimal_bps);
+        self.within(&format!("{at}.rates.optimal_bps"), optimal, 100.0, 9_900.0);
+        for (field, value) in [
+            ("base_bps", r.rates.base_bps),
+            ("slope1_bps", r.rates.slope1_bps),
+            ("slope2_bps", r.rates.slope2_bps),
+        ] {
+            self.within(&format!("{at}.rates.{field}"), f64::from(value), 0.0, 1e5);
+        }
+    }
+
+    fn train(&mut self, t: &TrainSpec, s: &Scenario) {
+        if t.seeds.is_empty() {
+            self.refuse("train.seeds", "no training seed", "write at least one, better three");
+        }
+        if t.seeds.contains(&s.evaluate.seed) {
+            self.refuse(
+                "evaluate.seed",
+                "evaluation worlds share a training seed",
+                "choose a seed that `train.seeds` does not have",
+            );
+        }
+        self.within("train.lanes", f64::from(t.lanes), 1.0, 65_536.0);
+        self.within("train.budget_blocks", t.budget_blocks as f64, 1.0, 1e15);
+        self.within("train.horizon", f64::from(t.horizon), 1.0, 1e6);
+        self.within("train.epochs", f64::from(t.epochs), 1.0, 1e3);
+        self.within("train.minibatches", f64::from(t.minibatches), 1.0, 1e4);
+        self.within("train.learning_rate", t.learning_rate, 1e-9, 1.0);
+        self.within("train.gamma", t.gamma, 0.0, 1.0);
+        self.within("train.gae_lambda", t.gae_lambda, 0.0, 1.0);
+        self.within("train.clip", t.clip, 1e-6, 1.0);
+        self.within("train.entropy_weight", t.entropy_weight, 0.0, 10.0);
+        if t.hidden.is_empty() || t.hidden.iter().any(|w| *w == 0 || *w > 4096) {
+            self.refuse("train.hidden", "widths must be 1 to 4096", "for example [64, 64]");
+        }
+    }
+
+    fn evaluate(&mut self, s: &Scenario) {
+        let e = &s.evaluate;
+        self.within("evaluate.fresh_paths", f64::from(e.fresh_paths), 0.0, 1e6);
+        self.within("evaluate.paths_per_window", f64::from(e.paths_per_window), 1.0, 1e6);
+        let resamples = f64::from(e.bootstrap_resamples);
+        self.within("evaluate.bootstrap_resamples", resamples, 100.0, 1e6);
+        self.within("evaluate.search.candidates", f64::from(e.search.candidates), 1.0, 1e6);
+        self.within("evaluate.search.paths", f64::from(e.search.paths), 1.0, 1e6);
+    }
+
+    /// Reads the windows and holds training and test apart.
+    fn windows(&mut self, s: &Scenario, base: &Path) -> Vec<Window> {
+        self.unique("windows", "name", s.windows.iter().map(|w| w.name.as_str()));
+        let mut read: Vec<(usize, Window)> = Vec::new();
+        for (i, spec) in s.windows.iter().enumerate() {
+            match Window::read(&spec.name, spec.role, &base.join(&spec.csv)) {
+                Ok(window) => read.push((i, window)),
+                Err(error) => self.refuse(
+                    &format!("windows.{i}.csv"),
+                    error.to_string(),
+                    "price files are named relative to the scenario file",
+                ),
+            }
+        }
+        for (i, test) in read.iter().filter(|(_, w)| w.role == Role::Test) {
+            for (_, train) in read.iter().filter(|(_, w)| w.role == Role::Train) {
+                if test.clashes(train, s.embargo_days) {
+                    self.refuse(
+                        &format!("windows.{i}"),
+                        format!(
+                            "test window \"{}\" ({} to {}) and training window \"{}\" ({} to {}) \
+                             overlap or lie within the embargo of {} days",
+                            test.name,
+                            test.start,
+                            test.end,
+                            train.name,
+                            train.start,
+                            train.end,
+                            s.embargo_days
+                        ),
+                        "drop one of the two, or change its role",
+                    );
+                }
+            }
+        }
+        read.into_iter().map(|(_, window)| window).collect()
+    }
+}
+
+fn symbols(s: &Scenario) -> Vec<&str> {
+    s.assets.iter().map(|a| a.symbol.as_str()).collect()
+}

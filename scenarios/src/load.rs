@@ -1,0 +1,238 @@
+//! From a file to a checked scenario: overrides, typed parse, semantic checks.
+
+use crate::check;
+use crate::problem::{Problem, Rejected, Source, nearest};
+use crate::schema::Scenario;
+use crate::tree::{self, Kind, Node};
+use crate::windows::Window;
+use ron::error::{Error as RonError, SpannedError};
+use ron::extensions::Extensions;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A scenario that passed all checks, with the text and the records that it came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Its text, overrides applied.
+    pub text: Arc<String>,
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// The overrides, as given.
+    pub overrides: Vec<String>,
+    /// Its recorded windows, in the scenario's order.
+    pub windows: Vec<Window>,
+    /// Names the scenario: a hash over the text and the price files.
+    pub hash: String,
+}
+
+/// The RON dialect of scenario files: `implicit_some`, so an optional value is written bare.
+#[must_use]
+pub fn ron_options() -> ron::Options {
+    ron::Options::default().with_default_extension(Extensions::IMPLICIT_SOME)
+}
+
+/// Reads, overrides, parses and checks a scenario.
+///
+/// # Errors
+/// Everything that is wrong with the file, each with its place and a fix.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Rejected> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Rejected::whole(path, format!("cannot read the scenario: {error}"), "check the path")
+    })?;
+    from_text(path, &text, overrides)
+}
+
+/// As [`load`], for a text; `path` names it and anchors relative price files.
+///
+/// # Errors
+/// Everything that is wrong with the text.
+pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded, Rejected> {
+    let file = path.display().to_string();
+    if text.trim().is_empty() {
+        return Err(Rejected::whole(
+            path,
+            "the file is empty",
+            "a scenario begins `(schema: 1, name: …)`; start from one under scenarios/library",
+        ));
+    }
+    let mut text = text.to_owned();
+    for one in overrides {
+        text = apply(&file, &text, one)
+            .map_err(|problem| Rejected { file: file.clone(), problems: vec![*problem] })?;
+    }
+    let source = Source { name: file.clone(), text: Arc::new(text) };
+    let scenario = parse(&source)
+        .map_err(|problem| Rejected { file: file.clone(), problems: vec![*problem] })?;
+    let root = tree::parse(&source.text).ok();
+    let base = path.parent().unwrap_or_else(|| Path::new(""));
+    let windows = check::check(&scenario, &source, root.as_ref(), base)
+        .map_err(|problems| Rejected { file, problems })?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(source.text.as_bytes());
+    for window in &windows {
+        hasher.update(window.file_hash.as_bytes());
+    }
+    Ok(Loaded {
+        scenario,
+        text: source.text,
+        path: path.to_owned(),
+        overrides: overrides.to_vec(),
+        windows,
+        hash: hasher.finalize().to_hex().to_string(),
+    })
+}
+
+fn parse(source: &Source) -> Result<Scenario, Box<Problem>> {
+    ron_options().from_str(&source.text).map_err(|error| Box::new(explain(source, &error)))
+}
+
+/// A parse error with its place, what was expected and the nearest alternative.
+fn explain(source: &Source, error: &SpannedError) -> Problem {
+    let start = source.byte(error.span.start.line, error.span.start.col);
+    let end = source.byte(error.span.end.line, error.span.end.col).max(start);
+    let mut at = start..end.min(source.text.len());
+    let unknown = |found: &str, expected: &[&str]| {
+        let list = expected.join(", ");
+        match nearest(found, expected.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? Here one of these fits: {list}"),
+            None => format!("here one of these fits: {list}"),
+        }
+    };
+    let help = match &error.code {
+        RonError::NoSuchStructField { expected, found, .. }
+        | RonError::NoSuchEnumVariant { expected, found, .. } => {
+            if let Some(exact) = word_near(&source.text, &at, found) {
+                at = exact;
+            }
+            Some(unknown(found, expected))
+        }
+        RonError::MissingStructField { field, .. } => Some(format!("add `{field}: …` here")),
+        RonError::DuplicateStructField { field, .. } => {
+            Some(format!("keep one of the two `{field}`"))
+        }
+        RonError::Eof | RonError::ExpectedStructLikeEnd | RonError::ExpectedArrayEnd => {
+            Some("a bracket is not closed; look above this place".to_owned())
+        }
+        RonError::ExpectedComma => Some("put a comma between values".to_owned()),
+        RonError::IntegerOutOfBounds | RonError::InvalidIntegerDigit { .. } => Some(
+            "an integer is needed here, of the size and sign that the field's unit allows; \
+             amounts are not negative"
+                .to_owned(),
+        ),
+        RonError::ExpectedInteger => {
+            Some("a whole, non-negative number is needed here".to_owned())
+        }
+        _ => Some("see scenarios/library for a scenario that uses every field".to_owned()),
+    };
+    source.problem(Some(at), error.code.to_string(), help)
+}
+
+/// The bytes of a name on the line where the parser stopped, or shortly before it.
+fn word_near(text: &str, at: &Range<usize>, word: &str) -> Option<Range<usize>> {
+    let until = (at.end + word.len()).min(text.len());
+    let until = (until..=text.len()).find(|i| text.is_char_boundary(*i))?;
+    let start = text[..until].rfind(word)?;
+    Some(start..start + word.len())
+}
+
+/// Applies one `path=value` to a text.
+fn apply(file: &str, text: &str, one: &str) -> Result<String, Box<Problem>> {
+    let given = Source { name: format!("--set {one}"), text: Arc::new(one.to_owned()) };
+    let refuse = |at: Range<usize>, message: String, help: String| {
+        Box::new(given.problem(Some(at), message, Some(help)))
+    };
+    let Some((path, value)) = one.split_once('=') else {
+        return Err(refuse(
+            0..one.len(),
+            "an override is written path=value".to_owned(),
+            "for example --set train.lanes=16".to_owned(),
+        ));
+    };
+    let (path, value) = (path.trim(), value.trim());
+    let value_at = one.len() - value.len()..one.len();
+    if tree::parse(value).is_err() {
+        return Err(refuse(
+            value_at,
+            format!("`{value}` is not a RON value"),
+            "write numbers bare, names in quotes (\"WETH\"), variants bare (Guardian)".to_owned(),
+        ));
+    }
+    let root = match tree::parse(text) {
+        Ok(root) => root,
+        Err(tree::NotRon(byte)) => {
+            let source = Source { name: file.to_owned(), text: Arc::new(text.to_owned()) };
+            return Err(Box::new(match parse(&source) {
+                Err(problem) => *problem,
+                Ok(_) => source.problem(
+                    Some(byte..byte),
+                    "overrides need plain RON here",
+                    Some("edit the file instead".to_owned()),
+                ),
+            }));
+        }
+    };
+    let steps: Vec<&str> = path.split('.').collect();
+    let (node, found) = root.descend(text, &steps);
+    let range = if found == steps.len() {
+        node.span.clone()
+    } else if let (Kind::Fields { end, .. }, 1) = (&node.kind, steps.len() - found) {
+        return Ok(insert(text, node, *end, steps[found], value));
+    } else {
+        let valid = node.steps(text);
+        let start: usize = steps[..found].iter().map(|s| s.len() + 1).sum();
+        let near = nearest(steps[found], valid.iter().map(String::as_str));
+        let mut help = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+        if valid.is_empty() {
+            help += "the path ends here: this is a plain value";
+        } else {
+            help += &format!("here one of these fits: {}", valid.join(", "));
+        }
+        let message = format!("`{}` leads nowhere in {file}", steps[..=found].join("."));
+        return Err(refuse(start..start + steps[found].len(), message, help));
+    };
+    Ok(format!("{}{value}{}", &text[..range.start], &text[range.end..]))
+}
+
+/// Adds a field that the text leaves at its default; the typed parse refuses an unknown one.
+fn insert(text: &str, node: &Node, end: usize, key: &str, value: &str) -> String {
+    let Kind::Fields { fields, .. } = &node.kind else { return text.to_owned() };
+    match fields.last() {
+        Some(last) => {
+            let at = last.node.span.end;
+            format!("{}, {key}: {value}{}", &text[..at], &text[at..])
+        }
+        None => format!("{}{key}: {value}{}", &text[..end], &text[end..]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "(schema: 1, train: (lanes: 8, // lanes\n seeds: [1, 2]), assets: [(symbol: \"WETH\", decimals: 18)])";
+
+    #[test]
+    fn an_override_replaces_a_value_and_keeps_the_rest() {
+        let out = apply("x", TEXT, "train.lanes=16").expect("applies");
+        assert_eq!(out, TEXT.replace("lanes: 8", "lanes: 16"));
+        let out = apply("x", TEXT, "assets.WETH.decimals = 6").expect("applies");
+        assert_eq!(out, TEXT.replace("18", "6"));
+        let out = apply("x", TEXT, "train.budget_blocks=5").expect("applies");
+        assert!(out.contains("seeds: [1, 2], budget_blocks: 5)"), "{out}");
+    }
+
+    #[test]
+    fn an_override_that_leads_nowhere_lists_what_fits() {
+        let problem = apply("x", TEXT, "train.lanez.a=1").expect_err("refused");
+        let help = problem.place().help.clone().unwrap_or_default();
+        assert!(help.contains("did you mean `lanes`") && help.contains("seeds"), "{help}");
+        let problem = apply("x", TEXT, "assets.WBTC.decimals=1").expect_err("refused");
+        assert!(problem.place().help.clone().unwrap_or_default().contains("WETH"));
+        assert!(apply("x", TEXT, "train.lanes=(1").is_err());
+        assert!(apply("x", TEXT, "train").is_err());
+    }
+}

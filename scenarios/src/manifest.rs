@@ -1,0 +1,260 @@
+//! The manifest: what a run was, complete enough to do it again.
+
+use crate::load::{Loaded, ron_options};
+use crate::schema::Role;
+use ron::ser::PrettyConfig;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Version of the manifest's own layout.
+pub const MANIFEST_SCHEMA: u32 = 1;
+/// The manifest's file name; it is written last, so a folder without it is no run.
+pub const MANIFEST_FILE: &str = "manifest.ron";
+
+/// What kind of run left a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunKind {
+    /// `ballast run`: one episode, taped.
+    Run,
+    /// `ballast train`: policies, baselines, a report.
+    Train,
+}
+
+/// What built the program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// Ballast's version.
+    pub version: String,
+    /// Commit it was built from.
+    pub commit: String,
+    /// Whether the checkout had changes.
+    pub dirty: bool,
+    /// Compiler.
+    pub toolchain: String,
+    /// Target triple.
+    pub target: String,
+    /// Cargo profile.
+    pub profile: String,
+    /// Cargo features of the binary.
+    pub features: Vec<String>,
+}
+
+impl Build {
+    /// This build, with the features that the binary names.
+    #[must_use]
+    pub fn this(features: &[&str]) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: env!("BALLAST_COMMIT").to_owned(),
+            dirty: env!("BALLAST_DIRTY") == "true",
+            toolchain: env!("BALLAST_TOOLCHAIN").to_owned(),
+            target: env!("BALLAST_TARGET").to_owned(),
+            profile: env!("BALLAST_PROFILE").to_owned(),
+            features: features.iter().map(|f| (*f).to_owned()).collect(),
+        }
+    }
+}
+
+/// A range of dates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DateRange {
+    /// Window's name.
+    pub name: String,
+    /// When it opens, UTC.
+    pub start: String,
+    /// When it closes, UTC.
+    pub end: String,
+    /// Hash of the price file.
+    pub file_hash: String,
+}
+
+/// The dates that training saw and the dates kept for testing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DateSplit {
+    /// Seen by fits, bootstraps, searches and checkpoint selection.
+    pub train: Vec<DateRange>,
+    /// Seen by the final evaluation only.
+    pub test: Vec<DateRange>,
+    /// Days between them.
+    pub embargo_days: u32,
+}
+
+impl DateSplit {
+    /// The split of a scenario.
+    #[must_use]
+    pub fn of(loaded: &Loaded) -> Self {
+        let ranges = |role: Role| {
+            let chosen = loaded.windows.iter().filter(|w| w.role == role);
+            chosen
+                .map(|w| DateRange {
+                    name: w.name.clone(),
+                    start: w.start.to_string(),
+                    end: w.end.to_string(),
+                    file_hash: w.file_hash.clone(),
+                })
+                .collect()
+        };
+        Self {
+            train: ranges(Role::Train),
+            test: ranges(Role::Test),
+            embargo_days: loaded.scenario.embargo_days,
+        }
+    }
+}
+
+/// What a run was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`MANIFEST_SCHEMA`].
+    pub schema: u32,
+    /// What kind of run.
+    pub kind: RunKind,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Hash of its text and price files.
+    pub scenario_hash: String,
+    /// Its text, overrides applied.
+    pub scenario_text: String,
+    /// Where its price files are relative to.
+    pub scenario_path: PathBuf,
+    /// The overrides, as given.
+    pub overrides: Vec<String>,
+    /// The run's seed.
+    pub seed: u64,
+    /// The test or training window that was played, if one was named.
+    pub window: Option<String>,
+    /// The episode's number.
+    pub episode: u64,
+    /// Threads used; results do not depend on it.
+    pub threads: u32,
+    /// What built the program.
+    pub build: Build,
+    /// Dates seen and kept.
+    pub dates: DateSplit,
+    /// Digest of the first state, hexadecimal.
+    pub start_digest: String,
+    /// Digest of the history at the end, hexadecimal.
+    pub end_digest: String,
+    /// Blocks simulated.
+    pub blocks: u64,
+    /// Every file of the folder but this one, with its hash.
+    pub files: Vec<(String, String)>,
+}
+
+/// Why a run folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no manifest.
+    #[error(
+        "{path}: no {MANIFEST_FILE}, so this is not a finished run; name a folder that `ballast \
+         run` or `ballast train` has finished"
+    )]
+    NotARun {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The manifest does not parse.
+    #[error("{path}:{line}:{column}: {reason}; the file was edited or cut off, run again")]
+    BadManifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// The parser's reason.
+        reason: String,
+    },
+    /// The folder exists already.
+    #[error("{path} exists already; choose another --out, or remove it")]
+    Exists {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// A file is not what the manifest says it is.
+    #[error("{path}: {reason}; the run is damaged, run again")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// In what way.
+        reason: String,
+    },
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A table could not be written.
+    #[error("{path}: {source}")]
+    Table {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
+}
+
+impl RunError {
+    /// Attaches a path to a file-system error.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+impl Manifest {
+    /// Reads a run's manifest.
+    ///
+    /// # Errors
+    /// No manifest, or one that does not parse.
+    pub fn read(run: &Path) -> Result<Self, RunError> {
+        let path = run.join(MANIFEST_FILE);
+        let Ok(text) = fs::read_to_string(&path) else {
+            return Err(RunError::NotARun { path: run.to_owned() });
+        };
+        ron_options().from_str(&text).map_err(|error| RunError::BadManifest {
+            path,
+            line: error.span.start.line,
+            column: error.span.start.col,
+            reason: error.code.to_string(),
+        })
+    }
+
+    /// The text of the manifest.
+    ///
+    /// # Panics
+    /// Never: a manifest is plain values.
+    #[must_use]
+    pub fn to_ron(&self) -> String {
+        let pretty = PrettyConfig::new().struct_names(false);
+        ron_options().to_string_pretty(self, pretty).expect("plain values serialise") + "\n"
+    }
+
+    /// Reads a file of the run and holds it against its recorded hash.
+    ///
+    /// # Errors
+    /// The file is missing, or its bytes are not those that were recorded.
+    pub fn read_file(&self, run: &Path, name: &str) -> Result<Vec<u8>, RunError> {
+        let path = run.join(name);
+        let bytes = fs::read(&path).map_err(RunError::io(&path))?;
+        let found = blake3::hash(&bytes).to_hex().to_string();
+        match self.files.iter().find(|(file, _)| file == name) {
+            Some((_, hash)) if *hash == found => Ok(bytes),
+            Some(_) => Err(RunError::Damaged {
+                path,
+                reason: format!("its {} bytes are not those the manifest names", bytes.len()),
+            }),
+            None => {
+                Err(RunError::Damaged { path, reason: "the manifest does not name it".to_owned() })
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Figures over paths: means, tails, and intervals that cover training seeds and paths alike.
+
+use serde::{Deserialize, Serialize};
+
+/// An estimate and its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The estimate.
+    pub mean: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// The mean; zero of nothing.
+#[must_use]
+pub fn mean(values: &[f64]) -> f64 {
+    if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+}
+
+/// Mean of the worst (largest) `1 − alpha` of the values; the value at the boundary counts in part.
+///
+/// Source: Rockafellar and Uryasev (2000), the discrete case.
+#[must_use]
+pub fn cvar(values: &[f64], alpha: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+    let mut left = (1.0 - alpha) * sorted.len() as f64;
+    let tail = left;
+    if tail <= 0.0 {
+        return sorted.first().copied().unwrap_or(0.0);
+    }
+    let mut sum = 0.0;
+    for value in sorted {
+        let weight = left.min(1.0);
+        sum += weight * value;
+        left -= weight;
+        if left <= 0.0 {
+            break;
+        }
+    }
+    sum / tail
+}
+
+/// A 95 % percentile interval of a statistic over `values[seed][path]` by a crossed bootstrap:
+/// seeds and paths are each drawn with replacement, paths the same for every seed (they are the same
+/// worlds). A policy without training seeds has one row. Draws are addressed by (seed, resample),
+/// so the interval depends on nothing else.
+#[must_use]
+pub fn crossed_bootstrap(
+    values: &[Vec<f64>],
+    resamples: u32,
+    seed: u64,
+    statistic: impl Fn(&[f64]) -> f64,
+) -> Estimate {
+    let flat: Vec<f64> = values.iter().flatten().copied().collect();
+    let point = statistic(&flat);
+    let (rows, paths) = (values.len(), values.first().map_or(0, Vec::len));
+    if rows == 0 || paths == 0 {
+        return Estimate { mean: point, low: point, high: point };
+    }
+    let mut outcomes = Vec::with_capacity(resamples as usize);
+    let mut drawn = Vec::with_capacity(rows * paths);
+    let mut chosen = vec![0; paths];
+    for resample in 0..resamples {
+        let mut draw = Draw::at(seed, u64::from(resample));
+        for slot in &mut chosen {
+            *slot = draw.below(paths);
+        }
+        drawn.clear();
+        for _ in 0..rows {
+            let row = &values[draw.below(rows)];
+            drawn.extend(chosen.iter().map(|path| row[*path]));
+        }
+        outcomes.push(statistic(&drawn));
+    }
+    outcomes.sort_unstable_by(f64::total_cmp);
+    let at = |q: f64| {
+        let last = outcomes.len().saturating_sub(1) as f64;
+        outcomes.get((q * last + 0.5) as usize).copied().unwrap_or(point)
+    };
+    Estimate { mean: point, low: at(0.025), high: at(0.975) }
+}
+
+/// An addressed stream of draws (SplitMix64, Steele et al. 2014), for resampling and search.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw(u64);
+
+impl Draw {
+    /// The stream at an address.
+    #[must_use]
+    pub const fn at(seed: u64, index: u64) -> Self {
+        Self(mix(seed ^ mix(index.wrapping_add(0x9e37_79b9_7f4a_7c15))))
+    }
+    /// The next 64 bits.
+    pub const fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0)
+    }
+    /// A number below `n`; zero where `n` is zero.
+    pub const fn below(&mut self, n: usize) -> usize {
+        ((self.next_u64() as u128 * n as u128) >> 64) as usize
+    }
+    /// A number in `[0, 1)`.
+    pub const fn unit(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+const fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cvar_of_a_small_sample_counts_the_boundary_in_part() {
+        let values: Vec<f64> = (1..=10).map(f64::from).collect();
+        assert!((cvar(&values, 0.8) - 9.5).abs() < 1e-12);
+        assert!((cvar(&values, 0.85) - (10.0 + 0.5 * 9.0) / 1.5).abs() < 1e-12);
+        assert!((cvar(&values, 0.99) - 10.0).abs() < 1e-12);
+        assert!(cvar(&[], 0.95).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_interval_covers_its_mean_and_narrows_with_paths() {
+        let rows = |paths: usize| -> Vec<Vec<f64>> {
+            (0..3)
+                .map(|s| {
+                    let mut draw = Draw::at(7, s);
+                    (0..paths).map(|_| draw.unit()).collect()
+                })
+                .collect()
+        };
+        let few = crossed_bootstrap(&rows(8), 1000, 1, mean);
+        let many = crossed_bootstrap(&rows(800), 1000, 1, mean);
+        assert!(few.low < few.mean && few.mean < few.high);
+        assert!(many.high - many.low < few.high - few.low);
+        assert_eq!(few, crossed_bootstrap(&rows(8), 1000, 1, mean));
+        assert_ne!(few, crossed_bootstrap(&rows(8), 1000, 2, mean));
+    }
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Checks a policy bundle from outside: does onnxruntime compute what Ballast computed?
+
+    scripts/check_onnx.py runs/demo/policy
+
+1. `onnx.checker`, full check: policy.onnx is a valid model with consistent shapes.
+2. Its inputs and outputs are the ones a bundle promises.
+3. onnxruntime, on every case of golden.json, one at a time and as one batch,
+   gives the logits within 1e-5 and the very same actions.
+
+Exit 0: it does. Exit 1: it does not. Exit 2: could not check (no such bundle, no onnxruntime).
+Needs scripts/requirements.txt (`make check-bundle` sees to it).
+"""
+
+import json
+import pathlib
+import sys
+
+TOLERANCE = 1e-5
+INPUTS = ["observation", "action_mask"]
+OUTPUTS = ["logits", "action"]
+
+
+def cannot(message):
+    print(f"check_onnx: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def wrong(message):
+    print(f"check_onnx: WRONG: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def main():
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    try:
+        import numpy as np
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        cannot(f"{error}; pip install -r scripts/requirements.txt")
+
+    bundle = pathlib.Path(sys.argv[1])
+    model_file, golden_file = bundle / "policy.onnx", bundle / "golden.json"
+    for file in (model_file, golden_file):
+        if not file.is_file():
+            cannot(f"{file} is missing: is this a policy bundle?")
+
+    try:
+        model = onnx.load(str(model_file))
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # protobuf, checker and shape inference each have their own
+        wrong(f"{model_file} is not a valid ONNX model: {error}")
+    try:
+        session = onnxruntime.InferenceSession(str(model_file), providers=["CPUExecutionProvider"])
+    except Exception as error:
+        wrong(f"onnxruntime does not load {model_file}: {error}")
+
+    names = [[x.name for x in side] for side in (session.get_inputs(), session.get_outputs())]
+    if names != [INPUTS, OUTPUTS]:
+        wrong(f"inputs and outputs are {names[0]} -> {names[1]}, a bundle has {INPUTS} -> {OUTPUTS}")
+    obs_dim = session.get_inputs()[0].shape[1]
+    n_logits = session.get_inputs()[1].shape[1]
+
+    try:
+        cases = json.loads(golden_file.read_text())["cases"]
+        arrays = {
+            key: [np.asarray(case[key], dtype=np.float64 if key == "action" else np.float32) for case in cases]
+            for key in INPUTS + OUTPUTS
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        wrong(f"{golden_file}: expected {{'cases': [{{{', '.join(INPUTS + OUTPUTS)}}}]}}: {error!r}")
+    if not cases:
+        wrong(f"{golden_file} has no cases")
+    for key, width in (("observation", obs_dim), ("action_mask", n_logits), ("logits", n_logits)):
+        for i, row in enumerate(arrays[key]):
+            if isinstance(width, int) and row.shape != (width,):
+                wrong(f"case {i}: {key} has shape {row.shape}, the model has ({width},)")
+            if not np.all(np.isfinite(row)):
+                wrong(f"case {i}: {key} is not finite")
+
+    worst, masked_cases = 0.0, 0
+
+    def compare(label, logits, action, i):
+        nonlocal worst
+        want_logits, want_action, legal = arrays["logits"][i], arrays["action"][i], arrays["action_mask"][i] > 0.5
+        if logits.shape != want_logits.shape or action.shape != want_action.shape:
+            wrong(f"{label}: shapes {logits.shape}, {action.shape}; golden {want_logits.shape}, {want_action.shape}")
+        # A masked logit is a large negative constant, compared relatively.
+        error = np.abs(logits.astype(np.float64) - want_logits) / np.maximum(1.0, np.abs(want_logits))
+        if not np.all(np.isfinite(logits)) or error.max() > TOLERANCE:
+            at = int(np.argmax(np.nan_to_num(error, nan=np.inf)))
+            wrong(f"{label}: logit {at} is {logits[at]!r}, golden {want_logits[at]!r} (tolerance {TOLERANCE:g})")
+        if np.any(np.abs(action.astype(np.float64) - want_action) > TOLERANCE):
+            wrong(f"{label}: action is {action.tolist()}, golden {want_action.tolist()}")
+        if (~legal).any() and legal.any() and logits[~legal].max() >= logits[legal].min():
+            wrong(f"{label}: a masked logit is not below every legal one")
+        worst = max(worst, float(error.max()))
+
+    for i in range(len(cases)):
+        logits, action = session.run(
+            OUTPUTS, {key: arrays[key][i][np.newaxis, :] for key in INPUTS}
+        )
+        compare(f"case {i}", logits[0], action[0], i)
+        masked_cases += bool((arrays["action_mask"][i] < 0.5).any())
+    logits, action = session.run(OUTPUTS, {key: np.stack(arrays[key]) for key in INPUTS})
+    for i in range(len(cases)):
+        compare(f"case {i} in a batch of {len(cases)}", logits[i], action[i], i)
+
+    print(
+        f"{bundle}: onnx {onnx.__version__} accepts the model (opset {model.opset_import[0].version}); "
+        f"onnxruntime {onnxruntime.__version__} agrees on {len(cases)} golden cases "
+        f"({masked_cases} with masked actions), worst error {worst:.1e}"
+    )
+
+
+if __name__ == "__main__":
+    main()
