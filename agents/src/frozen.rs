@@ -57,21 +57,13 @@ impl Normaliser {
     /// One that changes nothing but values beyond ±`clip`.
     #[must_use]
     pub fn identity(obs_dim: usize, clip: f32) -> Self {
-        Self {
-            mean: vec![0.0; obs_dim],
-            var: vec![1.0; obs_dim],
-            epsilon: 0.0,
-            clip,
-        }
+        Self { mean: vec![0.0; obs_dim], var: vec![1.0; obs_dim], epsilon: 0.0, clip }
     }
 
     /// What each centred field is multiplied by, `[obs_dim]`.
     #[must_use]
     pub fn inverse_std(&self) -> Vec<f32> {
-        self.var
-            .iter()
-            .map(|v| 1.0 / (v + self.epsilon).sqrt())
-            .collect()
+        self.var.iter().map(|v| 1.0 / (v + self.epsilon).sqrt()).collect()
     }
 }
 
@@ -116,11 +108,7 @@ impl FrozenPolicy {
         layers: Vec<Dense>,
     ) -> Result<Self, FrozenError> {
         check(&heads, &normaliser, &layers)?;
-        let widest = layers
-            .iter()
-            .map(|l| l.outputs.max(l.inputs))
-            .max()
-            .unwrap_or(0);
+        let widest = layers.iter().map(|l| l.outputs.max(l.inputs)).max().unwrap_or(0);
         let transposed = layers
             .iter()
             .map(|l| {
@@ -252,15 +240,7 @@ fn argmax(values: &[f32]) -> usize {
 
 fn check(heads: &[u32], normaliser: &Normaliser, layers: &[Dense]) -> Result<(), FrozenError> {
     let same = |tensor: String, expected: usize, got: usize| {
-        if expected == got {
-            Ok(())
-        } else {
-            Err(FrozenError::Shape {
-                tensor,
-                expected,
-                got,
-            })
-        }
+        if expected == got { Ok(()) } else { Err(FrozenError::Shape { tensor, expected, got }) }
     };
     let finite = |tensor: String, values: &[f32]| match values.iter().position(|v| !v.is_finite()) {
         Some(index) => Err(FrozenError::NotFinite { tensor, index }),
@@ -273,9 +253,7 @@ fn check(heads: &[u32], normaliser: &Normaliser, layers: &[Dense]) -> Result<(),
         return Err(FrozenError::Empty { what: "head" });
     }
     if heads.contains(&0) {
-        return Err(FrozenError::Empty {
-            what: "choice in one of its heads",
-        });
+        return Err(FrozenError::Empty { what: "choice in one of its heads" });
     }
     let mut width = normaliser.mean.len();
     same("normaliser.var".into(), width, normaliser.var.len())?;
@@ -284,16 +262,8 @@ fn check(heads: &[u32], normaliser: &Normaliser, layers: &[Dense]) -> Result<(),
     finite("normaliser.clip".into(), &[normaliser.clip])?;
     for (i, layer) in layers.iter().enumerate() {
         same(format!("layers.{i}.inputs"), width, layer.inputs)?;
-        same(
-            format!("layers.{i}.weight"),
-            layer.inputs * layer.outputs,
-            layer.weight.len(),
-        )?;
-        same(
-            format!("layers.{i}.bias"),
-            layer.outputs,
-            layer.bias.len(),
-        )?;
+        same(format!("layers.{i}.weight"), layer.inputs * layer.outputs, layer.weight.len())?;
+        same(format!("layers.{i}.bias"), layer.outputs, layer.bias.len())?;
         finite(format!("layers.{i}.weight"), &layer.weight)?;
         finite(format!("layers.{i}.bias"), &layer.bias)?;
         width = layer.outputs;
@@ -308,12 +278,7 @@ mod tests {
 
     fn two_heads() -> FrozenPolicy {
         // One layer: logits = W·x + b with x = clamp((obs − 1)/2, ±3).
-        let normaliser = Normaliser {
-            mean: vec![1.0],
-            var: vec![4.0],
-            epsilon: 0.0,
-            clip: 3.0,
-        };
+        let normaliser = Normaliser { mean: vec![1.0], var: vec![4.0], epsilon: 0.0, clip: 3.0 };
         let layer = Dense {
             inputs: 1,
             outputs: 5,
@@ -344,11 +309,7 @@ mod tests {
         let refused = FrozenPolicy::new("t", vec![3, 2], policy.normaliser().clone(), vec![layer]);
         assert_eq!(
             refused.map(|p| p.obs_dim()),
-            Err(FrozenError::Shape {
-                tensor: "layers.0.weight".into(),
-                expected: 5,
-                got: 4
-            })
+            Err(FrozenError::Shape { tensor: "layers.0.weight".into(), expected: 5, got: 4 })
         );
         let mut layer = policy.layers()[0].clone();
         layer.bias[2] = f32::NAN;

@@ -32,6 +32,15 @@ fn amm(c: &mut Criterion) {
     c.bench_function("quote_exact_in USDC->WETH", |b| {
         b.iter(|| black_box(&pool).quote_exact_in(black_box(USDC), black_box(usdc)))
     });
+    let mut even = ConstantProduct::new(WETH, USDC, AssetId(2), AccountId(7), Pips(3_000));
+    let deep = Amount::new(10_000 * 10_u128.pow(18));
+    even.update(deep, deep, 1_700_000_000).expect("the reserves fit");
+    c.bench_function("quote_exact_in 18 decimals both", |b| {
+        b.iter(|| black_box(&even).quote_exact_in(black_box(USDC), black_box(weth)))
+    });
+    c.bench_function("quote_exact_out 18 decimals both", |b| {
+        b.iter(|| black_box(&even).quote_exact_out(black_box(USDC), black_box(weth)))
+    });
     c.bench_function("quote_exact_out WETH->USDC", |b| {
         b.iter(|| black_box(&pool).quote_exact_out(black_box(WETH), black_box(usdc)))
     });
@@ -82,12 +91,7 @@ fn steps(c: &mut Criterion) {
         vec![0.0, 0.0, 0.0, 1.0],
     ];
     let stable = Stable { half_life_secs: 3_600.0, vol_per_sqrt_year: 0.02, depeg: None };
-    let tail = Beta {
-        on: 0,
-        beta: 1.2,
-        residual_vol_per_sqrt_year: 0.8,
-        residual_t_nu: Some(3.5),
-    };
+    let tail = Beta { on: 0, beta: 1.2, residual_vol_per_sqrt_year: 0.8, residual_t_nu: Some(3.5) };
     let gbm = Gbm { drift_per_year: 0.0, vol_per_sqrt_year: 0.8 };
     let replay = Replay { bars: bars().into(), bar_secs: 3_600, scale: 1.0 };
     let bootstrap = Bootstrap {

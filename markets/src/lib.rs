@@ -7,3 +7,4 @@ pub mod math;
 pub mod oracle;
 pub mod price;
 pub mod units;
+mod wide;

@@ -389,16 +389,11 @@ impl Checker<'_> {
         }
         self.within("train.lanes", f64::from(t.lanes), 1.0, 65_536.0);
         self.within("train.budget_blocks", t.budget_blocks as f64, 1.0, 1e15);
-        self.within("train.horizon", f64::from(t.horizon), 1.0, 1e6);
-        self.within("train.epochs", f64::from(t.epochs), 1.0, 1e3);
-        self.within("train.minibatches", f64::from(t.minibatches), 1.0, 1e4);
-        self.within("train.learning_rate", t.learning_rate, 1e-9, 1.0);
-        self.within("train.gamma", t.gamma, 0.0, 1.0);
-        self.within("train.gae_lambda", t.gae_lambda, 0.0, 1.0);
-        self.within("train.clip", t.clip, 1e-6, 1.0);
-        self.within("train.entropy_weight", t.entropy_weight, 0.0, 10.0);
-        if t.hidden.is_empty() || t.hidden.iter().any(|w| *w == 0 || *w > 4096) {
-            self.refuse("train.hidden", "widths must be 1 to 4096", "for example [64, 64]");
+        self.within("train.hold_bias", f64::from(t.hold_bias), -50.0, 50.0);
+        let every = t.checkpoint_every_updates as f64;
+        self.within("train.checkpoint_every_updates", every, 1.0, 1e9);
+        if let Err(error) = t.ppo.check() {
+            self.refuse("train.ppo", error.to_string(), "see `PpoConfig` for the ranges");
         }
     }
 

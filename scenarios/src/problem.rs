@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Problem {
     message: String,
     #[source_code]
-    source: Option<NamedSource<Arc<String>>>,
+    text: Option<NamedSource<Arc<String>>>,
     #[label("here")]
     at: Option<SourceSpan>,
     #[help]
@@ -61,8 +61,8 @@ impl Source {
             message: message.clone(),
             help: help.clone(),
         };
-        let source = NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("RON");
-        Problem { message, source: Some(source), at: at.map(SourceSpan::from), help, place }
+        let text = NamedSource::new(&self.name, Arc::clone(&self.text)).with_language("RON");
+        Problem { message, text: Some(text), at: at.map(SourceSpan::from), help, place }
     }
 
     /// Line and column of a byte, both from 1.
@@ -108,7 +108,7 @@ impl Rejected {
         };
         let problem = Problem {
             message: format!("{file}: {message}"),
-            source: None,
+            text: None,
             at: None,
             help: Some(help),
             place,

@@ -1,6 +1,7 @@
 //! The scenario file, schema 1: every field carries its unit in its name, every choice is an enum
 //! variant, and a field that does not exist is an error.
 
+use agents::learn::PpoConfig;
 use serde::{Deserialize, Serialize};
 use sim::reward::Objective;
 
@@ -55,6 +56,321 @@ pub struct Scenario {
     #[serde(default)]
     pub train: Option<TrainSpec>,
     /// How policies are compared.
+    #[serde(default)]
+    pub evaluate: EvaluateSpec,
+}
+
+/// What gas costs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gas {
+    /// Base fee of the first block, in gwei.
+    pub base_fee_gwei: f64,
+    /// Gas that the rest of the world uses per block, as a percentage of the block's limit; 50 keeps
+    /// the base fee where it is (EIP-1559's target).
+    pub background_percent: f64,
+}
+
+/// An asset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssetSpec {
+    /// Symbol.
+    pub symbol: String,
+    /// Decimals of its smallest unit.
+    pub decimals: u8,
+    /// Fair price at the start of an episode, in USD. A recorded path brings its own.
+    pub start_price_usd: f64,
+    /// How its fair price moves.
+    pub price: PriceSource,
+}
+
+/// How an asset's fair price moves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum PriceSource {
+    /// By the scenario's `paths`: recorded, resampled or generated. One asset has this.
+    Paths,
+    /// By another asset's return times `beta`, and a residual of its own.
+    Beta {
+        /// The other asset; it must stand before this one.
+        on: String,
+        /// Sensitivity.
+        beta: f64,
+        /// Standard deviation of the residual, in percent per square root of an hour.
+        residual_percent_per_sqrt_hour: f64,
+        /// Degrees of freedom of the residual's Student-t, above 2.
+        residual_nu: f64,
+    },
+    /// Around one dollar.
+    Stable {
+        /// Half-life of a deviation, in hours.
+        half_life_hours: f64,
+        /// Standard deviation of shocks, in percent per square root of an hour.
+        shock_percent_per_sqrt_hour: f64,
+    },
+}
+
+/// Whether training may see a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Fits, bootstraps, searches and checkpoint selection may see it.
+    Train,
+    /// Only the final evaluation may see it.
+    Test,
+}
+
+/// A recorded price window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowSpec {
+    /// Name, used in reports and by `--window`.
+    pub name: String,
+    /// Price file, relative to the scenario: `open_time_utc,open_usd,high_usd,low_usd,close_usd`.
+    pub csv: String,
+    /// Whether training may see it.
+    pub role: Role,
+}
+
+/// How the paths of the asset that has records are drawn in an episode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paths {
+    /// One of these is drawn per episode, by weight.
+    pub train: Vec<PathKind>,
+}
+
+/// A kind of path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum PathKind {
+    /// Ordinary times: GARCH(1,1) with Student-t innovations on hourly percent returns.
+    Garch {
+        /// Relative weight of this kind.
+        weight: f64,
+        /// Constant of the variance, in squared percent per hour.
+        omega_percent2: f64,
+        /// Weight of the last squared return.
+        alpha: f64,
+        /// Weight of the last variance.
+        beta: f64,
+        /// Degrees of freedom of the innovations, above 2.
+        nu: f64,
+    },
+    /// A training window as recorded, its log returns scaled.
+    Window {
+        /// Relative weight of this kind.
+        weight: f64,
+        /// Smallest scale of the log returns; 1 is as recorded.
+        scale_min: f64,
+        /// Largest scale.
+        scale_max: f64,
+    },
+    /// Hours of the training windows, resampled in blocks.
+    Bootstrap {
+        /// Relative weight of this kind.
+        weight: f64,
+        /// Bars per block.
+        block_bars: u32,
+        /// Smallest scale of the log returns.
+        scale_min: f64,
+        /// Largest scale.
+        scale_max: f64,
+    },
+}
+
+impl PathKind {
+    /// Relative weight.
+    #[must_use]
+    pub const fn weight(&self) -> f64 {
+        match self {
+            Self::Garch { weight, .. }
+            | Self::Window { weight, .. }
+            | Self::Bootstrap { weight, .. } => *weight,
+        }
+    }
+}
+
+/// The exchange.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeSpec {
+    /// Whether trades displace the price, transiently, around the replayed one.
+    pub impact_enabled: bool,
+    /// Half-life of a displacement, in seconds.
+    pub impact_half_life_secs: f64,
+    /// One per asset; USDC-like quote assets included.
+    pub listings: Vec<Listing>,
+}
+
+/// An asset at the exchange.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// The asset.
+    pub asset: String,
+    /// Half the spread, in basis points.
+    pub half_spread_bps: f64,
+    /// Taker fee, in basis points.
+    pub taker_fee_bps: f64,
+    /// What must be traded to move the price by one percent, in USD.
+    pub depth_usd: f64,
+}
+
+/// A constant-product pool. Its first reserve gives the depth; the second follows from the fair
+/// prices at the start of the episode, so that no episode opens with an arbitrage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolSpec {
+    /// Name.
+    pub name: String,
+    /// First asset.
+    pub base: String,
+    /// Second asset.
+    pub quote: String,
+    /// Reserve of the second asset, in whole tokens.
+    pub quote_reserve_tokens: f64,
+    /// Swap fee, in millionths (3000 is Uniswap v2's 0.3 %).
+    pub fee_pips: u32,
+}
+
+/// A price feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum OracleSpec {
+    /// A pool's price this instant.
+    Spot {
+        /// The asset priced.
+        asset: String,
+        /// The pool read.
+        pool: String,
+    },
+    /// A pool's time-weighted average.
+    Twap {
+        /// The asset priced.
+        asset: String,
+        /// The pool read.
+        pool: String,
+        /// Shortest time averaged over, in seconds.
+        window_secs: u32,
+    },
+    /// Pushed by a node.
+    Push {
+        /// The asset priced.
+        asset: String,
+        /// Longest time between reports, in seconds.
+        heartbeat_secs: u64,
+        /// Smallest relative move that is reported, in basis points.
+        deviation_bps: u32,
+        /// Age of the price that the node sees, in seconds.
+        #[serde(default)]
+        lag_secs: u64,
+        /// Oldest report that still counts, in seconds; 0 where reports never go stale.
+        #[serde(default)]
+        max_age_secs: u64,
+    },
+}
+
+impl OracleSpec {
+    /// The asset priced.
+    #[must_use]
+    pub fn asset(&self) -> &str {
+        match self {
+            Self::Spot { asset, .. } | Self::Twap { asset, .. } | Self::Push { asset, .. } => asset,
+        }
+    }
+    /// The pool read, if any.
+    #[must_use]
+    pub fn pool(&self) -> Option<&str> {
+        match self {
+            Self::Spot { pool, .. } | Self::Twap { pool, .. } => Some(pool),
+            Self::Push { .. } => None,
+        }
+    }
+}
+
+/// What a risk policy may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Regime {
+    /// Small moves, days apart, as production's risk stewards may.
+    Steward,
+    /// Freeze, LTV 0 and caps, at once.
+    Guardian,
+}
+
+/// The lending market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketSpec {
+    /// Premium of a flash loan, in basis points.
+    pub flash_premium_bps: u32,
+    /// Largest share of a debt that one liquidation may repay, in basis points.
+    pub close_factor_bps: u32,
+    /// What the risk policy may do.
+    pub regime: Regime,
+    /// Reserves, in order.
+    pub reserves: Vec<ReserveSpec>,
+}
+
+/// A reserve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReserveSpec {
+    /// The asset.
+    pub asset: String,
+    /// Loan to value, in basis points; 0 where it is no collateral.
+    pub ltv_bps: u32,
+    /// Liquidation threshold, in basis points.
+    pub threshold_bps: u32,
+    /// Liquidation bonus, in basis points (500 is 5 %).
+    pub bonus_bps: u32,
+    /// The protocol's share of the bonus, in basis points.
+    pub protocol_fee_bps: u32,
+    /// Share of interest that goes to the treasury, in basis points.
+    pub reserve_factor_bps: u32,
+    /// Most that may be supplied, in whole tokens; 0 for no cap.
+    pub supply_cap_tokens: u64,
+    /// Most that may be borrowed, in whole tokens; 0 for no cap.
+    pub borrow_cap_tokens: u64,
+    /// Whether it can be borrowed.
+    pub borrowing: bool,
+    /// Interest.
+    pub rates: RatesSpec,
+}
+
+/// A kinked interest-rate curve, annual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatesSpec {
+    /// Rate at no utilisation, in basis points per year.
+    pub base_bps: u32,
+    /// Added from none to the kink, in basis points per year.
+    pub slope1_bps: u32,
+    /// Added from the kink to full, in basis points per year.
+    pub slope2_bps: u32,
+    /// Utilisation at the kink, in basis points.
+    pub optimal_bps: u32,
+}
+
+/// How the risk policy is trained (PPO).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    /// Training seeds; one policy each.
+    pub seeds: Vec<u64>,
+    /// Worlds played at once.
+    pub lanes: u32,
+    /// Simulated blocks per seed; the number of updates follows.
+    pub budget_blocks: u64,
+    /// Updates between checkpoints.
+    pub checkpoint_every_updates: u64,
+    /// Added to the first logit of "hold": a policy that starts by mostly holding.
+    pub hold_bias: f32,
+    /// The learner's settings; `seed`, `updates` and `initial_logit_bias` follow from the above.
+    pub ppo: PpoConfig,
+}
+
+/// How policies are compared.
     #[serde(default)]
     pub evaluate: EvaluateSpec,
 }

@@ -156,7 +156,7 @@ fn events() -> Vec<Event> {
     for i in 0..120_u64 {
         let block = 4000 + i * 21 + i * i % 13;
         let usd = 18_000.0 + (i * i % 97) as f64 * 2_900.0;
-        let text = format!("borrower {}: ${usd:.0} of USDC repaid for WETH", i % 61);
+        let text = format!("borrower {}: {} of USDC repaid for WETH", i % 61, crate::format::usd(usd));
         add(block, EventKind::Liquidation, usd, Some(i as u32 % 61), text);
     }
     for block in [1210, 2840, 4990] {

@@ -58,6 +58,19 @@ pub fn usd(value: f64) -> String {
     if value < 0.0 { format!("−${text}") } else { format!("${text}") }
 }
 
+/// An amount of USD on an axis: no digits that say nothing.
+#[must_use]
+pub fn usd_mark(value: f64) -> String {
+    let text = usd(value);
+    let (number, suffix) = match text.split_once(' ') {
+        Some((number, suffix)) => (number, format!(" {suffix}")),
+        None => (text.as_str(), String::new()),
+    };
+    let number =
+        if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    format!("{number}{suffix}")
+}
+
 /// A ratio as a percentage.
 #[must_use]
 pub fn percent(ratio: f64) -> String {
@@ -76,6 +89,16 @@ pub fn elapsed(secs: u64) -> String {
     } else {
         format!("{hours:02}:{minutes:02}")
     }
+}
+
+/// Elapsed time to the second.
+#[must_use]
+pub fn clock(secs: u64) -> String {
+    let days = match secs / 86_400 {
+        0 => String::new(),
+        days => format!("{days}d "),
+    };
+    format!("{days}{:02}:{:02}:{:02}", secs / 3600 % 24, secs / 60 % 60, secs % 60)
 }
 
 /// A Unix time as date and time of day, in UTC (civil-from-days, Howard Hinnant's
@@ -114,6 +137,9 @@ mod tests {
         assert_eq!(usd(0.0), "$0");
         assert_eq!(usd(0.998), "$0.9980");
         assert_eq!(short(f64::NAN), "–");
+        assert_eq!(usd_mark(50.0e6), "$50 M");
+        assert_eq!(usd_mark(0.0), "$0");
+        assert_eq!(usd_mark(1200.0), "$1,200");
         assert_eq!(percent(0.8312), "83.12 %");
     }
 
@@ -122,6 +148,7 @@ mod tests {
         assert_eq!(elapsed(0), "00:00");
         assert_eq!(elapsed(3_612), "01:00:12");
         assert_eq!(elapsed(90_000), "1 d 01:00");
+        assert_eq!(clock(86_400 + 3_612), "1d 01:00:12");
         assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
         assert_eq!(utc(1_583_971_199), "2020-03-11 23:59:59 UTC");
         assert_eq!(utc(1_709_208_000), "2024-02-29 12:00:00 UTC");

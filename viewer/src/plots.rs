@@ -9,7 +9,9 @@ use egui_plot::{GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotP
 use std::ops::Range;
 
 /// Room for the numbers of the y axis, equal in all panels so that their x axes line up.
-const Y_AXIS_WIDTH: f32 = 54.0;
+const Y_AXIS_WIDTH: f32 = 66.0;
+/// Room to the right of a plot for the last label of the time axis.
+const RIGHT_MARGIN: f32 = 24.0;
 /// Steps of the time axis, in seconds.
 const TIME_STEPS: [u64; 18] = [
     12, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 345_600,
@@ -66,10 +68,10 @@ impl<'a> TimePlot<'a> {
         let palette = Palette::of(ui);
         let secs = u64::from(frame.block_secs.max(1));
         let y_text = self.y_text;
-        let link = Id::new("time axis");
+        let link = Id::unique("time axis");
         let available = ui.available_size();
         let mut plot = Plot::new(self.id)
-            .width(available.x)
+            .width(available.x - RIGHT_MARGIN)
             .height(available.y.max(60.0))
             .set_margin_fraction(vec2(0.0, 0.08))
             .link_axis(link, [true, false])
@@ -79,8 +81,9 @@ impl<'a> TimePlot<'a> {
             .allow_drag([true, false])
             .show_background(false)
             .grid_color(palette.outline)
-            .grid_spacing(34.0..=220.0)
+            .grid_spacing(22.0..=120.0)
             .x_grid_spacer(move |input| time_marks(&input, secs))
+            .y_grid_spacer(|input| value_marks(&input))
             .x_axis_formatter(move |mark, _| format::elapsed((mark.value.max(0.0) as u64) * secs))
             .y_axis_formatter(move |mark, _| y_text(mark.value, mark.step_size))
             .x_axis_label(RichText::new("time since start (h:min)").small().color(palette.weak))
@@ -171,7 +174,7 @@ fn mark_events(
             EventKind::Liquidation => (7.0, 0.9),
             EventKind::RevertedAttack => (5.0, 0.9),
             EventKind::RiskChange => (rect.height(), 0.25),
-            EventKind::Attack | EventKind::BadDebt => (rect.height(), 0.55),
+            EventKind::Attack | EventKind::BadDebt => (rect.height(), 0.4),
         };
         painter.line_segment(
             [pos2(x, rect.bottom()), pos2(x, rect.bottom() - height)],
@@ -187,8 +190,8 @@ fn time_marks(input: &GridInput, block_secs: u64) -> Vec<GridMark> {
     if !(max > min) || !(max - min).is_finite() {
         return Vec::new();
     }
-    // A label such as `1 d 06:00` needs some 70 points: `base_step_size` is one grid spacing.
-    let least = input.base_step_size * secs * 2.0;
+    // A label such as `1 d 06:00` needs some 70 points: three of the least grid spacing.
+    let least = input.base_step_size * secs * 3.2;
     let fallback = TIME_STEPS[TIME_STEPS.len() - 1];
     let step = TIME_STEPS.into_iter().find(|s| *s as f64 >= least).unwrap_or_else(|| {
         (least / fallback as f64).ceil() as u64 * fallback
@@ -201,13 +204,39 @@ fn time_marks(input: &GridInput, block_secs: u64) -> Vec<GridMark> {
         .collect()
 }
 
+/// Marks of the y axis at 1, 2 or 5 times a power of ten.
+fn value_marks(input: &GridInput) -> Vec<GridMark> {
+    let (min, max) = input.bounds;
+    let least = input.base_step_size;
+    if !(max > min) || !(max - min).is_finite() || !(least > 0.0) {
+        return Vec::new();
+    }
+    let power = 10f64.powi(least.log10().floor() as i32);
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|m| m * power)
+        .find(|step| *step >= least)
+        .unwrap_or(10.0 * power);
+    let first = (min / step).ceil() as i64;
+    let last = (max / step).floor() as i64;
+    (first..=last.min(first.saturating_add(200)))
+        .map(|i| GridMark { value: i as f64 * step, step_size: step })
+        .collect()
+}
+
 /// Formats a y value in USD.
 pub(crate) fn usd_text(value: f64, step: f64) -> String {
-    if step < 1.0 && value.abs() < 1e5 {
+    if value.abs() < 1e5 && (step < 1.0 || value.abs() >= 1e3) {
         let decimals = (-step.max(1e-9).log10()).ceil().clamp(0.0, 6.0) as usize;
-        format!("${value:.decimals$}").replace("$-", "−$")
+        let sign = if value < 0.0 { "−" } else { "" };
+        let whole = format::integer(value.abs().trunc() as u64);
+        let text = format!("{:.decimals$}", value.abs());
+        match text.split_once('.') {
+            Some((_, fraction)) => format!("{sign}${whole}.{fraction}"),
+            None => format!("{sign}${}", format::integer(value.abs().round() as u64)),
+        }
     } else {
-        format::usd(value)
+        format::usd_mark(value)
     }
 }
 
@@ -276,7 +305,7 @@ mod tests {
 
     #[test]
     fn y_marks_show_the_digits_that_their_step_needs() {
-        assert_eq!(usd_text(1834.25, 0.05), "$1834.25");
+        assert_eq!(usd_text(1834.25, 0.05), "$1,834.25");
         assert_eq!(usd_text(1834.0, 10.0), "$1,834");
         assert_eq!(percent_text(-0.5, 0.25), "−0.5 %");
         assert_eq!(percent_text(80.0, 10.0), "80 %");

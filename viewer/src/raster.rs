@@ -32,10 +32,11 @@ impl Canvas {
     }
 
     /// Takes over new and changed textures.
-    pub(crate) fn update_textures(&mut self, delta: TexturesDelta) {
+    pub(crate) fn update_textures(&mut self, delta: &mut TexturesDelta) {
+        delta.free.clear();
         // Patches of different textures are independent; those of one come in order.
         #[expect(clippy::iter_over_hash_type, reason = "collected into a map by id, order-free")]
-        for (id, patches) in delta.set {
+        for (id, patches) in delta.set.drain() {
             for patch in patches {
                 self.patch(key(id), patch);
             }

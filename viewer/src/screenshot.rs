@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::raster::Canvas;
-use egui::{Context, Pos2, RawInput, Rect, TexturesDelta, vec2};
+use egui::{Context, Pos2, RawInput, Rect, vec2};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
@@ -58,8 +58,7 @@ pub fn render(app: &mut App, size: [u32; 2]) -> Result<Vec<u8>, ScreenshotError>
             app.update(ui.ctx());
             app.ui(ui);
         });
-        let textures = std::mem::take(&mut output.textures_delta);
-        canvas.update_textures(TexturesDelta { free: Default::default(), ..textures });
+        canvas.update_textures(&mut output.textures_delta);
         if pass == PASSES {
             let background = ctx.global_style().visuals.panel_fill;
             let primitives = ctx.tessellate(output.shapes, output.pixels_per_point);

@@ -103,7 +103,9 @@ pub enum BundleError {
     #[error("{WEIGHTS}: {0}")]
     Network(#[from] FrozenError),
     /// The graph is not the network of `weights.bin`.
-    #[error("{ONNX}: not the network of {WEIGHTS}; make the bundle anew with `ballast export <run>`")]
+    #[error(
+        "{ONNX}: not the network of {WEIGHTS}; make the bundle anew with `ballast export <run>`"
+    )]
     OnnxDiffers,
     /// The policy answers differently from when it was exported.
     #[error("{GOLDEN}: case {case}: {what}: expected {expected}, got {got}")]
@@ -303,10 +305,7 @@ pub fn write(
     let manifest = Manifest {
         format: FORMAT,
         algorithm: "blake3".into(),
-        files: files
-            .iter()
-            .map(|(name, bytes)| ((*name).into(), hash(bytes)))
-            .collect(),
+        files: files.iter().map(|(name, bytes)| ((*name).into(), hash(bytes))).collect(),
     };
     let mut partial = dir.as_os_str().to_owned();
     partial.push(".partial");
@@ -341,9 +340,7 @@ pub fn load(dir: &Path) -> Result<(FrozenPolicy, Metadata, VerifyReport), Bundle
     let manifest_bytes = read(dir, MANIFEST)?;
     let manifest: Manifest = from_json(MANIFEST, &manifest_bytes)?;
     if manifest.format != FORMAT {
-        return Err(BundleError::Format {
-            got: manifest.format,
-        });
+        return Err(BundleError::Format { got: manifest.format });
     }
     let mut contents = BTreeMap::new();
     for file in [ONNX, WEIGHTS, METADATA, GOLDEN] {
@@ -353,19 +350,13 @@ pub fn load(dir: &Path) -> Result<(FrozenPolicy, Metadata, VerifyReport), Bundle
         let bytes = read(dir, file)?;
         let got = hash(&bytes);
         if got != *expected {
-            return Err(BundleError::Hash {
-                file: file.into(),
-                expected: expected.clone(),
-                got,
-            });
+            return Err(BundleError::Hash { file: file.into(), expected: expected.clone(), got });
         }
         contents.insert(file, bytes);
     }
     let metadata: Metadata = from_json(METADATA, &contents[METADATA])?;
     if metadata.format != FORMAT {
-        return Err(BundleError::Format {
-            got: metadata.format,
-        });
+        return Err(BundleError::Format { got: metadata.format });
     }
     let mut policy = unpack(&metadata, &contents[WEIGHTS])?;
     check_card(&metadata.policy, &policy)?;
@@ -457,11 +448,7 @@ fn same(what: &str, expected: usize, got: usize) -> Result<(), BundleError> {
     if expected == got {
         return Ok(());
     }
-    Err(BundleError::Shape {
-        what: what.into(),
-        expected,
-        got,
-    })
+    Err(BundleError::Shape { what: what.into(), expected, got })
 }
 
 /// The policy's tensors as bytes, and where each lies.
@@ -470,11 +457,7 @@ fn pack(policy: &FrozenPolicy) -> (Network, Vec<u8>) {
     let mut tensors = Vec::new();
     let mut bytes = Vec::new();
     let mut put = |name: String, shape: Vec<usize>, values: &[f32]| {
-        tensors.push(TensorEntry {
-            name,
-            shape,
-            offset_bytes: bytes.len(),
-        });
+        tensors.push(TensorEntry { name, shape, offset_bytes: bytes.len() });
         bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
     };
     let obs_dim = policy.obs_dim();
@@ -520,13 +503,13 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
     let mut values = values.into_iter();
     let mut next = |name: String, rank: usize| {
         let Some((tensor, floats)) = values.next() else {
-            return Err(BundleError::Shape {
-                what: format!("tensor {name}"),
-                expected: 1,
-                got: 0,
-            });
+            return Err(BundleError::Shape { what: format!("tensor {name}"), expected: 1, got: 0 });
         };
-        same(&format!("{} in the place of {name}, match", tensor.name), 1, usize::from(tensor.name == name))?;
+        same(
+            &format!("{} in the place of {name}, match", tensor.name),
+            1,
+            usize::from(tensor.name == name),
+        )?;
         same(&format!("dimensions of {name}"), rank, tensor.shape.len())?;
         Ok((tensor.shape.clone(), floats))
     };
@@ -540,12 +523,7 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
     for i in 0..(network.tensors.len() - 2) / 2 {
         let (shape, weight) = next(format!("layers.{i}.weight"), 2)?;
         let (_, bias) = next(format!("layers.{i}.bias"), 1)?;
-        layers.push(Dense {
-            inputs: shape[1],
-            outputs: shape[0],
-            weight,
-            bias,
-        });
+        layers.push(Dense { inputs: shape[1], outputs: shape[0], weight, bias });
     }
     let name = metadata.policy.name.clone();
     Ok(FrozenPolicy::new(name, network.heads.clone(), normaliser, layers)?)

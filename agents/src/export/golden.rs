@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::frozen::FrozenPolicy;
 
 /// Cases made up at export, besides those that were observed.
-pub const MADE_UP_CASES: usize = 32;
+pub(super) const MADE_UP_CASES: usize = 32;
 /// At most so many observed cases are kept.
-pub const OBSERVED_CASES: usize = 64;
+const OBSERVED_CASES: usize = 64;
 
 /// One question and the policy's answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,17 +29,14 @@ pub struct GoldenCase {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GoldenCases {
-    /// At least [`MADE_UP_CASES`].
+    /// At least 32.
     pub cases: Vec<GoldenCase>,
 }
 
-/// The policy's answers to up to [`OBSERVED_CASES`] of `observed` (observation, mask), evenly spread,
-/// and to [`MADE_UP_CASES`] of its own: zeros, the mean, far beyond the clip on either side, single
+/// The policy's answers to up to 64 of `observed` (observation, mask), evenly spread,
+/// and to 32 of its own: zeros, the mean, far beyond the clip on either side, single
 /// fields at their extremes, random ones; under masks that allow all, one choice per head, and random.
-pub fn golden_cases(
-    policy: &mut FrozenPolicy,
-    observed: &[(Vec<f32>, Vec<f32>)],
-) -> GoldenCases {
+pub fn golden_cases(policy: &mut FrozenPolicy, observed: &[(Vec<f32>, Vec<f32>)]) -> GoldenCases {
     let kept = observed.len().min(OBSERVED_CASES);
     let questions: Vec<(Vec<f32>, Vec<f32>)> = (0..kept)
         .map(|i| observed[i * observed.len() / kept].clone())

@@ -17,9 +17,7 @@ const INT64: i64 = 7;
 /// Equal arguments give equal bytes.
 #[must_use]
 pub fn policy_model(policy: &FrozenPolicy, metadata: &[(String, String)]) -> Vec<u8> {
-    let props = metadata
-        .iter()
-        .map(|(key, value)| Message::new().string(1, key).string(2, value));
+    let props = metadata.iter().map(|(key, value)| Message::new().string(1, key).string(2, value));
     Message::new()
         .int(1, 8)
         .string(2, "ballast")
@@ -109,8 +107,7 @@ impl Parts {
         }
         let name = format!("{}_{}", op.to_lowercase(), self.nodes.len());
         node = node.string(3, &name).string(4, op);
-        self.nodes
-            .push(node.messages(5, attributes.iter().cloned()));
+        self.nodes.push(node.messages(5, attributes.iter().cloned()));
     }
     fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) {
         let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -119,18 +116,13 @@ impl Parts {
     }
     fn ints(&mut self, name: &str, values: &[i64]) {
         let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.initialisers
-            .push(tensor(name, INT64, &[values.len() as i64], &raw));
+        self.initialisers.push(tensor(name, INT64, &[values.len() as i64], &raw));
     }
 }
 
 /// A `TensorProto` with raw little-endian data.
 fn tensor(name: &str, kind: i64, dims: &[i64], raw: &[u8]) -> Message {
-    dims.iter()
-        .fold(Message::new(), |t, d| t.int(1, *d))
-        .int(2, kind)
-        .string(8, name)
-        .bytes(9, raw)
+    dims.iter().fold(Message::new(), |t, d| t.int(1, *d)).int(2, kind).string(8, name).bytes(9, raw)
 }
 
 /// An integer `AttributeProto`.
@@ -144,7 +136,5 @@ fn value_info(name: &str, kind: i64, width: usize) -> Message {
         .message(1, Message::new().string(2, "batch"))
         .message(1, Message::new().int(1, width as i64));
     let tensor_type = Message::new().int(1, kind).message(2, shape);
-    Message::new()
-        .string(1, name)
-        .message(2, Message::new().message(1, tensor_type))
+    Message::new().string(1, name).message(2, Message::new().message(1, tensor_type))
 }

@@ -59,9 +59,7 @@ impl Message {
     /// A repeated message field.
     #[must_use]
     pub fn messages(self, field: u32, values: impl IntoIterator<Item = Self>) -> Self {
-        values
-            .into_iter()
-            .fold(self, |message, value| message.message(field, value))
+        values.into_iter().fold(self, |message, value| message.message(field, value))
     }
 
     fn key(&mut self, field: u32, wire_type: u64) {

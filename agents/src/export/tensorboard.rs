@@ -42,7 +42,13 @@ impl<W: Write> EventWriter<W> {
     ///
     /// # Errors
     /// The sink's.
-    pub fn scalar(&mut self, wall_time_secs: f64, step: u64, tag: &str, value: f64) -> io::Result<()> {
+    pub fn scalar(
+        &mut self,
+        wall_time_secs: f64,
+        step: u64,
+        tag: &str,
+        value: f64,
+    ) -> io::Result<()> {
         let value = Message::new().string(1, tag).float(2, value as f32);
         let summary = Message::new().message(1, value);
         self.record(event(wall_time_secs, step).message(5, summary))
@@ -52,15 +58,18 @@ impl<W: Write> EventWriter<W> {
     ///
     /// # Errors
     /// The sink's.
-    pub fn text(&mut self, wall_time_secs: f64, step: u64, tag: &str, text: &str) -> io::Result<()> {
+    pub fn text(
+        &mut self,
+        wall_time_secs: f64,
+        step: u64,
+        tag: &str,
+        text: &str,
+    ) -> io::Result<()> {
         // DT_STRING = 7, shape [1]; the plugin's name is how TensorBoard knows it for text.
         let shape = Message::new().message(2, Message::new().int(1, 1));
         let tensor = Message::new().int(1, 7).message(2, shape).string(8, text);
         let plugin = Message::new().message(1, Message::new().string(1, "text"));
-        let value = Message::new()
-            .string(1, tag)
-            .message(8, tensor)
-            .message(9, plugin);
+        let value = Message::new().string(1, tag).message(8, tensor).message(9, plugin);
         let summary = Message::new().message(1, value);
         self.record(event(wall_time_secs, step).message(5, summary))
     }
@@ -89,9 +98,7 @@ fn event(wall_time_secs: f64, step: u64) -> Message {
 
 /// CRC-32C rotated and offset, as TFRecord asks (a CRC of bytes that hold CRCs would be weak).
 fn masked_crc(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes)
-        .rotate_right(15)
-        .wrapping_add(0xa282_ead8)
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 #[cfg(test)]

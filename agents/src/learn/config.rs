@@ -127,7 +127,11 @@ impl PpoConfig {
             ("gae_lambda", unit(self.gae_lambda), "between 0 and 1"),
             ("clip", positive(self.clip), "above 0"),
             ("entropy_weight", self.entropy_weight.is_finite(), "a number"),
-            ("value_weight", self.value_weight.is_finite() && self.value_weight >= 0.0, "0 or more"),
+            (
+                "value_weight",
+                self.value_weight.is_finite() && self.value_weight >= 0.0,
+                "0 or more",
+            ),
             ("max_grad_norm", positive(self.max_grad_norm), "above 0"),
             ("target_kl", self.target_kl.is_none_or(positive), "above 0, or none"),
             ("observation_clip", positive(f64::from(self.observation_clip)), "above 0"),

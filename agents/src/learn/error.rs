@@ -99,9 +99,6 @@ pub enum LearnError {
         /// CUDA devices that libtorch sees.
         found: i64,
     },
-    /// libtorch's own reason.
-    #[error("libtorch: {0}")]
-    Torch(String),
     /// The trained network cannot be frozen.
     #[error("frozen policy: {0}")]
     Frozen(#[from] crate::frozen::FrozenError),

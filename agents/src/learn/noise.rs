@@ -26,9 +26,7 @@ impl Noise {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let key = blake3::derive_key("ballast 2026 learner noise", &seed.to_le_bytes());
-        Self {
-            root: ChaCha8Rng::from_seed(key),
-        }
+        Self { root: ChaCha8Rng::from_seed(key) }
     }
 
     /// The stream at (purpose, update, step, lane): 2¹² words, 2³⁶ where `step` is 0 throughout.

@@ -18,11 +18,7 @@ impl RunningStats {
     /// Nothing seen: mean 0, variance 1.
     #[must_use]
     pub fn new(dim: usize) -> Self {
-        Self {
-            count: 0.0,
-            mean: vec![0.0; dim],
-            squares: vec![0.0; dim],
-        }
+        Self { count: 0.0, mean: vec![0.0; dim], squares: vec![0.0; dim] }
     }
 
     /// Adds `rows` `[n, dim]`.
@@ -57,11 +53,7 @@ impl RunningStats {
     /// Variance of component `i`; 1 before anything was seen.
     #[must_use]
     pub fn var(&self, i: usize) -> f64 {
-        if self.count > 0.0 {
-            self.squares[i] / self.count
-        } else {
-            1.0
-        }
+        if self.count > 0.0 { self.squares[i] / self.count } else { 1.0 }
     }
 
     /// The observation normaliser of this moment.

@@ -7,9 +7,9 @@
 
 use super::{BurnQuote, MintQuote, PoolError, SwapQuote};
 use crate::math::{Rounding, mul_div};
-use crate::units::{
-    AccountId, Amount, AssetId, Pips, U256, deserialize_u256, serialize_u256,
-};
+use crate::units::{AccountId, Amount, AssetId, Pips, U256, deserialize_u256, serialize_u256};
+use crate::wide;
+use ruint::aliases::U512;
 use serde::{Deserialize, Serialize};
 
 /// Shares that the first deposit leaves locked for ever (`MINIMUM_LIQUIDITY`), so that one share can
@@ -143,15 +143,19 @@ impl ConstantProduct {
         amount_out: Amount,
     ) -> Result<SwapQuote, PoolError> {
         let (reserve_in, reserve_out) = self.reserves_from(asset_in)?;
-        let paid = amount_in(amount_out.0, U256::from(reserve_in), U256::from(reserve_out), self.fee)?;
-        self.swapped(asset_in, to_reserve(Amount(paid))?, to_reserve(amount_out)?)
+        let got = match to_reserve(amount_out) {
+            Ok(got) if got < reserve_out => got,
+            _ => return Err(PoolError::InsufficientLiquidity),
+        };
+        let paid = amount_in_112(got, reserve_in, reserve_out, self.fee)?;
+        self.swapped(asset_in, paid, got)
     }
 
     fn swapped(&self, asset_in: AssetId, paid: u128, got: u128) -> Result<SwapQuote, PoolError> {
         let (new_reserve0, new_reserve1) = if asset_in == self.token0 {
-            (self.reserve0 + paid, self.reserve1 - got)
+            (self.reserve0.saturating_add(paid), self.reserve1 - got)
         } else {
-            (self.reserve0 - got, self.reserve1 + paid)
+            (self.reserve0 - got, self.reserve1.saturating_add(paid))
         };
         if new_reserve0 > MAX_RESERVE || new_reserve1 > MAX_RESERVE {
             return Err(PoolError::Overflow);
@@ -164,10 +168,10 @@ impl ConstantProduct {
         })
     }
 
-    /// What a deposit of at most these amounts would take and mint (`addLiquidity` then `mint`).
+    /// What a deposit of at most these amounts would take and mint (the router's `addLiquidity`).
     ///
-    /// The counter-amount and the shares are floored: the deposit is worth at least what is minted for
-    /// it. The first deposit sets the price, takes both amounts and locks [`MINIMUM_LIQUIDITY`].
+    /// The counter-amount is floored; see [`Self::quote_mint_exact`] for the shares. The first deposit
+    /// sets the price and takes both amounts.
     ///
     /// # Errors
     /// [`PoolError`]: zero amounts, too small a deposit, reserves above 112 bits.
@@ -180,35 +184,53 @@ impl ConstantProduct {
         if amount0_max.is_zero() || amount1_max.is_zero() {
             return Err(PoolError::InsufficientInput);
         }
+        if self.reserve0 == 0 && self.reserve1 == 0 {
+            return self.quote_mint_exact(amount0_max, amount1_max, total_shares);
+        }
         let (reserve0, reserve1) = (U256::from(self.reserve0), U256::from(self.reserve1));
+        let (amount0, amount1) = proportional(amount0_max.0, amount1_max.0, reserve0, reserve1)?;
+        self.quote_mint_exact(Amount(amount0), Amount(amount1), total_shares)
+    }
+
+    /// What depositing exactly these amounts mints (the pair's `mint`): the smaller of the two parts,
+    /// floored, so that the deposit is worth at least what is minted for it; what is over in the other
+    /// asset is a gift to the pool. The first deposit locks [`MINIMUM_LIQUIDITY`].
+    ///
+    /// # Errors
+    /// [`PoolError`]: too small a deposit, reserves above 112 bits.
+    pub fn quote_mint_exact(
+        &self,
+        amount0: Amount,
+        amount1: Amount,
+        total_shares: Amount,
+    ) -> Result<MintQuote, PoolError> {
         let protocol_shares = self.protocol_shares(total_shares);
-        let total = total_shares.0.checked_add(protocol_shares.0).ok_or(PoolError::Overflow)?;
-        let (amount0, amount1, shares, locked);
+        let overflow = PoolError::Overflow;
+        let total = total_shares.0.checked_add(protocol_shares.0).ok_or(overflow)?;
+        let (shares, locked);
         if total.is_zero() {
-            (amount0, amount1) = (amount0_max.0, amount1_max.0);
-            let product = amount0.checked_mul(amount1).ok_or(PoolError::Overflow)?;
+            let product = amount0.0.checked_mul(amount1.0).ok_or(overflow)?;
             locked = U256::from(MINIMUM_LIQUIDITY);
-            shares = sqrt_floor(product)
-                .checked_sub(locked)
-                .ok_or(PoolError::InsufficientLiquidityMinted)?;
+            let root = sqrt_floor(product);
+            shares = root.checked_sub(locked).ok_or(PoolError::InsufficientLiquidityMinted)?;
         } else {
-            (amount0, amount1) = proportional(amount0_max.0, amount1_max.0, reserve0, reserve1)?;
+            let part = |amount: Amount, reserve: u128| {
+                mul_div(amount.0, total, U256::from(reserve), Rounding::Floor).ok_or(overflow)
+            };
             locked = U256::ZERO;
-            let by0 = mul_div(amount0, total, reserve0, Rounding::Floor);
-            let by1 = mul_div(amount1, total, reserve1, Rounding::Floor);
-            shares = by0.zip(by1).map(|(a, b)| a.min(b)).ok_or(PoolError::Overflow)?;
+            shares = part(amount0, self.reserve0)?.min(part(amount1, self.reserve1)?);
         }
         if shares.is_zero() {
             return Err(PoolError::InsufficientLiquidityMinted);
         }
         for (reserve, amount) in [(self.reserve0, amount0), (self.reserve1, amount1)] {
-            if reserve + to_reserve(Amount(amount))? > MAX_RESERVE {
-                return Err(PoolError::Overflow);
+            if reserve + to_reserve(amount)? > MAX_RESERVE {
+                return Err(overflow);
             }
         }
         Ok(MintQuote {
-            amount0: Amount(amount0),
-            amount1: Amount(amount1),
+            amount0,
+            amount1,
             shares: Amount(shares),
             locked: Amount(locked),
             protocol_shares,
@@ -282,6 +304,53 @@ impl ConstantProduct {
         )
     }
 
+    /// Whether a swap that has already paid out `out0` and `out1` and left these balances is paid for:
+    /// the pair's own `swap`, for raw and flash swaps. Returns what came in, as (of `token0`, of
+    /// `token1`).
+    ///
+    /// The product of the fee-adjusted balances may not fall, by so much as one: in the pool's favour.
+    ///
+    /// # Errors
+    /// [`PoolError`], in the contract's order: zero output, too much output, zero input,
+    /// [`PoolError::ProductFell`], balances above 112 bits.
+    pub fn check_swap(
+        &self,
+        out0: Amount,
+        out1: Amount,
+        balance0: Amount,
+        balance1: Amount,
+    ) -> Result<(Amount, Amount), PoolError> {
+        if out0.is_zero() && out1.is_zero() {
+            return Err(PoolError::InsufficientOutput);
+        }
+        let (reserve0, reserve1) = (Amount::new(self.reserve0), Amount::new(self.reserve1));
+        if out0 >= reserve0 || out1 >= reserve1 {
+            return Err(PoolError::InsufficientLiquidity);
+        }
+        let in0 = balance0.saturating_sub(reserve0.saturating_sub(out0));
+        let in1 = balance1.saturating_sub(reserve1.saturating_sub(out1));
+        if in0.is_zero() && in1.is_zero() {
+            return Err(PoolError::InsufficientInput);
+        }
+        let (keep, one) = fee_fraction(self.fee);
+        let adjusted = |balance: Amount, paid: Amount| {
+            let whole = balance.0.checked_mul(U256::from(one))?;
+            whole.checked_sub(paid.0.checked_mul(U256::from(one - keep))?)
+        };
+        let adjusted0 = adjusted(balance0, in0).ok_or(PoolError::Overflow)?;
+        let adjusted1 = adjusted(balance1, in1).ok_or(PoolError::Overflow)?;
+        // Finer fees than v2's need more than the contract's 256 bits here.
+        let after: U512 = adjusted0.widening_mul(adjusted1);
+        let before: U512 =
+            (reserve0.0 * U256::from(one)).widening_mul(reserve1.0 * U256::from(one));
+        if after < before {
+            return Err(PoolError::ProductFell);
+        }
+        to_reserve(balance0)?;
+        to_reserve(balance1)?;
+        Ok((in0, in1))
+    }
+
     /// Takes the pool's balances for its reserves and, where time has passed, lets the accumulators
     /// gather the price that stood until now (`_update`). `now` is in seconds; only its low 32 bits
     /// count, and the wrap is harmless because differences are taken modulo 2³².
@@ -289,7 +358,12 @@ impl ConstantProduct {
     /// # Errors
     /// [`PoolError::Overflow`] where a balance exceeds [`MAX_RESERVE`]; nothing is changed then.
     #[inline]
-    pub fn update(&mut self, balance0: Amount, balance1: Amount, now: u64) -> Result<(), PoolError> {
+    pub fn update(
+        &mut self,
+        balance0: Amount,
+        balance1: Amount,
+        now: u64,
+    ) -> Result<(), PoolError> {
         let (balance0, balance1) = (to_reserve(balance0)?, to_reserve(balance1)?);
         let timestamp = now as u32;
         if timestamp != self.timestamp_last {
@@ -313,17 +387,9 @@ impl ConstantProduct {
     #[must_use]
     pub fn cumulatives(&self, now: u64) -> (U256, U256) {
         let elapsed = (now as u32).wrapping_sub(self.timestamp_last);
-        if elapsed == 0 || self.reserve0 == 0 || self.reserve1 == 0 {
-            return (self.price0_cumulative, self.price1_cumulative);
-        }
-        let elapsed = U256::from(elapsed);
-        let extend = |cumulative: U256, numerator: u128, denominator: u128| {
-            // Floored, as UQ112x112.uqdiv; overflow of the sum is meant.
-            cumulative.wrapping_add(uq112(numerator, denominator).wrapping_mul(elapsed))
-        };
         (
-            extend(self.price0_cumulative, self.reserve1, self.reserve0),
-            extend(self.price1_cumulative, self.reserve0, self.reserve1),
+            extended(self.price0_cumulative, self.reserve1, self.reserve0, elapsed),
+            extended(self.price1_cumulative, self.reserve0, self.reserve1, elapsed),
         )
     }
 
@@ -332,9 +398,11 @@ impl ConstantProduct {
     /// # Errors
     /// [`PoolError::UnknownAsset`].
     pub fn cumulative_of(&self, asset: AssetId, now: u64) -> Result<U256, PoolError> {
-        let (cumulative0, cumulative1) = self.cumulatives(now);
-        self.other(asset)?;
-        Ok(if asset == self.token0 { cumulative0 } else { cumulative1 })
+        let (reserve, other) = self.reserves_from(asset)?;
+        let elapsed = (now as u32).wrapping_sub(self.timestamp_last);
+        let first = asset == self.token0;
+        let cumulative = if first { self.price0_cumulative } else { self.price1_cumulative };
+        Ok(extended(cumulative, other, reserve, elapsed))
     }
 
     /// Marginal price of `asset` in the other asset, in smallest units of it per smallest unit,
@@ -361,7 +429,8 @@ impl ConstantProduct {
         let keep = 1.0 - f64::from(self.fee.0) / 1e6;
         let (reserve_in, reserve_out) = (reserve_in as f64, reserve_out as f64);
         // Grouped so that no product of reserves overflows or loses range.
-        let size = (reserve_in * (keep * (reserve_out / reserve_in) / price).sqrt() - reserve_in) / keep;
+        let size =
+            (reserve_in * (keep * (reserve_out / reserve_in) / price).sqrt() - reserve_in) / keep;
         if size.is_finite() && size > 0.0 { size } else { 0.0 }
     }
 }
@@ -451,19 +520,40 @@ fn amount_out_112(
     if (amount_in | reserve_in) >> 106 == 0 {
         let paid = amount_in * u128::from(keep);
         let denominator = reserve_in * u128::from(one) + paid;
-        if let Some(numerator) = paid.checked_mul(reserve_out) {
-            return Ok(numerator / denominator);
-        }
-        let out = mul_div(
-            U256::from(paid),
-            U256::from(reserve_out),
-            U256::from(denominator),
-            Rounding::Floor,
-        );
-        return out.map(low_128).ok_or(PoolError::Overflow);
+        return wide::mul_div_floor(paid, reserve_out, denominator).ok_or(PoolError::Overflow);
     }
     amount_out(U256::from(amount_in), U256::from(reserve_in), U256::from(reserve_out), fee)
         .map(low_128)
+}
+
+/// [`amount_in`] for arguments of at most 112 bits with `amount_out < reserve_out`. What it costs may
+/// exceed 112 bits.
+#[inline]
+fn amount_in_112(
+    amount_out: u128,
+    reserve_in: u128,
+    reserve_out: u128,
+    fee: Pips,
+) -> Result<u128, PoolError> {
+    if amount_out == 0 {
+        return Err(PoolError::InsufficientOutput);
+    }
+    if reserve_in == 0 {
+        return Err(PoolError::InsufficientLiquidity);
+    }
+    let (keep, one) = fee_fraction(fee);
+    if (reserve_in | reserve_out) >> 106 == 0 {
+        let wanted = amount_out * u128::from(one);
+        let denominator = (reserve_out - amount_out) * u128::from(keep);
+        if denominator == 0 {
+            return Err(PoolError::InsufficientLiquidity);
+        }
+        let paid = wide::mul_div_floor(reserve_in, wanted, denominator);
+        return paid.and_then(|paid| paid.checked_add(1)).ok_or(PoolError::Overflow);
+    }
+    let (reserve_in, reserve_out) = (U256::from(reserve_in), U256::from(reserve_out));
+    let paid = amount_in(U256::from(amount_out), reserve_in, reserve_out, fee)?;
+    u128::try_from(paid).map_err(|_above_128_bits| PoolError::Overflow)
 }
 
 /// Of each unit of input what counts, and the unit: 997/1000 for v2's fee, in its own terms.
@@ -491,11 +581,22 @@ fn proportional(
     Ok((counter_amount(max1, reserve1, reserve0)?, max1))
 }
 
+/// An accumulator after `elapsed` more seconds at the price `numerator / denominator`, modulo 2²⁵⁶; as
+/// it is where a reserve is empty.
+#[inline]
+fn extended(cumulative: U256, numerator: u128, denominator: u128, elapsed: u32) -> U256 {
+    if elapsed == 0 || numerator == 0 || denominator == 0 {
+        return cumulative;
+    }
+    // Floored, as UQ112x112.uqdiv; overflow of the sum is meant.
+    cumulative.wrapping_add(uq112(numerator, denominator).wrapping_mul(U256::from(elapsed)))
+}
+
 /// `numerator / denominator` as UQ112x112, floored. Arguments of at most 112 bits.
 #[inline]
 pub(crate) fn uq112(numerator: u128, denominator: u128) -> U256 {
-    let high: U256 = U256::from(numerator) << 112;
-    high / U256::from(denominator)
+    let (high, low) = wide::shl_112_div(numerator, denominator);
+    U256::from_limbs([low as u64, (low >> 64) as u64, high as u64, (high >> 64) as u64])
 }
 
 #[inline]

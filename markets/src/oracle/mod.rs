@@ -12,6 +12,7 @@ pub mod twap;
 use crate::amm::PoolError;
 use crate::math::{Rounding, mul_div};
 use crate::units::{Price, U256};
+use crate::wide;
 use serde::{Deserialize, Serialize};
 
 /// Why a feed has no usable price.
@@ -59,22 +60,51 @@ pub(crate) fn price_from_ratio(
     quote_decimals: u8,
     quote_price: Price,
 ) -> Result<Price, OracleError> {
-    let asset_unit = power_of_ten(asset_decimals)?;
-    let quote_unit = power_of_ten(quote_decimals)?;
+    let asset_unit = U256::from(power_of_ten(asset_decimals)?);
+    let quote_unit = U256::from(power_of_ten(quote_decimals)?);
     let scale = asset_unit.checked_mul(U256::from(quote_price.0)).ok_or(OracleError::Overflow)?;
     let denominator = denominator.checked_mul(quote_unit).ok_or(OracleError::Overflow)?;
-    let price = mul_div(numerator, scale, denominator, Rounding::Floor).ok_or(OracleError::Overflow)?;
-    let limbs = price.as_limbs();
-    if (limbs[2] | limbs[3]) != 0 {
-        return Err(OracleError::Overflow);
+    let price = mul_div(numerator, scale, denominator, Rounding::Floor);
+    nonzero(price.and_then(|price| u128::try_from(price).ok()))
+}
+
+/// [`price_from_ratio`] of 128-bit integers, which spares the 256-bit division where the scaled ones
+/// fit too.
+pub(crate) fn price_from_reserves(
+    numerator: u128,
+    denominator: u128,
+    asset_decimals: u8,
+    quote_decimals: u8,
+    quote_price: Price,
+) -> Result<Price, OracleError> {
+    let scale = power_of_ten(asset_decimals)?.checked_mul(quote_price.0);
+    let scaled = denominator.checked_mul(power_of_ten(quote_decimals)?);
+    if let Some((scale, scaled)) = scale.zip(scaled) {
+        return nonzero(wide::mul_div_floor(numerator, scale, scaled));
     }
-    match u128::from(limbs[0]) | (u128::from(limbs[1]) << 64) {
-        0 => Err(OracleError::ZeroPrice),
-        price => Ok(Price(price)),
+    let (numerator, denominator) = (U256::from(numerator), U256::from(denominator));
+    price_from_ratio(numerator, denominator, asset_decimals, quote_decimals, quote_price)
+}
+
+fn nonzero(price: Option<u128>) -> Result<Price, OracleError> {
+    match price {
+        None => Err(OracleError::Overflow),
+        Some(0) => Err(OracleError::ZeroPrice),
+        Some(price) => Ok(Price(price)),
     }
 }
 
 /// 10ⁿ for the decimals that tokens have.
-fn power_of_ten(decimals: u8) -> Result<U256, OracleError> {
-    10_u128.checked_pow(u32::from(decimals)).map(U256::from).ok_or(OracleError::Overflow)
+fn power_of_ten(decimals: u8) -> Result<u128, OracleError> {
+    POWERS_OF_TEN.get(usize::from(decimals)).copied().ok_or(OracleError::Overflow)
 }
+
+const POWERS_OF_TEN: [u128; 39] = {
+    let mut powers = [1; 39];
+    let mut i = 1;
+    while i < powers.len() {
+        powers[i] = powers[i - 1] * 10;
+        i += 1;
+    }
+    powers
+};

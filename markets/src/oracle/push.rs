@@ -28,8 +28,8 @@ impl PushFeed {
     /// Whether a node that observes `observed` USD at `now` should report it.
     #[must_use]
     pub fn should_push(&self, observed: f64, now: u64) -> bool {
-        let late = self.heartbeat_secs > 0
-            && now.saturating_sub(self.updated_at) >= self.heartbeat_secs;
+        let late =
+            self.heartbeat_secs > 0 && now.saturating_sub(self.updated_at) >= self.heartbeat_secs;
         let last = self.price.usd();
         late || (observed - last).abs() >= last * f64::from(self.deviation_bps) / 1e4
     }

@@ -3,9 +3,9 @@
 //! The deployed pattern behind the oracle-manipulation incidents since bZx (February 2020): cheap,
 //! always fresh, and movable within one transaction by anyone who can borrow enough.
 
-use super::{OracleError, price_from_ratio};
+use super::{OracleError, price_from_reserves};
 use crate::amm::constant_product::ConstantProduct;
-use crate::units::{AssetId, FeedId, PoolId, Price, U256};
+use crate::units::{AssetId, FeedId, PoolId, Price};
 use serde::{Deserialize, Serialize};
 
 /// Reads a pool's reserves as they stand, mid-transaction included.
@@ -37,12 +37,6 @@ impl SpotFeed {
         if reserve == 0 || other == 0 {
             return Err(OracleError::NoLiquidity);
         }
-        price_from_ratio(
-            U256::from(other),
-            U256::from(reserve),
-            asset_decimals,
-            quote_decimals,
-            quote_price,
-        )
+        price_from_reserves(other, reserve, asset_decimals, quote_decimals, quote_price)
     }
 }

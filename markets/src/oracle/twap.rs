@@ -4,8 +4,8 @@
 //! (`pokeWindowValues`): the average runs from the younger of two checkpoints that is at least a window
 //! old, so it covers between one and two windows where a keeper checkpoints once a window.
 
-use super::{OracleError, price_from_ratio};
-use crate::amm::constant_product::ConstantProduct;
+use super::{OracleError, price_from_ratio, price_from_reserves};
+use crate::amm::constant_product::{ConstantProduct, uq112};
 use crate::units::{AssetId, FeedId, PoolId, Price, U256, deserialize_u256, serialize_u256};
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,7 @@ impl TwapFeed {
         if reserve == 0 || other == 0 {
             return Err(OracleError::NoLiquidity);
         }
-        let gathered = crate::amm::constant_product::uq112(other, reserve)
-            .wrapping_mul(U256::from(self.window_secs));
+        let gathered = uq112(other, reserve).wrapping_mul(U256::from(self.window_secs));
         self.older = None;
         self.newer = Some(Observation {
             timestamp: (now as u32).wrapping_sub(self.window_secs),
@@ -109,6 +108,10 @@ impl TwapFeed {
             .ok_or(OracleError::WindowTooShort)?;
         let gathered = pool.cumulative_of(self.asset, now)?.wrapping_sub(since.cumulative);
         let average = gathered / U256::from(age(since, now));
+        if let Ok(average) = u128::try_from(average) {
+            let one = 1_u128 << 112;
+            return price_from_reserves(average, one, asset_decimals, quote_decimals, quote_price);
+        }
         let one: U256 = U256::from(1) << 112;
         price_from_ratio(average, one, asset_decimals, quote_decimals, quote_price)
     }

@@ -118,12 +118,7 @@ fn rebased(bar: &Bar, price: f64, magnitude: f64) -> Bar {
     let moved = |to: f64| price * libm::exp(magnitude * libm::log(to / bar.open));
     let (high, low, close) = (moved(bar.high), moved(bar.low), moved(bar.close));
     // Rounding of the exponentials may not disorder the bar.
-    Bar {
-        open: price,
-        high: high.max(price).max(close),
-        low: low.min(price).min(close),
-        close,
-    }
+    Bar { open: price, high: high.max(price).max(close), low: low.min(price).min(close), close }
 }
 
 /// Keeps the choice of a block apart from other uses of the shared word.

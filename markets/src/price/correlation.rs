@@ -33,8 +33,7 @@ impl Cholesky {
                 if !(value.abs() <= 1.0 && (value - mirrored).abs() <= TOLERANCE && diagonal_ok) {
                     return Err(PriceError::NotCorrelation { row, column, value });
                 }
-                let known: f64 =
-                    (0..column).map(|k| rows[at(row, k)] * rows[at(column, k)]).sum();
+                let known: f64 = (0..column).map(|k| rows[at(row, k)] * rows[at(column, k)]).sum();
                 let rest = value - known;
                 let entry = if row == column {
                     if rest < -TOLERANCE {
@@ -74,5 +73,41 @@ impl Cholesky {
                 self.rows[start..end].iter().zip(normals.iter()).map(|(l, z)| l * z).sum();
             end = start;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_factor_times_itself_is_the_matrix() {
+        let matrix = vec![vec![1.0, 0.8, 0.3], vec![0.8, 1.0, -0.2], vec![0.3, -0.2, 1.0]];
+        let factor = Cholesky::new(&matrix).unwrap();
+        // Columns of L, by correlating unit vectors.
+        let column = |i: usize| {
+            let mut unit = vec![0.0; 3];
+            unit[i] = 1.0;
+            factor.correlate(&mut unit);
+            unit
+        };
+        let columns = [column(0), column(1), column(2)];
+        for (i, row) in matrix.iter().enumerate() {
+            for (j, value) in row.iter().enumerate() {
+                let product: f64 = columns.iter().map(|c| c[i] * c[j]).sum();
+                assert!((product - value).abs() < 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn perfect_correlation_is_accepted_and_impossible_ones_are_not() {
+        assert!(Cholesky::new(&[vec![1.0, 1.0], vec![1.0, 1.0]]).is_ok());
+        let impossible = [vec![1.0, 0.9, -0.9], vec![0.9, 1.0, 0.9], vec![-0.9, 0.9, 1.0]];
+        assert_eq!(Cholesky::new(&impossible), Err(PriceError::NotPositiveSemiDefinite { row: 2 }));
+        let lopsided = [vec![1.0, 0.5], vec![0.4, 1.0]];
+        assert!(matches!(Cholesky::new(&lopsided), Err(PriceError::NotCorrelation { .. })));
+        let ragged = [vec![1.0, 0.5], vec![0.5]];
+        assert!(Cholesky::new(&ragged).is_err());
     }
 }

@@ -164,3 +164,72 @@ const FAR_TAIL: Rational = (
         2.044_263_103_389_939_8e-15,
     ],
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const N: u32 = 400_000;
+
+    #[test]
+    fn quantiles_equal_the_tables() {
+        let table = [
+            (0.5, 0.0),
+            (0.6, 0.253_347_103_135_799_7),
+            (0.975, 1.959_963_984_540_054),
+            (0.001, -3.090_232_306_167_813_5),
+            (1e-10, -6.361_340_902_404_056),
+            (1e-15, -7.941_345_326_170_997),
+        ];
+        for (p, z) in table {
+            assert!((inverse_normal(p) - z).abs() <= 4e-15 * z.abs(), "{p}");
+        }
+    }
+
+    #[test]
+    fn extreme_words_are_finite_and_symmetric() {
+        assert!(uniform(0) > 0.0 && uniform(u64::MAX) < 1.0);
+        assert!((normal(0) + normal(u64::MAX)).abs() < 1e-9);
+        assert!(normal(0) > -8.3 && exponential(0) > 0.0 && exponential(u64::MAX) >= 0.0);
+    }
+
+    /// Standard errors of the moments of n normals: 1/√n, √(2/n), √(24/n).
+    #[test]
+    fn normals_have_normal_moments() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let (mut m1, mut m2, mut m4) = (0.0, 0.0, 0.0);
+        for _ in 0..N {
+            let z = normal(rng.next_u64());
+            m1 += z;
+            m2 += z * z;
+            m4 += z * z * z * z;
+        }
+        let n = f64::from(N);
+        assert!((m1 / n).abs() < 4.0 / n.sqrt());
+        assert!((m2 / n - 1.0).abs() < 4.0 * (2.0 / n).sqrt());
+        // The fourth moment's own standard error is √(96/n).
+        assert!((m4 / n - 3.0).abs() < 4.0 * (96.0 / n).sqrt());
+    }
+
+    /// Mixed by ν = 4, normals are Student-t over √2: the t table says 5 % beyond 2.776445 and 1 %
+    /// beyond 4.604095.
+    #[test]
+    fn mixed_normals_are_student_t_of_unit_variance() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let (mut beyond5, mut beyond1, mut variance) = (0_u32, 0_u32, 0.0);
+        for _ in 0..N {
+            let w = student_variance(&mut rng, 4.0);
+            let t = normal(rng.next_u64()) * w.sqrt() * std::f64::consts::SQRT_2;
+            beyond5 += u32::from(t.abs() > 2.776_445);
+            beyond1 += u32::from(t.abs() > 4.604_095);
+            variance += student_variance(&mut rng, 10.0);
+        }
+        let n = f64::from(N);
+        let within = |count: u32, p: f64| {
+            (f64::from(count) / n - p).abs() < 4.0 * (p * (1.0 - p) / n).sqrt()
+        };
+        assert!(within(beyond5, 0.05) && within(beyond1, 0.01), "{beyond5} {beyond1}");
+        // At ν = 10 the mixing variance has mean 1 and variance 2/(ν − 4) = 1/3.
+        assert!((variance / n - 1.0).abs() < 4.0 * (1.0 / (3.0 * n)).sqrt());
+    }
+}

@@ -82,8 +82,15 @@ pub(super) struct GarchProcess {
 
 impl GarchProcess {
     pub(super) fn new(spec: Garch, block_secs: u32) -> Result<Self, SpecError> {
-        let Garch { mean_percent_per_hour, omega, alpha, beta, t_nu, start_variance: _, max_variance } =
-            spec;
+        let Garch {
+            mean_percent_per_hour,
+            omega,
+            alpha,
+            beta,
+            t_nu,
+            start_variance: _,
+            max_variance,
+        } = spec;
         require(true, "mean_percent_per_hour", mean_percent_per_hour, "finite")?;
         require(omega > 0.0, "omega", omega, "positive")?;
         require(alpha >= 0.0, "alpha", alpha, "at least 0")?;
@@ -107,8 +114,8 @@ impl GarchProcess {
     #[inline]
     pub(super) fn step(&mut self, z: f64, word: u64) -> f64 {
         if self.block == 0 {
-            let mixed =
-                self.variance * draw::student_variance(&mut draw::stream(word, SALT), self.spec.t_nu);
+            let mixed = self.variance
+                * draw::student_variance(&mut draw::stream(word, SALT), self.spec.t_nu);
             self.deviation = (mixed / f64::from(self.blocks)).sqrt();
         }
         let surprise = self.deviation * z;

@@ -27,14 +27,11 @@ impl Process {
             PriceSpec::Gbm(spec) => Self::Gbm(GbmProcess::new(spec, block_secs)?),
             PriceSpec::Garch(spec) => Self::Garch(GarchProcess::new(spec, block_secs)?),
             PriceSpec::Replay(spec) => Self::Replay(ReplayProcess::new(spec, block_secs)?),
-            PriceSpec::Beta(spec) => Self::Beta {
-                on: spec.on,
-                process: BetaProcess::new(spec, block_secs, asset)?,
-            },
-            PriceSpec::Stable(spec) => Self::Stable(StableProcess::new(spec, start, block_secs)?),
-            PriceSpec::Bootstrap(spec) => {
-                Self::Bootstrap(BootstrapProcess::new(spec, block_secs)?)
+            PriceSpec::Beta(spec) => {
+                Self::Beta { on: spec.on, process: BetaProcess::new(spec, block_secs, asset)? }
             }
+            PriceSpec::Stable(spec) => Self::Stable(StableProcess::new(spec, start, block_secs)?),
+            PriceSpec::Bootstrap(spec) => Self::Bootstrap(BootstrapProcess::new(spec, block_secs)?),
         })
     }
 
@@ -88,7 +85,11 @@ impl JointPrices {
     ) -> Result<Self, PriceError> {
         let expected = specs.len();
         let same_length = |what, found| {
-            if found == expected { Ok(()) } else { Err(PriceError::Length { what, found, expected }) }
+            if found == expected {
+                Ok(())
+            } else {
+                Err(PriceError::Length { what, found, expected })
+            }
         };
         same_length("start prices", start_prices.len())?;
         if let Some(correlation) = &correlation {

@@ -154,7 +154,9 @@ pub enum PriceError {
         expected: usize,
     },
     /// The matrix is not a correlation matrix: unit diagonal, symmetric, within [−1, 1].
-    #[error("correlation[{row}][{column}] is {value}: not symmetric within [−1, 1] with unit diagonal")]
+    #[error(
+        "correlation[{row}][{column}] is {value}: not symmetric within [−1, 1] with unit diagonal"
+    )]
     NotCorrelation {
         /// Row.
         row: usize,

@@ -56,8 +56,7 @@ impl StableProcess {
         let secs = f64::from(block_secs);
         let decay = libm::exp(-LN_2 * secs / half_life_secs);
         let kappa_per_year = LN_2 / half_life_secs * (secs / years(block_secs));
-        let deviation =
-            vol_per_sqrt_year * ((1.0 - decay * decay) / (2.0 * kappa_per_year)).sqrt();
+        let deviation = vol_per_sqrt_year * ((1.0 - decay * decay) / (2.0 * kappa_per_year)).sqrt();
         let (mut depeg_probability, mut depeg_mean, mut depeg_decay) = (0.0, 0.0, 0.0);
         if let Some(Depeg { per_year, mean_log_fall, half_life_secs }) = depeg {
             require(per_year >= 0.0, "depeg.per_year", per_year, "at least 0")?;

@@ -1,17 +1,35 @@
 //! A pooled lending market in Aave v3's shape, with the rules of v3.6.
+//!
+//! One file per group of verbs. Every verb reads `&self` and a view, and writes what it wants done
+//! into a [`Change`]: nothing happens until the chain performs the flows and stores the new state.
+//! After an error the change is garbage: drop it.
+//!
+//! Not here (their own issues): efficiency modes, isolation, siloed borrowing, credit delegation.
+
+mod borrow;
+mod error;
+mod liquidate;
+mod risk;
+mod supply;
+mod treasury;
+mod views;
+
+pub use error::LendingError;
+pub use liquidate::LiquidationCall;
 
 use crate::LendingView;
-use crate::health::Health;
-use crate::position::Position;
+use crate::position::{MAX_RESERVES, Position};
 use crate::reserve::Reserve;
-use crate::risk_params::{PendingChange, RiskChange, RiskError, RiskRegime};
+use crate::risk_params::{PendingChange, RiskChange, RiskRegime};
 use arrayvec::ArrayVec;
-use markets::oracle::OracleError;
-use markets::units::{AccountId, Amount, AssetId, Bps, Flow};
+use markets::units::{AccountId, Amount, Bps, Flow};
 use serde::{Deserialize, Serialize};
 
 /// Most risk changes that can wait at once.
 pub const MAX_PENDING: usize = 16;
+
+/// Default share of a debt that one liquidation may repay (`DEFAULT_LIQUIDATION_CLOSE_FACTOR`).
+pub const DEFAULT_CLOSE_FACTOR: Bps = Bps(5000);
 
 /// What changes in a market besides its reserves and positions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,20 +77,20 @@ pub struct Change {
     pub flows: Vec<Flow>,
     /// What really moved, in the underlying of the operation's (debt) reserve.
     pub amount: Amount,
-    /// Collateral seized by a liquidation, the protocol's fee included, in its underlying.
+    /// Collateral taken by a liquidation, the protocol's fee included, in its underlying.
     pub seized: Amount,
-    /// The part of `seized` that the treasury took, in the collateral's underlying.
+    /// The part of `seized` that the treasury received, in the collateral's underlying.
     pub protocol_fee: Amount,
     /// Written off, by reserve, in its underlying.
     pub bad_debt: Vec<(u16, Amount)>,
     /// Risk changes that took effect.
-    pub risk: Vec<RiskChange>,
+    pub risk_applied: Vec<RiskChange>,
 }
 
 impl Change {
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
-        let Self { reserves, positions, state, flows, amount, seized, protocol_fee, bad_debt, risk } =
+        let Self { reserves, positions, state, flows, amount, seized, protocol_fee, bad_debt, risk_applied } =
             self;
         reserves.clear();
         positions.clear();
@@ -82,121 +100,114 @@ impl Change {
         *seized = Amount::ZERO;
         *protocol_fee = Amount::ZERO;
         bad_debt.clear();
-        risk.clear();
+        risk_applied.clear();
     }
 }
 
-/// Why a market refuses, one variant per rule; names after Aave's `Errors`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum LendingError {
-    /// No such reserve.
-    #[error("no such reserve")]
-    AssetNotListed,
-    /// The amount is zero.
-    #[error("amount is zero")]
-    InvalidAmount,
-    /// The amount is so small that it is worth no share.
-    #[error("amount is worth no share")]
-    InvalidMintAmount,
-    /// The reserve is not active.
-    #[error("reserve is not active")]
-    ReserveInactive,
-    /// The reserve is frozen.
-    #[error("reserve is frozen")]
-    ReserveFrozen,
-    /// The reserve is paused.
-    #[error("reserve is paused")]
-    ReservePaused,
-    /// The reserve cannot be borrowed.
-    #[error("borrowing is not enabled")]
-    BorrowingNotEnabled,
-    /// The reserve cannot be flash-borrowed.
-    #[error("flash loans are not enabled")]
-    FlashloanDisabled,
-    /// The supply cap would be exceeded.
-    #[error("supply cap exceeded")]
-    SupplyCapExceeded,
-    /// The borrow cap would be exceeded.
-    #[error("borrow cap exceeded")]
-    BorrowCapExceeded,
-    /// The account supplied less than it would withdraw.
-    #[error("not enough available user balance")]
-    NotEnoughAvailableUserBalance,
-    /// The reserve has less at hand.
-    #[error("not enough liquidity in the reserve")]
-    InvalidLiquidity,
-    /// There is no collateral.
-    #[error("collateral balance is zero")]
-    CollateralBalanceIsZero,
-    /// Every collateral has LTV zero.
-    #[error("LTV is zero")]
-    LtvValidationFailed,
-    /// The collateral does not carry the new debt.
-    #[error("collateral cannot cover the new borrow")]
-    CollateralCannotCoverNewBorrow,
-    /// The health factor would fall below one.
-    #[error("health factor below the liquidation threshold")]
-    HealthFactorLowerThanLiquidationThreshold,
-    /// The health factor is not below one.
-    #[error("health factor not below the threshold")]
-    HealthFactorNotBelowThreshold,
-    /// The account has no debt in the reserve.
-    #[error("no debt of the selected type")]
-    NoDebtOfSelectedType,
-    /// The borrower's supply in the reserve is not collateral.
-    #[error("collateral cannot be liquidated")]
-    CollateralCannotBeLiquidated,
-    /// The borrower does not borrow that reserve.
-    #[error("specified currency not borrowed by the user")]
-    SpecifiedCurrencyNotBorrowedByUser,
-    /// What would remain on both sides is dust.
-    #[error("liquidation must not leave dust")]
-    MustNotLeaveDust,
-    /// The account supplied nothing there.
-    #[error("underlying balance is zero")]
-    UnderlyingBalanceZero,
-    /// The reserve cannot be collateral: its LTV or threshold is zero.
-    #[error("reserve cannot be collateral")]
-    UserInIsolationModeOrLtvZero,
-    /// A borrower cannot liquidate itself.
-    #[error("a borrower cannot liquidate itself")]
-    SelfLiquidation,
-    /// The reserve has no deficit.
-    #[error("reserve has no deficit")]
-    ReserveNotInDeficit,
-    /// An account with debt cannot cover a deficit.
-    #[error("account has debt")]
-    UserCannotHaveDebt,
-    /// The oracle has no usable price.
-    #[error("oracle: {0}")]
-    Oracle(#[from] OracleError),
-    /// A risk change is refused.
-    #[error("risk change: {0}")]
-    Risk(#[from] RiskError),
-    /// 256-bit arithmetic overflowed.
-    #[error("arithmetic overflow")]
-    Overflow,
+impl Default for MarketState {
+    fn default() -> Self {
+        Self {
+            close_factor: DEFAULT_CLOSE_FACTOR,
+            close_factor_changed_at: 0,
+            pending: ArrayVec::new(),
+        }
+    }
+}
+
+impl Change {
+    /// Where reserve `index` lies in `reserves`, accrued to now on first touch.
+    pub(crate) fn touch(
+        &mut self,
+        pooled: &Pooled,
+        view: &impl LendingView,
+        index: u16,
+    ) -> Result<usize, LendingError> {
+        if let Some(at) = self.reserves.iter().position(|(i, _)| *i == index) {
+            return Ok(at);
+        }
+        let reserve = pooled.reserve(index)?;
+        let debt_shares = view.total_supply(reserve.debt_token);
+        let accrued = reserve.accrued(debt_shares, view.now()).ok_or(LendingError::Overflow)?;
+        self.reserves.push((index, accrued));
+        Ok(self.reserves.len() - 1)
+    }
+    /// Stores an account's flags where they changed.
+    pub(crate) fn set_position(&mut self, account: AccountId, before: Position, after: Position) {
+        if before != after {
+            self.positions.push((account, after));
+        }
+    }
+    /// Asks for a movement; nothing for a zero amount.
+    pub(crate) fn flow(&mut self, flow: Flow) {
+        let (Flow::Move { amount, .. } | Flow::Mint { amount, .. } | Flow::Burn { amount, .. }) =
+            &flow;
+        if !amount.is_zero() {
+            self.flows.push(flow);
+        }
+    }
 }
 
 impl Pooled {
-    /// The reserve of an underlying asset.
+    /// A market without reserves, at Aave's close factor and a flash premium of 5 bps.
     #[must_use]
-    pub fn reserve_of(&self, underlying: AssetId) -> Option<u16> {
-        self.reserves.iter().position(|r| r.underlying == underlying).map(|i| i as u16)
+    pub fn new(
+        account: AccountId,
+        treasury: AccountId,
+        risk_manager: AccountId,
+        regime: RiskRegime,
+    ) -> Self {
+        Self {
+            reserves: Vec::new(),
+            positions: Vec::new(),
+            state: MarketState::default(),
+            account,
+            treasury,
+            risk_manager,
+            flash_premium: Bps(5),
+            regime,
+        }
+    }
+    /// Lists a reserve and returns its index.
+    ///
+    /// # Panics
+    /// Where the market already lists [`MAX_RESERVES`].
+    pub fn add_reserve(&mut self, reserve: Reserve) -> u16 {
+        assert!(self.reserves.len() < MAX_RESERVES, "a market lists at most {MAX_RESERVES} reserves");
+        self.reserves.push(reserve);
+        (self.reserves.len() - 1) as u16
+    }
+    /// A reserve by index.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn reserve(&self, index: u16) -> Result<&Reserve, LendingError> {
+        self.reserves.get(usize::from(index)).ok_or(LendingError::AssetNotListed)
     }
     /// An account's flags.
     #[must_use]
     pub fn position(&self, account: AccountId) -> Position {
         self.positions.get(account.index()).copied().unwrap_or_default()
     }
-    /// An account's health, projected to now.
-    ///
-    /// # Errors
-    /// An oracle has no usable price.
-    pub fn health(&self, view: &impl LendingView, account: AccountId) -> Result<Health, LendingError> {
-        let _ = (view, account);
-        Err(LendingError::AssetNotListed)
+}
+
+/// Refuses a reserve that is not listed, or paused.
+pub(crate) fn require_running(reserve: &Reserve) -> Result<(), LendingError> {
+    if !reserve.config.active {
+        return Err(LendingError::ReserveInactive);
     }
+    if reserve.config.paused {
+        return Err(LendingError::ReservePaused);
+    }
+    Ok(())
+}
+
+/// The same, and refuses a frozen one.
+pub(crate) fn require_open(reserve: &Reserve) -> Result<(), LendingError> {
+    require_running(reserve)?;
+    if reserve.config.frozen {
+        return Err(LendingError::ReserveFrozen);
+    }
+    Ok(())
 }
 
 impl Clone for Pooled {

@@ -426,7 +426,7 @@ impl Chain {
             .map_err(Revert::from)
             .and_then(|()| self.commit(market, &change));
         if result.is_ok() {
-            for applied in &change.risk {
+            for applied in &change.risk_applied {
                 self.logs.push(Log::RiskChanged { market, change: *applied });
             }
         }

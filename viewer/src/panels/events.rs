@@ -86,9 +86,9 @@ fn row_ui(event: &Event, frame: &Frame, ui: &mut Ui, commands: &mut Vec<Command>
             let (rect, _) = ui.allocate_exact_size(vec2(4.0, 13.0), Sense::hover());
             ui.painter().rect_filled(rect, CornerRadius::same(2), color);
             let secs = event.block * u64::from(frame.block_secs);
-            let time = RichText::new(format::elapsed(secs)).monospace().size(11.0);
+            let time = RichText::new(format::clock(secs)).monospace().size(11.0);
             let go = ui.add(
-                egui::Button::new(time.color(palette.weak)).frame(false).min_size(vec2(66.0, 0.0)),
+                egui::Button::new(time.color(palette.weak)).frame(false).min_size(vec2(62.0, 0.0)),
             );
             if go.on_hover_text(format!("Go to block {}", format::integer(event.block))).clicked() {
                 commands.push(Command::Seek(event.block));

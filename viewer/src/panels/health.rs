@@ -6,7 +6,7 @@ use crate::frame::{Command, Frame, HealthHistogram};
 use crate::plots;
 use crate::theme::Palette;
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Rect, Sense, Stroke, Ui, WidgetInfo, WidgetType, pos2,
+    Align2, Color32, CornerRadius, FontId, Rect, Sense, Stroke, Ui, WidgetInfo, Role, pos2,
     vec2,
 };
 
@@ -63,7 +63,7 @@ impl Health {
         let palette = Palette::of(ui);
         let (rect, response) =
             ui.allocate_exact_size(ui.available_size().max(vec2(120.0, 80.0)), Sense::hover());
-        response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, summary));
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, summary));
         let values: Vec<f64> = match self.measure {
             Measure::Debt => histogram.debt_usd.clone(),
             Measure::Borrowers => histogram.borrowers.iter().map(|n| f64::from(*n)).collect(),
@@ -71,12 +71,12 @@ impl Health {
         if values.is_empty() {
             return;
         }
-        let plot = Rect::from_min_max(rect.min + vec2(62.0, 14.0), rect.max - vec2(4.0, 32.0));
+        let plot = Rect::from_min_max(rect.min + vec2(62.0, 24.0), rect.max - vec2(4.0, 32.0));
         let painter = ui.painter();
         let small = FontId::proportional(10.5);
         let top = nice_ceiling(values.iter().copied().fold(0.0, f64::max));
         let text = |value: f64| match self.measure {
-            Measure::Debt => format::usd(value),
+            Measure::Debt => format::usd_mark(value),
             Measure::Borrowers => format::integer(value.round() as u64),
         };
         for i in 0..=4 {

@@ -63,6 +63,8 @@ impl Panel for Prices {
                 ui.colored_label(color, format!("oracle vs fair {}", format::percent(gap)));
             }
         });
+        // The reference is dashed and goes on top, or it would hide under what follows it.
+        lines.sort_by_key(|line| line.dashed);
         TimePlot {
             id: "prices",
             y_label: "USD per token",

@@ -1,0 +1,144 @@
+//! Trains CartPole-v1 with rl-zoo's settings for PPO (bar: 500.0 ± 0.0 after 100,000 decisions), and
+//! leaves TensorBoard events, a checkpoint and a policy bundle.
+//!
+//! `cargo run --release -p agents --features tch --example cart_pole -- OUT_FOLDER [SEED]`
+#![expect(clippy::print_stdout, reason = "an example talks")]
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use agents::export::bundle::{self, ActionHead, ObservationField, PolicyCard};
+use agents::export::tensorboard::EventWriter;
+use agents::frozen::FrozenPolicy;
+use agents::learn::games::CartPole;
+use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
+use agents::learn::{PpoConfig, network};
+use sim::environment::{Environment, StepOut};
+use sim::lanes::Lanes;
+
+const LANES: u64 = 8;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let out = PathBuf::from(args.next().ok_or("name an output folder")?);
+    let seed = args.next().map_or(Ok(1), |s| s.parse())?;
+    let config = PpoConfig {
+        seed,
+        updates: 391,
+        rollout_steps: 32,
+        epochs: 20,
+        minibatch: 256,
+        learning_rate: 1e-3,
+        gae_lambda: 0.8,
+        gamma: 0.98,
+        anneal_clip: true,
+        entropy_weight: 0.0,
+        normalise_observations: false,
+        normalise_returns: false,
+        ..PpoConfig::default()
+    };
+    let lanes = Lanes::new((0..LANES).map(|_| CartPole::new(seed, LANES)).collect());
+    let mut run = Ppo::new(config, lanes, network::device("cpu")?)?;
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+    let mut events = EventWriter::create(&out.join("events"), now())?;
+    events.text(now(), 0, "config", &format!("```\n{:#?}\n```", run.config()))?;
+    let checkpoint = out.join("last.ckpt");
+    let start = now();
+    train(&mut run, &mut |log: &UpdateLog, run: &mut Ppo<CartPole>| {
+        for (tag, value) in log.scalars() {
+            if let Err(error) = events.scalar(now(), log.decisions, &tag, value) {
+                println!("events: {error}");
+            }
+        }
+        if log.update % 50 == 0 {
+            run.save_checkpoint(&checkpoint)?;
+            println!(
+                "{:>7} decisions, return {:>6.1}, {:>6.0} decisions/s ({:.0} % world, {:.0} % forward, {:.0} % train)",
+                log.decisions,
+                log.episode_return,
+                log.decisions_per_second,
+                100.0 * log.environment_secs / log.seconds,
+                100.0 * log.forward_secs / log.seconds,
+                100.0 * log.train_secs / log.seconds,
+            );
+        }
+        Ok(Next::Continue)
+    })?;
+    events.flush()?;
+    let seconds = now() - start;
+    let mut policy = run.policy("cart_pole")?;
+    let mut observed = Vec::new();
+    let scores: Vec<f64> = (0..20).map(|e| play(&mut policy, e, &mut observed)).collect();
+    let mean = scores.iter().sum::<f64>() / 20.0;
+    let sd = (scores.iter().map(|s| (s - mean) * (s - mean)).sum::<f64>() / 20.0).sqrt();
+    println!("{} decisions in {seconds:.1} s; evaluation {mean:.1} ± {sd:.1}", run.decisions());
+    let report = bundle::write(&out.join("policy"), &mut policy, card(), &observed)?;
+    println!("{report:?}");
+    Ok(())
+}
+
+fn play(policy: &mut FrozenPolicy, episode: u64, seen: &mut Vec<(Vec<f32>, Vec<f32>)>) -> f64 {
+    let mut world = CartPole::new(12_345, 1);
+    let (mut obs, mut final_obs) = (vec![0.0; 4], vec![0.0; 4]);
+    let (mut mask, mut action) = (vec![0.0; 2], vec![0.0; 1]);
+    world.reset(episode, &mut obs, &mut mask);
+    let mut total = 0.0;
+    loop {
+        seen.push((obs.clone(), mask.clone()));
+        policy.act(&obs, &mask, &mut action);
+        let (mut reward, mut terminated, mut truncated, mut elapsed_blocks) =
+            (0.0, false, false, 0);
+        world.step(
+            &action,
+            StepOut {
+                obs: &mut obs,
+                action_mask: &mut mask,
+                final_obs: &mut final_obs,
+                reward: &mut reward,
+                terminated: &mut terminated,
+                truncated: &mut truncated,
+                elapsed_blocks: &mut elapsed_blocks,
+            },
+        );
+        total += f64::from(reward);
+        if terminated || truncated {
+            return total;
+        }
+    }
+}
+
+fn card() -> PolicyCard {
+    let field = |(name, unit): (&str, &str)| ObservationField {
+        name: name.into(),
+        unit: unit.into(),
+        scale: 1.0,
+        visibility: "public".into(),
+    };
+    PolicyCard {
+        name: "cart_pole".into(),
+        regime: "none".into(),
+        decision_every_blocks: 1,
+        block_secs: 1,
+        observations: [
+            ("cart_position", "m"),
+            ("cart_velocity", "m/s"),
+            ("pole_angle", "rad"),
+            ("pole_velocity", "rad/s"),
+        ]
+        .map(field)
+        .to_vec(),
+        actions: vec![ActionHead {
+            name: "push".into(),
+            unit: "N".into(),
+            choices: vec!["left".into(), "right".into()],
+            lower: -10.0,
+            upper: 10.0,
+            max_step: 10.0,
+            step_is_relative: false,
+            min_interval_secs: 0,
+            delay_secs: 0,
+        }],
+        ..PolicyCard::default()
+    }
+}

@@ -1,0 +1,201 @@
+//! The learner's network as numbers: one flat vector, its layout, its first values, and how it
+//! becomes a [`FrozenPolicy`]. Actor and critic are two towers of equal width, fused: each layer of
+//! both is one tensor, so a pass is one product per layer.
+
+use sim::environment::{ActionSpace, Spec};
+
+use super::noise::{Draw, Noise, normals};
+use crate::frozen::{Dense, FrozenError, FrozenPolicy, Normaliser};
+
+/// Sizes of an actor-critic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkShape {
+    /// Values per observation.
+    pub obs_dim: usize,
+    /// Width of each hidden layer of each tower.
+    pub width: usize,
+    /// Hidden layers, at least 1.
+    pub depth: usize,
+    /// Choices per head.
+    pub heads: Vec<u32>,
+}
+
+impl NetworkShape {
+    /// The network for an environment; `hidden` has layers of one width.
+    #[must_use]
+    pub fn new(spec: &Spec, hidden: &[usize]) -> Self {
+        let ActionSpace::MultiDiscrete { heads } = &spec.action;
+        Self {
+            obs_dim: spec.obs_dim,
+            width: hidden.first().copied().unwrap_or(1),
+            depth: hidden.len().max(1),
+            heads: heads.clone(),
+        }
+    }
+
+    /// Choices of all heads.
+    #[must_use]
+    pub fn logits(&self) -> usize {
+        self.heads.iter().map(|n| *n as usize).sum()
+    }
+
+    /// Shapes of the parameter tensors, in the order of the flat vector. Weights are
+    /// `[inputs, outputs]`; actor before critic: `[obs_dim, 2·width]`, `[2·width]`, then per further
+    /// layer `[2, width, width]`, `[2, 1, width]`, then `[width, logits]`, `[logits]`,
+    /// `[width, 1]`, `[1]`.
+    #[must_use]
+    pub fn tensors(&self) -> Vec<Vec<i64>> {
+        let (obs, width, logits) = (self.obs_dim as i64, self.width as i64, self.logits() as i64);
+        let mut shapes = vec![vec![obs, 2 * width], vec![2 * width]];
+        for _ in 1..self.depth {
+            shapes.push(vec![2, width, width]);
+            shapes.push(vec![2, 1, width]);
+        }
+        shapes.extend([vec![width, logits], vec![logits], vec![width, 1], vec![1]]);
+        shapes
+    }
+
+    /// Length of the flat vector.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.tensors().iter().map(|s| s.iter().product::<i64>() as usize).sum()
+    }
+
+    /// First values: orthogonal weights (Saxe et al., 2014) of gain √2, 0.01 before the logits and
+    /// 1 before the value; biases 0, but `logit_bias` (`[logits]` or empty) on the logits.
+    #[must_use]
+    pub fn initial(&self, noise: &Noise, logit_bias: &[f32]) -> Vec<f32> {
+        let mut tensor = 0;
+        let mut orthogonal = |inputs, outputs, gain| {
+            tensor += 1;
+            orthogonal(noise, tensor, inputs, outputs, gain)
+        };
+        let (obs, width, logits) = (self.obs_dim, self.width, self.logits());
+        let hidden_gain = std::f64::consts::SQRT_2;
+        let actor = orthogonal(obs, width, hidden_gain);
+        let critic = orthogonal(obs, width, hidden_gain);
+        let mut flat = Vec::with_capacity(self.parameters());
+        for (a, c) in actor.chunks_exact(width).zip(critic.chunks_exact(width)) {
+            flat.extend_from_slice(a);
+            flat.extend_from_slice(c);
+        }
+        flat.resize(flat.len() + 2 * width, 0.0);
+        for _ in 1..self.depth {
+            flat.extend(orthogonal(width, width, hidden_gain));
+            flat.extend(orthogonal(width, width, hidden_gain));
+            flat.resize(flat.len() + 2 * width, 0.0);
+        }
+        flat.extend(orthogonal(width, logits, 0.01));
+        flat.extend_from_slice(logit_bias);
+        flat.resize(flat.len() + logits - logit_bias.len(), 0.0);
+        flat.extend(orthogonal(width, 1, 1.0));
+        flat.push(0.0);
+        flat
+    }
+
+    /// The actor of the flat vector, in plain Rust.
+    ///
+    /// # Errors
+    /// A value that is not finite.
+    pub fn freeze(
+        &self,
+        name: &str,
+        flat: &[f32],
+        normaliser: Normaliser,
+    ) -> Result<FrozenPolicy, FrozenError> {
+        let (width, logits) = (self.width, self.logits());
+        let mut rest = flat;
+        let mut take = |n: usize| {
+            let (head, tail) = rest.split_at(n);
+            rest = tail;
+            head
+        };
+        let mut layers = Vec::new();
+        // The actor's columns of the fused first layer.
+        let weight = take(self.obs_dim * 2 * width);
+        let bias = take(2 * width);
+        layers.push(dense(self.obs_dim, width, 2 * width, weight, bias));
+        for _ in 1..self.depth {
+            let weight = take(2 * width * width);
+            let bias = take(2 * width);
+            layers.push(dense(width, width, width, weight, bias));
+        }
+        let weight = take(width * logits);
+        let bias = take(logits);
+        layers.push(dense(width, logits, logits, weight, bias));
+        FrozenPolicy::new(name, self.heads.clone(), normaliser, layers)
+    }
+}
+
+/// A layer from `[inputs, stride]` weights, of which the first `outputs` columns count.
+fn dense(inputs: usize, outputs: usize, stride: usize, weight: &[f32], bias: &[f32]) -> Dense {
+    Dense {
+        inputs,
+        outputs,
+        weight: (0..outputs)
+            .flat_map(|o| (0..inputs).map(move |i| weight[i * stride + o]))
+            .collect(),
+        bias: bias[..outputs].to_vec(),
+    }
+}
+
+/// `[inputs, outputs]` with orthonormal rows or columns, whichever are fewer, times `gain`:
+/// Gram–Schmidt on normals, in f64.
+fn orthogonal(noise: &Noise, tensor: u64, inputs: usize, outputs: usize, gain: f64) -> Vec<f32> {
+    let (count, length) = (inputs.min(outputs), inputs.max(outputs));
+    let mut rng = noise.at(Draw::Weights, 0, 0, tensor);
+    let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
+    while vectors.len() < count {
+        let mut v: Vec<f64> = (0..length.div_ceil(2)).flat_map(|_| normals(&mut rng)).collect();
+        v.truncate(length);
+        for u in &vectors {
+            let along: f64 = u.iter().zip(&v).map(|(a, b)| a * b).sum();
+            for (x, a) in v.iter_mut().zip(u) {
+                *x -= along * a;
+            }
+        }
+        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        // A draw that lies in the span so far is drawn again.
+        if norm > 1e-6 {
+            v.iter_mut().for_each(|x| *x /= norm);
+            vectors.push(v);
+        }
+    }
+    let mut matrix = Vec::with_capacity(inputs * outputs);
+    for i in 0..inputs {
+        for o in 0..outputs {
+            let value = if inputs <= outputs { vectors[i][o] } else { vectors[o][i] };
+            matrix.push((gain * value) as f32);
+        }
+    }
+    matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flat_vector_has_the_length_of_its_tensors_and_orthonormal_weights() {
+        let shape = NetworkShape { obs_dim: 5, width: 8, depth: 2, heads: vec![3, 2] };
+        let bias = [0.0, 2.0, 0.0, 0.0, 0.0];
+        let flat = shape.initial(&Noise::new(3), &bias);
+        assert_eq!(flat.len(), shape.parameters());
+        let rows = |m: &[f32], n: usize| -> Vec<Vec<f32>> {
+            m.chunks_exact(n).map(<[f32]>::to_vec).collect()
+        };
+        let second = 5 * 16 + 16;
+        let square = rows(&flat[second..second + 64], 8);
+        for (i, a) in square.iter().enumerate() {
+            for (j, b) in square.iter().enumerate() {
+                let dot: f32 = a.iter().zip(b).map(|(x, y)| x * y).sum();
+                let expected = if i == j { 2.0 } else { 0.0 };
+                assert!((dot - expected).abs() < 1e-5);
+            }
+        }
+        let mut policy = shape.freeze("start", &flat, Normaliser::identity(5, 10.0)).unwrap();
+        let mut action = [0.0; 2];
+        policy.act(&[0.3, -1.0, 2.0, 0.0, 5.0], &[1.0; 5], &mut action);
+        assert_eq!(action[0], 1.0, "the biased choice");
+    }
+}

@@ -1,0 +1,126 @@
+//! A policy bundle holds what it says, and says when it does not.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::Path;
+
+use agents::export::bundle::{self, ActionHead, BundleError, ObservationField, PolicyCard};
+use agents::frozen::{Dense, FrozenPolicy, Normaliser};
+
+fn policy() -> FrozenPolicy {
+    let mut state = 1u32;
+    let mut next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let mut dense = |inputs, outputs| Dense {
+        inputs,
+        outputs,
+        weight: (0..inputs * outputs).map(|_| next()).collect(),
+        bias: (0..outputs).map(|_| next()).collect(),
+    };
+    let layers = vec![dense(3, 16), dense(16, 16), dense(16, 5)];
+    let normaliser = Normaliser {
+        mean: vec![0.5, -1.0, 100.0],
+        var: vec![4.0, 0.01, 900.0],
+        epsilon: 1e-4,
+        clip: 10.0,
+    };
+    FrozenPolicy::new("test policy", vec![3, 2], normaliser, layers).unwrap()
+}
+
+fn card() -> PolicyCard {
+    let field = |name: &str| ObservationField {
+        name: name.into(),
+        unit: "1".into(),
+        scale: 1.0,
+        visibility: "public".into(),
+    };
+    let head = |name: &str, choices: &[&str]| ActionHead {
+        name: name.into(),
+        unit: "bps".into(),
+        choices: choices.iter().map(|c| (*c).into()).collect(),
+        lower: 0.0,
+        upper: 10_000.0,
+        max_step: 50.0,
+        step_is_relative: false,
+        min_interval_secs: 259_200,
+        delay_secs: 0,
+    };
+    PolicyCard {
+        name: "test policy".into(),
+        regime: "steward".into(),
+        observations: vec![field("a"), field("b"), field("c")],
+        actions: vec![head("ltv", &["down", "hold", "up"]), head("frozen", &["hold", "flip"])],
+        ..PolicyCard::default()
+    }
+}
+
+fn written(dir: &Path) -> bundle::VerifyReport {
+    let observed = vec![(vec![1.0, 2.0, 3.0], vec![1.0, 1.0, 0.0, 1.0, 1.0]); 3];
+    bundle::write(dir, &mut policy(), card(), &observed).unwrap()
+}
+
+#[test]
+fn a_bundle_comes_back_as_the_policy_that_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("policy");
+    let report = written(&dir);
+    assert_eq!((report.cases, report.max_logit_error), (35, 0.0));
+    assert_eq!(report, bundle::verify(&dir).unwrap());
+    let (mut back, metadata, _) = bundle::load(&dir).unwrap();
+    assert_eq!(metadata.policy, card());
+    assert_eq!(back.layers(), policy().layers());
+    let (obs, mask) = ([3.0, -1.0, 40.0], [1.0; 5]);
+    assert_eq!(back.logits(&obs, &mask), policy().logits(&obs, &mask));
+    assert!(!folder.path().join("policy.partial").exists());
+}
+
+#[test]
+fn equal_policies_give_equal_bytes_and_nothing_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    assert_eq!(written(&one), written(&two));
+    let again = bundle::write(&one, &mut policy(), card(), &[]);
+    assert!(matches!(again, Err(BundleError::Exists { .. })));
+}
+
+#[test]
+fn a_flipped_byte_anywhere_is_found_and_its_file_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("policy");
+    written(&dir);
+    for file in ["policy.onnx", "weights.bin", "metadata.json", "golden.json", "manifest.json"] {
+        let path = dir.join(file);
+        let good = fs::read(&path).unwrap();
+        for at in [0, good.len() / 3, good.len() / 2, good.len() - 2] {
+            let mut bad = good.clone();
+            bad[at] ^= 0x04;
+            fs::write(&path, &bad).unwrap();
+            let error = bundle::verify(&dir).unwrap_err().to_string();
+            // A flip in the manifest may look like one in the file whose hash it holds.
+            assert!(error.contains(file) || file == "manifest.json", "{file} at {at}: {error}");
+            assert!(error.contains("anew"), "{file} at {at}: {error}");
+        }
+        fs::write(&path, &good).unwrap();
+        bundle::verify(&dir).unwrap();
+    }
+    fs::remove_file(dir.join("weights.bin")).unwrap();
+    let error = bundle::verify(&dir).unwrap_err().to_string();
+    assert!(error.contains("weights.bin"), "{error}");
+}
+
+#[test]
+fn a_card_that_does_not_fit_the_policy_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("policy");
+    let mut short = card();
+    short.observations.pop();
+    let error = bundle::write(&dir, &mut policy(), short, &[]).unwrap_err();
+    assert!(error.to_string().contains("observation table: expected 3, got 2"), "{error}");
+    assert!(!dir.exists());
+    let mut wide = card();
+    wide.actions[1].choices.push("more".into());
+    let error = bundle::write(&dir, &mut policy(), wide, &[]).unwrap_err();
+    assert!(error.to_string().contains("choices of frozen: expected 2, got 3"), "{error}");
+}

@@ -1,0 +1,375 @@
+//! The learner against cases with known answers.
+#![cfg(feature = "tch")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+
+use agents::learn::games::{CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity};
+use agents::learn::network::to_vec;
+use agents::learn::ppo::{GaeInput, Heads, Next, Ppo, UpdateLog, advantages, sample, train};
+use agents::learn::{Checkpoint, Discount, LearnError, PpoConfig};
+use sim::environment::{Environment, StepOut};
+use sim::lanes::Lanes;
+use tch::{Device, Kind, Tensor};
+
+fn gae(terminated: [bool; 3], truncated: [bool; 3], final_values: [f32; 3]) -> Vec<f32> {
+    advantages(&GaeInput {
+        rewards: &[1.0; 3],
+        values: &[0.5, 0.4, 0.3],
+        final_values: &final_values,
+        last_values: &[0.2],
+        terminated: &terminated,
+        truncated: &truncated,
+        discounts: &[0.99; 3],
+        lambda: 0.95,
+    })
+    .0
+}
+
+fn assert_close(got: &[f32], expected: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), expected.len());
+    for (g, e) in got.iter().zip(expected) {
+        assert!((f64::from(*g) - e).abs() < tolerance, "{got:?} {expected:?}");
+    }
+}
+
+#[test]
+fn advantages_match_the_figures_worked_by_hand() {
+    let (no, at_1) = ([false; 3], [false, true, false]);
+    assert_close(&gae(no, no, [0.0; 3]), &[2.533946, 1.741569, 0.898], 1e-6);
+    assert_close(&gae(at_1, no, [9.0; 3]), &[1.460300, 0.600000, 0.898], 1e-6);
+    let cut = gae(no, at_1, [9.0, 0.7, 9.0]);
+    assert_close(&cut, &[2.112066, 1.293000, 0.898], 1e-6);
+}
+
+#[test]
+fn advantages_of_lanes_side_by_side_do_not_mix() {
+    let one = gae([false; 3], [false; 3], [0.0; 3]);
+    let two = gae([false, true, false], [false; 3], [0.0; 3]);
+    let both = advantages(&GaeInput {
+        rewards: &[1.0; 6],
+        values: &[0.5, 0.5, 0.4, 0.4, 0.3, 0.3],
+        final_values: &[0.0; 6],
+        last_values: &[0.2, 0.2],
+        terminated: &[false, false, false, true, false, false],
+        truncated: &[false; 6],
+        discounts: &[0.99; 6],
+        lambda: 0.95,
+    })
+    .0;
+    let lane = |i: usize| -> Vec<f32> { both.iter().skip(i).step_by(2).copied().collect() };
+    assert_eq!((lane(0), lane(1)), (one, two));
+}
+
+#[test]
+fn a_masked_choice_has_probability_zero_and_gradients_stay_finite() {
+    let heads = Heads::new(&[3, 2], Device::Cpu);
+    let logits = Tensor::from_slice(&[1.0f32, 50.0, -1.0, 3.0, 2.0, 0.0, 1.0, 2.0, 80.0, 3.0])
+        .view([2, 5])
+        .set_requires_grad(true);
+    let illegal =
+        Tensor::from_slice(&[false, true, false, false, false, true, false, true, true, false])
+            .view([2, 5]);
+    let actions = Tensor::from_slice(&[0i64, 1, 1, 1]).view([2, 2]);
+    let all = to_vec(&heads.log_probs(&logits, &illegal).exp());
+    assert_eq!((all[1], all[5]), (0.0, 0.0), "masked, and padding");
+    let first = 1.0 / (1.0 + (-2.0f64).exp());
+    assert_close(&all[..3], &[first, 0.0, 1.0 - first], 1e-6);
+    assert_close(&all[6..], &[0.0, 1.0, 0.0, 0.0, 1.0, 0.0], 0.0f64.max(1e-12));
+
+    let (log_probs, entropy) = heads.log_probs_and_entropy(&logits, &illegal, &actions);
+    let second = 1.0 / (1.0 + 1f64.exp());
+    assert_close(&to_vec(&log_probs), &[first.ln() + second.ln(), 0.0], 1e-6);
+    let nats = |p: f64| -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
+    assert_close(&to_vec(&entropy), &[nats(first) + nats(second), 0.0], 1e-6);
+    (log_probs.sum(Kind::Float) + entropy.sum(Kind::Float)).backward();
+    let gradient = to_vec(&logits.grad());
+    assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+    for masked in [1, 5, 7, 8] {
+        assert_eq!(gradient[masked], 0.0);
+    }
+}
+
+#[test]
+fn sampled_choices_follow_the_masked_softmax() {
+    let logits = [0.0, 1.0, 99.0, -1.0, 0.5];
+    let mask = [1.0, 1.0, 0.0, 1.0, 1.0];
+    let e = 1f64.exp();
+    let a = 1.5f64.exp();
+    let expected = [1.0 / (1.0 + e), e / (1.0 + e), 0.0, 1.0 / (1.0 + a), a / (1.0 + a)];
+    let mut counts = [0.0; 5];
+    let mut action = [0.0; 2];
+    let n = 20_000;
+    for i in 0..n {
+        // A low-discrepancy pair stands in for noise.
+        let at = [f64::from(i) * 0.754_877_666, f64::from(i) * 0.569_840_29].map(|x| x.fract());
+        let mut next = at.into_iter();
+        let log_prob = sample(&[3, 2], &logits, &mask, &mut action, || next.next().unwrap());
+        counts[action[0] as usize] += 1.0 / f64::from(n);
+        counts[3 + action[1] as usize] += 1.0 / f64::from(n);
+        let chosen = [action[0] as usize, 3 + action[1] as usize].map(|i| expected[i]);
+        let log_prob = f64::from(log_prob.unwrap());
+        assert!((log_prob - (chosen[0] * chosen[1]).ln()).abs() < 1e-6);
+    }
+    for (got, want) in counts.iter().zip(expected) {
+        assert!((got - want).abs() < 2e-3, "{counts:?} {expected:?}");
+    }
+    assert_eq!(sample(&[3, 2], &logits, &[1.0, 1.0, 1.0, 0.0, 0.0], &mut action, || 0.5), Err(1));
+}
+
+fn identities(lanes: u64, heads: usize, masked: bool, seed: u64) -> Lanes<Identity> {
+    Lanes::new((0..lanes).map(|_| Identity::new(4, heads, masked, seed, lanes)).collect())
+}
+
+fn small(seed: u64) -> PpoConfig {
+    PpoConfig {
+        seed,
+        updates: 6,
+        rollout_steps: 25,
+        minibatch: 40,
+        hidden: vec![16, 16],
+        learning_rate: 1e-2,
+        ..PpoConfig::default()
+    }
+}
+
+fn run<E: Environment>(config: PpoConfig, lanes: Lanes<E>) -> (Ppo<E>, Vec<UpdateLog>) {
+    let mut run = Ppo::new(config, lanes, Device::Cpu).unwrap();
+    let mut logs = Vec::new();
+    train(&mut run, &mut |log: &UpdateLog, _: &mut Ppo<E>| {
+        logs.push(log.clone());
+        Ok(Next::Continue)
+    })
+    .unwrap();
+    (run, logs)
+}
+
+/// Score of the frozen policy over an episode.
+fn play<E: Environment>(run: &Ppo<E>, mut world: E, episode: u64) -> f64 {
+    let mut policy = run.policy("test").unwrap();
+    let spec = world.spec().clone();
+    let (mut obs, mut final_obs) = (vec![0.0; spec.obs_dim], vec![0.0; spec.obs_dim]);
+    let mut mask = vec![0.0; spec.action.logits()];
+    let mut action = vec![0.0; spec.action.dim()];
+    world.reset(episode, &mut obs, &mut mask);
+    let mut total = 0.0;
+    loop {
+        policy.act(&obs, &mask, &mut action);
+        let (mut reward, mut terminated, mut truncated, mut elapsed_blocks) =
+            (0.0, false, false, 0);
+        world.step(
+            &action,
+            StepOut {
+                obs: &mut obs,
+                action_mask: &mut mask,
+                final_obs: &mut final_obs,
+                reward: &mut reward,
+                terminated: &mut terminated,
+                truncated: &mut truncated,
+                elapsed_blocks: &mut elapsed_blocks,
+            },
+        );
+        total += f64::from(reward);
+        if terminated || truncated {
+            return total;
+        }
+    }
+}
+
+#[test]
+fn identity_is_learned_within_1200_decisions() {
+    for (heads, masked) in [(1, false), (2, true)] {
+        // 8 lanes × 25 × 6 = 1,200.
+        let (run, logs) = run(small(1), identities(8, heads, masked, 5));
+        assert_eq!(run.decisions(), 1200);
+        assert_eq!(logs.iter().map(|l| l.episodes).sum::<u64>(), 8);
+        let score = play(&run, Identity::new(4, heads, masked, 99, 1), 0);
+        assert!(score >= 0.9 * f64::from(IDENTITY_DECISIONS), "{heads} heads: {score}");
+    }
+}
+
+#[test]
+fn the_first_minibatch_sees_the_policy_that_collected() {
+    let (_, logs) = run(small(2), identities(8, 2, true, 5));
+    for log in &logs {
+        assert!(log.first_ratio_error < 2e-6, "{}", log.first_ratio_error);
+        assert_eq!(log.first_clip_fraction, 0.0);
+        assert!(log.entropy > 0.0 && log.approx_kl > -1e-6 && log.grad_norm > 0.0);
+    }
+}
+
+#[test]
+fn training_twice_gives_the_same_bytes_and_another_seed_others() {
+    let bytes = |seed| run(small(seed), identities(4, 1, false, 5)).0.checkpoint().to_bytes();
+    let once = bytes(1);
+    assert!(once == bytes(1));
+    assert!(once != bytes(2));
+}
+
+#[test]
+fn a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.ckpt");
+    let config = PpoConfig { anneal_clip: true, anneal_entropy: true, ..small(3) };
+    let watch = |path: &Path, stop: u64| {
+        let path = path.to_owned();
+        move |log: &UpdateLog, run: &mut Ppo<CartPole>| {
+            run.consider_best(log.episode_return);
+            run.set_note(vec![log.update as u8]);
+            run.save_checkpoint(&path)?;
+            Ok(if log.update == stop { Next::Stop } else { Next::Continue })
+        }
+    };
+    let lanes = || Lanes::new((0..4).map(|_| CartPole::new(9, 4)).collect());
+
+    let mut straight = Ppo::new(config.clone(), lanes(), Device::Cpu).unwrap();
+    train(&mut straight, &mut watch(&path, 99)).unwrap();
+    let expected = std::fs::read(&path).unwrap();
+
+    let mut killed = Ppo::new(config.clone(), lanes(), Device::Cpu).unwrap();
+    train(&mut killed, &mut watch(&path, 3)).unwrap();
+    // Work after the checkpoint is lost, as under kill -9.
+    killed.update().unwrap();
+    drop(killed);
+    assert!(std::fs::read(&path).unwrap() != expected);
+    let mut resumed = Ppo::resume(config.clone(), lanes(), Device::Cpu, &path).unwrap();
+    assert_eq!((resumed.updates_done(), resumed.note()), (3, [3u8].as_slice()));
+    train(&mut resumed, &mut watch(&path, 99)).unwrap();
+    assert!(std::fs::read(&path).unwrap() == expected);
+
+    let other = PpoConfig { gamma: 0.5, ..config };
+    let refused = Ppo::resume(other, lanes(), Device::Cpu, &path).err().unwrap();
+    assert!(refused.to_string().contains("gamma was 0.99, is 0.5"), "{refused}");
+    let mut bytes = expected;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    assert!(Checkpoint::from_bytes(&bytes).unwrap_err().contains("damaged"));
+    bytes.truncate(middle);
+    assert!(Checkpoint::from_bytes(&bytes).unwrap_err().contains("cut short"));
+}
+
+#[test]
+fn a_cut_episode_is_worth_what_would_have_followed_and_a_dead_one_is_not() {
+    let value = |deadly, discount, blocks| {
+        let config = PpoConfig {
+            updates: 60,
+            rollout_steps: 32,
+            minibatch: 128,
+            epochs: 10,
+            gamma: 0.9,
+            discount,
+            learning_rate: 1e-2,
+            normalise_observations: false,
+            normalise_returns: false,
+            ..small(1)
+        };
+        let lanes = Lanes::new((0..4).map(|_| Forever::new(8, deadly, blocks)).collect());
+        let run = run(config, lanes).0;
+        let (_, value) = run.network().forward(&Tensor::from_slice(&[1.0f32]).view([1, 1]));
+        f64::from(to_vec(&value)[0])
+    };
+    let cut = value(false, Discount::PerDecision, 7);
+    assert!((cut - 10.0).abs() < 0.5, "1/(1 − 0.9) = 10, got {cut}");
+    // One value for all 8 decisions: between the mean of what is left, 3.59, and the fixed point of
+    // V = 1 + 0.9·V·7/8, 4.71.
+    let dead = value(true, Discount::PerDecision, 7);
+    assert!((3.5..4.8).contains(&dead), "{dead}");
+    let blocks = value(false, Discount::PerBlock, 7);
+    let expected = 1.0 / (1.0 - 0.9f64.powi(7));
+    assert!((blocks - expected).abs() < 0.2, "{expected}, got {blocks}");
+}
+
+#[test]
+fn the_frozen_policy_answers_as_libtorch_does() {
+    let (run, _) = run(small(4), identities(8, 2, true, 5));
+    let mut frozen = run.policy("test").unwrap();
+    let normaliser = frozen.normaliser().clone();
+    let inverse = normaliser.inverse_std();
+    for case in 0..50 {
+        let obs: Vec<f32> = (0..4).map(|i| ((case * 7 + i * 3) % 11) as f32 / 2.0 - 2.0).collect();
+        let seen: Vec<f32> = (0..4)
+            .map(|i| ((obs[i] - normaliser.mean[i]) * inverse[i]).clamp(-10.0, 10.0))
+            .collect();
+        let (logits, _) = run.network().forward(&Tensor::from_slice(&seen).view([1, 4]));
+        let expected: Vec<f64> = to_vec(&logits).iter().map(|x| f64::from(*x)).collect();
+        assert_close(frozen.logits(&obs, &[1.0; 8]), &expected, 1e-5);
+    }
+}
+
+#[test]
+fn cart_pole_is_learned() {
+    // The settings of rl-zoo's PPO for CartPole-v1, over fewer decisions.
+    let config = PpoConfig {
+        seed: 1,
+        updates: 120,
+        rollout_steps: 32,
+        epochs: 20,
+        minibatch: 256,
+        learning_rate: 1e-3,
+        gae_lambda: 0.8,
+        gamma: 0.98,
+        anneal_clip: true,
+        entropy_weight: 0.0,
+        normalise_observations: false,
+        normalise_returns: false,
+        ..PpoConfig::default()
+    };
+    let lanes = Lanes::new((0..8).map(|_| CartPole::new(3, 8)).collect());
+    let (run, logs) = run(config, lanes);
+    let mean = (0..10).map(|e| play(&run, CartPole::new(77, 1), e)).sum::<f64>() / 10.0;
+    assert!(logs[0].episode_return < 40.0, "{:?}", logs[0]);
+    assert!(mean > 0.6 * f64::from(CART_POLE_STEPS), "after {}: {mean}", run.decisions());
+}
+
+#[test]
+fn divergence_names_the_last_good_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("good.ckpt");
+    let config = PpoConfig { learning_rate: 1e30, anneal_learning_rate: false, ..small(1) };
+    let mut run = Ppo::new(config, identities(8, 1, false, 5), Device::Cpu).unwrap();
+    run.save_checkpoint(&path).unwrap();
+    let error = (0..6).find_map(|_| run.update().err()).unwrap();
+    assert!(matches!(error, LearnError::Diverged { .. }), "{error}");
+    assert!(error.to_string().contains("good.ckpt"), "{error}");
+}
+
+/// An [`Identity`] whose reward becomes NaN.
+struct Broken(Identity, u32);
+
+impl Environment for Broken {
+    fn spec(&self) -> &sim::environment::Spec {
+        self.0.spec()
+    }
+    fn reset(&mut self, episode: u64, obs: &mut [f32], action_mask: &mut [f32]) {
+        self.0.reset(episode, obs, action_mask);
+    }
+    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
+        self.1 += 1;
+        let broken = self.1 == 3;
+        let reward = out.reward;
+        let mut given = 0.0;
+        self.0.step(action, StepOut { reward: &mut given, ..out });
+        *reward = if broken { f32::NAN } else { given };
+    }
+    fn save(&self) -> Vec<u8> {
+        self.0.save()
+    }
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.0.load(bytes)
+    }
+    fn episode(&self) -> u64 {
+        self.0.episode()
+    }
+    fn episode_summary(&self) -> &[(&'static str, f64)] {
+        self.0.episode_summary()
+    }
+}
+
+#[test]
+fn a_world_that_returns_nan_is_named() {
+    let lanes = Lanes::new(vec![Broken(Identity::new(4, 1, false, 1, 1), 0)]);
+    let error = Ppo::new(small(1), lanes, Device::Cpu).unwrap().update().unwrap_err();
+    assert_eq!(error.to_string(), "update 1, decision 2, lane 0: reward[0] is NaN");
+    let refused = PpoConfig { gamma: 1.5, ..small(1) }.check().unwrap_err();
+    assert!(refused.to_string().contains("`gamma` must be between 0 and 1"));
+}

@@ -1,0 +1,97 @@
+//! Why a market refuses.
+
+use markets::oracle::OracleError;
+use serde::{Deserialize, Serialize};
+
+/// Why a market refuses, one variant per rule; names after Aave's `Errors`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum LendingError {
+    /// No such reserve.
+    #[error("no such reserve")]
+    AssetNotListed,
+    /// The amount is zero, worth no share, or more than the reserve's supply.
+    #[error("amount is zero, worth no share, or more than the reserve's supply")]
+    InvalidAmount,
+    /// The amount is so small that it burns no share.
+    #[error("amount burns no share")]
+    InvalidBurnAmount,
+    /// The reserve is not active.
+    #[error("reserve is not active")]
+    ReserveInactive,
+    /// The reserve is frozen.
+    #[error("reserve is frozen")]
+    ReserveFrozen,
+    /// The reserve is paused.
+    #[error("reserve is paused")]
+    ReservePaused,
+    /// The reserve cannot be borrowed.
+    #[error("borrowing is not enabled")]
+    BorrowingNotEnabled,
+    /// The reserve cannot be flash-borrowed.
+    #[error("flash loans are not enabled")]
+    FlashloanDisabled,
+    /// The supply cap would be exceeded.
+    #[error("supply cap exceeded")]
+    SupplyCapExceeded,
+    /// The borrow cap would be exceeded.
+    #[error("borrow cap exceeded")]
+    BorrowCapExceeded,
+    /// The account supplied less than it would withdraw.
+    #[error("not enough available user balance")]
+    NotEnoughAvailableUserBalance,
+    /// The reserve has less at hand.
+    #[error("not enough liquidity in the reserve")]
+    InvalidLiquidity,
+    /// There is no collateral.
+    #[error("collateral balance is zero")]
+    CollateralBalanceIsZero,
+    /// The collateral's LTV is zero, or a collateral of LTV zero must be withdrawn first.
+    #[error("LTV is zero, or collateral of LTV zero must be withdrawn first")]
+    LtvValidationFailed,
+    /// The collateral does not carry the new debt.
+    #[error("collateral cannot cover the new borrow")]
+    CollateralCannotCoverNewBorrow,
+    /// The health factor would fall below one.
+    #[error("health factor below the liquidation threshold")]
+    HealthFactorLowerThanLiquidationThreshold,
+    /// The health factor is not below one.
+    #[error("health factor not below the threshold")]
+    HealthFactorNotBelowThreshold,
+    /// The whole of another account's debt cannot be repaid without saying how much.
+    #[error("no explicit amount to repay on behalf of another account")]
+    NoExplicitAmountToRepayOnBehalf,
+    /// The account has no debt in the reserve.
+    #[error("no debt of the selected type")]
+    NoDebtOfSelectedType,
+    /// The borrower's supply in the reserve is not collateral.
+    #[error("collateral cannot be liquidated")]
+    CollateralCannotBeLiquidated,
+    /// The borrower does not borrow that reserve.
+    #[error("specified currency not borrowed by the user")]
+    SpecifiedCurrencyNotBorrowedByUser,
+    /// What would remain on both sides is dust.
+    #[error("liquidation must not leave dust")]
+    MustNotLeaveDust,
+    /// The account supplied nothing there.
+    #[error("underlying balance is zero")]
+    UnderlyingBalanceZero,
+    /// The reserve cannot be collateral: its LTV is zero.
+    #[error("reserve cannot be collateral")]
+    UserInIsolationModeOrLtvZero,
+    /// A borrower cannot liquidate itself.
+    #[error("a borrower cannot liquidate itself")]
+    SelfLiquidation,
+    /// The reserve has no deficit.
+    #[error("reserve has no deficit")]
+    ReserveNotInDeficit,
+    /// An account with debt cannot cover a deficit.
+    #[error("account has debt")]
+    UserCannotHaveDebt,
+    /// The oracle has no usable price.
+    #[error("oracle: {0}")]
+    Oracle(#[from] OracleError),
+    /// 256-bit arithmetic overflowed.
+    #[error("arithmetic overflow")]
+    Overflow,
+}
+

@@ -1,0 +1,90 @@
+//! Where policies are compared: worlds by address, played to the end of an episode.
+
+use crate::report::Entry;
+use crate::statics::StaticParams;
+use crate::totals::Totals;
+use agents::policy::RiskPolicy;
+use protocols::lending::Pooled;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Which path of the recorded asset a world plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PathChoice {
+    /// Drawn from the scenario's training mixture.
+    Drawn,
+    /// A recorded window as it was, by its position in the scenario.
+    Window(usize),
+}
+
+/// The address of a world: equal addresses give equal worlds, whoever plays in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorldAddress {
+    /// Run seed.
+    pub seed: u64,
+    /// Instance: names the world's luck.
+    pub instance: u64,
+    /// The recorded asset's path.
+    pub path: PathChoice,
+}
+
+/// Something that plays worlds.
+pub trait Arena: Sync {
+    /// Plays one episode from its first block to its last: the world's parameters are `statics`, and
+    /// `policy` decides. The same arguments give the same totals, on any thread.
+    fn play(
+        &self,
+        world: WorldAddress,
+        statics: &StaticParams,
+        policy: &mut dyn RiskPolicy,
+    ) -> Totals;
+    /// The market as deployed, before its first block.
+    fn deployed(&self) -> &Pooled;
+}
+
+/// Makes a policy; called once per world, so that no state passes from one to another.
+pub type MakePolicy<'a> = Box<dyn Fn() -> Box<dyn RiskPolicy> + Sync + 'a>;
+
+/// A policy that takes part in a comparison.
+pub struct Contestant<'a> {
+    /// Name in the report.
+    pub name: String,
+    /// Parameters set before the first block.
+    pub statics: StaticParams,
+    /// One per training seed; a single one where nothing was trained.
+    pub policies: Vec<MakePolicy<'a>>,
+}
+
+/// Plays every contestant on every world; `progress` hears the blocks of each finished episode.
+pub fn compete(
+    arena: &impl Arena,
+    contestants: &[Contestant<'_>],
+    worlds: &[WorldAddress],
+    progress: &(dyn Fn(u64) + Sync),
+) -> Vec<Entry> {
+    let mut jobs = Vec::new();
+    for (c, contestant) in contestants.iter().enumerate() {
+        for p in 0..contestant.policies.len() {
+            jobs.extend((0..worlds.len()).map(|w| (c, p, w)));
+        }
+    }
+    // Collected in job order: the result does not depend on which thread did what.
+    let totals: Vec<Totals> = jobs
+        .par_iter()
+        .map(|&(c, p, w)| {
+            let contestant = &contestants[c];
+            let mut policy = contestant.policies[p]();
+            let totals = arena.play(worlds[w], &contestant.statics, policy.as_mut());
+            progress(totals.blocks);
+            totals
+        })
+        .collect();
+    let mut rows = totals.chunks(worlds.len().max(1)).map(<[Totals]>::to_vec);
+    contestants
+        .iter()
+        .map(|contestant| Entry {
+            policy: contestant.name.clone(),
+            totals: rows.by_ref().take(contestant.policies.len()).collect(),
+        })
+        .collect()
+}

@@ -1,0 +1,225 @@
+//! The chain before its first block: assets, pools, feeds and the market, from a scenario and the
+//! fair prices that an episode opens with.
+
+use crate::paths::Path;
+use crate::schema::{OracleSpec, PoolSpec, Regime, ReserveSpec, Scenario};
+use crate::statics::StaticParams;
+use markets::amm::constant_product::ConstantProduct;
+use markets::oracle::OracleError;
+use markets::oracle::push::PushFeed;
+use markets::oracle::spot::SpotFeed;
+use markets::oracle::twap::TwapFeed;
+use markets::price::PriceError;
+use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
+use protocols::interest::RateStrategy;
+use protocols::lending::Pooled;
+use protocols::reserve::{Reserve, ReserveConfig};
+use protocols::risk_params::RiskRegime;
+use sim::chain::call::{Call, Outcome, Revert, Transaction, TxHeader};
+use sim::chain::{Chain, Feed, Market, Pool};
+
+/// Why a checked scenario still does not make a world.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// Prices.
+    #[error("prices: {0}")]
+    Prices(#[from] PriceError),
+    /// A genesis balance.
+    #[error("genesis balances: {0}")]
+    Balance(#[from] Revert),
+    /// An oracle that cannot be seeded.
+    #[error("oracle of {asset}: {reason}")]
+    Oracle {
+        /// The asset priced.
+        asset: String,
+        /// Why.
+        reason: OracleError,
+    },
+    /// A pool that cannot be filled.
+    #[error("pool {pool}: {outcome:?}")]
+    Pool {
+        /// Which.
+        pool: String,
+        /// What became of its first deposit.
+        outcome: Outcome,
+    },
+    /// Participants.
+    #[error("agents: {0}")]
+    Agents(#[from] agents::scripted::SpawnError),
+}
+
+/// A chain and the handles that the rest of the world needs.
+pub(crate) struct Genesis {
+    pub(crate) chain: Chain,
+    pub(crate) market: MarketId,
+    /// Underlying assets, in the scenario's order.
+    pub(crate) assets: Vec<AssetId>,
+    /// Pools, in the scenario's order.
+    pub(crate) pools: Vec<PoolId>,
+    /// Feeds, in the scenario's order.
+    pub(crate) feeds: Vec<FeedId>,
+    /// The market's risk manager.
+    pub(crate) risk_manager: AccountId,
+}
+
+/// What a regime's name stands for.
+pub(crate) const fn regime(regime: Regime) -> RiskRegime {
+    match regime {
+        Regime::Steward => RiskRegime::steward(),
+        Regime::Guardian => RiskRegime::guardian(),
+    }
+}
+
+/// Builds the chain.
+pub(crate) fn genesis(
+    s: &Scenario,
+    path: &Path,
+    statics: &StaticParams,
+) -> Result<Genesis, AssembleError> {
+    let prices = path.joint.start_prices();
+    let base_fee = (s.gas.base_fee_gwei * 1e9) as u64;
+    let mut chain = Chain::new(&s.assets[0].symbol, path.start, base_fee);
+    let mut assets = vec![chain.gas_asset()];
+    for asset in &s.assets[1..] {
+        assets.push(chain.add_asset(&asset.symbol, asset.decimals));
+    }
+    let mut shares = Vec::new();
+    for reserve in &s.market.reserves {
+        let decimals = s.assets.iter().find(|a| a.symbol == reserve.asset).map_or(18, |a| a.decimals);
+        let a_token = chain.add_asset(&format!("a{}", reserve.asset), decimals);
+        let debt_token = chain.add_asset(&format!("vd{}", reserve.asset), decimals);
+        shares.push((a_token, debt_token, decimals));
+    }
+    let lp: Vec<AssetId> =
+        s.pools.iter().map(|p| chain.add_asset(&format!("LP:{}", p.name), 18)).collect();
+    let at = |symbol: &str| {
+        let i = s.assets.iter().position(|a| a.symbol == symbol).unwrap_or(0);
+        (assets[i], s.assets[i].decimals, prices[i])
+    };
+    let mut pools = Vec::new();
+    for (spec, share) in s.pools.iter().zip(lp) {
+        pools.push(fill_pool(&mut chain, spec, share, at(&spec.base), at(&spec.quote))?);
+    }
+    let mut feeds = vec![FeedId(0); s.oracles.len()];
+    // Push feeds first: pool feeds quote in them.
+    for (spec, feed) in s.oracles.iter().zip(&mut feeds) {
+        if let OracleSpec::Push { asset, heartbeat_secs, deviation_bps, max_age_secs, lag_secs: _ } =
+            spec
+        {
+            let reporter = chain.add_account(&format!("node:{asset}"));
+            *feed = chain.add_feed(Feed::Push(PushFeed {
+                reporter,
+                price: Price::from_usd(at(asset).2),
+                updated_at: path.start,
+                heartbeat_secs: *heartbeat_secs,
+                deviation_bps: *deviation_bps,
+                max_age_secs: *max_age_secs,
+            }));
+        }
+    }
+    let push_of = |symbol: &str, feeds: &[FeedId]| {
+        let found = s.oracles.iter().position(|o| {
+            o.asset() == symbol && matches!(o, OracleSpec::Push { .. })
+        });
+        found.map(|i| feeds[i])
+    };
+    for i in 0..s.oracles.len() {
+        let spec = &s.oracles[i];
+        let Some(name) = spec.pool() else { continue };
+        let p = s.pools.iter().position(|p| p.name == name).unwrap_or(0);
+        let other = if s.pools[p].base == spec.asset() { &s.pools[p].quote } else { &s.pools[p].base };
+        let quote = push_of(other, &feeds);
+        let asset = at(spec.asset()).0;
+        let feed = match spec {
+            OracleSpec::Twap { window_secs, .. } => {
+                let pool = chain.pool(pools[p]).constant_product();
+                let twap = TwapFeed::new(pools[p], asset, quote, *window_secs);
+                let seeded = twap.seeded(pool, path.start).map_err(|reason| {
+                    AssembleError::Oracle { asset: spec.asset().to_owned(), reason }
+                })?;
+                Feed::Twap(seeded)
+            }
+            OracleSpec::Spot { .. } | OracleSpec::Push { .. } => {
+                Feed::Spot(SpotFeed { pool: pools[p], asset, quote })
+            }
+        };
+        feeds[i] = chain.add_feed(feed);
+    }
+    let account = chain.add_account("market");
+    let treasury = chain.add_account("treasury");
+    let risk_manager = chain.add_account("risk manager");
+    let mut pooled = Pooled::new(account, treasury, risk_manager, regime(s.market.regime));
+    pooled.flash_premium = Bps(s.market.flash_premium_bps);
+    pooled.state.close_factor = Bps(s.market.close_factor_bps);
+    for (spec, (a_token, debt_token, decimals)) in s.market.reserves.iter().zip(shares) {
+        let feed = s.oracles.iter().position(|o| o.asset() == spec.asset).map_or(FeedId(0), |i| feeds[i]);
+        let underlying = at(&spec.asset).0;
+        let config = config(spec);
+        pooled.add_reserve(Reserve::new(
+            underlying, a_token, debt_token, feed, decimals, config, path.start,
+        ));
+    }
+    statics.apply(&mut pooled);
+    let market = chain.add_market(Market::Pooled(pooled));
+    Ok(Genesis { chain, market, assets, pools, feeds, risk_manager })
+}
+
+/// A pool whose first deposit comes from a provider of its own, at the fair ratio.
+fn fill_pool(
+    chain: &mut Chain,
+    spec: &PoolSpec,
+    share: AssetId,
+    (base, base_decimals, base_usd): (AssetId, u8, f64),
+    (quote, quote_decimals, quote_usd): (AssetId, u8, f64),
+) -> Result<PoolId, AssembleError> {
+    let account = chain.add_account(&format!("pool:{}", spec.name));
+    let provider = chain.add_account(&format!("provider:{}", spec.name));
+    let pool = ConstantProduct::new(base, quote, share, account, Pips(spec.fee_pips));
+    let pool = chain.add_pool(Pool::ConstantProduct(pool));
+    let units = |tokens: f64, decimals: u8| {
+        Amount::from_f64_floor(tokens * libm::pow(10.0, f64::from(decimals)))
+    };
+    let max1 = units(spec.quote_reserve_tokens, quote_decimals);
+    let max0 = units(spec.quote_reserve_tokens * quote_usd / base_usd, base_decimals);
+    chain.genesis_mint(provider, base, max0)?;
+    chain.genesis_mint(provider, quote, max1)?;
+    let header = TxHeader {
+        sender: provider,
+        actor: u32::MAX,
+        sequence: 0,
+        gas_limit: u64::MAX,
+        max_fee_per_gas: 0,
+        max_priority_fee_per_gas: 0,
+        system: true,
+    };
+    let calls = [Call::AddLiquidity { pool, max0, max1 }];
+    let outcome = chain.execute(Transaction { header: &header, calls: &calls }).outcome;
+    if outcome == Outcome::Success {
+        Ok(pool)
+    } else {
+        Err(AssembleError::Pool { pool: spec.name.clone(), outcome })
+    }
+}
+
+fn config(spec: &ReserveSpec) -> ReserveConfig {
+    ReserveConfig {
+        ltv: Bps(spec.ltv_bps),
+        liquidation_threshold: Bps(spec.threshold_bps),
+        liquidation_bonus: Bps(spec.bonus_bps),
+        liquidation_protocol_fee: Bps(spec.protocol_fee_bps),
+        reserve_factor: Bps(spec.reserve_factor_bps),
+        supply_cap: spec.supply_cap_tokens,
+        borrow_cap: spec.borrow_cap_tokens,
+        rates: RateStrategy {
+            optimal_usage_bps: Bps(spec.rates.optimal_bps),
+            base_bps: Bps(spec.rates.base_bps),
+            slope1_bps: Bps(spec.rates.slope1_bps),
+            slope2_bps: Bps(spec.rates.slope2_bps),
+        },
+        active: true,
+        frozen: false,
+        paused: false,
+        borrowing_enabled: spec.borrowing,
+        flash_loan_enabled: true,
+    }
+}

@@ -1,0 +1,196 @@
+//! Price paths by episode: drawn from the training mixture, or a recorded window as it was.
+
+use crate::arena::PathChoice;
+use crate::load::Loaded;
+use crate::schema::{PathKind, PriceSource, Role, Scenario};
+use crate::windows::Window;
+use markets::price::{
+    Bar, Beta, Bootstrap, Garch, HOUR_SECS, JointPrices, PriceError, PriceSpec, Replay, Stable,
+};
+use rand::Rng;
+use sim::rng::{Purpose, Streams};
+use std::sync::Arc;
+
+/// Unix time of an episode on generated prices: 1 January 2023.
+const GENERATED_START: u64 = 1_672_531_200;
+/// Hours in a year of 365 days.
+const HOURS_PER_YEAR: f64 = 24.0 * 365.0;
+/// Names the draw of a path among the draws of an episode's setup.
+const PATH_KEY: u64 = 0x7061_7468;
+
+/// The paths that a scenario can play; windows are kept ready.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    kinds: Vec<PathKind>,
+    windows: Vec<Window>,
+    train: Vec<usize>,
+    /// Hourly training windows, for resampling.
+    hourly: Arc<[Vec<Bar>]>,
+    sources: Vec<PriceSource>,
+    on: Vec<usize>,
+    starts: Vec<f64>,
+    recorded: usize,
+    block_secs: u32,
+    episode_secs: u64,
+}
+
+/// An episode's prices.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    /// The joint process at its start.
+    pub(crate) joint: JointPrices,
+    /// Unix time of the genesis block.
+    pub(crate) start: u64,
+    /// Length of the episode.
+    pub(crate) blocks: u64,
+}
+
+impl Paths {
+    pub(crate) fn new(loaded: &Loaded) -> Self {
+        let Scenario { assets, paths, block_secs, episode_hours, .. } = &loaded.scenario;
+        let windows = loaded.windows.clone();
+        let train: Vec<usize> =
+            (0..windows.len()).filter(|i| windows[*i].role == Role::Train).collect();
+        let hourly = train
+            .iter()
+            .filter(|i| windows[**i].bar_secs == HOUR_SECS)
+            .map(|i| windows[*i].bars.to_vec())
+            .collect();
+        let position = |symbol: &str| assets.iter().position(|a| a.symbol == symbol).unwrap_or(0);
+        Self {
+            kinds: paths.train.clone(),
+            train,
+            hourly,
+            on: assets
+                .iter()
+                .map(|a| match &a.price {
+                    PriceSource::Beta { on, .. } => position(on),
+                    PriceSource::Paths | PriceSource::Stable { .. } => 0,
+                })
+                .collect(),
+            sources: assets.iter().map(|a| a.price.clone()).collect(),
+            starts: assets.iter().map(|a| a.start_price_usd).collect(),
+            recorded: assets.iter().position(|a| a.price == PriceSource::Paths).unwrap_or(0),
+            block_secs: *block_secs,
+            episode_secs: u64::from(*episode_hours) * u64::from(HOUR_SECS),
+            windows,
+        }
+    }
+
+    /// The path of an episode.
+    pub(crate) fn path(
+        &self,
+        choice: PathChoice,
+        streams: &Streams,
+        episode: u64,
+    ) -> Result<Path, PriceError> {
+        let mut rng = streams.at(Purpose::Setup, PATH_KEY, episode, 0);
+        let (spec, start, secs) = match choice {
+            PathChoice::Window(i) => {
+                let window = &self.windows[i];
+                (replay(window.bars.clone(), window.bar_secs), window.start.0, window.duration_secs())
+            }
+            PathChoice::Drawn => self.draw(&mut rng),
+        };
+        let specs = self.sources.iter().enumerate().map(|(i, source)| match source {
+            PriceSource::Paths => spec.clone(),
+            PriceSource::Beta { beta, residual_percent_per_sqrt_hour, residual_nu, on: _ } => {
+                PriceSpec::Beta(Beta {
+                    on: self.on[i],
+                    beta: *beta,
+                    residual_vol_per_sqrt_year: residual_percent_per_sqrt_hour / 100.0
+                        * f64::sqrt(HOURS_PER_YEAR),
+                    residual_t_nu: Some(*residual_nu),
+                })
+            }
+            PriceSource::Stable { half_life_hours, shock_percent_per_sqrt_hour } => {
+                PriceSpec::Stable(Stable {
+                    half_life_secs: half_life_hours * f64::from(HOUR_SECS),
+                    vol_per_sqrt_year: shock_percent_per_sqrt_hour / 100.0
+                        * f64::sqrt(HOURS_PER_YEAR),
+                    depeg: None,
+                })
+            }
+        });
+        let specs = specs.collect();
+        let joint = JointPrices::new(specs, self.starts.clone(), None, self.block_secs)?;
+        Ok(Path { joint, start, blocks: secs / u64::from(self.block_secs) })
+    }
+
+    /// One kind by weight, and its own draws: specification, start, length in seconds.
+    fn draw(&self, rng: &mut impl Rng) -> (PriceSpec, u64, u64) {
+        let total: f64 = self.kinds.iter().map(PathKind::weight).sum();
+        let mut left = unit(rng) * total;
+        let mut kind = &self.kinds[self.kinds.len() - 1];
+        for candidate in &self.kinds {
+            left -= candidate.weight();
+            if left < 0.0 {
+                kind = candidate;
+                break;
+            }
+        }
+        match kind {
+            PathKind::Garch { omega_percent2, alpha, beta, nu, weight: _ } => {
+                let variance = omega_percent2 / (1.0 - alpha - beta);
+                let garch = Garch::targeting(variance.sqrt(), *alpha, *beta, *nu);
+                (PriceSpec::Garch(garch), GENERATED_START, self.episode_secs)
+            }
+            PathKind::Window { scale_min, scale_max, weight: _ } => {
+                let window = &self.windows[self.train[below(rng, self.train.len())]];
+                let scale = scale_min + unit(rng) * (scale_max - scale_min);
+                // At most an episode of it, from anywhere.
+                let bar_secs = u64::from(window.bar_secs);
+                let length = window.bars.len().min((self.episode_secs / bar_secs).max(1) as usize);
+                let first = below(rng, window.bars.len() - length + 1);
+                let bars = scaled(&window.bars[first..first + length], scale);
+                let start = window.start.0 + first as u64 * bar_secs;
+                (replay(bars.into(), window.bar_secs), start, length as u64 * bar_secs)
+            }
+            PathKind::Bootstrap { block_bars, scale_min, scale_max, weight: _ } => {
+                let spec = PriceSpec::Bootstrap(Bootstrap {
+                    windows: Arc::clone(&self.hourly),
+                    bar_secs: HOUR_SECS,
+                    block_bars: *block_bars,
+                    min_magnitude: *scale_min,
+                    max_magnitude: *scale_max,
+                });
+                (spec, GENERATED_START, self.episode_secs)
+            }
+        }
+    }
+
+    /// Position of the asset that has records.
+    pub(crate) const fn recorded(&self) -> usize {
+        self.recorded
+    }
+    /// Position of a window.
+    pub(crate) fn window(&self, name: &str) -> Option<usize> {
+        self.windows.iter().position(|w| w.name == name)
+    }
+}
+
+fn replay(bars: Arc<[Bar]>, bar_secs: u32) -> PriceSpec {
+    PriceSpec::Replay(Replay { bars, bar_secs, scale: 1.0 })
+}
+
+/// Log moves within and between bars times `scale`, from the first open on.
+fn scaled(bars: &[Bar], scale: f64) -> Vec<Bar> {
+    let Some(first) = bars.first() else { return Vec::new() };
+    let moved = |price: f64| first.open * libm::pow(price / first.open, scale);
+    bars.iter()
+        .map(|bar| Bar {
+            open: moved(bar.open),
+            high: moved(bar.high),
+            low: moved(bar.low),
+            close: moved(bar.close),
+        })
+        .collect()
+}
+
+fn unit(rng: &mut impl Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+fn below(rng: &mut impl Rng, n: usize) -> usize {
+    ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
+}

@@ -1,0 +1,146 @@
+//! The best constant parameters: random search, then refinement around the best, with at least the
+//! learner's budget of simulated blocks, on the learner's own distribution of worlds.
+
+use crate::arena::{Arena, PathChoice, WorldAddress};
+use crate::schema::SearchSpec;
+use crate::statics::StaticParams;
+use crate::stats::mean;
+use crate::totals::Totals;
+use agents::policy::Hold;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Candidates that survive a round.
+const ELITES: usize = 4;
+/// How many times more worlds the final choice among the elites is made on.
+const FINAL_FACTOR: usize = 4;
+
+/// Which worlds the search may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SearchWorlds {
+    /// Training's own distribution, fresh worlds each round.
+    Training,
+    /// These windows: hindsight.
+    Hindsight(Vec<usize>),
+}
+
+/// What the search found and what it spent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// The best parameters.
+    pub statics: StaticParams,
+    /// Their mean objective on the worlds of the final choice, in USD per episode.
+    pub objective_usd: f64,
+    /// Blocks simulated.
+    pub blocks: u64,
+    /// Candidates tried.
+    pub candidates: u64,
+}
+
+struct Candidate {
+    statics: StaticParams,
+    /// Objectives on this round's worlds, in world order.
+    objectives: Vec<f64>,
+}
+
+impl Candidate {
+    fn score(&self) -> f64 {
+        mean(&self.objectives)
+    }
+}
+
+/// Searches until both the rounds of `spec` and `budget_blocks` are spent.
+pub fn search(
+    arena: &impl Arena,
+    which: &SearchWorlds,
+    spec: &SearchSpec,
+    budget_blocks: u64,
+    seed: u64,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Found {
+    let deployed = arena.deployed();
+    let mut blocks = 0;
+    let mut tried: u64 = 0;
+    let mut worlds_used = 0;
+    let mut elites: Vec<Candidate> = Vec::new();
+    let mut round = 0;
+    while round <= u64::from(spec.refinements) || blocks < budget_blocks {
+        let mut pool: Vec<Candidate> = Vec::with_capacity(spec.candidates as usize + ELITES);
+        for k in 0..u64::from(spec.candidates) {
+            let index = tried + k;
+            let statics = match elites.get(k as usize % ELITES.max(1)) {
+                // One in four goes on searching at random.
+                Some(elite) if k % 4 != 3 => elite.statics.neighbour(deployed, seed, index),
+                _ => StaticParams::random(deployed, seed, index),
+            };
+            pool.push(Candidate { statics, objectives: Vec::new() });
+        }
+        tried += u64::from(spec.candidates);
+        let fresh = worlds(which, seed, worlds_used, spec.paths as usize);
+        worlds_used += spec.paths as usize;
+        // Newcomers and elites meet on the same fresh worlds.
+        elites.iter_mut().for_each(|elite| elite.objectives.clear());
+        pool.append(&mut elites);
+        blocks += evaluate(arena, &mut pool, &fresh, progress);
+        pool.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        pool.dedup_by(|a, b| a.statics == b.statics);
+        pool.truncate(ELITES);
+        elites = pool;
+        round += 1;
+    }
+    // The best of many is lucky: choose among the elites on worlds that none has seen.
+    for elite in &mut elites {
+        elite.objectives.clear();
+    }
+    if !elites.iter().any(|e| e.statics.0.is_empty()) {
+        elites.push(Candidate { statics: StaticParams::default(), objectives: Vec::new() });
+    }
+    let last = worlds(which, seed, worlds_used, spec.paths as usize * FINAL_FACTOR);
+    blocks += evaluate(arena, &mut elites, &last, progress);
+    elites.sort_by(|a, b| b.score().total_cmp(&a.score()));
+    let best = elites.swap_remove(0);
+    Found {
+        objective_usd: best.score(),
+        statics: best.statics,
+        blocks,
+        candidates: tried,
+    }
+}
+
+/// Plays all candidates on the same worlds; returns the blocks spent.
+fn evaluate(
+    arena: &impl Arena,
+    pool: &mut [Candidate],
+    worlds: &[WorldAddress],
+    progress: &(dyn Fn(u64) + Sync),
+) -> u64 {
+    let jobs: Vec<(usize, WorldAddress)> =
+        (0..pool.len()).flat_map(|c| worlds.iter().map(move |w| (c, *w))).collect();
+    let totals: Vec<Totals> = jobs
+        .par_iter()
+        .map(|(c, world)| {
+            let totals = arena.play(*world, &pool[*c].statics, &mut Hold);
+            progress(totals.blocks);
+            totals
+        })
+        .collect();
+    for ((c, _), t) in jobs.iter().zip(&totals) {
+        pool[*c].objectives.push(t.objective_usd);
+    }
+    totals.iter().map(|t| t.blocks).sum()
+}
+
+/// Instances that evaluation never plays: evaluation counts from zero.
+const SEARCH_INSTANCES: u64 = 1 << 40;
+
+fn worlds(which: &SearchWorlds, seed: u64, from: usize, n: usize) -> Vec<WorldAddress> {
+    (from..from + n)
+        .map(|i| {
+            let path = match which {
+                SearchWorlds::Training => PathChoice::Drawn,
+                SearchWorlds::Hindsight(windows) => PathChoice::Window(windows[i % windows.len()]),
+            };
+            WorldAddress { seed, instance: SEARCH_INSTANCES + i as u64, path }
+        })
+        .collect()
+}

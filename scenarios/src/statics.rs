@@ -1,0 +1,181 @@
+//! Constant parameters: a policy that is set once, before the first block, and never moved.
+//!
+//! The search may set what a risk policy of the same regime may ever reach, no more: the bounds are
+//! the regime's own.
+
+use crate::stats::Draw;
+use markets::units::Bps;
+use protocols::lending::Pooled;
+use protocols::reserve::Reserve;
+use protocols::risk_params::{RiskChange, RiskParam};
+use serde::{Deserialize, Serialize};
+
+/// Constant parameters, as changes of the deployed ones; empty for "as deployed".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaticParams(pub Vec<RiskChange>);
+
+impl StaticParams {
+    /// Sets them in a market that has not begun.
+    pub fn apply(&self, market: &mut Pooled) {
+        for change in &self.0 {
+            match change.reserve {
+                None => market.state.close_factor = Bps(change.value as u32),
+                Some(i) => {
+                    if let Some(reserve) = market.reserves.get_mut(usize::from(i)) {
+                        set(reserve, change.param, change.value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A line for reports: what differs from the deployed parameters.
+    #[must_use]
+    pub fn describe(&self, market: &Pooled, symbol: impl Fn(&Reserve) -> String) -> String {
+        if self.0.is_empty() {
+            return "as deployed".to_owned();
+        }
+        let parts: Vec<String> = self
+            .0
+            .iter()
+            .map(|change| {
+                let whose = change
+                    .reserve
+                    .and_then(|i| market.reserves.get(usize::from(i)))
+                    .map_or_else(|| "market".to_owned(), &symbol);
+                format!("{whose} {:?} = {}", change.param, change.value)
+            })
+            .collect();
+        parts.join(", ")
+    }
+
+    /// Candidate number `index` of a search: each parameter keeps its deployed value or takes a random
+    /// one within the regime's bounds. Candidate 0 is the deployed parameters themselves.
+    #[must_use]
+    pub fn random(deployed: &Pooled, seed: u64, index: u64) -> Self {
+        if index == 0 {
+            return Self::default();
+        }
+        let mut draw = Draw::at(seed, index);
+        // Few changes and many changes are both worth trying.
+        let rate = 0.1 + 0.6 * draw.unit();
+        Self::default().perturbed(deployed, &mut draw, rate, 1.0)
+    }
+
+    /// A neighbour: each parameter is redrawn with probability 0.15, near its value here.
+    #[must_use]
+    pub fn neighbour(&self, deployed: &Pooled, seed: u64, index: u64) -> Self {
+        let mut draw = Draw::at(seed, index);
+        self.perturbed(deployed, &mut draw, 0.15, 0.3)
+    }
+
+    fn perturbed(&self, deployed: &Pooled, draw: &mut Draw, rate: f64, reach: f64) -> Self {
+        let mut market = deployed.clone();
+        self.apply(&mut market);
+        let regime = &deployed.regime;
+        if draw.unit() < rate && regime.close_factor.enabled {
+            let rule = regime.close_factor;
+            let now = u64::from(market.state.close_factor.0);
+            market.state.close_factor = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
+        }
+        for reserve in &mut market.reserves {
+            for param in RiskParam::ALL.into_iter().filter(|p| !p.is_market_wide()) {
+                let rule = regime.rule(param);
+                // Both draws are made whatever comes of them, so that candidates stay comparable.
+                let chosen = draw.unit() < rate;
+                let now = get(reserve, param);
+                let value = match param {
+                    RiskParam::Frozen => u64::from(draw.unit() < 0.3),
+                    RiskParam::SupplyCap | RiskParam::BorrowCap => {
+                        scaled(draw, now, rule.floor, rule.ceil, reach)
+                    }
+                    _ => moved(draw, now, rule.floor, rule.ceil, reach),
+                };
+                if chosen && rule.enabled {
+                    set(reserve, param, value);
+                }
+            }
+            make_coherent(reserve);
+        }
+        Self::difference(deployed, &market)
+    }
+
+    fn difference(deployed: &Pooled, market: &Pooled) -> Self {
+        let mut changes = Vec::new();
+        if deployed.state.close_factor != market.state.close_factor {
+            changes.push(RiskChange {
+                reserve: None,
+                param: RiskParam::CloseFactor,
+                value: u64::from(market.state.close_factor.0),
+            });
+        }
+        for (i, (before, after)) in deployed.reserves.iter().zip(&market.reserves).enumerate() {
+            for param in RiskParam::ALL.into_iter().filter(|p| !p.is_market_wide()) {
+                let value = get(after, param);
+                if get(before, param) != value {
+                    changes.push(RiskChange { reserve: Some(i as u16), param, value });
+                }
+            }
+        }
+        Self(changes)
+    }
+}
+
+/// A value within `reach` of the way to the bounds; zero (LTV 0) in one case of six.
+fn moved(draw: &mut Draw, now: u64, floor: u64, ceil: u64, reach: f64) -> u64 {
+    let (u, zero) = (draw.unit(), draw.unit() < 1.0 / 6.0);
+    if zero && reach >= 1.0 {
+        return floor;
+    }
+    let now = now.clamp(floor, ceil) as f64;
+    let low = now - (now - floor as f64) * reach;
+    let high = now + (ceil as f64 - now) * reach;
+    ((low + u * (high - low)) as u64).clamp(floor, ceil)
+}
+
+/// A cap scaled by up to two orders of magnitude down, one up; none stays none.
+fn scaled(draw: &mut Draw, now: u64, floor: u64, ceil: u64, reach: f64) -> u64 {
+    let exponent = (draw.unit() * 3.0 - 2.0) * reach;
+    if now == 0 {
+        return 0; // No cap.
+    }
+    ((now as f64 * libm::pow(10.0, exponent)) as u64).clamp(floor.max(1), ceil)
+}
+
+/// Keeps LTV below the threshold and the threshold below 1 / (1 + bonus).
+fn make_coherent(reserve: &mut Reserve) {
+    let config = &mut reserve.config;
+    if config.liquidation_threshold.0 == 0 {
+        config.ltv = Bps(0);
+        return;
+    }
+    let most = 100_000_000 / (10_000 + config.liquidation_bonus.0);
+    config.liquidation_threshold = config.liquidation_threshold.min(Bps(most));
+    config.ltv = config.ltv.min(config.liquidation_threshold);
+}
+
+fn get(reserve: &Reserve, param: RiskParam) -> u64 {
+    let config = &reserve.config;
+    match param {
+        RiskParam::Ltv => config.ltv.0.into(),
+        RiskParam::LiquidationThreshold => config.liquidation_threshold.0.into(),
+        RiskParam::LiquidationBonus => config.liquidation_bonus.0.into(),
+        RiskParam::SupplyCap => config.supply_cap,
+        RiskParam::BorrowCap => config.borrow_cap,
+        RiskParam::Frozen => config.frozen.into(),
+        RiskParam::CloseFactor => 0,
+    }
+}
+
+fn set(reserve: &mut Reserve, param: RiskParam, value: u64) {
+    let config = &mut reserve.config;
+    match param {
+        RiskParam::Ltv => config.ltv = Bps(value as u32),
+        RiskParam::LiquidationThreshold => config.liquidation_threshold = Bps(value as u32),
+        RiskParam::LiquidationBonus => config.liquidation_bonus = Bps(value as u32),
+        RiskParam::SupplyCap => config.supply_cap = value,
+        RiskParam::BorrowCap => config.borrow_cap = value,
+        RiskParam::Frozen => config.frozen = value != 0,
+        RiskParam::CloseFactor => {}
+    }
+}

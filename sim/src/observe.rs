@@ -1,0 +1,314 @@
+//! The observation table: name, unit, scale, visibility and extractor of every field.
+//!
+//! A learner's row is `[globals | reserve 0 | reserve 1 | …]`, each value divided by its field's scale
+//! and clamped to ±[`CLAMP`]. A risk policy sees the public fields only: what a real one could read from
+//! the chain, from exchanges and from its own market.
+
+use crate::chain::Chain;
+use crate::config::{Config, Episode};
+use crate::exchange::Exchange;
+use crate::prices::FairPrices;
+use crate::views::{MarketViews, PositionViews};
+use bevy_ecs::prelude::Resource;
+use markets::units::SECONDS_PER_YEAR;
+use protocols::risk_params::RiskParam;
+use serde::{Deserialize, Serialize};
+
+/// Largest magnitude of a scaled value.
+pub const CLAMP: f64 = 10.0;
+
+/// Who may see a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Visibility {
+    /// Anybody, in production too.
+    Public,
+    /// Only the simulator: for diagnosis, never for a policy.
+    Hidden,
+}
+
+/// What an extractor reads.
+#[derive(Debug)]
+pub struct Sight<'a> {
+    /// The chain, before the block's transactions.
+    pub chain: &'a Chain,
+    /// Episode constants.
+    pub config: &'a Config,
+    /// The market.
+    pub market: &'a MarketViews,
+    /// Positions.
+    pub positions: &'a PositionViews,
+    /// The exchange.
+    pub exchange: &'a Exchange,
+    /// Prices; of these only the mid is public.
+    pub prices: &'a FairPrices,
+    /// Debt by bucket of health factor, as shares of all debt.
+    pub health: HealthShares,
+}
+
+/// Upper edges of the health-factor buckets; the last bucket is open.
+pub const HEALTH_EDGES: [f64; 7] = [1.0, 1.05, 1.1, 1.2, 1.4, 1.7, 2.2];
+/// Shares of debt by bucket of health factor.
+pub type HealthShares = [f64; HEALTH_EDGES.len() + 1];
+
+/// A field of the market.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Name.
+    pub name: &'static str,
+    /// Unit before scaling.
+    pub unit: &'static str,
+    /// What is divided by.
+    pub scale: f64,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Reads it.
+    pub extract: fn(&Sight<'_>) -> f64,
+}
+
+/// A field that each reserve has.
+#[derive(Clone, Copy, Debug)]
+pub struct ReserveField {
+    /// Name, without the reserve's symbol.
+    pub name: &'static str,
+    /// Unit before scaling.
+    pub unit: &'static str,
+    /// What is divided by.
+    pub scale: f64,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Reads it for reserve `i`.
+    pub extract: fn(&Sight<'_>, usize) -> f64,
+}
+
+use Visibility::{Hidden, Public};
+
+macro_rules! fields {
+    ($kind:ident: $(($name:expr, $unit:literal, $scale:expr, $visibility:ident, $extract:expr)),* $(,)?) => {
+        &[$($kind {
+            name: $name, unit: $unit, scale: $scale, visibility: $visibility, extract: $extract,
+        }),*]
+    };
+}
+
+/// Fields of the market as a whole.
+pub const GLOBAL_FIELDS: &[Field] = fields!(Field:
+    ("base_fee", "ln gwei", 3.0, Public, |s| ln(s.chain.clock().base_fee as f64 / 1e9)),
+    ("supplied", "log10 USD − 6", 3.0, Public, |s| log10(supplied_usd(s)) - 6.0),
+    ("borrowed", "log10 USD − 6", 3.0, Public, |s| log10(borrowed_usd(s)) - 6.0),
+    ("close_factor", "ratio", 1.0, Public, |s| s.market.close_factor),
+    ("debt_below_1", "share of debt", 1.0, Public, |s| s.health[0]),
+    ("debt_below_1.05", "share of debt", 1.0, Public, |s| s.health[1]),
+    ("debt_below_1.1", "share of debt", 1.0, Public, |s| s.health[2]),
+    ("debt_below_1.2", "share of debt", 1.0, Public, |s| s.health[3]),
+    ("debt_below_1.4", "share of debt", 1.0, Public, |s| s.health[4]),
+    ("debt_below_1.7", "share of debt", 1.0, Public, |s| s.health[5]),
+    ("debt_below_2.2", "share of debt", 1.0, Public, |s| s.health[6]),
+    ("at_risk", "accounts", 10.0, Public, |s| s.positions.at_risk.len() as f64),
+    ("liquidated_24h", "share of debt", 0.1, Public,
+        |s| share(s.market.liquidated_24h_usd, borrowed_usd(s))),
+    ("deficit", "share of supply", 0.01, Public, |s| share(deficit_usd(s), supplied_usd(s))),
+    ("pending_changes", "count", 4.0, Public, |s| f64::from(s.market.pending_changes)),
+    ("shortfall", "share of debt", 0.01, Hidden,
+        |s| share(s.positions.shortfall_total_usd, borrowed_usd(s))),
+);
+
+/// Fields of each reserve.
+pub const RESERVE_FIELDS: &[ReserveField] = fields!(ReserveField:
+    ("return_1h", "log", 0.05, Public,
+        |s, i| ln_ratio(s.market.reserves[i].mid_usd, s.market.tracks[i].mean_1h_usd)),
+    ("return_24h", "log", 0.1, Public,
+        |s, i| ln_ratio(s.market.reserves[i].mid_usd, s.market.tracks[i].mean_24h_usd)),
+    ("drawdown", "log", 0.2, Public,
+        |s, i| ln_ratio(s.market.reserves[i].mid_usd, s.market.tracks[i].high_usd)),
+    ("volatility_1h", "per √year", 1.0, Public, |s, i| per_year(s, s.market.tracks[i].variance_1h)),
+    ("volatility_24h", "per √year", 1.0, Public, |s, i| per_year(s, s.market.tracks[i].variance_24h)),
+    ("oracle_gap", "log", 0.02, Public,
+        |s, i| ln_ratio(s.market.reserves[i].oracle_usd, s.market.reserves[i].mid_usd)),
+    ("oracle_usable", "0 or 1", 1.0, Public,
+        |s, i| f64::from(u8::from(s.market.reserves[i].oracle_usable))),
+    ("pool_gap", "log", 0.02, Public,
+        |s, i| ln_ratio(s.market.reserves[i].pool_usd, s.market.reserves[i].mid_usd)),
+    ("pool_depth", "log10(1 + USD) − 5", 3.0, Public,
+        |s, i| log10(1.0 + s.market.reserves[i].pool_depth_usd) - 5.0),
+    ("exchange_depth", "log10(1 + USD) − 5", 3.0, Public,
+        |s, i| log10(1.0 + s.exchange.depth_usd(s.market.reserves[i].asset).min(1e12)) - 5.0),
+    ("utilisation", "ratio", 1.0, Public, |s, i| s.market.reserves[i].utilisation),
+    ("borrow_rate", "per year", 0.2, Public, |s, i| s.market.reserves[i].borrow_rate),
+    ("supply_rate", "per year", 0.2, Public, |s, i| s.market.reserves[i].supply_rate),
+    ("supplied", "share of market", 1.0, Public, |s, i| {
+        let view = &s.market.reserves[i];
+        share(view.supplied * view.mid_usd, supplied_usd(s))
+    }),
+    ("borrowed", "share of market", 1.0, Public, |s, i| {
+        let view = &s.market.reserves[i];
+        share(view.borrowed * view.mid_usd, borrowed_usd(s))
+    }),
+    ("collateral_over_depth", "log10", 2.0, Public, |s, i| {
+        let view = &s.market.reserves[i];
+        let collateral = s.positions.collateral_shares(i) * view.liquidity_index * view.mid_usd;
+        log10((1.0 + collateral) / (1.0 + s.exchange.depth_usd(view.asset).min(1e12)))
+    }),
+    ("supply_cap_used", "ratio", 1.0, Public,
+        |s, i| share(s.market.reserves[i].supplied, s.market.reserves[i].supply_cap)),
+    ("borrow_cap_used", "ratio", 1.0, Public,
+        |s, i| share(s.market.reserves[i].borrowed, s.market.reserves[i].borrow_cap)),
+    ("ltv", "ratio", 1.0, Public, |s, i| s.market.reserves[i].ltv),
+    ("threshold", "ratio", 1.0, Public, |s, i| s.market.reserves[i].threshold),
+    ("bonus", "ratio", 0.1, Public, |s, i| s.market.reserves[i].bonus),
+    ("frozen", "0 or 1", 1.0, Public, |s, i| f64::from(u8::from(s.market.reserves[i].frozen))),
+    ("since_change", "days, at most 10", 3.0, Public, since_change),
+    ("impact", "log", 0.02, Hidden, |s, i| s.exchange.impact(s.market.reserves[i].asset)),
+    ("replayed_gap", "log", 0.02, Hidden, |s, i| {
+        let view = &s.market.reserves[i];
+        ln_ratio(s.prices.replayed[view.asset.index()], view.mid_usd)
+    }),
+);
+
+fn ln(x: f64) -> f64 {
+    libm::log(x.max(1e-300))
+}
+fn log10(x: f64) -> f64 {
+    libm::log10(x.max(1.0))
+}
+fn ln_ratio(a: f64, b: f64) -> f64 {
+    if a > 0.0 && b > 0.0 { libm::log(a / b) } else { 0.0 }
+}
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+fn per_year(s: &Sight<'_>, variance_per_block: f64) -> f64 {
+    (variance_per_block * SECONDS_PER_YEAR as f64 / f64::from(s.config.block_secs)).sqrt()
+}
+fn supplied_usd(s: &Sight<'_>) -> f64 {
+    s.market.supplied_usd()
+}
+fn borrowed_usd(s: &Sight<'_>) -> f64 {
+    s.market.borrowed_usd()
+}
+fn deficit_usd(s: &Sight<'_>) -> f64 {
+    s.market.reserves.iter().map(|r| r.deficit * r.mid_usd).sum()
+}
+fn since_change(s: &Sight<'_>, i: usize) -> f64 {
+    let reserve = &s.chain.pooled(s.market.market).reserves[i];
+    let params = [RiskParam::Ltv, RiskParam::LiquidationThreshold, RiskParam::LiquidationBonus];
+    let last = params.iter().map(|p| reserve.last_changed_at[p.index()]).max().unwrap_or(0);
+    let days = s.chain.clock().timestamp.saturating_sub(last) as f64 / 86_400.0;
+    days.min(10.0)
+}
+
+/// Debt by bucket of health factor, as shares.
+#[must_use]
+pub fn health_shares(positions: &PositionViews) -> HealthShares {
+    let mut shares = HealthShares::default();
+    let mut total = 0.0;
+    for (hf, debt) in positions.health_factor.iter().zip(&positions.debt_usd) {
+        if *debt > 0.0 {
+            let bucket = HEALTH_EDGES.iter().take_while(|edge| **edge <= *hf).count();
+            shares[bucket] += debt;
+            total += debt;
+        }
+    }
+    if total > 0.0 {
+        shares.iter_mut().for_each(|s| *s /= total);
+    }
+    shares
+}
+
+/// Values in a row that may see up to `visibility`.
+#[must_use]
+pub fn dim(reserves: usize, visibility: Visibility) -> usize {
+    let globals = GLOBAL_FIELDS.iter().filter(|f| f.visibility <= visibility).count();
+    let each = RESERVE_FIELDS.iter().filter(|f| f.visibility <= visibility).count();
+    globals + reserves * each
+}
+
+/// Names of the values of a row, `symbols` being those of the reserves.
+#[must_use]
+pub fn names(symbols: &[&str], visibility: Visibility) -> Vec<String> {
+    let seen = GLOBAL_FIELDS.iter().filter(|f| f.visibility <= visibility);
+    let mut names: Vec<String> = seen.map(|f| f.name.to_owned()).collect();
+    for symbol in symbols {
+        let seen = RESERVE_FIELDS.iter().filter(|f| f.visibility <= visibility);
+        names.extend(seen.map(|f| format!("{symbol}_{}", f.name)));
+    }
+    names
+}
+
+/// Writes a row, `[dim(reserves, visibility)]`.
+pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
+    let mut slots = row.iter_mut();
+    let mut put = |value: f64, scale: f64| {
+        if let Some(slot) = slots.next() {
+            let scaled = (value / scale).clamp(-CLAMP, CLAMP);
+            *slot = if scaled.is_nan() { 0.0 } else { scaled as f32 };
+        }
+    };
+    for field in GLOBAL_FIELDS.iter().filter(|f| f.visibility <= visibility) {
+        put((field.extract)(sight), field.scale);
+    }
+    for reserve in 0..sight.market.reserves.len() {
+        for field in RESERVE_FIELDS.iter().filter(|f| f.visibility <= visibility) {
+            put((field.extract)(sight, reserve), field.scale);
+        }
+    }
+}
+
+/// The risk policy's row and mask of the open block.
+#[derive(Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observations {
+    /// `[obs_dim]`, as of the last decision that was due.
+    pub row: Vec<f32>,
+    /// `[logits]`, likewise.
+    pub mask: Vec<f32>,
+    /// Whether the policy decides in the open block.
+    pub due: bool,
+}
+
+impl Observations {
+    /// Zeros for a market with this many reserves.
+    #[must_use]
+    pub fn new(reserves: usize) -> Self {
+        Self {
+            row: vec![0.0; dim(reserves, Visibility::Public)],
+            mask: vec![0.0; crate::action::heads(reserves) * crate::action::CHOICES],
+            due: false,
+        }
+    }
+    /// Whether a decision is due in the open block.
+    #[must_use]
+    pub const fn is_due(episode: &Episode, config: &Config) -> bool {
+        episode.decision_due(config.decision_every_blocks)
+    }
+    /// Fills row and mask.
+    pub fn write(&mut self, sight: &Sight<'_>) {
+        write_row(sight, Visibility::Public, &mut self.row);
+        let pooled = sight.chain.pooled(sight.market.market);
+        crate::action::write_mask(pooled, sight.chain.clock().timestamp, &mut self.mask);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_sees_public_fields_only() {
+        let names = names(&["A"], Visibility::Public);
+        assert_eq!(names.len(), dim(1, Visibility::Public));
+        for hidden in ["shortfall", "A_impact", "A_replayed_gap"] {
+            assert!(!names.iter().any(|n| n == hidden), "{hidden}");
+        }
+        assert!(dim(1, Visibility::Hidden) > dim(1, Visibility::Public));
+    }
+
+    #[test]
+    fn names_are_unique_and_scales_positive() {
+        let mut names = names(&["A", "B"], Visibility::Hidden);
+        let n = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), n);
+        assert!(GLOBAL_FIELDS.iter().all(|f| f.scale > 0.0));
+        assert!(RESERVE_FIELDS.iter().all(|f| f.scale > 0.0));
+    }
+}

@@ -1,0 +1,19 @@
+//! Views: what everybody may know, projected to now.
+
+use crate::chain::Chain;
+use crate::prices::FairPrices;
+use crate::views::{MarketViews, PositionViews};
+use bevy_ecs::prelude::*;
+
+/// Projects the market, re-weights positions, asks exactly for whoever is near the line.
+pub fn refresh_views(
+    chain: Res<Chain>,
+    prices: Res<FairPrices>,
+    mut market: ResMut<MarketViews>,
+    mut positions: ResMut<PositionViews>,
+) {
+    market.project(&chain, &prices);
+    market.track();
+    positions.sweep(&market);
+    positions.find_at_risk(&chain);
+}

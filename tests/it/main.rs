@@ -1,0 +1,7 @@
+//! The command line from outside: what it prints, leaves behind and returns.
+
+mod bad_input;
+mod determinism;
+mod economics;
+mod goldens;
+mod support;
