@@ -1,7 +1,6 @@
 //! The learner beside bare libtorch: 64 observation values, 64 choices, two towers of 64 × 64.
 //!
 //! `cargo bench -p agents --features tch --bench learner`
-#![expect(missing_docs, reason = "criterion's macros")]
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -72,8 +71,9 @@ fn update(c: &mut Criterion) {
             epochs,
             ..PpoConfig::default()
         };
-        let lanes = (0..64).map(|_| Identity::new(WIDTH as u32, 1, true, 1, 64)).collect();
-        let mut run = Ppo::new(config, Lanes::new(lanes), Device::Cpu).expect("settings hold");
+        let lanes = (0..64).map(|lane| Identity::new(WIDTH as u32, 1, true, 1, lane, 64)).collect();
+        let mut run =
+            Ppo::new(config, Lanes::new(lanes, false), Device::Cpu).expect("settings hold");
         group.throughput(Throughput::Elements(64 * 128 * epochs as u64));
         group.bench_function(format!("minibatch {minibatch}, epochs {epochs}"), |b| {
             b.iter(|| run.update().expect("nothing diverges"));

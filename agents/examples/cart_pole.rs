@@ -14,6 +14,7 @@ use agents::frozen::FrozenPolicy;
 use agents::learn::games::CartPole;
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
 use agents::learn::{PpoConfig, network};
+use protocols::risk_params::{AtOnce, Rule, Step};
 use sim::environment::{Environment, StepOut};
 use sim::lanes::Lanes;
 
@@ -38,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         normalise_returns: false,
         ..PpoConfig::default()
     };
-    let lanes = Lanes::new((0..LANES).map(|_| CartPole::new(seed, LANES)).collect());
+    let lanes =
+        Lanes::new((0..LANES).map(|lane| CartPole::new(seed, lane, LANES)).collect(), false);
     let mut run = Ppo::new(config, lanes, network::device("cpu")?)?;
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
     let mut events = EventWriter::create(&out.join("events"), now())?;
@@ -51,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 println!("events: {error}");
             }
         }
-        if log.update % 50 == 0 {
+        if log.update.is_multiple_of(50) {
             run.save_checkpoint(&checkpoint)?;
             println!(
                 "{:>7} decisions, return {:>6.1}, {:>6.0} decisions/s ({:.0} % world, {:.0} % forward, {:.0} % train)",
@@ -79,7 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn play(policy: &mut FrozenPolicy, episode: u64, seen: &mut Vec<(Vec<f32>, Vec<f32>)>) -> f64 {
-    let mut world = CartPole::new(12_345, 1);
+    let mut world = CartPole::new(12_345, 0, 1);
     let (mut obs, mut final_obs) = (vec![0.0; 4], vec![0.0; 4]);
     let (mut mask, mut action) = (vec![0.0; 2], vec![0.0; 1]);
     world.reset(episode, &mut obs, &mut mask);
@@ -130,14 +132,18 @@ fn card() -> PolicyCard {
         .to_vec(),
         actions: vec![ActionHead {
             name: "push".into(),
-            unit: "N".into(),
+            unit: "10 N".into(),
             choices: vec!["left".into(), "right".into()],
-            lower: -10.0,
-            upper: 10.0,
-            max_step: 10.0,
-            step_is_relative: false,
-            min_interval_secs: 0,
-            delay_secs: 0,
+            rule: Rule {
+                enabled: true,
+                floor: 0,
+                ceil: 1,
+                max_raise: Step::Absolute(1),
+                max_cut: Step::Absolute(1),
+                at_once: AtOnce::Never,
+                min_interval_secs: 0,
+                delay_secs: 0,
+            },
         }],
         ..PolicyCard::default()
     }

@@ -216,7 +216,6 @@ impl FrozenPolicy {
     }
 }
 
-#[cfg(any())]
 impl crate::policy::RiskPolicy for FrozenPolicy {
     fn name(&self) -> &str {
         &self.name

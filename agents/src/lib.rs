@@ -1,1 +1,51 @@
-//! agents
+//! Who acts: scripted participants, attackers, risk policies, learners and their export.
+//!
+//! - [`scripted`]: borrowers, lenders, arbitrageurs, liquidators, oracle nodes, the risk manager's seat.
+//! - [`attack`]: searchers of atomic bundles that cost the protocol money.
+//! - [`policy`] and [`frozen`]: risk policies, written down or trained, in plain Rust.
+//! - [`learn`]: the trainer (its steps need feature `tch`). [`export`]: what a trained policy ships as.
+//!
+//! Participants read a world's resources and append to its outbox; [`install`] adds their systems to a
+//! block's halves, [`register`] their state to its snapshots.
+
+pub mod attack;
+pub mod export;
+pub mod frozen;
+pub mod learn;
+pub mod policy;
+pub mod scripted;
+
+use bevy_ecs::prelude::*;
+use scripted::{arbitrageur, borrower, lender, liquidator, oracle_node, risk_manager};
+use sim::schedule::{CloseSystems, OpenSystems};
+use sim::snapshot::SnapshotRegistry;
+
+/// Adds every participant's system to a block's halves. Systems of absent participants cost nothing to
+/// speak of. Their order does not matter for what happens (the mempool sorts by actor), only for what
+/// first-come builders see.
+pub fn install(open: &mut Schedule, close: &mut Schedule) {
+    open.add_systems(oracle_node::report_prices.in_set(OpenSystems::Oracles));
+    close.add_systems(
+        (
+            borrower::tend_borrowers,
+            lender::tend_lenders,
+            arbitrageur::arbitrage_pools,
+            liquidator::liquidate_positions,
+            attack::attack_markets,
+        )
+            .chain()
+            .in_set(CloseSystems::Act),
+    );
+}
+
+/// Registers what participants remember, for snapshots.
+pub fn register(registry: &mut SnapshotRegistry) {
+    registry.component::<scripted::NextLook>("agents.next_look");
+    registry.component::<borrower::Borrower>("agents.borrower");
+    registry.component::<lender::Lender>("agents.lender");
+    registry.component::<arbitrageur::Arbitrageur>("agents.arbitrageur");
+    registry.component::<liquidator::Liquidator>("agents.liquidator");
+    registry.component::<oracle_node::OracleNode>("agents.oracle_node");
+    registry.component::<risk_manager::RiskManager>("agents.risk_manager");
+    registry.component::<attack::Attacker>("agents.attacker");
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use agents::export::bundle::{self, ActionHead, BundleError, ObservationField, PolicyCard};
 use agents::frozen::{Dense, FrozenPolicy, Normaliser};
+use protocols::risk_params::{AtOnce, Rule, Step};
 
 fn policy() -> FrozenPolicy {
     let mut state = 1u32;
@@ -40,12 +41,16 @@ fn card() -> PolicyCard {
         name: name.into(),
         unit: "bps".into(),
         choices: choices.iter().map(|c| (*c).into()).collect(),
-        lower: 0.0,
-        upper: 10_000.0,
-        max_step: 50.0,
-        step_is_relative: false,
-        min_interval_secs: 259_200,
-        delay_secs: 0,
+        rule: Rule {
+            enabled: true,
+            floor: 1,
+            ceil: 10_000,
+            max_raise: Step::Absolute(50),
+            max_cut: Step::RelativeBps(10_000),
+            at_once: AtOnce::Floor,
+            min_interval_secs: 259_200,
+            delay_secs: 0,
+        },
     };
     PolicyCard {
         name: "test policy".into(),

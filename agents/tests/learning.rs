@@ -4,9 +4,11 @@
 
 use std::path::Path;
 
+use agents::learn::gae::{GaeInput, advantages};
 use agents::learn::games::{CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity};
+use agents::learn::heads::{Heads, sample};
 use agents::learn::network::to_vec;
-use agents::learn::ppo::{GaeInput, Heads, Next, Ppo, UpdateLog, advantages, sample, train};
+use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
 use agents::learn::{Checkpoint, Discount, LearnError, PpoConfig};
 use sim::environment::{Environment, StepOut};
 use sim::lanes::Lanes;
@@ -118,7 +120,10 @@ fn sampled_choices_follow_the_masked_softmax() {
 }
 
 fn identities(lanes: u64, heads: usize, masked: bool, seed: u64) -> Lanes<Identity> {
-    Lanes::new((0..lanes).map(|_| Identity::new(4, heads, masked, seed, lanes)).collect())
+    Lanes::new(
+        (0..lanes).map(|lane| Identity::new(4, heads, masked, seed, lane, lanes)).collect(),
+        false,
+    )
 }
 
 fn small(seed: u64) -> PpoConfig {
@@ -183,7 +188,7 @@ fn identity_is_learned_within_1200_decisions() {
         let (run, logs) = run(small(1), identities(8, heads, masked, 5));
         assert_eq!(run.decisions(), 1200);
         assert_eq!(logs.iter().map(|l| l.episodes).sum::<u64>(), 8);
-        let score = play(&run, Identity::new(4, heads, masked, 99, 1), 0);
+        let score = play(&run, Identity::new(4, heads, masked, 99, 0, 1), 0);
         assert!(score >= 0.9 * f64::from(IDENTITY_DECISIONS), "{heads} heads: {score}");
     }
 }
@@ -220,7 +225,7 @@ fn a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one() {
             Ok(if log.update == stop { Next::Stop } else { Next::Continue })
         }
     };
-    let lanes = || Lanes::new((0..4).map(|_| CartPole::new(9, 4)).collect());
+    let lanes = || Lanes::new((0..4).map(|lane| CartPole::new(9, lane, 4)).collect(), true);
 
     let mut straight = Ppo::new(config.clone(), lanes(), Device::Cpu).unwrap();
     train(&mut straight, &mut watch(&path, 99)).unwrap();
@@ -263,7 +268,7 @@ fn a_cut_episode_is_worth_what_would_have_followed_and_a_dead_one_is_not() {
             normalise_returns: false,
             ..small(1)
         };
-        let lanes = Lanes::new((0..4).map(|_| Forever::new(8, deadly, blocks)).collect());
+        let lanes = Lanes::new((0..4).map(|_| Forever::new(8, deadly, blocks)).collect(), false);
         let run = run(config, lanes).0;
         let (_, value) = run.network().forward(&Tensor::from_slice(&[1.0f32]).view([1, 1]));
         f64::from(to_vec(&value)[0])
@@ -314,9 +319,9 @@ fn cart_pole_is_learned() {
         normalise_returns: false,
         ..PpoConfig::default()
     };
-    let lanes = Lanes::new((0..8).map(|_| CartPole::new(3, 8)).collect());
+    let lanes = Lanes::new((0..8).map(|lane| CartPole::new(3, lane, 8)).collect(), false);
     let (run, logs) = run(config, lanes);
-    let mean = (0..10).map(|e| play(&run, CartPole::new(77, 1), e)).sum::<f64>() / 10.0;
+    let mean = (0..10).map(|e| play(&run, CartPole::new(77, 0, 1), e)).sum::<f64>() / 10.0;
     assert!(logs[0].episode_return < 40.0, "{:?}", logs[0]);
     assert!(mean > 0.6 * f64::from(CART_POLE_STEPS), "after {}: {mean}", run.decisions());
 }
@@ -367,7 +372,7 @@ impl Environment for Broken {
 
 #[test]
 fn a_world_that_returns_nan_is_named() {
-    let lanes = Lanes::new(vec![Broken(Identity::new(4, 1, false, 1, 1), 0)]);
+    let lanes = Lanes::new(vec![Broken(Identity::new(4, 1, false, 1, 0, 1), 0)], false);
     let error = Ppo::new(small(1), lanes, Device::Cpu).unwrap().update().unwrap_err();
     assert_eq!(error.to_string(), "update 1, decision 2, lane 0: reward[0] is NaN");
     let refused = PpoConfig { gamma: 1.5, ..small(1) }.check().unwrap_err();

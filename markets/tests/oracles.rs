@@ -1,5 +1,7 @@
 //! Oracles: what each kind believes, and when.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::{OracleError, push::PushFeed, spot::SpotFeed, twap::TwapFeed};
 use markets::units::{AccountId, Amount, AssetId, FeedId, Pips, PoolId, Price};

@@ -1,5 +1,7 @@
 //! Price processes: moments within four standard errors, fixed seeds.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use markets::price::{
     Beta, Cholesky, Depeg, Garch, Gbm, HOUR_SECS, JointPrices, PriceSpec, Stable,
 };
@@ -28,7 +30,7 @@ fn log_returns(
             joint.step(&mut rng);
         }
         for (asset, price) in joint.prices().iter().enumerate() {
-            returns[asset].push((price / last[asset]).ln());
+            returns[asset].push(libm::log(price / last[asset]));
         }
         last.copy_from_slice(joint.prices());
     }
@@ -81,7 +83,7 @@ fn garch_hours_have_the_targeted_variance_and_persistence() {
     let lag = |k: usize| correlation(&squares[k..], &squares[..n - k]);
     // The squares' autocorrelation decays by α + β an hour.
     assert!(lag(1) > 0.05, "{}", lag(1));
-    let decay = (lag(20) / lag(10)).powf(0.1);
+    let decay = libm::pow(lag(20) / lag(10), 0.1);
     assert!((decay - 0.95).abs() < 0.02, "{decay}");
     assert!(correlation(&r[1..], &r[..n - 1]).abs() < 0.01);
 }
@@ -112,7 +114,7 @@ fn garch_assets_of_one_nu_crash_together() {
     let r = log_returns(vec![spec(), spec()], Some(&matrix), 900, 4, n, 14);
     assert!((correlation(&r[0], &r[1]) - 0.8).abs() < 0.015);
     // Given that one is beyond its 0.1 % quantile, the other is beyond its own in two cases of five;
-    // normals of this correlation would manage one in seven.
+    // normals of this correlation would manage one in four.
     let quantile = |values: &[f64]| {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -120,7 +122,7 @@ fn garch_assets_of_one_nu_crash_together() {
     };
     let limits = [quantile(&r[0]), quantile(&r[1])];
     let both = r[0].iter().zip(&r[1]).filter(|(a, b)| **a < limits[0] && **b < limits[1]).count();
-    assert!(both > 30, "{both} of {}", n / 1_000);
+    assert!(both > 36, "{both} of {}", n / 1_000);
 }
 
 #[test]
@@ -150,7 +152,7 @@ fn a_stablecoin_reverts_with_its_half_life() {
     let x: Vec<f64> = (0..n)
         .map(|_| {
             joint.step(&mut rng);
-            joint.prices()[0].ln()
+            libm::log(joint.prices()[0])
         })
         .collect();
     let kappa = std::f64::consts::LN_2 / half_life * YEAR_SECS;
@@ -170,7 +172,7 @@ fn depegs_come_as_often_and_as_deep_as_stated() {
     let n = 20 * 365 * 24;
     let r = &log_returns(vec![PriceSpec::Stable(stable)], None, HOUR_SECS, 1, n, 17)[0];
     let falls: Vec<f64> = r.iter().filter(|r| **r < 0.0).map(|r| -r).collect();
-    let expected = n as f64 * (1.0 - (-400.0 / 8_760.0_f64).exp());
+    let expected = n as f64 * (1.0 - libm::exp(-400.0 / 8_760.0));
     assert!((falls.len() as f64 - expected).abs() < 4.0 * expected.sqrt(), "{}", falls.len());
     // Exponential falls: the mean's standard error is 1/√count of it. Those on top of an earlier one
     // not yet recovered (1/64 of it after an hour) are a little smaller.

@@ -1,5 +1,7 @@
 //! Price processes: paths that must hold exactly.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use markets::price::{
     Bar, Beta, Bootstrap, Cholesky, Depeg, Garch, Gbm, JointPrices, PriceError, PriceSpec, Replay,
     SpecError, Stable,
@@ -182,13 +184,13 @@ fn hours(values: &[f64]) -> Vec<[f64; 3]> {
     let shape = |hour: &[f64]| {
         let high = hour.iter().copied().fold(f64::MIN, f64::max);
         let low = hour.iter().copied().fold(f64::MAX, f64::min);
-        [high, low, hour[299]].map(|x| (x / hour[0]).ln())
+        [high, low, hour[299]].map(|x| libm::log(x / hour[0]))
     };
     values.chunks_exact(300).map(shape).collect()
 }
 
 fn recorded(bars: &[Bar]) -> Vec<[f64; 3]> {
-    bars.iter().map(|b| [b.high, b.low, b.close].map(|x| (x / b.open).ln())).collect()
+    bars.iter().map(|b| [b.high, b.low, b.close].map(|x| libm::log(x / b.open))).collect()
 }
 
 #[test]

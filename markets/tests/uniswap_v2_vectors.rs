@@ -2,6 +2,8 @@
 //!
 //! The vectors' provenance is in their headers.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use markets::amm::PoolError;
 use markets::amm::constant_product::{ConstantProduct, amount_in, amount_out, counter_amount};
 use markets::units::{AccountId, Amount, AssetId, Pips, U256};

@@ -46,10 +46,8 @@ impl Pooled {
             return Err(LendingError::InvalidAmount);
         }
         out.amount = self.flash_premium_of(amount).ok_or(LendingError::Overflow)?;
-        book.virtual_balance = book
-            .virtual_balance
-            .checked_sub(amount)
-            .ok_or(LendingError::InvalidLiquidity)?;
+        book.virtual_balance =
+            book.virtual_balance.checked_sub(amount).ok_or(LendingError::InvalidLiquidity)?;
         let (from, to, asset) = (self.account, by, book.underlying);
         out.reserves.push((reserve, book));
         out.flow(Flow::Move { from, to, asset, amount });

@@ -52,16 +52,24 @@ impl Health {
     }
 }
 
-/// A supply balance that differs from the ledger's: what an operation will leave behind.
-pub(crate) type Moved = Option<(u16, Amount)>;
+/// Share balances in one reserve that differ from the ledger's: what an operation will leave behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    /// Which reserve.
+    pub(crate) reserve: u16,
+    /// Supply shares after, where they change.
+    pub(crate) supply: Option<Amount>,
+    /// Debt shares after, where they change.
+    pub(crate) debt: Option<Amount>,
+}
 
-/// An account's health with these flags and, in one reserve, another supply balance.
+/// An account's health with these flags and, in one reserve, other balances.
 pub(crate) fn health(
     pooled: &Pooled,
     view: &impl LendingView,
     account: AccountId,
     position: Position,
-    moved: Moved,
+    moved: Option<Moved>,
 ) -> Result<Health, LendingError> {
     if position.is_empty() {
         return Ok(Health::EMPTY);
@@ -75,11 +83,11 @@ pub(crate) fn health(
         let price = Amount::new(view.price(reserve.feed)?.0).0;
         let unit = reserve.unit();
         let threshold = reserve.config.liquidation_threshold;
+        let here = moved.filter(|m| m.reserve == index);
         if threshold.0 != 0 && position.uses_as_collateral(index) {
-            let shares = match moved {
-                Some((r, shares)) if r == index => shares,
-                _ => view.balance(account, reserve.a_token),
-            };
+            let shares = here
+                .and_then(|m| m.supply)
+                .unwrap_or_else(|| view.balance(account, reserve.a_token));
             // Floor twice, to understate the collateral.
             let value = reserve
                 .liquidity_index_at(now)
@@ -93,7 +101,9 @@ pub(crate) fn health(
             at_threshold = add(at_threshold, weigh(value, threshold)?)?;
         }
         if position.borrows(index) {
-            let shares = view.balance(account, reserve.debt_token);
+            let shares = here
+                .and_then(|m| m.debt)
+                .unwrap_or_else(|| view.balance(account, reserve.debt_token));
             // Ceil twice, to overstate the debt.
             let value = reserve
                 .borrow_index_at(now)

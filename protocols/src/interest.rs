@@ -4,7 +4,7 @@
 //! `MathUtils.calculateLinearInterest` and `calculateCompoundedInterest`. Ray and percent products
 //! here round half up, as deployed: a rate is nobody's money yet.
 
-use markets::math::{mul_div, percent_mul, ray_div, ray_mul, Rounding};
+use markets::math::{Rounding, mul_div, percent_mul, ray_div, ray_mul};
 use markets::units::{Amount, Bps, RAY, Ray, SECONDS_PER_YEAR, U256};
 use serde::{Deserialize, Serialize};
 
@@ -128,12 +128,7 @@ fn rate_over(rate: Ray, elapsed_secs: u64) -> Option<U256> {
     if elapsed_secs == 0 || rate.is_zero() {
         return Some(U256::ZERO);
     }
-    mul_div(
-        rate.0,
-        U256::from(elapsed_secs),
-        U256::from(SECONDS_PER_YEAR),
-        Rounding::Floor,
-    )
+    mul_div(rate.0, U256::from(elapsed_secs), U256::from(SECONDS_PER_YEAR), Rounding::Floor)
 }
 
 /// A bps figure as a ray, by one 128-bit product (10⁴ bps = 10²⁷).

@@ -73,12 +73,8 @@ impl Liquidation {
 pub fn max_repayable(terms: &Terms) -> Option<Amount> {
     let t = terms;
     let debt_base = mul_div(t.debt_balance.0, t.debt_price, t.debt_unit, Rounding::Ceil)?;
-    let collateral_base = mul_div(
-        t.collateral_balance.0,
-        t.collateral_price,
-        t.collateral_unit,
-        Rounding::Floor,
-    )?;
+    let collateral_base =
+        mul_div(t.collateral_balance.0, t.collateral_price, t.collateral_unit, Rounding::Floor)?;
     if collateral_base < MIN_BASE_MAX_CLOSE_FACTOR_THRESHOLD
         || debt_base < MIN_BASE_MAX_CLOSE_FACTOR_THRESHOLD
         || t.health_factor <= CLOSE_FACTOR_HF_THRESHOLD
@@ -104,7 +100,9 @@ pub fn size(terms: &Terms) -> Result<Liquidation, LendingError> {
     let sized = seize(terms, repaid).ok_or(LendingError::Overflow)?;
     let seized = sized.seized().ok_or(LendingError::Overflow)?;
     if sized.repaid < terms.debt_balance && seized < terms.collateral_balance {
-        leaves_enough(terms, sized.repaid, seized).ok_or(LendingError::Overflow)?.then_some(())
+        leaves_enough(terms, sized.repaid, seized)
+            .ok_or(LendingError::Overflow)?
+            .then_some(())
             .ok_or(LendingError::MustNotLeaveDust)?;
     }
     Ok(sized)

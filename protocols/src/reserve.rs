@@ -328,19 +328,16 @@ pub fn debt_from_shares(shares: Amount, borrow_index: Ray) -> Option<Amount> {
 mod tests {
     use super::*;
 
-    /// 1.5 assets a share.
-    const INDEX: Ray = Ray(U256::from_limbs([0x6fb8_c05b_dc00_0000, 0x04d8_c55a, 0, 0]));
-
     #[test]
     fn every_conversion_rounds_in_the_protocols_favour() {
-        assert_eq!(INDEX, Ray::from_bps(15_000));
+        let index = Ray::from_bps(15_000); // 1.5 assets a share
         let a = Amount::new;
-        assert_eq!(shares_minted_from_supply(a(2), INDEX), Some(a(1))); // 1.33 down
-        assert_eq!(shares_burned_from_withdrawal(a(2), INDEX), Some(a(2))); // 1.33 up
-        assert_eq!(supply_from_shares(a(1), INDEX), Some(a(1))); // 1.5 down
-        assert_eq!(shares_minted_from_borrow(a(2), INDEX), Some(a(2))); // 1.33 up
-        assert_eq!(shares_burned_from_repayment(a(2), INDEX), Some(a(1))); // 1.33 down
-        assert_eq!(debt_from_shares(a(1), INDEX), Some(a(2))); // 1.5 up
+        assert_eq!(shares_minted_from_supply(a(2), index), Some(a(1))); // 1.33 down
+        assert_eq!(shares_burned_from_withdrawal(a(2), index), Some(a(2))); // 1.33 up
+        assert_eq!(supply_from_shares(a(1), index), Some(a(1))); // 1.5 down
+        assert_eq!(shares_minted_from_borrow(a(2), index), Some(a(2))); // 1.33 up
+        assert_eq!(shares_burned_from_repayment(a(2), index), Some(a(1))); // 1.33 down
+        assert_eq!(debt_from_shares(a(1), index), Some(a(2))); // 1.5 up
     }
 
     #[test]

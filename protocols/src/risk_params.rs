@@ -137,10 +137,9 @@ impl Rule {
     #[must_use]
     pub fn step_value(&self, current: u64, direction: Direction) -> u64 {
         match direction {
-            Direction::Up => current
-                .saturating_add(self.max_raise.size(current))
-                .min(self.ceil)
-                .max(current),
+            Direction::Up => {
+                current.saturating_add(self.max_raise.size(current)).min(self.ceil).max(current)
+            }
             Direction::Down => {
                 current.saturating_sub(self.max_cut.size(current)).max(self.floor).min(current)
             }
@@ -340,7 +339,10 @@ impl RiskRegime {
         };
         Self {
             name: RegimeName::Guardian,
-            ltv: Rule { at_once: AtOnce::Floor, ..rule(0, 8_500, absolute(500), absolute(500), HOUR) },
+            ltv: Rule {
+                at_once: AtOnce::Floor,
+                ..rule(0, 8_500, absolute(500), absolute(500), HOUR)
+            },
             liquidation_threshold: rule(1_000, 9_200, absolute(200), absolute(100), HOUR),
             liquidation_bonus: rule(100, 2_000, absolute(100), absolute(100), HOUR),
             supply_cap: cap,

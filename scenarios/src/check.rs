@@ -24,7 +24,7 @@ pub(crate) fn check(
     checker.pools(scenario);
     checker.oracles(scenario);
     checker.market(scenario);
-    crate::cohorts::check(&scenario.agents, &mut checker);
+    crate::cohorts::check(scenario, &mut checker);
     if let Some(train) = &scenario.train {
         checker.train(train, scenario);
     }

@@ -10,7 +10,7 @@ use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::price::PriceError;
-use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
+use markets::units::{Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
 use protocols::interest::RateStrategy;
 use protocols::lending::Pooled;
 use protocols::reserve::{Reserve, ReserveConfig};
@@ -58,8 +58,6 @@ pub(crate) struct Genesis {
     pub(crate) pools: Vec<PoolId>,
     /// Feeds, in the scenario's order.
     pub(crate) feeds: Vec<FeedId>,
-    /// The market's risk manager.
-    pub(crate) risk_manager: AccountId,
 }
 
 /// What a regime's name stands for.
@@ -161,7 +159,7 @@ pub(crate) fn genesis(
     }
     statics.apply(&mut pooled);
     let market = chain.add_market(Market::Pooled(pooled));
-    Ok(Genesis { chain, market, assets, pools, feeds, risk_manager })
+    Ok(Genesis { chain, market, assets, pools, feeds })
 }
 
 /// A pool whose first deposit comes from a provider of its own, at the fair ratio.

@@ -1,1 +1,33 @@
-//! scenarios
+//! What is run: scenario files, their checks, assembly into worlds, run records, comparisons.
+//!
+//! - [`schema`]: the scenario file. [`load`]: overrides, typed parse, semantic checks.
+//! - [`assemble`]: from a scenario to worlds. [`episode`]: playing one, with or without a record.
+//! - [`manifest`], [`folder`], [`table`]: what a run leaves behind.
+//! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other.
+
+pub mod arena;
+pub mod assemble;
+pub mod card;
+mod check;
+pub mod cohorts;
+pub mod dates;
+pub mod episode;
+pub mod evaluate;
+pub mod folder;
+mod genesis;
+pub mod load;
+pub mod manifest;
+mod paths;
+pub mod problem;
+pub mod receipts;
+pub mod report;
+pub mod schema;
+pub mod search;
+pub mod statics;
+pub mod stats;
+pub mod table;
+pub mod totals;
+mod tree;
+pub mod windows;
+
+pub use genesis::AssembleError;

@@ -2,14 +2,15 @@
 //!
 //! A MultiDiscrete space with three choices per head, [`HOLD`] in the middle: per reserve the five
 //! parameters and the freeze, then the market's close factor. How far a move goes is the regime's rule,
-//! not the policy's. Masks, decoding and execution ask the same [`RiskRegime::legal`].
+//! not the policy's ([`RiskRegime::step`]). Masks, decoding and execution ask the same
+//! [`RiskRegime::legal`].
 
 use crate::chain::call::Call;
 use crate::environment::ActionSpace;
 use markets::units::MarketId;
 use protocols::lending::{MarketState, Pooled};
 use protocols::reserve::Reserve;
-use protocols::risk_params::{Direction, RiskChange, RiskParam, RiskRegime, Rule, Step};
+use protocols::risk_params::{Direction, RiskChange, RiskParam, RiskRegime};
 
 /// Choices per head.
 pub const CHOICES: usize = 3;
@@ -82,37 +83,6 @@ fn target_of(head: usize, reserves: usize) -> (Option<u16>, RiskParam) {
     }
 }
 
-/// The present value of a parameter.
-fn current(reserves: &[Reserve], state: &MarketState, reserve: Option<u16>, param: RiskParam) -> u64 {
-    let Some(reserve) = reserve.and_then(|r| reserves.get(usize::from(r))) else {
-        return u64::from(state.close_factor.0);
-    };
-    let config = &reserve.config;
-    match param {
-        RiskParam::Ltv => u64::from(config.ltv.0),
-        RiskParam::LiquidationThreshold => u64::from(config.liquidation_threshold.0),
-        RiskParam::LiquidationBonus => u64::from(config.liquidation_bonus.0),
-        RiskParam::SupplyCap => config.supply_cap,
-        RiskParam::BorrowCap => config.borrow_cap,
-        RiskParam::Frozen => u64::from(config.frozen),
-        RiskParam::CloseFactor => u64::from(state.close_factor.0),
-    }
-}
-
-/// The value one step away: as far as the rule lets one change go.
-#[must_use]
-pub fn stepped(rule: &Rule, current: u64, direction: Direction) -> u64 {
-    let size = |step: Step| match step {
-        Step::Absolute(size) => size,
-        Step::RelativeBps(bps) => (u128::from(current) * u128::from(bps) / 10_000) as u64,
-    };
-    match direction {
-        Direction::Up => current.saturating_add(size(rule.max_raise)).min(rule.ceil.max(current)),
-        Direction::Down if rule.floor_at_once => rule.floor.min(current),
-        Direction::Down => current.saturating_sub(size(rule.max_cut)).max(rule.floor.min(current)),
-    }
-}
-
 /// The change that a choice of a head asks for; `None` for holding, for what would change nothing, and
 /// for what is not legal now.
 fn change(
@@ -129,10 +99,7 @@ fn change(
         _ => return None,
     };
     let (reserve, param) = target_of(head, reserves.len());
-    let now_at = current(reserves, state, reserve, param);
-    let value = stepped(regime.rule(param), now_at, direction);
-    let change = RiskChange { reserve, param, value };
-    (value != now_at && regime.legal(reserves, state, &change, now).is_ok()).then_some(change)
+    regime.step(reserves, state, reserve, param, direction, now).ok()
 }
 
 /// Writes which choices are legal now, `[heads · 3]`, head after head; holding always is.
@@ -187,7 +154,7 @@ impl Decoder {
                 let regime = &pooled.regime;
                 if let Some(change) = change(regime, reserves, &pooled.state, now, head, choice) {
                     if regime.rule(param).delay_secs == 0 {
-                        apply(&mut reserves[reserve], change);
+                        apply(&mut reserves[reserve], change, now);
                     }
                     calls.push(Call::ProposeRisk { market, change });
                 }
@@ -210,7 +177,8 @@ fn choice_of(value: f32) -> usize {
 }
 
 /// What a change does to a reserve's configuration.
-fn apply(reserve: &mut Reserve, change: RiskChange) {
+fn apply(reserve: &mut Reserve, change: RiskChange, now: u64) {
+    reserve.last_changed_at[change.param.index()] = now;
     let config = &mut reserve.config;
     let bps = || markets::units::Bps(u32::try_from(change.value).unwrap_or(u32::MAX));
     match change.param {

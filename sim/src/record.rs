@@ -85,7 +85,7 @@ pub fn decode_transactions(
 }
 
 /// The rolling digest of a history, with the bytes of its last block.
-#[derive(Resource, Clone, Debug, Default)]
+#[derive(Resource, Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BlockDigest {
     /// The digest after the last block.
     pub digest: Digest,
@@ -93,6 +93,7 @@ pub struct BlockDigest {
     pub header: BlockHeader,
     /// Transactions of the last block, encoded.
     pub transactions: Vec<u8>,
+    #[serde(skip)]
     scratch: Vec<u8>,
 }
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Saves one kind of thing.
-type Save = fn(&mut World) -> Result<Vec<u8>, postcard::Error>;
+type Save = fn(&World) -> Result<Vec<u8>, postcard::Error>;
 /// Restores one kind of thing.
 type Load = fn(&mut World, &[u8]) -> Result<(), String>;
 
@@ -70,8 +70,12 @@ impl SnapshotRegistry {
         self.entries.push(Entry {
             name,
             save: |world| {
-                let mut query = world.query::<(&Actor, &C)>();
-                let mut found: Vec<_> = query.iter(world).map(|(a, c)| (a.id, c)).collect();
+                // A world that never saw the component has none to save.
+                let mut query = world.try_query::<(&Actor, &C)>();
+                let mut found: Vec<(u32, &C)> = Vec::new();
+                if let Some(query) = &mut query {
+                    found.extend(query.iter(world).map(|(a, c)| (a.id, c)));
+                }
                 found.sort_unstable_by_key(|(id, _)| *id);
                 postcard::to_stdvec(&found)
             },
@@ -96,7 +100,7 @@ impl SnapshotRegistry {
     ///
     /// # Panics
     /// Where a registered value cannot be serialised.
-    pub fn save(&self, world: &mut World) -> Vec<(String, Vec<u8>)> {
+    pub fn save(&self, world: &World) -> Vec<(String, Vec<u8>)> {
         let save = |e: &Entry| {
             let bytes = (e.save)(world).expect("registered values are plain data");
             (e.name.to_owned(), bytes)

@@ -14,6 +14,7 @@ mod plots;
 mod raster;
 mod screenshot;
 pub mod series;
+pub mod source;
 pub mod theme;
 #[cfg(feature = "window")]
 pub mod window;
@@ -21,5 +22,6 @@ pub mod worker;
 
 pub use app::App;
 pub use frame::{Command, Frame};
+pub use source::{LiveSource, TapeSource, TapeWorld};
 pub use screenshot::{ScreenshotError, render, screenshot};
 pub use worker::{Opener, Source, Worker};

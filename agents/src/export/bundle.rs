@@ -17,6 +17,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use super::card::{
+    ActionHead, Metadata, Network, ObservationField, PolicyCard, Provenance, TensorEntry,
+};
 pub use super::golden::{GoldenCase, GoldenCases, golden_cases};
 use super::{golden, onnx};
 use crate::frozen::{Dense, FrozenError, FrozenPolicy, Normaliser};
@@ -119,130 +122,6 @@ pub enum BundleError {
         /// The answer now.
         got: f32,
     },
-}
-
-/// One row of the observation table, as exported.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ObservationField {
-    /// Name, with the entity that it belongs to.
-    pub name: String,
-    /// Unit of the raw value.
-    pub unit: String,
-    /// What the raw value is divided by before it reaches the policy.
-    pub scale: f64,
-    /// Who may see it.
-    pub visibility: String,
-}
-
-/// One head of the action table, as exported.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ActionHead {
-    /// Name, with the reserve that it belongs to.
-    pub name: String,
-    /// Unit of the parameter moved.
-    pub unit: String,
-    /// What each choice does, in order.
-    pub choices: Vec<String>,
-    /// Lowest value of the parameter.
-    pub lower: f64,
-    /// Highest value of the parameter.
-    pub upper: f64,
-    /// Largest single move.
-    pub max_step: f64,
-    /// `max_step` is a fraction of the present value.
-    pub step_is_relative: bool,
-    /// Least time between two moves.
-    pub min_interval_secs: u64,
-    /// Time between proposal and effect.
-    pub delay_secs: u64,
-}
-
-/// Where a policy comes from.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Provenance {
-    /// Scenario's name.
-    pub scenario: String,
-    /// Hash of the scenario's text, hexadecimal.
-    pub scenario_hash: String,
-    /// Training seeds; the first is this policy's own.
-    pub seeds: Vec<u64>,
-    /// Ranges of recorded prices seen in training, as dates.
-    pub train_windows: Vec<String>,
-    /// Updates until this policy.
-    pub updates: u64,
-    /// Decisions until this policy.
-    pub decisions: u64,
-    /// The source's commit.
-    pub commit: String,
-    /// The source had uncommitted changes.
-    pub dirty: bool,
-    /// Versions of Ballast, the toolchain, libtorch, …
-    pub versions: BTreeMap<String, String>,
-}
-
-/// What a policy is for; everything but the numbers of its network.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyCard {
-    /// What it is called.
-    pub name: String,
-    /// The rights it was trained with.
-    pub regime: String,
-    /// Blocks between decisions.
-    pub decision_every_blocks: u32,
-    /// Seconds per block.
-    pub block_secs: u32,
-    /// The observation table, one entry per value.
-    pub observations: Vec<ObservationField>,
-    /// The action table, one entry per head.
-    pub actions: Vec<ActionHead>,
-    /// Where it comes from.
-    pub provenance: Provenance,
-}
-
-/// Where a tensor lies in `weights.bin`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TensorEntry {
-    /// `normaliser.mean`, `normaliser.var`, `layers.<i>.weight` `[outputs, inputs]`, `layers.<i>.bias`.
-    pub name: String,
-    /// Row-major shape.
-    pub shape: Vec<usize>,
-    /// Bytes before it.
-    pub offset_bytes: usize,
-}
-
-/// How to read `weights.bin`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Network {
-    /// Choices per head.
-    pub heads: Vec<u32>,
-    /// Function between layers.
-    pub activation: String,
-    /// The normaliser's clip.
-    pub observation_clip: f32,
-    /// The normaliser's epsilon.
-    pub observation_epsilon: f32,
-    /// The tensors, in order.
-    pub tensors: Vec<TensorEntry>,
-}
-
-/// The contents of `metadata.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metadata {
-    /// [`FORMAT`].
-    pub format: u32,
-    /// Version of the writer.
-    pub ballast: String,
-    /// What the policy is for.
-    pub policy: PolicyCard,
-    /// How to read its numbers.
-    pub network: Network,
 }
 
 /// The contents of `manifest.json`.
@@ -393,8 +272,7 @@ fn check_golden(policy: &mut FrozenPolicy, golden: &GoldenCases) -> Result<f32, 
         let now = golden::answer(policy, observation, mask);
         for (i, (e, g)) in expected.logits.iter().zip(&now.logits).enumerate() {
             let error = (e - g).abs();
-            // Not `error > …`: a NaN must fail.
-            if !(error <= LOGIT_TOLERANCE) {
+            if error.is_nan() || error > LOGIT_TOLERANCE {
                 return Err(BundleError::Golden {
                     case,
                     what: format!("logits[{i}]"),

@@ -15,7 +15,7 @@ const OBSERVED_CASES: usize = 64;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GoldenCase {
-    /// Raw observation, `[obs_dim]`.
+    /// Observation, as the policy is given it, `[obs_dim]`.
     pub observation: Vec<f32>,
     /// 1 = legal, `[logits]`.
     pub action_mask: Vec<f32>,

@@ -1,7 +1,7 @@
 //! A policy as an ONNX model (IR 8, opset 17) that needs nothing beside it: normalisation, clipping,
 //! the network, the mask and the choice are all nodes of the graph.
 //!
-//! Inputs: `observation` `[batch, obs_dim]` f32, raw units of the observation table; `action_mask`
+//! Inputs: `observation` `[batch, obs_dim]` f32, scaled as the observation table says; `action_mask`
 //! `[batch, logits]` f32, 1 = legal. Outputs: `logits` `[batch, logits]` f32, masked ones −1e9;
 //! `action` `[batch, heads]` int64, one choice per head.
 //!

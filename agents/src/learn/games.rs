@@ -42,15 +42,15 @@ struct IdentityState {
 pub const IDENTITY_DECISIONS: u32 = 100;
 
 impl Identity {
-    /// One lane of `lanes`.
+    /// Lane `lane` of `lanes`: it plays every `lanes`-th episode.
     #[must_use]
-    pub fn new(states: u32, heads: usize, masked: bool, seed: u64, lanes: u64) -> Self {
+    pub fn new(states: u32, heads: usize, masked: bool, seed: u64, lane: u64, lanes: u64) -> Self {
         Self {
             spec: spec(states as usize, &vec![states; heads]),
             states,
             masked,
             summary: [("right", 0.0)],
-            state: IdentityState { seed, lanes, episode: 0, decision: 0, shown: 0, right: 0 },
+            state: IdentityState { seed, lanes, episode: lane, decision: 0, shown: 0, right: 0 },
         }
     }
 
@@ -140,13 +140,13 @@ struct CartPoleState {
 pub const CART_POLE_STEPS: u32 = 500;
 
 impl CartPole {
-    /// One lane of `lanes`.
+    /// Lane `lane` of `lanes`: it plays every `lanes`-th episode.
     #[must_use]
-    pub fn new(seed: u64, lanes: u64) -> Self {
+    pub fn new(seed: u64, lane: u64, lanes: u64) -> Self {
         Self {
             spec: spec(4, &[2]),
             summary: [("steps", 0.0)],
-            state: CartPoleState { seed, lanes, episode: 0, steps: 0, motion: [0.0; 4] },
+            state: CartPoleState { seed, lanes, episode: lane, steps: 0, motion: [0.0; 4] },
         }
     }
 

@@ -1,19 +1,27 @@
 //! The learner. It knows environments, not lending.
 //!
-//! Everything but [`ppo`] and [`network`] builds without libtorch, so that scenario files with a
+//! Settings, checkpoints, statistics and test games build without libtorch, so that scenario files with a
 //! training section can be read by any build.
 
 pub mod checkpoint;
 pub mod config;
 pub mod error;
+pub mod gae;
 pub mod games;
+#[cfg(feature = "tch")]
+pub mod heads;
+pub mod log;
 #[cfg(feature = "tch")]
 pub mod network;
 pub mod noise;
 #[cfg(feature = "tch")]
 pub mod ppo;
+#[cfg(feature = "tch")]
+mod resume;
 pub mod shape;
 pub mod stats;
+#[cfg(feature = "tch")]
+mod storage;
 
 pub use checkpoint::Checkpoint;
 pub use config::{Discount, PpoConfig};

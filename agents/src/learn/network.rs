@@ -115,7 +115,6 @@ impl Network {
 
     /// Logits `[B, logits]`, not yet masked, and values `[B]` of normalised observations
     /// `[B, obs_dim]`.
-    #[must_use]
     pub fn forward(&self, obs: &Tensor) -> (Tensor, Tensor) {
         let p = &self.parameters;
         let width = self.shape.width as i64;
@@ -133,7 +132,6 @@ impl Network {
     }
 
     /// The gradient of `loss` over the flat vector, `[P]`.
-    #[must_use]
     pub fn gradient(&self, loss: &Tensor) -> Tensor {
         let parts: Vec<Tensor> = Tensor::run_backward(&[loss], &self.parameters, false, false)
             .iter()

@@ -161,14 +161,9 @@ fn orthogonal(noise: &Noise, tensor: u64, inputs: usize, outputs: usize, gain: f
             vectors.push(v);
         }
     }
-    let mut matrix = Vec::with_capacity(inputs * outputs);
-    for i in 0..inputs {
-        for o in 0..outputs {
-            let value = if inputs <= outputs { vectors[i][o] } else { vectors[o][i] };
-            matrix.push((gain * value) as f32);
-        }
-    }
-    matrix
+    let at = |i: usize, o: usize| if inputs <= outputs { vectors[i][o] } else { vectors[o][i] };
+    let cells = (0..inputs).flat_map(|i| (0..outputs).map(move |o| (i, o)));
+    cells.map(|(i, o)| (gain * at(i, o)) as f32).collect()
 }
 
 #[cfg(test)]

@@ -6,25 +6,19 @@
 //! that moved first costs gas, not money. Inventory goes back to its targets at the exchange, a block
 //! later: the risk between is the arbitrageur's.
 
-use super::{SpawnError, Token, Treasury, Wants, endow, enrol, gas_bid, next_actor_id};
+use super::{SpawnError, Token, Treasury, Wants, endow, enrol, gas_bid, gas_of, next_actor_id};
 use bevy_ecs::prelude::*;
 use markets::amm::constant_product::ConstantProduct;
 use markets::units::{Amount, PoolId};
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, GasBid, Outbox, Wallet};
 use sim::chain::call::{AmountExpr, Call};
-use sim::chain::{Chain, Clock, gas};
+use sim::chain::{Chain, Clock};
 use sim::exchange::Exchange;
 use sim::prices::FairPrices;
 
 /// Gas of a trade: one swap.
-const GAS: u64 = gas::TRANSACTION
-    + gas::of(&Call::Swap {
-        pool: PoolId(0),
-        asset_in: markets::units::AssetId(0),
-        amount: AmountExpr::All,
-        min_out: Amount::ZERO,
-    });
+const GAS: u64 = gas_of::TRANSACTION + gas_of::SWAP;
 
 /// Arbitrageurs of one pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -127,6 +127,44 @@ impl Listed {
     }
 }
 
+/// Gas of the calls that bundles are made of, as the chain charges it.
+pub(crate) mod gas_of {
+    use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId};
+    use sim::chain::call::{AmountExpr, Call};
+    use sim::chain::gas;
+
+    const MARKET: MarketId = MarketId(0);
+    const ASSET: AssetId = AssetId(0);
+    const ALL: AmountExpr = AmountExpr::All;
+
+    pub(crate) const TRANSACTION: u64 = gas::TRANSACTION;
+    pub(crate) const SWAP: u64 = gas::of(&Call::Swap {
+        pool: PoolId(0),
+        asset_in: ASSET,
+        amount: ALL,
+        min_out: Amount::ZERO,
+    });
+    pub(crate) const SUPPLY: u64 =
+        gas::of(&Call::Supply { market: MARKET, asset: ASSET, amount: ALL });
+    pub(crate) const BORROW: u64 =
+        gas::of(&Call::Borrow { market: MARKET, asset: ASSET, amount: ALL });
+    pub(crate) const LIQUIDATE: u64 = gas::of(&Call::Liquidate {
+        market: MARKET,
+        borrower: AccountId(0),
+        collateral: ASSET,
+        debt: ASSET,
+        amount: ALL,
+    });
+    pub(crate) const FLASH_LOAN: u64 = gas::of(&Call::FlashLoan {
+        market: MARKET,
+        asset: ASSET,
+        amount: Amount::ZERO,
+        body: 0,
+    });
+    /// A mark or a guard.
+    pub(crate) const MARK: u64 = gas::of(&Call::Mark { mark: 0, asset: ASSET });
+}
+
 /// The id that the next participant gets: ids are dense, in spawn order.
 pub(crate) fn next_actor_id(world: &mut World) -> u32 {
     world.query::<&Actor>().iter(world).count() as u32

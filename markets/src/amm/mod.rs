@@ -4,6 +4,10 @@
 //! that the ledger then shows). A pool never holds or moves a balance itself.
 
 pub mod constant_product;
+mod formulas;
+mod liquidity;
+
+pub(crate) use formulas::uq112;
 
 use crate::units::Amount;
 use serde::{Deserialize, Serialize};

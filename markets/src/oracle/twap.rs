@@ -5,7 +5,8 @@
 //! old, so it covers between one and two windows where a keeper checkpoints once a window.
 
 use super::{OracleError, price_from_ratio, price_from_reserves};
-use crate::amm::constant_product::{ConstantProduct, uq112};
+use crate::amm::constant_product::ConstantProduct;
+use crate::amm::uq112;
 use crate::units::{AssetId, FeedId, PoolId, Price, U256, deserialize_u256, serialize_u256};
 use serde::{Deserialize, Serialize};
 

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_factor_times_itself_is_the_matrix() {
         let matrix = vec![vec![1.0, 0.8, 0.3], vec![0.8, 1.0, -0.2], vec![0.3, -0.2, 1.0]];
-        let factor = Cholesky::new(&matrix).unwrap();
+        let factor = Cholesky::new(&matrix).expect("a correlation matrix");
         // Columns of L, by correlating unit vectors.
         let column = |i: usize| {
             let mut unit = vec![0.0; 3];

@@ -2,19 +2,21 @@
 
 use super::{Change, LendingError, Pooled, require_open, require_running};
 use crate::LendingView;
+use crate::health::{Moved, health};
+use crate::position::Position;
 use crate::reserve::{
     debt_from_shares, shares_burned_from_repayment, shares_minted_from_borrow, supply_from_shares,
 };
-use markets::math::{Rounding, mul_div, percent_div};
-use markets::units::{AccountId, Amount, Flow, U256, Wad};
+use markets::math::{Rounding, percent_div};
+use markets::units::{AccountId, Amount, Flow, U256};
 
 impl Pooled {
     /// Borrows `amount` of a reserve's asset (`MAX`: what [`Pooled::max_borrow`] says) and mints debt
     /// shares, ceiled.
     ///
     /// # Errors
-    /// Inactive, paused, frozen or not borrowable; the borrow cap; the liquidity; no collateral, LTV
-    /// zero, health factor not above one, or the collateral does not carry the debt.
+    /// Inactive, paused, frozen or not borrowable; the borrow cap; the liquidity; no collateral or LTV
+    /// zero, a health factor below one, or the collateral does not carry the debt.
     pub fn borrow(
         &self,
         view: &impl LendingView,
@@ -42,52 +44,46 @@ impl Pooled {
         if owed > supplied {
             return Err(LendingError::InvalidAmount);
         }
-        let total_shares = view
-            .total_supply(book.debt_token)
-            .checked_add(shares)
-            .ok_or(LendingError::Overflow)?;
+        let total_shares =
+            view.total_supply(book.debt_token).checked_add(shares).ok_or(LendingError::Overflow)?;
         if book.config.borrow_cap != 0 {
-            let total = debt_from_shares(total_shares, book.borrow_index)
-                .ok_or(LendingError::Overflow)?;
+            let total =
+                debt_from_shares(total_shares, book.borrow_index).ok_or(LendingError::Overflow)?;
             if total.0 > U256::from(book.config.borrow_cap).saturating_mul(book.unit()) {
                 return Err(LendingError::BorrowCapExceeded);
             }
         }
-        let price = U256::from(view.price(book.feed)?.0);
-        let owed_base = mul_div(owed.0, price, book.unit(), Rounding::Floor)
-            .ok_or(LendingError::Overflow)?;
-        self.require_covered(view, by, owed_base)?;
         book.settle(total_shares, Amount::ZERO, amount)?;
         let (underlying, debt_token) = (book.underlying, book.debt_token);
+        let debt = view.balance(by, debt_token).checked_add(shares);
         let before = self.position(by);
-        out.set_position(by, before, before.with_borrowing(reserve, true));
+        let after = before.with_borrowing(reserve, true);
+        self.require_covered(view, by, after, Moved { reserve, supply: None, debt })?;
+        out.set_position(by, before, after);
         out.flow(Flow::Mint { to: by, asset: debt_token, amount: shares });
         out.flow(Flow::Move { from: self.account, to: by, asset: underlying, amount });
         out.amount = amount;
         Ok(())
     }
 
-    /// Refuses a new debt, in USD·10⁸, that the collateral does not carry at its LTV.
+    /// Refuses a debt that the collateral does not carry at its LTV
+    /// (`ValidationLogic.validateHFAndLtv`, on the state after the borrow).
     fn require_covered(
         &self,
         view: &impl LendingView,
         account: AccountId,
-        more_base: U256,
+        position: Position,
+        moved: Moved,
     ) -> Result<(), LendingError> {
-        let health = self.health(view, account)?;
-        if health.collateral_base.is_zero() {
-            return Err(LendingError::CollateralBalanceIsZero);
-        }
+        let health = health(self, view, account, position, Some(moved))?;
         if health.avg_ltv.0 == 0 {
             return Err(LendingError::LtvValidationFailed);
         }
-        if health.health_factor <= Wad::ONE {
+        if health.is_liquidatable() {
             return Err(LendingError::HealthFactorLowerThanLiquidationThreshold);
         }
-        let needed = health
-            .debt_base
-            .checked_add(more_base)
-            .and_then(|debt| percent_div(debt, health.avg_ltv.0, Rounding::HalfUp))
+        // Ceil, in the protocol's favour.
+        let needed = percent_div(health.debt_base, health.avg_ltv.0, Rounding::Ceil)
             .ok_or(LendingError::Overflow)?;
         if needed > health.collateral_base {
             return Err(LendingError::CollateralCannotCoverNewBorrow);
@@ -164,8 +160,7 @@ impl Pooled {
             return Err(LendingError::InvalidBurnAmount);
         }
         let left = held.checked_sub(shares).ok_or(LendingError::Overflow)?;
-        let total =
-            view.total_supply(asset).checked_sub(shares).ok_or(LendingError::Overflow)?;
+        let total = view.total_supply(asset).checked_sub(shares).ok_or(LendingError::Overflow)?;
         let before = self.position(borrower);
         out.set_position(borrower, before, before.with_borrowing(reserve, !left.is_zero()));
         out.flow(Flow::Burn { from: borrower, asset, amount: shares });

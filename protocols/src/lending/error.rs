@@ -42,11 +42,8 @@ pub enum LendingError {
     /// The reserve has less at hand.
     #[error("not enough liquidity in the reserve")]
     InvalidLiquidity,
-    /// There is no collateral.
-    #[error("collateral balance is zero")]
-    CollateralBalanceIsZero,
-    /// The collateral's LTV is zero, or a collateral of LTV zero must be withdrawn first.
-    #[error("LTV is zero, or collateral of LTV zero must be withdrawn first")]
+    /// No collateral, or its LTV is zero; or a collateral of LTV zero must be withdrawn first.
+    #[error("no collateral of LTV above zero, or collateral of LTV zero must be withdrawn first")]
     LtvValidationFailed,
     /// The collateral does not carry the new debt.
     #[error("collateral cannot cover the new borrow")]
@@ -94,4 +91,3 @@ pub enum LendingError {
     #[error("arithmetic overflow")]
     Overflow,
 }
-

@@ -139,11 +139,8 @@ impl<V: LendingView> Liquidating<'_, V> {
             return Err(LendingError::InvalidBurnAmount);
         }
         let asset = book.debt_token;
-        let left = self
-            .view
-            .balance(borrower, asset)
-            .checked_sub(shares)
-            .ok_or(LendingError::Overflow)?;
+        let left =
+            self.view.balance(borrower, asset).checked_sub(shares).ok_or(LendingError::Overflow)?;
         let total =
             self.view.total_supply(asset).checked_sub(shares).ok_or(LendingError::Overflow)?;
         let unpaid = owed.checked_sub(repaid).ok_or(LendingError::Overflow)?;
@@ -172,13 +169,10 @@ impl<V: LendingView> Liquidating<'_, V> {
         let book = &mut out.reserves[at].1;
         let (asset, underlying, index) = (book.a_token, book.underlying, book.liquidity_index);
         // Ceil: the borrower never keeps a share that was paid out.
-        let shares = shares_burned_from_withdrawal(sized.received, index)
-            .ok_or(LendingError::Overflow)?;
-        let left = self
-            .view
-            .balance(borrower, asset)
-            .checked_sub(shares)
-            .ok_or(LendingError::Overflow)?;
+        let shares =
+            shares_burned_from_withdrawal(sized.received, index).ok_or(LendingError::Overflow)?;
+        let left =
+            self.view.balance(borrower, asset).checked_sub(shares).ok_or(LendingError::Overflow)?;
         if receive_shares {
             out.flow(Flow::Move { from: borrower, to: self.by, asset, amount: shares });
         } else {
@@ -214,8 +208,7 @@ impl<V: LendingView> Liquidating<'_, V> {
                 continue;
             }
             let shares = self.view.balance(self.call.borrower, book.debt_token);
-            let owed =
-                debt_from_shares(shares, book.borrow_index).ok_or(LendingError::Overflow)?;
+            let owed = debt_from_shares(shares, book.borrow_index).ok_or(LendingError::Overflow)?;
             self.burn_debt(reserve, owed, Amount::ZERO, true, out)?;
         }
         Ok(())

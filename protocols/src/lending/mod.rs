@@ -90,8 +90,17 @@ pub struct Change {
 impl Change {
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
-        let Self { reserves, positions, state, flows, amount, seized, protocol_fee, bad_debt, risk_applied } =
-            self;
+        let Self {
+            reserves,
+            positions,
+            state,
+            flows,
+            amount,
+            seized,
+            protocol_fee,
+            bad_debt,
+            risk_applied,
+        } = self;
         reserves.clear();
         positions.clear();
         *state = None;
@@ -172,7 +181,10 @@ impl Pooled {
     /// # Panics
     /// Where the market already lists [`MAX_RESERVES`].
     pub fn add_reserve(&mut self, reserve: Reserve) -> u16 {
-        assert!(self.reserves.len() < MAX_RESERVES, "a market lists at most {MAX_RESERVES} reserves");
+        assert!(
+            self.reserves.len() < MAX_RESERVES,
+            "a market lists at most {MAX_RESERVES} reserves"
+        );
         self.reserves.push(reserve);
         (self.reserves.len() - 1) as u16
     }

@@ -37,11 +37,7 @@ impl Pooled {
     ///
     /// # Errors
     /// None is due.
-    pub fn execute_risk(
-        &self,
-        view: &impl LendingView,
-        out: &mut Change,
-    ) -> Result<(), RiskError> {
+    pub fn execute_risk(&self, view: &impl LendingView, out: &mut Change) -> Result<(), RiskError> {
         let now = view.now();
         if !self.state.pending.iter().any(|p| p.ready_at <= now) {
             return Err(RiskError::NothingDue);
@@ -81,15 +77,9 @@ impl Pooled {
     }
 
     /// Writes a change into `out`, on top of what `out` already changes.
-    fn apply_risk(
-        &self,
-        change: RiskChange,
-        now: u64,
-        out: &mut Change,
-    ) -> Result<(), RiskError> {
+    fn apply_risk(&self, change: RiskChange, now: u64, out: &mut Change) -> Result<(), RiskError> {
         if let Some(index) = change.reserve {
-            let stored =
-                self.reserves.get(usize::from(index)).ok_or(RiskError::NoSuchReserve)?;
+            let stored = self.reserves.get(usize::from(index)).ok_or(RiskError::NoSuchReserve)?;
             let at = out.reserves.iter().position(|(i, _)| *i == index);
             let mut after = at.map_or(*stored, |at| out.reserves[at].1);
             apply::to_reserve(&mut after, &change, now)?;

@@ -25,8 +25,7 @@ impl Pooled {
     ) -> Result<(), LendingError> {
         let at = out.touch(self, view, reserve)?;
         let book = &mut out.reserves[at].1;
-        let amount =
-            if amount == Amount::MAX { view.balance(by, book.underlying) } else { amount };
+        let amount = if amount == Amount::MAX { view.balance(by, book.underlying) } else { amount };
         let shares = shares_minted_from_supply(amount, book.liquidity_index)
             .ok_or(LendingError::Overflow)?;
         if shares.is_zero() {
@@ -46,8 +45,7 @@ impl Pooled {
         }
         book.settle(view.total_supply(book.debt_token), amount, Amount::ZERO)?;
         let (underlying, a_token) = (book.underlying, book.a_token);
-        let becomes_collateral =
-            view.balance(by, a_token).is_zero() && book.effective_ltv().0 != 0;
+        let becomes_collateral = view.balance(by, a_token).is_zero() && book.effective_ltv().0 != 0;
         out.flow(Flow::Move { from: by, to: self.account, asset: underlying, amount });
         out.flow(Flow::Mint { to: by, asset: a_token, amount: shares });
         if becomes_collateral {
@@ -84,8 +82,7 @@ impl Pooled {
         if shares.is_zero() {
             return Err(LendingError::InvalidAmount);
         }
-        let left =
-            held.checked_sub(shares).ok_or(LendingError::NotEnoughAvailableUserBalance)?;
+        let left = held.checked_sub(shares).ok_or(LendingError::NotEnoughAvailableUserBalance)?;
         require_running(book)?;
         book.settle(view.total_supply(book.debt_token), Amount::ZERO, amount)?;
         let (underlying, a_token) = (book.underlying, book.a_token);
@@ -93,7 +90,7 @@ impl Pooled {
         if before.uses_as_collateral(reserve) {
             let after = before.with_collateral(reserve, !left.is_zero());
             if before.is_borrowing_any() {
-                self.require_healthy(view, by, after, reserve, Some((reserve, left)))?;
+                self.require_healthy(view, by, after, reserve, left_supply(reserve, left))?;
             }
             out.set_position(by, before, after);
         }
@@ -161,13 +158,12 @@ impl Pooled {
         } else {
             shares_burned_from_withdrawal(amount, index).ok_or(LendingError::Overflow)?
         };
-        let left =
-            held.checked_sub(shares).ok_or(LendingError::NotEnoughAvailableUserBalance)?;
+        let left = held.checked_sub(shares).ok_or(LendingError::NotEnoughAvailableUserBalance)?;
         out.amount = supply_from_shares(shares, index).ok_or(LendingError::Overflow)?;
         let before = self.position(by);
         if by != to && !shares.is_zero() && before.uses_as_collateral(reserve) {
             if before.is_borrowing_any() {
-                self.require_healthy(view, by, before, reserve, Some((reserve, left)))?;
+                self.require_healthy(view, by, before, reserve, left_supply(reserve, left))?;
             }
             out.set_position(by, before, before.with_collateral(reserve, !left.is_zero()));
         }
@@ -182,7 +178,7 @@ impl Pooled {
         account: AccountId,
         position: Position,
         reserve: u16,
-        moved: Moved,
+        moved: Option<Moved>,
     ) -> Result<(), LendingError> {
         let health = health(self, view, account, position, moved)?;
         if health.health_factor < Wad::ONE {
@@ -193,4 +189,8 @@ impl Pooled {
         }
         Ok(())
     }
+}
+
+fn left_supply(reserve: u16, shares: Amount) -> Option<Moved> {
+    Some(Moved { reserve, supply: Some(shares), debt: None })
 }

@@ -76,7 +76,8 @@ impl Pooled {
 
     /// What a reserve holds against what it owes, in underlying: `(at hand and lent, owed to
     /// suppliers and the treasury)`. The first plus the deficit covers the second but for rounding
-    /// (invariant `LEND-02`).
+    /// (invariant `LEND-02`), until a liquidation has repaid and seized in one reserve: v3.6 then
+    /// books that call's treasury share twice.
     #[must_use]
     pub fn solvency(&self, view: &impl LendingView, reserve: u16) -> Option<(Amount, Amount)> {
         let book = self.reserve(reserve).ok()?;

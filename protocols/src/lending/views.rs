@@ -36,30 +36,26 @@ impl Pooled {
     /// What an account has supplied to a reserve, with interest; zero where there is no such reserve.
     #[must_use]
     pub fn supplied(&self, view: &impl LendingView, account: AccountId, reserve: u16) -> Amount {
-        self.reserve(reserve).map_or(Amount::ZERO, |r| {
-            supply_at(r, view.balance(account, r.a_token), view.now())
-        })
+        self.reserve(reserve)
+            .map_or(Amount::ZERO, |r| supply_at(r, view.balance(account, r.a_token), view.now()))
     }
     /// What an account owes in a reserve, with interest; zero where there is no such reserve.
     #[must_use]
     pub fn debt(&self, view: &impl LendingView, account: AccountId, reserve: u16) -> Amount {
-        self.reserve(reserve).map_or(Amount::ZERO, |r| {
-            debt_at(r, view.balance(account, r.debt_token), view.now())
-        })
+        self.reserve(reserve)
+            .map_or(Amount::ZERO, |r| debt_at(r, view.balance(account, r.debt_token), view.now()))
     }
     /// All that is supplied to a reserve, with interest, the treasury's unminted share left out.
     #[must_use]
     pub fn total_supplied(&self, view: &impl LendingView, reserve: u16) -> Amount {
-        self.reserve(reserve).map_or(Amount::ZERO, |r| {
-            supply_at(r, view.total_supply(r.a_token), view.now())
-        })
+        self.reserve(reserve)
+            .map_or(Amount::ZERO, |r| supply_at(r, view.total_supply(r.a_token), view.now()))
     }
     /// All that is owed in a reserve, with interest.
     #[must_use]
     pub fn total_debt(&self, view: &impl LendingView, reserve: u16) -> Amount {
-        self.reserve(reserve).map_or(Amount::ZERO, |r| {
-            debt_at(r, view.total_supply(r.debt_token), view.now())
-        })
+        self.reserve(reserve)
+            .map_or(Amount::ZERO, |r| debt_at(r, view.total_supply(r.debt_token), view.now()))
     }
     /// Debt over debt and liquidity at hand.
     #[must_use]
@@ -96,19 +92,25 @@ impl Pooled {
         let reserve = self.reserve(index).ok()?;
         super::require_open(reserve).ok()?;
         let health = self.health(view, account).ok()?;
-        if !reserve.config.borrowing_enabled || health.is_liquidatable() {
+        let room_base = health.available_borrows_base();
+        if !reserve.config.borrowing_enabled || room_base.is_zero() {
             return None;
         }
         let now = view.now();
         let price = U256::from(view.price(reserve.feed).ok()?.0);
-        let room = health.available_borrows_base();
-        // Every limit is turned into debt shares, floored; then the shares into assets, floored: what
-        // those assets mint and owe stays within every limit.
-        let by_collateral = Amount(mul_div(room, reserve.unit(), price, Rounding::Floor)?);
-        let supplied = supply_at(reserve, view.total_supply(reserve.a_token), now);
-        let limit = by_collateral.min(reserve.virtual_balance).min(supplied);
         let borrow_index = reserve.borrow_index_at(now)?;
-        let mut shares = shares_burned_from_repayment(limit, borrow_index)?;
+        // The account's debt here may grow to what it is now and the room that the LTV leaves. Every
+        // limit becomes debt shares, floored, and the shares become assets, floored: what those
+        // assets mint and owe stays within every limit.
+        let held = view.balance(account, reserve.debt_token);
+        let owed = debt_from_shares(held, borrow_index)?;
+        let owed_base = mul_div(owed.0, price, reserve.unit(), Rounding::Ceil)?;
+        let most_base = owed_base.checked_add(room_base)?;
+        let most = Amount(mul_div(most_base, reserve.unit(), price, Rounding::Floor)?);
+        let by_collateral = shares_burned_from_repayment(most, borrow_index)?.saturating_sub(held);
+        let supplied = supply_at(reserve, view.total_supply(reserve.a_token), now);
+        let at_hand = reserve.virtual_balance.min(supplied);
+        let mut shares = shares_burned_from_repayment(at_hand, borrow_index)?.min(by_collateral);
         if reserve.config.borrow_cap != 0 {
             let cap = U256::from(reserve.config.borrow_cap).checked_mul(reserve.unit())?;
             let most = shares_burned_from_repayment(Amount(cap), borrow_index)?;

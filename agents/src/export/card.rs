@@ -1,0 +1,120 @@
+//! What a bundle says of its policy beside the numbers: `metadata.json`.
+
+use std::collections::BTreeMap;
+
+use protocols::risk_params::Rule;
+use serde::{Deserialize, Serialize};
+
+/// One row of the observation table, as exported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObservationField {
+    /// Name, with the entity that it belongs to.
+    pub name: String,
+    /// Unit of the raw value.
+    pub unit: String,
+    /// What the raw value was divided by: the policy is given scaled values.
+    pub scale: f64,
+    /// Who may see it.
+    pub visibility: String,
+}
+
+/// One head of the action table, as exported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionHead {
+    /// Name, with the reserve that it belongs to.
+    pub name: String,
+    /// Unit of the parameter moved.
+    pub unit: String,
+    /// What each choice does, in order.
+    pub choices: Vec<String>,
+    /// Bounds, largest move, least interval and delay, in that unit.
+    pub rule: Rule,
+}
+
+/// Where a policy comes from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// Scenario's name.
+    pub scenario: String,
+    /// Hash of the scenario's text, hexadecimal.
+    pub scenario_hash: String,
+    /// Training seeds; the first is this policy's own.
+    pub seeds: Vec<u64>,
+    /// Ranges of recorded prices seen in training, as dates.
+    pub train_windows: Vec<String>,
+    /// Updates until this policy.
+    pub updates: u64,
+    /// Decisions until this policy.
+    pub decisions: u64,
+    /// The source's commit.
+    pub commit: String,
+    /// The source had uncommitted changes.
+    pub dirty: bool,
+    /// Versions of Ballast, the toolchain, libtorch, …
+    pub versions: BTreeMap<String, String>,
+}
+
+/// What a policy is for; everything but the numbers of its network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyCard {
+    /// What it is called.
+    pub name: String,
+    /// The rights it was trained with.
+    pub regime: String,
+    /// Blocks between decisions.
+    pub decision_every_blocks: u32,
+    /// Seconds per block.
+    pub block_secs: u32,
+    /// The observation table, one entry per value.
+    pub observations: Vec<ObservationField>,
+    /// The action table, one entry per head.
+    pub actions: Vec<ActionHead>,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// Where a tensor lies in `weights.bin`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorEntry {
+    /// `normaliser.mean`, `normaliser.var`, `layers.<i>.weight` `[outputs, inputs]`, `layers.<i>.bias`.
+    pub name: String,
+    /// Row-major shape.
+    pub shape: Vec<usize>,
+    /// Bytes before it.
+    pub offset_bytes: usize,
+}
+
+/// How to read `weights.bin`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Choices per head.
+    pub heads: Vec<u32>,
+    /// Function between layers.
+    pub activation: String,
+    /// The normaliser's clip.
+    pub observation_clip: f32,
+    /// The normaliser's epsilon.
+    pub observation_epsilon: f32,
+    /// The tensors, in order.
+    pub tensors: Vec<TensorEntry>,
+}
+
+/// The contents of `metadata.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// [`super::bundle::FORMAT`].
+    pub format: u32,
+    /// Version of the writer.
+    pub ballast: String,
+    /// What the policy is for.
+    pub policy: PolicyCard,
+    /// How to read its numbers.
+    pub network: Network,
+}

@@ -1,0 +1,52 @@
+//! The observation and action tables of a risk policy, for its bundle: read off the tables that the
+//! simulation itself uses.
+
+use protocols::risk_params::{RiskParam, RiskRegime};
+use sim::action::{MARKET_ACTIONS, RESERVE_ACTIONS};
+use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
+
+use super::card::{ActionHead, ObservationField};
+
+/// The rows of what a risk policy sees of a market whose reserves have these `symbols`.
+#[must_use]
+pub fn observation_fields(symbols: &[&str]) -> Vec<ObservationField> {
+    let row = |name: String, unit: &str, scale| ObservationField {
+        name,
+        unit: unit.into(),
+        scale,
+        visibility: "public".into(),
+    };
+    let global = GLOBAL_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
+    let mut rows: Vec<ObservationField> =
+        global.map(|f| row(f.name.into(), f.unit, f.scale)).collect();
+    for symbol in symbols {
+        let reserve = RESERVE_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
+        rows.extend(reserve.map(|f| row(format!("{symbol}_{}", f.name), f.unit, f.scale)));
+    }
+    rows
+}
+
+/// The rows of what it may move under `regime`.
+#[must_use]
+pub fn action_heads(symbols: &[&str], regime: &RiskRegime) -> Vec<ActionHead> {
+    let head = |name: String, unit: &str, param| ActionHead {
+        name,
+        unit: unit.into(),
+        choices: choices(param).map(Into::into).to_vec(),
+        rule: *regime.rule(param),
+    };
+    let mut rows = Vec::new();
+    for symbol in symbols {
+        let actions = RESERVE_ACTIONS.iter();
+        rows.extend(actions.map(|f| head(format!("{symbol}_{}", f.name), f.unit, f.param)));
+    }
+    rows.extend(MARKET_ACTIONS.iter().map(|f| head(f.name.into(), f.unit, f.param)));
+    rows
+}
+
+fn choices(param: RiskParam) -> [&'static str; sim::action::CHOICES] {
+    match param {
+        RiskParam::Frozen => ["unfreeze", "hold", "freeze"],
+        _ => ["down", "hold", "up"],
+    }
+}

@@ -1,0 +1,191 @@
+//! What a [`Ppo`] run gives out and takes back: checkpoints, policies, the best so far.
+
+use std::path::Path;
+
+use sim::environment::Environment;
+use sim::lanes::Lanes;
+use tch::Device;
+
+use super::checkpoint::{Best, Checkpoint};
+use super::config::PpoConfig;
+use super::error::LearnError;
+use super::network::Network;
+use super::ppo::Ppo;
+use crate::frozen::{FrozenPolicy, Normaliser};
+
+impl<E: Environment> Ppo<E> {
+    /// Continues a run from its checkpoint, on lanes built alike.
+    ///
+    /// # Errors
+    /// Other settings, other shapes, or a lane that refuses its bytes.
+    pub fn resume(
+        config: PpoConfig,
+        lanes: Lanes<E>,
+        device: Device,
+        path: &Path,
+    ) -> Result<Self, LearnError> {
+        let saved = Checkpoint::load(path)?;
+        let refuse = |reason| LearnError::Checkpoint { reason, path: path.into() };
+        saved.check_config(&config).map_err(refuse)?;
+        let mut run = Self::new(config, lanes, device)?;
+        if saved.spec != run.spec {
+            let (then, now) = (&saved.spec, &run.spec);
+            return Err(refuse(format!(
+                "checkpoint is of another world: shapes {then:?}, now {now:?}"
+            )));
+        }
+        same("lanes of the checkpoint", run.lanes.len(), saved.lanes.len())?;
+        same("weights of the checkpoint", run.network.shape().parameters(), saved.weights.len())?;
+        for (lane, (world, bytes)) in run.lanes.lanes_mut().iter_mut().zip(&saved.lanes).enumerate()
+        {
+            world.load(bytes).map_err(|reason| LearnError::Lane { lane, reason })?;
+        }
+        run.network = Network::new(run.network.shape().clone(), &saved.weights, device);
+        run.network.set_adam(&saved.adam_mean, &saved.adam_square, saved.adam_steps);
+        run.obs = saved.obs;
+        run.mask = saved.mask;
+        run.obs_stats = saved.obs_stats;
+        run.return_stats = saved.return_stats;
+        run.returns = saved.returns;
+        run.episode_returns = saved.episode_returns;
+        run.episode_decisions = saved.episode_decisions;
+        run.update = saved.update;
+        run.decisions = saved.decisions;
+        run.best = saved.best;
+        run.note = saved.note;
+        run.last_checkpoint = Some(path.into());
+        Ok(run)
+    }
+
+    /// Everything that the rest of the run depends on.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        let (adam_mean, adam_square, adam_steps) = self.network.adam();
+        Checkpoint {
+            config: self.config.clone(),
+            spec: self.spec.clone(),
+            update: self.update,
+            decisions: self.decisions,
+            weights: self.network.weights(),
+            adam_mean,
+            adam_square,
+            adam_steps,
+            obs_stats: self.obs_stats.clone(),
+            return_stats: self.return_stats.clone(),
+            returns: self.returns.clone(),
+            episode_returns: self.episode_returns.clone(),
+            episode_decisions: self.episode_decisions.clone(),
+            obs: self.obs.clone(),
+            mask: self.mask.clone(),
+            lanes: self.lanes.lanes().iter().map(E::save).collect(),
+            best: self.best.clone(),
+            note: self.note.clone(),
+        }
+    }
+
+    /// Writes a checkpoint, whole or not at all.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn save_checkpoint(&mut self, path: &Path) -> Result<(), LearnError> {
+        self.checkpoint().save(path)?;
+        self.last_checkpoint = Some(path.into());
+        Ok(())
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &PpoConfig {
+        &self.config
+    }
+    /// Updates done.
+    #[must_use]
+    pub fn updates_done(&self) -> u64 {
+        self.update
+    }
+    /// Decisions taken, all lanes.
+    #[must_use]
+    pub fn decisions(&self) -> u64 {
+        self.decisions
+    }
+    /// The lanes.
+    #[must_use]
+    pub fn lanes(&self) -> &Lanes<E> {
+        &self.lanes
+    }
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+    /// The caller's own bytes in the checkpoint.
+    #[must_use]
+    pub fn note(&self) -> &[u8] {
+        &self.note
+    }
+    /// Keeps bytes of the caller's in every later checkpoint.
+    pub fn set_note(&mut self, note: Vec<u8>) {
+        self.note = note;
+    }
+
+    /// The observation normaliser of this moment.
+    #[must_use]
+    pub fn normaliser(&self) -> Normaliser {
+        let clip = self.config.observation_clip;
+        if self.config.normalise_observations {
+            self.obs_stats.normaliser(self.config.observation_epsilon, clip)
+        } else {
+            Normaliser::identity(self.spec.obs_dim, clip)
+        }
+    }
+
+    /// The policy of this moment, in plain Rust.
+    ///
+    /// # Errors
+    /// The network is no longer finite.
+    pub fn policy(&self, name: &str) -> Result<FrozenPolicy, LearnError> {
+        let weights = self.network.weights();
+        let shape = self.network.shape();
+        Ok(shape.freeze(name, &weights, self.normaliser())?)
+    }
+
+    /// Keeps the policy of this moment if `score` beats all before; says whether it did.
+    pub fn consider_best(&mut self, score: f64) -> bool {
+        let better = score.is_finite() && self.best.as_ref().is_none_or(|b| score > b.score);
+        if better {
+            self.best = Some(Best {
+                score,
+                update: self.update,
+                decisions: self.decisions,
+                weights: self.network.weights(),
+                normaliser: self.normaliser(),
+            });
+        }
+        better
+    }
+
+    /// The best policy considered so far, if any.
+    #[must_use]
+    pub fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
+    }
+
+    /// The best policy considered so far in plain Rust, or the present one if none was.
+    ///
+    /// # Errors
+    /// The network is no longer finite.
+    pub fn best_policy(&self, name: &str) -> Result<FrozenPolicy, LearnError> {
+        let Some(best) = &self.best else {
+            return self.policy(name);
+        };
+        let shape = self.network.shape();
+        Ok(shape.freeze(name, &best.weights, best.normaliser.clone())?)
+    }
+}
+
+pub(super) fn same(what: &str, expected: usize, got: usize) -> Result<(), LearnError> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(LearnError::Shape { what: what.into(), expected, got })
+}

@@ -1,0 +1,120 @@
+//! A rollout as it is collected, and as tensors.
+
+use sim::environment::Spec;
+use tch::{Device, Tensor};
+
+use crate::frozen::LEGAL_ABOVE;
+
+/// A rollout, decision after decision, lane after lane.
+pub(super) struct Storage {
+    pub(super) steps: usize,
+    pub(super) lanes: usize,
+    pub(super) obs: Vec<f32>,          // [T, N, D], normalised
+    pub(super) mask: Vec<f32>,         // [T, N, L]
+    pub(super) actions: Vec<i64>,      // [T, N, K]
+    pub(super) log_probs: Vec<f32>,    // [T, N]
+    pub(super) values: Vec<f32>,       // [T, N]
+    pub(super) rewards: Vec<f64>,      // [T, N]
+    pub(super) discounts: Vec<f64>,    // [T, N]
+    pub(super) terminated: Vec<bool>,  // [T, N]
+    pub(super) truncated: Vec<bool>,   // [T, N], and not terminated
+    pub(super) final_values: Vec<f32>, // [T, N], where truncated
+    pub(super) last_values: Vec<f32>,  // [N]
+}
+
+/// The part of a [`Storage`] that one decision of all lanes fills.
+pub(super) struct StorageRow<'a> {
+    pub(super) obs: &'a mut [f32],
+    pub(super) mask: &'a mut [f32],
+    pub(super) actions: &'a mut [i64],
+    pub(super) log_probs: &'a mut [f32],
+    pub(super) values: &'a mut [f32],
+    pub(super) rewards: &'a mut [f64],
+    pub(super) discounts: &'a mut [f64],
+    pub(super) terminated: &'a mut [bool],
+    pub(super) truncated: &'a mut [bool],
+    pub(super) final_values: &'a mut [f32],
+}
+
+impl Storage {
+    pub(super) fn new(steps: usize, lanes: usize, spec: &Spec) -> Self {
+        let b = steps * lanes;
+        Self {
+            steps,
+            lanes,
+            obs: vec![0.0; b * spec.obs_dim],
+            mask: vec![0.0; b * spec.action.logits()],
+            actions: vec![0; b * spec.action.dim()],
+            log_probs: vec![0.0; b],
+            values: vec![0.0; b],
+            rewards: vec![0.0; b],
+            discounts: vec![0.0; b],
+            terminated: vec![false; b],
+            truncated: vec![false; b],
+            final_values: vec![0.0; b],
+            last_values: vec![0.0; lanes],
+        }
+    }
+
+    pub(super) fn decisions(&self) -> usize {
+        self.steps * self.lanes
+    }
+
+    pub(super) fn row(&mut self, t: usize) -> StorageRow<'_> {
+        let steps = self.steps;
+        fn part<T>(values: &mut [T], steps: usize, t: usize) -> &mut [T] {
+            let width = values.len() / steps;
+            &mut values[t * width..(t + 1) * width]
+        }
+        StorageRow {
+            obs: part(&mut self.obs, steps, t),
+            mask: part(&mut self.mask, steps, t),
+            actions: part(&mut self.actions, steps, t),
+            log_probs: part(&mut self.log_probs, steps, t),
+            values: part(&mut self.values, steps, t),
+            rewards: part(&mut self.rewards, steps, t),
+            discounts: part(&mut self.discounts, steps, t),
+            terminated: part(&mut self.terminated, steps, t),
+            truncated: part(&mut self.truncated, steps, t),
+            final_values: part(&mut self.final_values, steps, t),
+        }
+    }
+
+    pub(super) fn batch(&self, advantages: &[f32], returns: &[f32], device: Device) -> Batch {
+        let b = self.decisions() as i64;
+        let matrix = |v: &[f32]| Tensor::from_slice(v).view([b, -1]).to_device(device);
+        let vector = |v: &[f32]| Tensor::from_slice(v).to_device(device);
+        Batch {
+            obs: matrix(&self.obs),                                 // [B, D]
+            illegal: matrix(&self.mask).le(f64::from(LEGAL_ABOVE)), // [B, L], bool
+            actions: Tensor::from_slice(&self.actions).view([b, -1]).to_device(device), // [B, K]
+            log_probs: vector(&self.log_probs),                     // [B]
+            advantages: vector(advantages),                         // [B]
+            returns: vector(returns),                               // [B]
+        }
+    }
+}
+
+/// A rollout, or a minibatch of it, as tensors.
+pub(super) struct Batch {
+    pub(super) obs: Tensor,
+    pub(super) illegal: Tensor,
+    pub(super) actions: Tensor,
+    pub(super) log_probs: Tensor,
+    pub(super) advantages: Tensor,
+    pub(super) returns: Tensor,
+}
+
+impl Batch {
+    /// Rows `[M]` of `[B, …]`.
+    pub(super) fn select(&self, rows: &Tensor) -> Self {
+        Self {
+            obs: self.obs.index_select(0, rows),
+            illegal: self.illegal.index_select(0, rows),
+            actions: self.actions.index_select(0, rows),
+            log_probs: self.log_probs.index_select(0, rows),
+            advantages: self.advantages.index_select(0, rows),
+            returns: self.returns.index_select(0, rows),
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! Liquidators: compete for positions under water, with capital, for a profit after gas.
+//!
+//! - **Gate.** Where nobody's health is below one the block costs nothing; where somebody's is, the
+//!   bonus on what there is to seize, against the gas, decides before anything is quoted.
+//! - **Pair and size.** For each (collateral, debt) pair of the borrower the market itself is asked what
+//!   a liquidation within the liquidator's means would seize. Collateral that has a pool with the debt
+//!   asset can be sold in the same transaction; there the size is the closed form at which the pool's
+//!   marginal output has fallen to what the collateral costs.
+//! - **Means.** Own inventory first. Where it does not reach and the collateral can be sold in the pool,
+//!   a flash loan of the market, repaid from the sale.
+//! - **Bids.** A share of the profit is offered as the tip; whoever offers more is first, the others
+//!   revert and pay for it. About 74 % of liquidations in 2019–2021 paid above-average gas (Qin et al.
+//!   2021), and builders end up with most of the bonus.
+//! - **Selling.** What was seized and not sold in the pool goes to the exchange a block later and moves
+//!   it: that is how a cascade feeds itself.
+//!
+//! Not every liquidator sees every chance: `attention` is the probability of looking in a block with
+//! positions at risk.
+
+use super::arbitrageur::bid;
+use super::{Listed, SpawnError, Token, Treasury, Wants, endow, enrol, gas_of, next_actor_id};
+use bevy_ecs::prelude::*;
+use markets::price::draw;
+use markets::units::{AccountId, Amount, MarketId, PoolId};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use sim::actor::{Actor, Outbox, Wallet};
+use sim::chain::call::{AmountExpr, Call};
+use sim::chain::Chain;
+use sim::config::Episode;
+use sim::exchange::Exchange;
+use sim::prices::FairPrices;
+use sim::rng::{Purpose, Streams};
+use sim::views::{MarketViews, PositionViews};
+
+/// Most attempts of one liquidator in a block.
+const MAX_ATTEMPTS: usize = 4;
+/// Most reserves whose inventory is tracked within a block.
+const MAX_RESERVES: usize = 6;
+/// Gas of a liquidation alone.
+const GAS_PLAIN: u64 = gas_of::TRANSACTION + gas_of::LIQUIDATE;
+/// Gas of one whose collateral is sold in a pool, with marks and guard.
+const GAS_SELL: u64 = GAS_PLAIN + gas_of::SWAP + 3 * gas_of::MARK;
+/// Gas of one that borrows what it repays.
+const GAS_FLASH: u64 = GAS_SELL + gas_of::FLASH_LOAN;
+
+/// A cohort of liquidators of one market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LiquidatorConfig {
+    /// Name of the cohort: the address of its randomness.
+    pub cohort: String,
+    /// How many.
+    pub count: u32,
+    /// Symbol of the asset that capital is held in; every other asset of the market is sold for it.
+    pub cash: String,
+    /// Capital of each, in USD.
+    pub capital_usd: f64,
+    /// Symbols of further assets held to repay debts in them, besides cash.
+    pub inventory: Vec<String>,
+    /// Inventory of each of these, in USD.
+    pub inventory_usd: f64,
+    /// Smallest profit after gas, in USD.
+    pub min_profit_usd: f64,
+    /// Smallest share of the profit offered as the tip.
+    pub bid_share_min: f64,
+    /// Largest share of the profit offered as the tip.
+    pub bid_share_max: f64,
+    /// Probability of looking in a block with positions at risk.
+    pub attention: f64,
+    /// Whether flash loans are used.
+    pub flash_loans: bool,
+    /// Gas money at the start, in whole tokens of the gas asset.
+    pub gas_purse_tokens: f64,
+}
+
+impl Default for LiquidatorConfig {
+    /// Four that split what the 70 of April 2024 had between them (judgement); builders and the
+    /// protocol kept a fifth to nearly all of the bonus in backrun auctions, hence the spread of bids.
+    fn default() -> Self {
+        Self {
+            cohort: "liquidators".to_owned(),
+            count: 4,
+            cash: "USDC".to_owned(),
+            capital_usd: 2_000_000.0,
+            inventory: vec!["WETH".to_owned()],
+            inventory_usd: 500_000.0,
+            min_profit_usd: 10.0,
+            bid_share_min: 0.2,
+            bid_share_max: 0.8,
+            attention: 0.8,
+            flash_loans: true,
+            gas_purse_tokens: 50.0,
+        }
+    }
+}
+
+/// A liquidator of one market.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Liquidator {
+    market: MarketId,
+    gas: Token,
+    purse: f64,
+    min_profit_usd: f64,
+    bid_share: (f64, f64),
+    attention: f64,
+    flash_loans: bool,
+    treasury: Treasury,
+}
+
+/// Where the repaid debt comes from and the collateral goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    /// Own inventory; the collateral waits for the exchange.
+    Exchange,
+    /// Own inventory; the collateral is sold in the pool at once.
+    Pool(PoolId),
+    /// A flash loan; the collateral is sold in the pool at once.
+    Flash(PoolId),
+}
+
+/// A liquidation worth trying.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Attempt {
+    borrower: AccountId,
+    collateral: u16,
+    debt: u16,
+    repay: Amount,
+    route: Route,
+    /// Before gas, in USD.
+    profit_usd: f64,
+}
+
+/// What a liquidator looks at.
+struct Scene<'a> {
+    chain: &'a Chain,
+    exchange: &'a Exchange,
+    prices: &'a FairPrices,
+    views: &'a MarketViews,
+    positions: &'a PositionViews,
+    /// USD per gas at the base fee.
+    gas_usd: f64,
+}
+
+impl Liquidator {
+    /// The best pair, route and size for one borrower; `None` where no one pays.
+    fn best_attempt(
+        &self,
+        scene: &Scene<'_>,
+        borrower: AccountId,
+        means: &[Amount; MAX_RESERVES],
+    ) -> Option<Attempt> {
+        let pooled = scene.chain.pooled(self.market);
+        let position = pooled.position(borrower);
+        let mut best: Option<Attempt> = None;
+        for collateral in position.collateral_reserves() {
+            for debt in position.borrowed_reserves() {
+                if !self.is_worth_quoting(scene, borrower, collateral, debt) {
+                    continue;
+                }
+                let own = means.get(usize::from(debt)).copied().unwrap_or(Amount::ZERO);
+                let routes = self.routes(scene, collateral, debt, own);
+                for route in routes.into_iter().flatten() {
+                    let attempt = self.quote(scene, borrower, (collateral, debt), route, own);
+                    if let Some(attempt) = attempt
+                        && best.is_none_or(|b| attempt.profit_usd > b.profit_usd)
+                    {
+                        best = Some(attempt);
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    /// The gate: the bonus on all there is to seize or repay pays for the gas.
+    fn is_worth_quoting(
+        &self,
+        scene: &Scene<'_>,
+        borrower: AccountId,
+        collateral: u16,
+        debt: u16,
+    ) -> bool {
+        let (c, d) = (usize::from(collateral), usize::from(debt));
+        let (of_c, of_d) = (&scene.views.reserves[c], &scene.views.reserves[d]);
+        let held_usd =
+            scene.positions.collateral_tokens(scene.views, borrower, c) * of_c.oracle_usd;
+        let owed_usd = scene.positions.debt_tokens(scene.views, borrower, d) * of_d.oracle_usd;
+        // What a dollar at the oracle's price brings at the exchange's.
+        let edge = (1.0 + of_c.bonus) * (of_c.mid_usd.max(of_c.pool_usd) / of_c.oracle_usd)
+            * (of_d.oracle_usd / of_d.mid_usd)
+            - 1.0;
+        let most_usd = owed_usd.min(held_usd) * edge;
+        most_usd > scene.gas_usd * GAS_PLAIN as f64 + self.min_profit_usd
+    }
+
+    fn routes(
+        &self,
+        scene: &Scene<'_>,
+        collateral: u16,
+        debt: u16,
+        own: Amount,
+    ) -> [Option<Route>; 3] {
+        let debt_asset = scene.views.reserves[usize::from(debt)].asset;
+        let pool = scene.views.reserves[usize::from(collateral)].pool.filter(|pool| {
+            let pair = scene.chain.pool(*pool).constant_product();
+            collateral != debt && pair.other(debt_asset).is_ok()
+        });
+        let has_means = !own.is_zero();
+        [
+            has_means.then_some(Route::Exchange),
+            pool.filter(|_| has_means).map(Route::Pool),
+            pool.filter(|_| self.flash_loans).map(Route::Flash),
+        ]
+    }
+
+    /// What a route would earn, sized to the means and to what its venue takes.
+    fn quote(
+        &self,
+        scene: &Scene<'_>,
+        borrower: AccountId,
+        (collateral, debt): (u16, u16),
+        route: Route,
+        own: Amount,
+    ) -> Option<Attempt> {
+        let pooled = scene.chain.pooled(self.market);
+        let (c, d) = (&scene.views.reserves[usize::from(collateral)], &scene.views.reserves[usize::from(debt)]);
+        // Smallest units of collateral received per unit of debt repaid, after the protocol's fee.
+        let fee = pooled.reserves[usize::from(collateral)].config.liquidation_protocol_fee.ratio();
+        let received = d.oracle_usd / c.oracle_usd * (1.0 + c.bonus * (1.0 - fee)) * d.unit / c.unit;
+        let mut offered = match route {
+            Route::Exchange | Route::Pool(_) => own,
+            Route::Flash(_) => pooled.reserves[usize::from(debt)].virtual_balance,
+        };
+        if let Route::Pool(pool) | Route::Flash(pool) = route {
+            let pair = scene.chain.pool(pool).constant_product();
+            let most = pair.optimal_in(c.asset, 1.0 / received) / received;
+            offered = offered.min(Amount::from_f64_floor(most));
+        }
+        if offered.is_zero() {
+            return None;
+        }
+        let size = pooled.quote_liquidation(scene.chain, borrower, collateral, debt, offered).ok()?;
+        let repaid = size.repaid.to_f64() * d.unit;
+        let proceeds = match route {
+            Route::Exchange if collateral == debt => size.received.to_f64() * c.unit,
+            Route::Exchange => scene.exchange.expected_tokens(
+                scene.prices,
+                c.asset,
+                d.asset,
+                size.received.to_f64() * c.unit,
+            )?,
+            Route::Pool(pool) | Route::Flash(pool) => {
+                let pair = scene.chain.pool(pool).constant_product();
+                pair.quote_exact_in(c.asset, size.received).ok()?.amount_out.to_f64() * d.unit
+            }
+        };
+        let premium = match route {
+            Route::Flash(_) => repaid * pooled.flash_premium.ratio(),
+            Route::Exchange | Route::Pool(_) => 0.0,
+        };
+        let profit_usd = (proceeds - repaid - premium) * d.mid_usd;
+        // A flash loan must be the whole of what is repaid; rounding up costs a unit.
+        let repay = size.repaid;
+        (profit_usd > 0.0)
+            .then_some(Attempt { borrower, collateral, debt, repay, route, profit_usd })
+    }
+
+    /// The bundle of an attempt. Returns its gas.
+    fn bundle(&self, views: &MarketViews, attempt: &Attempt, out: &mut Vec<Call>) -> u64 {
+        let market = self.market;
+        let collateral = views.reserves[usize::from(attempt.collateral)].asset;
+        let debt = views.reserves[usize::from(attempt.debt)].asset;
+        let liquidate = Call::Liquidate {
+            market,
+            borrower: attempt.borrower,
+            collateral,
+            debt,
+            amount: AmountExpr::Exact(attempt.repay),
+        };
+        let sell = |pool| Call::Swap {
+            pool,
+            asset_in: collateral,
+            amount: AmountExpr::DeltaSince(1),
+            min_out: Amount::ZERO,
+        };
+        let marks = [Call::Mark { mark: 0, asset: debt }, Call::Mark { mark: 1, asset: collateral }];
+        // At least a unit more than before: the sale paid for the debt.
+        let guard = Call::RequireGain { mark: 0, asset: debt, min_gain: Amount::new(1) };
+        out.clear();
+        match attempt.route {
+            Route::Exchange => {
+                out.push(liquidate);
+                GAS_PLAIN
+            }
+            Route::Pool(pool) => {
+                out.extend(marks);
+                out.extend([liquidate, sell(pool), guard]);
+                GAS_SELL
+            }
+            Route::Flash(pool) => {
+                out.extend(marks);
+                let loan = Call::FlashLoan { market, asset: debt, amount: attempt.repay, body: 2 };
+                out.extend([loan, liquidate, sell(pool), guard]);
+                GAS_FLASH
+            }
+        }
+    }
+}
+
+/// Puts a cohort into a world, with its capital.
+///
+/// # Errors
+/// [`SpawnError`]: an asset that does not exist or is not listed.
+pub fn spawn(
+    world: &mut World,
+    market: MarketId,
+    config: &LiquidatorConfig,
+) -> Result<(), SpawnError> {
+    let first_id = next_actor_id(world);
+    let prices = world.resource::<FairPrices>().clone();
+    let mut chain = world.resource_mut::<Chain>();
+    let gas = Token::of_id(&chain, chain.gas_asset());
+    let cash = Listed::of(&chain, market, &config.cash)?.token;
+    let purse_of = |token: Token| if token == gas { config.gas_purse_tokens } else { 0.0 };
+    let usd = |token: Token, usd: f64| usd / prices.usd(token.asset);
+    let mut wants =
+        vec![Wants { token: cash, tokens: usd(cash, config.capital_usd) + purse_of(cash) }];
+    let mut kept = Vec::new();
+    for symbol in &config.inventory {
+        kept.push(Listed::of(&chain, market, symbol)?.token);
+    }
+    for reserve in &chain.pooled(market).reserves {
+        let token = Token::of_id(&chain, reserve.underlying);
+        if token != cash {
+            let held = if kept.contains(&token) { usd(token, config.inventory_usd) } else { 0.0 };
+            wants.push(Wants { token, tokens: held + purse_of(token) });
+        }
+    }
+    let mut members = Vec::with_capacity(config.count as usize);
+    for index in 0..config.count {
+        let (actor, wallet) = enrol(&mut chain, first_id + index, &config.cohort, index);
+        for want in &wants {
+            endow(&mut chain, wallet.0, want.token, want.tokens)?;
+        }
+        if !wants.iter().any(|want| want.token == gas) {
+            endow(&mut chain, wallet.0, gas, config.gas_purse_tokens)?;
+        }
+        let liquidator = Liquidator {
+            market,
+            gas,
+            purse: config.gas_purse_tokens,
+            min_profit_usd: config.min_profit_usd,
+            bid_share: (config.bid_share_min, config.bid_share_max),
+            attention: config.attention,
+            flash_loans: config.flash_loans,
+            treasury: Treasury::new(&wants, 500.0, 0.05),
+        };
+        members.push((actor, wallet, liquidator));
+    }
+    world.spawn_batch(members);
+    Ok(())
+}
+
+/// What a liquidator can repay with, by reserve: its wallet, gas money left out.
+fn means(liquidator: &Liquidator, scene: &Scene<'_>, account: AccountId) -> [Amount; MAX_RESERVES] {
+    let mut means = [Amount::ZERO; MAX_RESERVES];
+    for (slot, view) in means.iter_mut().zip(&scene.views.reserves) {
+        *slot = scene.chain.balance(account, view.asset);
+        if view.asset == liquidator.gas.asset {
+            *slot = slot.saturating_sub(liquidator.gas.amount(liquidator.purse));
+        }
+    }
+    means
+}
+
+/// Lets every liquidator tidy its inventory and, where positions are at risk, bid for them.
+#[expect(clippy::too_many_arguments, reason = "a system's arguments are what it reads")]
+pub fn liquidate_positions(
+    chain: Res<Chain>,
+    exchange: Res<Exchange>,
+    prices: Res<FairPrices>,
+    views: Res<MarketViews>,
+    positions: Res<PositionViews>,
+    streams: Res<Streams>,
+    episode: Res<Episode>,
+    mut outbox: ResMut<Outbox>,
+    mut liquidators: Query<(&Actor, &Wallet, &mut Liquidator)>,
+    mut buffer: Local<Vec<Call>>,
+) {
+    let clock = chain.clock();
+    for (actor, wallet, mut liquidator) in &mut liquidators {
+        liquidator.treasury.rebalance(&chain, &prices, actor, wallet.0, &mut outbox);
+        if positions.at_risk.is_empty() {
+            continue;
+        }
+        let mut rng = streams.at(Purpose::Behaviour, actor.key, episode.number, episode.block);
+        if draw::uniform(rng.next_u64()) >= liquidator.attention {
+            continue;
+        }
+        let gas_price = prices.usd(liquidator.gas.asset);
+        let gas_usd = clock.base_fee as f64 * 1e-18 * gas_price;
+        let scene = Scene {
+            chain: &chain,
+            exchange: &exchange,
+            prices: &prices,
+            views: &views,
+            positions: &positions,
+            gas_usd,
+        };
+        let share = super::uniform(&mut rng, liquidator.bid_share.0, liquidator.bid_share.1);
+        // Everybody starts elsewhere in the list, or all would fight for the first few.
+        let at_risk = &positions.at_risk;
+        let start = (rng.next_u64() % at_risk.len() as u64) as usize;
+        let mut means = means(&liquidator, &scene, wallet.0);
+        let mut attempts = 0;
+        for i in 0..at_risk.len() {
+            if attempts == MAX_ATTEMPTS {
+                break;
+            }
+            let borrower = at_risk[(start + i) % at_risk.len()];
+            let Some(attempt) = liquidator.best_attempt(&scene, borrower, &means) else { continue };
+            let gas_used = liquidator.bundle(&views, &attempt, &mut buffer);
+            let purse = liquidator.gas.held(&chain, wallet.0).min(liquidator.purse);
+            let offer = bid(
+                &clock,
+                gas_used,
+                attempt.profit_usd,
+                share,
+                gas_price,
+                purse / MAX_ATTEMPTS as f64,
+            );
+            let Some((gas, left_usd)) = offer else { continue };
+            if left_usd < liquidator.min_profit_usd {
+                continue;
+            }
+            attempts += 1;
+            if !matches!(attempt.route, Route::Flash(_))
+                && let Some(slot) = means.get_mut(usize::from(attempt.debt))
+            {
+                *slot = slot.saturating_sub(attempt.repay);
+            }
+            outbox.submit(actor, *wallet, gas, &buffer);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The arithmetic of Uniswap v2: library quotes for any fee, fixed-point prices, integer roots.
+//!
+//! Source: `UniswapV2Library`, `UQ112x112`, `Math`. Every rounding favours the pool.
+
+use super::PoolError;
+use super::constant_product::MAX_RESERVE;
+use crate::units::{Amount, Pips, U256};
+use crate::wide;
+
+/// `UniswapV2Library.getAmountOut` for any fee: floored, in the pool's favour.
+///
+/// # Errors
+/// [`PoolError::InsufficientInput`], [`PoolError::InsufficientLiquidity`], [`PoolError::Overflow`].
+pub fn amount_out(
+    amount_in: U256,
+    reserve_in: U256,
+    reserve_out: U256,
+    fee: Pips,
+) -> Result<U256, PoolError> {
+    if amount_in.is_zero() {
+        return Err(PoolError::InsufficientInput);
+    }
+    if reserve_in.is_zero() || reserve_out.is_zero() {
+        return Err(PoolError::InsufficientLiquidity);
+    }
+    let (keep, one) = fee_fraction(fee);
+    let overflow = PoolError::Overflow;
+    let paid = amount_in.checked_mul(U256::from(keep)).ok_or(overflow)?;
+    let numerator = paid.checked_mul(reserve_out).ok_or(overflow)?;
+    let denominator = reserve_in.checked_mul(U256::from(one)).ok_or(overflow)?;
+    Ok(numerator / denominator.checked_add(paid).ok_or(overflow)?)
+}
+
+/// `UniswapV2Library.getAmountIn` for any fee: floored plus one, in the pool's favour.
+///
+/// # Errors
+/// [`PoolError::InsufficientOutput`], [`PoolError::InsufficientLiquidity`], [`PoolError::Overflow`].
+pub fn amount_in(
+    amount_out: U256,
+    reserve_in: U256,
+    reserve_out: U256,
+    fee: Pips,
+) -> Result<U256, PoolError> {
+    if amount_out.is_zero() {
+        return Err(PoolError::InsufficientOutput);
+    }
+    if reserve_in.is_zero() || reserve_out <= amount_out {
+        return Err(PoolError::InsufficientLiquidity);
+    }
+    let (keep, one) = fee_fraction(fee);
+    let overflow = PoolError::Overflow;
+    let numerator = reserve_in.checked_mul(amount_out).ok_or(overflow)?;
+    let numerator = numerator.checked_mul(U256::from(one)).ok_or(overflow)?;
+    let denominator = (reserve_out - amount_out).checked_mul(U256::from(keep)).ok_or(overflow)?;
+    if denominator.is_zero() {
+        return Err(PoolError::InsufficientLiquidity);
+    }
+    (numerator / denominator).checked_add(U256::from(1)).ok_or(overflow)
+}
+
+/// `UniswapV2Library.quote`: the counter-amount at the reserves' ratio, floored.
+///
+/// # Errors
+/// [`PoolError::InsufficientInput`], [`PoolError::InsufficientLiquidity`], [`PoolError::Overflow`].
+pub fn counter_amount(amount: U256, reserve: U256, reserve_other: U256) -> Result<U256, PoolError> {
+    if amount.is_zero() {
+        return Err(PoolError::InsufficientInput);
+    }
+    if reserve.is_zero() || reserve_other.is_zero() {
+        return Err(PoolError::InsufficientLiquidity);
+    }
+    let product = amount.checked_mul(reserve_other).ok_or(PoolError::Overflow)?;
+    Ok(product / reserve)
+}
+
+/// [`amount_out`] for arguments of at most 112 bits, where nothing can overflow.
+#[inline]
+pub(super) fn amount_out_112(
+    amount_in: u128,
+    reserve_in: u128,
+    reserve_out: u128,
+    fee: Pips,
+) -> Result<u128, PoolError> {
+    if amount_in == 0 {
+        return Err(PoolError::InsufficientInput);
+    }
+    if reserve_in == 0 || reserve_out == 0 {
+        return Err(PoolError::InsufficientLiquidity);
+    }
+    let (keep, one) = fee_fraction(fee);
+    // 10⁶ < 2²⁰: the sum could need 2¹¹² · 2²⁰, so the widest arguments take the long way.
+    if (amount_in | reserve_in) >> 106 == 0 {
+        let paid = amount_in * u128::from(keep);
+        let denominator = reserve_in * u128::from(one) + paid;
+        return wide::mul_div_floor(paid, reserve_out, denominator).ok_or(PoolError::Overflow);
+    }
+    amount_out(U256::from(amount_in), U256::from(reserve_in), U256::from(reserve_out), fee)
+        .map(low_128)
+}
+
+/// [`amount_in`] for arguments of at most 112 bits with `amount_out < reserve_out`. What it costs may
+/// exceed 112 bits.
+#[inline]
+pub(super) fn amount_in_112(
+    amount_out: u128,
+    reserve_in: u128,
+    reserve_out: u128,
+    fee: Pips,
+) -> Result<u128, PoolError> {
+    if amount_out == 0 {
+        return Err(PoolError::InsufficientOutput);
+    }
+    if reserve_in == 0 {
+        return Err(PoolError::InsufficientLiquidity);
+    }
+    let (keep, one) = fee_fraction(fee);
+    if (reserve_in | reserve_out) >> 106 == 0 {
+        let wanted = amount_out * u128::from(one);
+        let denominator = (reserve_out - amount_out) * u128::from(keep);
+        if denominator == 0 {
+            return Err(PoolError::InsufficientLiquidity);
+        }
+        let paid = wide::mul_div_floor(reserve_in, wanted, denominator);
+        return paid.and_then(|paid| paid.checked_add(1)).ok_or(PoolError::Overflow);
+    }
+    let (reserve_in, reserve_out) = (U256::from(reserve_in), U256::from(reserve_out));
+    let paid = amount_in(U256::from(amount_out), reserve_in, reserve_out, fee)?;
+    u128::try_from(paid).map_err(|_above_128_bits| PoolError::Overflow)
+}
+
+/// Of each unit of input what counts, and the unit: 997/1000 for v2's fee, in its own terms.
+#[inline]
+pub(super) const fn fee_fraction(fee: Pips) -> (u64, u64) {
+    if fee.0.is_multiple_of(1_000) {
+        (1_000_u64.saturating_sub(fee.0 as u64 / 1_000), 1_000)
+    } else {
+        (1_000_000_u64.saturating_sub(fee.0 as u64), 1_000_000)
+    }
+}
+
+/// The amounts of at most these maxima at the reserves' ratio, the counter-amount floored
+/// (`_addLiquidity`).
+pub(super) fn proportional(
+    max0: U256,
+    max1: U256,
+    reserve0: U256,
+    reserve1: U256,
+) -> Result<(U256, U256), PoolError> {
+    let optimal1 = counter_amount(max0, reserve0, reserve1)?;
+    if optimal1 <= max1 {
+        return Ok((max0, optimal1));
+    }
+    Ok((counter_amount(max1, reserve1, reserve0)?, max1))
+}
+
+/// An accumulator after `elapsed` more seconds at the price `numerator / denominator`, modulo 2²⁵⁶; as
+/// it is where a reserve is empty.
+#[inline]
+pub(super) fn extended(cumulative: U256, numerator: u128, denominator: u128, elapsed: u32) -> U256 {
+    if elapsed == 0 || numerator == 0 || denominator == 0 {
+        return cumulative;
+    }
+    // Floored, as UQ112x112.uqdiv; overflow of the sum is meant.
+    cumulative.wrapping_add(uq112(numerator, denominator).wrapping_mul(U256::from(elapsed)))
+}
+
+/// `numerator / denominator` as UQ112x112, floored. Arguments of at most 112 bits.
+#[inline]
+pub(crate) fn uq112(numerator: u128, denominator: u128) -> U256 {
+    let (high, low) = wide::shl_112_div(numerator, denominator);
+    U256::from_limbs([low as u64, (low >> 64) as u64, high as u64, (high >> 64) as u64])
+}
+
+#[inline]
+pub(super) fn to_reserve(amount: Amount) -> Result<u128, PoolError> {
+    let limbs = amount.0.as_limbs();
+    let value = u128::from(limbs[0]) | (u128::from(limbs[1]) << 64);
+    if (limbs[2] | limbs[3]) != 0 || value > MAX_RESERVE {
+        return Err(PoolError::Overflow);
+    }
+    Ok(value)
+}
+
+#[inline]
+fn low_128(value: U256) -> u128 {
+    let limbs = value.as_limbs();
+    u128::from(limbs[0]) | (u128::from(limbs[1]) << 64)
+}
+
+/// ⌊√n⌋ by Newton's method from above, integers only (`Math.sqrt`).
+pub(super) fn sqrt_floor(n: U256) -> U256 {
+    if n.is_zero() {
+        return n;
+    }
+    // 2^⌈bits/2⌉ ≥ √n; each step stays at or above the root until it stops falling.
+    let mut root = U256::from(1) << n.bit_len().div_ceil(2);
+    loop {
+        let next: U256 = (root + n / root) >> 1;
+        if next >= root {
+            return root;
+        }
+        root = next;
+    }
+}

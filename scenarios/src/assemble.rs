@@ -1,0 +1,187 @@
+//! From a checked scenario to worlds: a [`LaneSetup`] per (path, static parameters).
+
+use crate::arena::{PathChoice, WorldAddress};
+use crate::genesis::{AssembleError, Genesis, genesis};
+use crate::load::Loaded;
+use crate::paths::Paths;
+use crate::schema::Scenario;
+use crate::statics::StaticParams;
+use bevy_ecs::prelude::*;
+use protocols::lending::Pooled;
+use sim::config::{Config, Episode};
+use sim::environment::Environment;
+use sim::exchange::{Exchange, Listing};
+use sim::lane::{EpisodePlan, Lane, LaneSetup};
+use sim::lanes::Lanes;
+use sim::prices::{FairPrices, PriceSource};
+use sim::rng::Streams;
+use sim::snapshot::SnapshotRegistry;
+use std::sync::Arc;
+
+/// All worlds of a scenario.
+#[derive(Clone, Debug)]
+pub struct Worlds {
+    shared: Arc<Shared>,
+    deployed: Arc<Pooled>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    scenario: Scenario,
+    paths: Paths,
+}
+
+/// What a lane of this scenario is built from.
+#[derive(Clone, Debug)]
+struct Setup {
+    shared: Arc<Shared>,
+    path: PathChoice,
+    statics: StaticParams,
+    record_metrics: bool,
+}
+
+impl Worlds {
+    /// The worlds of a scenario; one is built on trial, so that a lane cannot fail later.
+    ///
+    /// # Errors
+    /// What the checks could not see: prices that overflow, a pool that cannot be filled.
+    pub fn new(loaded: &Loaded) -> Result<Self, AssembleError> {
+        let shared =
+            Arc::new(Shared { scenario: loaded.scenario.clone(), paths: Paths::new(loaded) });
+        let streams = Streams::new(0, 0);
+        let mut deployed = None;
+        let windows = (0..loaded.windows.len()).map(PathChoice::Window);
+        for choice in [PathChoice::Drawn].into_iter().chain(windows) {
+            let setup = Setup {
+                shared: Arc::clone(&shared),
+                path: choice,
+                statics: StaticParams::default(),
+                record_metrics: false,
+            };
+            let mut world = World::new();
+            world.insert_resource(streams.clone());
+            let plan = EpisodePlan { run_seed: 0, instance: 0, episode: 0 };
+            let market = setup.try_build(&plan, &mut world)?;
+            deployed.get_or_insert(market);
+        }
+        let deployed = deployed.expect("the first choice was built");
+        Ok(Self { shared, deployed: Arc::new(deployed) })
+    }
+
+    /// The market as deployed, before its first block.
+    #[must_use]
+    pub fn deployed_market(&self) -> &Pooled {
+        &self.deployed
+    }
+
+    /// The position of a window by name.
+    #[must_use]
+    pub fn window(&self, name: &str) -> Option<usize> {
+        self.shared.paths.window(name)
+    }
+
+    /// The setup of lanes on a path with given parameters.
+    #[must_use]
+    pub fn setup(
+        &self,
+        path: PathChoice,
+        statics: StaticParams,
+        record_metrics: bool,
+    ) -> Arc<dyn LaneSetup> {
+        Arc::new(Setup { shared: Arc::clone(&self.shared), path, statics, record_metrics })
+    }
+
+    /// A lane at the start of a world's episode.
+    #[must_use]
+    pub fn lane(&self, world: WorldAddress, statics: StaticParams, record_metrics: bool) -> Lane {
+        let setup = self.setup(world.path, statics, record_metrics);
+        let WorldAddress { seed, instance, path: _ } = world;
+        Lane::new(setup, EpisodePlan { run_seed: seed, instance, episode: 0 })
+    }
+
+    /// Lanes that play drawn paths, instance by instance.
+    #[must_use]
+    pub fn training_lanes(&self, seed: u64, lanes: u32) -> Lanes<Lane> {
+        let setup = self.setup(PathChoice::Drawn, StaticParams::default(), false);
+        let lane = |instance: u64| {
+            Lane::new(Arc::clone(&setup), EpisodePlan { run_seed: seed, instance, episode: 0 })
+        };
+        Lanes::new((0..u64::from(lanes)).map(lane).collect(), true)
+    }
+
+    /// Shapes of every lane.
+    #[must_use]
+    pub fn spec(&self) -> sim::environment::Spec {
+        let world = WorldAddress { seed: 0, instance: 0, path: PathChoice::Drawn };
+        self.lane(world, StaticParams::default(), false).spec().clone()
+    }
+}
+
+impl Setup {
+    /// Builds the world; returns the market as it stands before the first block.
+    fn try_build(&self, plan: &EpisodePlan, world: &mut World) -> Result<Pooled, AssembleError> {
+        let s = &self.shared.scenario;
+        let streams = world.resource::<Streams>();
+        let path = self.shared.paths.path(self.path, streams, plan.episode)?;
+        let Genesis { chain, market, assets, pools, feeds } =
+            genesis(s, &path, &self.statics)?;
+        let pooled = chain.pooled(market).clone();
+        let listings: Vec<Listing> = s
+            .exchange
+            .listings
+            .iter()
+            .filter_map(|l| {
+                Some(Listing {
+                    asset: chain.asset_by_symbol(&l.asset)?,
+                    half_spread_bps: l.half_spread_bps,
+                    taker_fee_bps: l.taker_fee_bps,
+                    depth_usd: l.depth_usd,
+                })
+            })
+            .collect();
+        let background = s.gas.background_percent / 100.0 * chain.clock().gas_limit as f64;
+        world.insert_resource(Config {
+            block_secs: s.block_secs,
+            episode_blocks: path.blocks,
+            decision_every_blocks: s.decision_every_blocks,
+            background_gas: background as u64,
+            market,
+            objective: s.objective,
+            record_metrics: self.record_metrics,
+            metrics_every_blocks: 1,
+        });
+        world.insert_resource(Episode {
+            number: plan.episode,
+            genesis_block: chain.clock().block,
+            block: 0,
+        });
+        world.insert_resource(Exchange::new(
+            &listings,
+            chain.assets().len(),
+            s.exchange.impact_half_life_secs,
+            s.block_secs,
+            s.exchange.impact_enabled,
+        ));
+        let source = PriceSource { joint: path.joint, assets };
+        world.insert_resource(FairPrices::new(&source, chain.assets()));
+        world.insert_resource(source);
+        world.insert_resource(chain);
+        let handles = crate::cohorts::Handles { market, pools: &pools, feeds: &feeds };
+        crate::cohorts::spawn(s, &handles, world)?;
+        Ok(pooled)
+    }
+}
+
+impl LaneSetup for Setup {
+    fn build(&self, plan: &EpisodePlan, world: &mut World) {
+        if let Err(error) = self.try_build(plan, world) {
+            panic!("Invariant: a checked scenario builds: {error}");
+        }
+    }
+    fn install(&self, open: &mut Schedule, close: &mut Schedule) {
+        agents::install(open, close);
+    }
+    fn register(&self, registry: &mut SnapshotRegistry) {
+        agents::register(registry);
+    }
+}

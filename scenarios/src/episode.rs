@@ -1,0 +1,222 @@
+//! Playing one episode: to its totals, or to the full record of a run.
+
+use crate::arena::{Arena, PathChoice, WorldAddress};
+use crate::assemble::Worlds;
+use crate::load::Loaded;
+use crate::receipts::Receipts;
+use crate::statics::StaticParams;
+use crate::table::{Table, Values};
+use crate::totals::Totals;
+use agents::policy::RiskPolicy;
+use protocols::lending::Pooled;
+use sim::chain::{Digest, Violation};
+use sim::lane::Lane;
+use sim::metrics::Metrics;
+use sim::tape::TapeHeader;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::Path;
+
+/// Blocks between two snapshots on a tape.
+const SNAPSHOT_EVERY_BLOCKS: u64 = 600;
+
+/// Why an episode stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum EpisodeError {
+    /// A broken invariant: a fault of the simulator.
+    #[error("invariant {} broken at block {block}: {} ({})", violation.id, violation.sentence, violation.detail)]
+    Broken {
+        /// The block.
+        block: u64,
+        /// Which invariant.
+        violation: Violation,
+    },
+    /// The tape could not be written.
+    #[error("tape: {0}")]
+    Tape(#[from] io::Error),
+}
+
+/// What a recorded episode leaves besides its tape.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Sums.
+    pub totals: Totals,
+    /// Digest before the first block.
+    pub start: Digest,
+    /// Digest after the last.
+    pub end: Digest,
+    /// Metrics, a row per block, with lane and episode.
+    pub metrics: Vec<Vec<f64>>,
+    /// Names of the metrics' columns.
+    pub metric_names: Vec<String>,
+    /// Receipts.
+    pub receipts: Receipts,
+}
+
+impl Arena for Worlds {
+    fn play(
+        &self,
+        world: WorldAddress,
+        statics: &StaticParams,
+        policy: &mut dyn RiskPolicy,
+    ) -> Totals {
+        let mut lane = self.lane(world, statics.clone(), false);
+        policy.reset();
+        lane.run(u64::MAX, Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
+        assert!(
+            lane.violation().is_none(),
+            "Invariant: {:?} in world {world:?}",
+            lane.violation()
+        );
+        totals(&lane)
+    }
+
+    fn deployed(&self) -> &Pooled {
+        self.deployed_market()
+    }
+}
+
+/// The totals of a lane's episode so far.
+#[must_use]
+pub fn totals(lane: &Lane) -> Totals {
+    let t = lane.totals();
+    Totals {
+        objective_usd: lane.config().objective.value(t),
+        bad_debt_usd: t.bad_debt_usd(),
+        attacker_profit_usd: t.attacker_profit_usd,
+        largest_loss_usd: t.largest_protocol_loss_usd,
+        liquidated_usd: t.liquidated_usd,
+        borrower_loss_usd: t.borrower_losses_usd,
+        borrow_usage_usd_years: t.usage_usd_years,
+        revenue_usd: t.revenue_usd,
+        changes: t.changes as f64,
+        blocks: t.blocks,
+        transactions: t.transactions,
+        reverted: t.reverted,
+        liquidations: t.liquidations,
+        simulations: agents::simulations(lane.world()),
+    }
+}
+
+/// Plays an episode with everything recorded; the tape goes to `tape`. `progress` hears every block.
+///
+/// # Errors
+/// A broken invariant, or a tape that cannot be written.
+pub fn record(
+    worlds: &Worlds,
+    loaded: &Loaded,
+    world: WorldAddress,
+    policy: &mut dyn RiskPolicy,
+    tape: &Path,
+    progress: &dyn Fn(u64),
+) -> Result<Recorded, EpisodeError> {
+    let mut lane = worlds.lane(world, StaticParams::default(), true);
+    let window = match world.path {
+        PathChoice::Drawn => "drawn".to_owned(),
+        PathChoice::Window(i) => loaded.windows[i].name.clone(),
+    };
+    let header = TapeHeader {
+        scenario: loaded.scenario.name.clone(),
+        scenario_hash: loaded.hash.clone(),
+        notes: vec![
+            ("path".to_owned(), window),
+            ("policy".to_owned(), policy.name().to_owned()),
+        ],
+        ..TapeHeader::default()
+    };
+    let start = lane.digest();
+    let sink = BufWriter::new(File::create(tape)?);
+    lane.record_to(Box::new(sink), header, SNAPSHOT_EVERY_BLOCKS)?;
+    policy.reset();
+    let mut receipts = Receipts::default();
+    let (number, episode) = (world.instance, lane.plan().episode);
+    while !lane.is_over() {
+        lane.run_decided(Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
+        receipts.collect(number, episode, lane.chain(), lane.block());
+        progress(1);
+    }
+    lane.finish_tape()?;
+    if let Some(violation) = lane.violation() {
+        let block = lane.episode_state().block;
+        return Err(EpisodeError::Broken { block, violation: violation.clone() });
+    }
+    let symbols: Vec<&str> =
+        loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+    Ok(Recorded {
+        totals: totals(&lane),
+        start,
+        end: lane.digest(),
+        metrics: lane.world().resource::<Metrics>().columns.clone(),
+        metric_names: Metrics::names(&symbols),
+        receipts,
+    })
+}
+
+/// The metrics of several lanes as one table, sorted by (lane, block).
+#[must_use]
+pub fn metrics_table(lanes: &[Recorded]) -> Table {
+    let rows = |r: &Recorded| r.metrics.first().map_or(0, Vec::len);
+    let ids = lanes.iter().enumerate();
+    let lane: Vec<i64> =
+        ids.flat_map(|(i, r)| std::iter::repeat_n(i as i64, rows(r))).collect();
+    let episode = vec![0; lane.len()];
+    let mut table = Table::default()
+        .with("lane", Values::Integers(lane))
+        .with("episode", Values::Integers(episode));
+    let Some(first) = lanes.first() else { return table };
+    for (column, name) in first.metric_names.iter().enumerate() {
+        let values = lanes.iter().flat_map(|r| r.metrics[column].iter().copied()).collect();
+        table = table.with(name, Values::Numbers(values));
+    }
+    table
+}
+
+/// Receipts of several lanes as one table.
+#[must_use]
+pub fn receipts_table(lanes: &[Recorded]) -> Table {
+    let mut all = Receipts::default();
+    for lane in lanes {
+        all.append(lane.receipts.clone());
+    }
+    all.into_table()
+}
+
+/// Writes the metrics and receipts of a run.
+///
+/// # Errors
+/// Those of the file system and the writer.
+pub fn write_tables(
+    folder: &Path,
+    lanes: &[Recorded],
+) -> Result<(), crate::manifest::RunError> {
+    for (name, table) in
+        [("metrics.parquet", metrics_table(lanes)), ("receipts.parquet", receipts_table(lanes))]
+    {
+        let path = folder.join(name);
+        table
+            .write(&path)
+            .map_err(|source| crate::manifest::RunError::Table { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// A digest in hexadecimal.
+#[must_use]
+pub fn hex(digest: &Digest) -> String {
+    blake3::Hash::from_bytes(*digest).to_hex().to_string()
+}
+
+/// One digest over several lanes, in lane order; of one lane it is the lane's own.
+#[must_use]
+pub fn joint_digest(lanes: &[Digest]) -> Digest {
+    match lanes {
+        [one] => *one,
+        many => {
+            let mut hasher = blake3::Hasher::new_derive_key("ballast lanes v1");
+            for digest in many {
+                hasher.update(digest);
+            }
+            *hasher.finalize().as_bytes()
+        }
+    }
+}

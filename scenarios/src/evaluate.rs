@@ -1,0 +1,223 @@
+//! The comparison itself: groups of unseen worlds, contestants, baselines with the same rights.
+
+use crate::arena::{Arena, Contestant, MakePolicy, PathChoice, WorldAddress, compete};
+use crate::dates::Utc;
+use crate::load::Loaded;
+use crate::report::{BEST_STATIC, GroupResult, LEARNED};
+use crate::schema::{Baseline, Role};
+use crate::search::{Found, SearchWorlds, search};
+use crate::statics::StaticParams;
+use agents::export::bundle::Metadata;
+use agents::frozen::FrozenPolicy;
+use agents::policy::{FreezeAll, Hold, RiskPolicy, VolatilityRule};
+use protocols::lending::Pooled;
+use serde::{Deserialize, Serialize};
+
+/// A group of worlds on which policies are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Name in the report.
+    pub name: String,
+    /// What it is, in a sentence.
+    pub about: String,
+    /// Its worlds.
+    pub worlds: Vec<WorldAddress>,
+}
+
+/// The groups of a scenario: fresh draws of the training mixture, then every test window.
+#[must_use]
+pub fn groups(loaded: &Loaded) -> Vec<Group> {
+    let e = &loaded.scenario.evaluate;
+    let worlds = |n: u32, path: PathChoice| {
+        (0..u64::from(n)).map(|instance| WorldAddress { seed: e.seed, instance, path }).collect()
+    };
+    let mut groups = Vec::new();
+    if e.fresh_paths > 0 {
+        groups.push(Group {
+            name: "fresh".to_owned(),
+            about: "unseen draws of the training mixture".to_owned(),
+            worlds: worlds(e.fresh_paths, PathChoice::Drawn),
+        });
+    }
+    for (i, window) in loaded.windows.iter().enumerate().filter(|(_, w)| w.role == Role::Test) {
+        groups.push(Group {
+            name: window.name.clone(),
+            about: format!("recorded prices, {} to {}", window.start, window.end),
+            worlds: worlds(e.paths_per_window, PathChoice::Window(i)),
+        });
+    }
+    groups
+}
+
+/// What the static searches found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Statics {
+    /// On training paths.
+    pub best: Option<Found>,
+    /// On the test windows.
+    pub hindsight: Option<Found>,
+}
+
+/// Runs the searches that the baselines need, each with at least `budget_blocks`.
+pub fn search_statics(
+    arena: &impl Arena,
+    loaded: &Loaded,
+    baselines: &[Baseline],
+    budget_blocks: u64,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Statics {
+    let e = &loaded.scenario.evaluate;
+    // The searches' worlds are neither training's nor evaluation's.
+    let seed = e.seed ^ 0x5ea7_c400;
+    let run = |which: &SearchWorlds| search(arena, which, &e.search, budget_blocks, seed, progress);
+    let tests: Vec<usize> =
+        (0..loaded.windows.len()).filter(|i| loaded.windows[*i].role == Role::Test).collect();
+    Statics {
+        best: baselines.contains(&Baseline::BestStatic).then(|| run(&SearchWorlds::Training)),
+        hindsight: (baselines.contains(&Baseline::BestStaticInHindsight) && !tests.is_empty())
+            .then(|| run(&SearchWorlds::Hindsight(tests))),
+    }
+}
+
+/// The contestant of a baseline; `None` where its search was not run.
+#[must_use]
+pub fn baseline<'a>(
+    which: Baseline,
+    deployed: &Pooled,
+    statics: &Statics,
+) -> Option<Contestant<'a>> {
+    let hold = || -> Vec<MakePolicy<'a>> { vec![Box::new(|| Box::new(Hold))] };
+    let fixed = |name: &str, found: &Option<Found>| {
+        found.as_ref().map(|found| Contestant {
+            name: name.to_owned(),
+            statics: found.statics.clone(),
+            policies: hold(),
+        })
+    };
+    let plain = |name: &str, policies: Vec<MakePolicy<'a>>| {
+        Some(Contestant { name: name.to_owned(), statics: StaticParams::default(), policies })
+    };
+    match which {
+        Baseline::Deployed => plain("deployed", hold()),
+        Baseline::BestStatic => fixed(BEST_STATIC, &statics.best),
+        Baseline::BestStaticInHindsight => fixed("best static in hindsight", &statics.hindsight),
+        Baseline::VolatilityRule => {
+            let (reserves, rule) = (deployed.reserves.len(), deployed.regime.ltv);
+            let make: MakePolicy<'a> = Box::new(move || Box::new(VolatilityRule::new(reserves, rule)));
+            plain("volatility rule", vec![make])
+        }
+        Baseline::FreezeAll => plain("freeze all", vec![Box::new(|| Box::new(FreezeAll))]),
+    }
+}
+
+/// The learned policies as one contestant, a row per training seed.
+#[must_use]
+pub fn learned<'a>(policies: &[FrozenPolicy]) -> Contestant<'a> {
+    let make = |policy: &FrozenPolicy| -> MakePolicy<'a> {
+        let policy = policy.clone();
+        Box::new(move || Box::new(policy.clone()))
+    };
+    Contestant {
+        name: LEARNED.to_owned(),
+        statics: StaticParams::default(),
+        policies: policies.iter().map(make).collect(),
+    }
+}
+
+/// Plays all contestants on all groups.
+pub fn evaluate(
+    arena: &impl Arena,
+    groups: &[Group],
+    contestants: &[Contestant<'_>],
+    progress: &(dyn Fn(u64) + Sync),
+) -> Vec<GroupResult> {
+    groups
+        .iter()
+        .map(|group| GroupResult {
+            group: group.name.clone(),
+            about: group.about.clone(),
+            entries: compete(arena, contestants, &group.worlds, progress),
+        })
+        .collect()
+}
+
+/// Refuses a policy that was trained on dates that a test window has, embargo included: the sentence
+/// says which.
+///
+/// # Errors
+/// The overlap, or a date in the bundle that does not parse.
+pub fn refuse_overlap(loaded: &Loaded, metadata: &Metadata) -> Result<(), String> {
+    let policy = &metadata.policy;
+    let embargo = u64::from(loaded.scenario.embargo_days) * crate::dates::DAY_SECS;
+    for range in &policy.provenance.train_windows {
+        let dates = range.split_once('/');
+        let Some((start, end)) = dates.and_then(|(a, b)| Some((Utc::parse(a)?, Utc::parse(b)?)))
+        else {
+            return Err(format!(
+                "policy \"{}\": its training window `{range}` is not start/end; export it again",
+                policy.name
+            ));
+        };
+        for test in loaded.windows.iter().filter(|w| w.role == Role::Test) {
+            if start.0 < test.end.0 + embargo && test.start.0 < end.0 + embargo {
+                return Err(format!(
+                    "policy \"{}\" was trained on {start} to {end}, which overlaps test window \
+                     \"{}\" ({} to {}) or its embargo of {} days; evaluate it on a scenario whose \
+                     test windows it has not seen",
+                    policy.name, test.name, test.start, test.end, loaded.scenario.embargo_days
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a policy whose tables are not this scenario's.
+///
+/// # Errors
+/// A sentence that says what differs.
+pub fn refuse_misfit(arena: &impl Arena, policy: &FrozenPolicy) -> Result<(), String> {
+    let reserves = arena.deployed().reserves.len();
+    let obs = sim::observe::dim(reserves, sim::observe::Visibility::Public);
+    let heads = sim::action::heads(reserves);
+    if policy.obs_dim() != obs || policy.heads().len() != heads {
+        return Err(format!(
+            "policy \"{}\" takes {} observations and {} heads; this scenario has {obs} and {heads}",
+            policy.name(),
+            policy.obs_dim(),
+            policy.heads().len()
+        ));
+    }
+    Ok(())
+}
+
+/// A policy that keeps what it was asked, for golden vectors.
+#[derive(Debug)]
+pub struct Recording<P> {
+    /// Who answers.
+    pub inner: P,
+    /// Observations and masks, at most `limit`.
+    pub rows: Vec<(Vec<f32>, Vec<f32>)>,
+    /// How many are kept.
+    pub limit: usize,
+    /// Every so many questions one is kept.
+    pub every: usize,
+    /// Questions so far.
+    pub asked: usize,
+}
+
+impl<P: RiskPolicy> RiskPolicy for Recording<P> {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    fn reset(&mut self) {
+        self.inner.reset();
+    }
+    fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
+        if self.asked.is_multiple_of(self.every.max(1)) && self.rows.len() < self.limit {
+            self.rows.push((obs.to_vec(), mask.to_vec()));
+        }
+        self.asked += 1;
+        self.inner.act(obs, mask, action);
+    }
+}
