@@ -1,5 +1,6 @@
 //! What the program says, and to whom.
 
+use indicatif::{ProgressBar, ProgressStyle};
 use scenarios::problem::Rejected;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -107,4 +108,18 @@ impl Output {
 /// A rejected file with carets, in colour on a terminal.
 pub(crate) fn explain(rejected: &Rejected) -> String {
     scenarios::problem::render(rejected, stderr().is_terminal())
+}
+
+/// A bar on standard error that counts blocks; `len` 0 where the end is not known. Hidden where
+/// standard error is no terminal.
+pub(crate) fn progress_bar(what: &'static str, len: u64) -> ProgressBar {
+    let template = if len == 0 {
+        "{prefix:>9} {spinner} {human_pos} blocks, {per_sec} {msg}"
+    } else {
+        "{prefix:>9} {bar:30} {percent:>3} % {human_pos} blocks, {per_sec}, {eta} left {msg}"
+    };
+    let style = ProgressStyle::with_template(template)
+        .unwrap_or_else(|_template_error| ProgressStyle::default_bar());
+    let bar = if len == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(len) };
+    bar.with_style(style).with_prefix(what)
 }

@@ -284,7 +284,7 @@ mod tests {
             weight: vec![1.0, -1.0, 0.0, 2.0, 0.5],
             bias: vec![0.0, 0.0, 0.5, 0.0, 0.0],
         };
-        FrozenPolicy::new("t", vec![3, 2], normaliser, vec![layer]).unwrap()
+        FrozenPolicy::new("t", vec![3, 2], normaliser, vec![layer]).expect("shapes fit")
     }
 
     #[test]
@@ -313,6 +313,6 @@ mod tests {
         let mut layer = policy.layers()[0].clone();
         layer.bias[2] = f32::NAN;
         let refused = FrozenPolicy::new("t", vec![3, 2], policy.normaliser().clone(), vec![layer]);
-        assert!(refused.unwrap_err().to_string().contains("layers.0.bias[2]"));
+        assert!(refused.expect_err("NaN").to_string().contains("layers.0.bias[2]"));
     }
 }

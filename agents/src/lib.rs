@@ -14,6 +14,8 @@ pub mod frozen;
 pub mod learn;
 pub mod policy;
 pub mod scripted;
+#[cfg(test)]
+mod test_world;
 
 use bevy_ecs::prelude::*;
 use scripted::{arbitrageur, borrower, lender, liquidator, oracle_node, risk_manager};

@@ -4,7 +4,7 @@
 //! was learned or written down, so that all of them have the same rights.
 
 use protocols::risk_params::{Direction, RiskParam, Rule};
-use sim::action::{CHOICES, DOWN, HOLD, RESERVE_ACTIONS, UP, stepped};
+use sim::action::{CHOICES, DOWN, RESERVE_ACTIONS, UP, stepped};
 use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
 
 /// Decides for a market's risk.
@@ -141,8 +141,8 @@ fn seen(obs: &[f32], reserve: usize, name: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocols::risk_params::Step;
-    use sim::action::heads;
+    use protocols::risk_params::{AtOnce, Step};
+    use sim::action::{HOLD, heads};
     use sim::observe::{dim, names};
 
     const RULE: Rule = Rule {
@@ -151,7 +151,7 @@ mod tests {
         ceil: 9_000,
         max_raise: Step::Absolute(50),
         max_cut: Step::Absolute(50),
-        floor_at_once: false,
+        at_once: AtOnce::Never,
         min_interval_secs: 0,
         delay_secs: 0,
     };
@@ -181,7 +181,7 @@ mod tests {
         rule.act(&row(0.60, 1.0), &mask, &mut action);
         assert_eq!(action[0], UP as f32);
         // A cut to zero would land farther from the goal than staying.
-        let mut guardian = VolatilityRule::new(1, Rule { floor_at_once: true, ..RULE });
+        let mut guardian = VolatilityRule::new(1, Rule { at_once: AtOnce::Floor, ..RULE });
         guardian.act(&row(0.80, 1.0), &mask, &mut action);
         assert_eq!(action[0], HOLD as f32);
     }

@@ -1,6 +1,6 @@
 //! The learner against cases with known answers.
 #![cfg(feature = "tch")]
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::path::Path;
 

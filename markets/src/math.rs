@@ -1,6 +1,7 @@
 //! Products of money: one function, and its rounding is never implied.
 
 use crate::units::{BPS, RAY, U256, WAD};
+use crate::wide;
 use ruint::aliases::U512;
 
 /// Which way a quotient is rounded. Say at each call in whose favour.
@@ -16,15 +17,45 @@ pub enum Rounding {
 
 /// `a · b / d` with a 512-bit intermediate.
 ///
-/// `None` where `d` is zero or the quotient exceeds 256 bits.
+/// `None` where `d` is zero or the quotient exceeds 256 bits. Operands below 2¹²⁸, which nearly all
+/// are, take a path of hardware products and quotients.
 #[must_use]
 #[inline]
 pub fn mul_div(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
+    if let (Some(a), Some(b), Some(d)) = (narrow(a), narrow(b), narrow(d)) {
+        if d == 0 {
+            return None;
+        }
+        let (high, low) = wide::mul(a, b);
+        let quotient_and_rest = if high == 0 {
+            let quotient = low / d;
+            Some((quotient, low - quotient * d))
+        } else {
+            (high < d).then(|| wide::div(high, low, d))
+        };
+        if let Some((quotient, rest)) = quotient_and_rest {
+            let up = match rounding {
+                Rounding::Floor => false,
+                Rounding::Ceil => rest != 0,
+                Rounding::HalfUp => rest != 0 && rest >= d - rest,
+            };
+            return match quotient.checked_add(u128::from(up)) {
+                Some(rounded) => Some(widen(rounded)),
+                None => Some(U256::from_limbs([0, 0, 1, 0])),
+            };
+        }
+    }
+    mul_div_schoolbook(a, b, d, rounding)
+}
+
+/// The general case of [`mul_div`].
+#[inline(never)]
+fn mul_div_schoolbook(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
     if d.is_zero() {
         return None;
     }
     if let Some(product) = a.checked_mul(b) {
-        let (quotient, remainder) = div_rem(product, d);
+        let (quotient, remainder) = product.div_rem(d);
         return round(quotient, remainder, d, rounding);
     }
     let product: U512 = a.widening_mul(b);
@@ -34,20 +65,16 @@ pub fn mul_div(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
     round(quotient, remainder, d, rounding)
 }
 
-/// Division that takes the hardware's 128-bit path where both operands fit.
+/// The integer in 128 bits, where it fits.
 #[inline]
-fn div_rem(n: U256, d: U256) -> (U256, U256) {
-    let (nl, dl) = (n.as_limbs(), d.as_limbs());
-    if (nl[2] | nl[3] | dl[2] | dl[3]) == 0 {
-        let n = u128::from(nl[0]) | (u128::from(nl[1]) << 64);
-        let d = u128::from(dl[0]) | (u128::from(dl[1]) << 64);
-        let (q, r) = (n / d, n % d);
-        return (
-            U256::from_limbs([q as u64, (q >> 64) as u64, 0, 0]),
-            U256::from_limbs([r as u64, (r >> 64) as u64, 0, 0]),
-        );
-    }
-    n.div_rem(d)
+fn narrow(x: U256) -> Option<u128> {
+    let l = x.as_limbs();
+    ((l[2] | l[3]) == 0).then(|| u128::from(l[0]) | (u128::from(l[1]) << 64))
+}
+
+#[inline]
+const fn widen(x: u128) -> U256 {
+    U256::from_limbs([x as u64, (x >> 64) as u64, 0, 0])
 }
 
 #[inline]
@@ -90,4 +117,44 @@ pub fn percent_mul(a: U256, bps: u32, rounding: Rounding) -> Option<U256> {
 #[inline]
 pub fn percent_div(a: U256, bps: u32, rounding: Rounding) -> Option<U256> {
     mul_div(a, BPS, U256::from(bps), rounding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Integers of every magnitude around the path boundaries.
+    fn any_size() -> impl Strategy<Value = U256> {
+        (any::<[u64; 4]>(), 0_usize..256, any::<bool>()).prop_map(|(limbs, shift, ones)| {
+            let x = if ones { U256::MAX } else { U256::from_limbs(limbs) };
+            x >> shift
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn the_fast_path_equals_the_schoolbook(a in any_size(), b in any_size(), d in any_size()) {
+            for rounding in [Rounding::Floor, Rounding::Ceil, Rounding::HalfUp] {
+                let expected = mul_div_schoolbook(a, b, d, rounding);
+                prop_assert_eq!(mul_div(a, b, d, rounding), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn each_rounding_by_hand() {
+        let (two, three, u) = (U256::from(2), U256::from(3), U256::from);
+        for (a, d, floor, ceil, half_up) in
+            [(7_u64, 4_u64, 3, 4, 4), (5, 4, 2, 3, 3), (3, 4, 1, 2, 2)]
+        {
+            assert_eq!(mul_div(u(a), two, u(d), Rounding::Floor), Some(u(floor)));
+            assert_eq!(mul_div(u(a), two, u(d), Rounding::Ceil), Some(u(ceil)));
+            assert_eq!(mul_div(u(a), two, u(d), Rounding::HalfUp), Some(u(half_up)));
+        }
+        assert_eq!(mul_div(u(5), two, three, Rounding::HalfUp), Some(three));
+        assert_eq!(mul_div(u(5), two, U256::ZERO, Rounding::Floor), None);
+        assert_eq!(mul_div(U256::MAX, two, u(1), Rounding::Floor), None);
+    }
 }

@@ -29,8 +29,9 @@ pub(crate) fn shl_112_div(n: u128, d: u128) -> (u128, u128) {
 }
 
 /// The 256-bit product as (high, low).
+#[must_use]
 #[inline]
-fn mul(a: u128, b: u128) -> (u128, u128) {
+pub(crate) fn mul(a: u128, b: u128) -> (u128, u128) {
     let (a1, a0) = (a >> 64, a & LOW);
     let (b1, b0) = (b >> 64, b & LOW);
     let (low, cross1, cross2) = (a0 * b0, a1 * b0, a0 * b1);
@@ -41,8 +42,9 @@ fn mul(a: u128, b: u128) -> (u128, u128) {
 }
 
 /// Quotient and remainder of a 256-bit integer by `d`, where `high < d`.
+#[must_use]
 #[inline]
-fn div(high: u128, low: u128, d: u128) -> (u128, u128) {
+pub(crate) fn div(high: u128, low: u128, d: u128) -> (u128, u128) {
     debug_assert!(high < d);
     let shift = d.leading_zeros();
     let d = d << shift;

@@ -138,6 +138,7 @@ fn ray_from_bps(bps: Bps) -> U256 {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 mod tests {
     use super::*;
 

@@ -1,5 +1,7 @@
 //! Replays what Aave v3.6's own bytecode did, to the wei (see `vectors/README.md`).
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod common;
 
 use common::{POOL, Refused, USER, World, a_token, debt_token, underlying};
@@ -241,6 +243,5 @@ fn the_market_does_what_the_deployed_bytecode_did() {
     for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "json")) {
         steps += replay_file(&std::fs::read_to_string(file).unwrap());
     }
-    println!("{steps} steps");
-    assert!(steps > 100, "{steps} steps replayed");
+    assert!(steps > 900, "{steps} steps replayed");
 }

@@ -1,8 +1,10 @@
 //! Properties of the market over random operation sequences.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod common;
 
-use common::{MANAGER, Refused, TREASURY, USER, World, a_token, debt_token, underlying};
+use common::{MANAGER, Refused, TREASURY, USER, World, a_token, debt_token, underlying, usd};
 use markets::units::{AccountId, Amount, U256};
 use proptest::prelude::*;
 use protocols::LendingView;
@@ -38,7 +40,7 @@ fn amount(part: u64, decimals: u8) -> Amount {
     }
     let unit = 10_u128.pow(u32::from(decimals));
     let log = part % 64;
-    Amount::new((u128::from(part) * unit >> 64) * WEALTH >> (log / 2))
+    Amount::new((((u128::from(part) * unit) >> 64) * WEALTH) >> (log / 2))
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -120,7 +122,7 @@ fn perform(w: &mut World, op: &Op) -> Result<Amount, Refused> {
             Ok(Amount::ZERO)
         }
         Op::Price(r, permille) => {
-            let base = [2_000_00000000, 1_00000000, 5_00000000][usize::from(r)];
+            let base = [usd(2_000), usd(1), usd(5)][usize::from(r)];
             w.ledger.prices[usize::from(r)] = base * u128::from(permille) / 1000;
             Ok(Amount::ZERO)
         }
@@ -155,22 +157,19 @@ fn liquidate(
     let supplied = w.market.supplied(&w.ledger, borrower, collateral);
     let quoted = w.market.quote_liquidation(&w.ledger, borrower, collateral, debt, amount);
     let done = w.act(|m, v, c| m.liquidate_with(v, by, call, c));
-    if done.is_err() {
-        return done;
-    }
+    let repaid = done?;
     assert!(health.is_liquidatable());
-    assert_eq!(quoted.unwrap().repaid, done.unwrap());
-    let (price, unit) = |r: u16| -> (U256, U256) {
-        (U256::from(w.ledger.prices[usize::from(r)]), w.market.reserves[usize::from(r)].unit())
-    }(collateral);
+    assert_eq!(quoted.unwrap().repaid, repaid);
+    let value = |amount: U256, r: u16| {
+        let price = U256::from(w.ledger.prices[usize::from(r)]);
+        amount * price / w.market.reserves[usize::from(r)].unit()
+    };
     let debt_left = w.market.debt(&w.ledger, borrower, debt);
     let seized = w.change.seized;
     if seized < supplied && !debt_left.is_zero() {
-        let left = (supplied.0 - seized.0) * price / unit;
+        let left = value(supplied.0 - seized.0, collateral);
         assert!(left >= MIN_LEFTOVER_BASE, "collateral dust {left}");
-        let debt_price = U256::from(w.ledger.prices[usize::from(debt)]);
-        let debt_unit = w.market.reserves[usize::from(debt)].unit();
-        let left = debt_left.0 * debt_price / debt_unit + U256::from(1);
+        let left = value(debt_left.0, debt) + U256::from(1);
         assert!(left >= MIN_LEFTOVER_BASE, "debt dust {left}");
     }
     done
@@ -310,7 +309,7 @@ fn a_freeze_blocks_supply_and_borrow_and_nothing_else() {
     assert!(backs.is_err());
     assert_eq!(w.repay(who, 1, Amount::new(1_000_000)), Ok(Amount::new(1_000_000)));
     assert!(w.withdraw(lender, 1, Amount::new(1_000_000)).is_ok());
-    w.ledger.prices[0] = 1_600_00000000;
+    w.ledger.prices[0] = usd(1_600);
     assert!(w.liquidate(bot, who, 0, 1, Amount::MAX).is_ok());
     let thaw = RiskChange { reserve: Some(1), param: RiskParam::Frozen, value: 0 };
     let early = w.act(|m, v, c| m.propose_risk(v, MANAGER, thaw, c));
@@ -330,7 +329,7 @@ fn bad_debt_in_every_reserve_becomes_its_deficit_and_can_be_covered() {
     w.supply(who, 2, Amount::new(10_u128.pow(22))).unwrap();
     w.borrow(who, 1, Amount::new(15_000_000_000)).unwrap();
     w.borrow(who, 0, Amount::new(2 * 10_u128.pow(18))).unwrap();
-    w.ledger.prices[2] = 1_10000000; // 11,000 USD of collateral
+    w.ledger.prices[2] = usd(11) / 10; // 11,000 USD of collateral
     let repaid = w.liquidate(bot, who, 2, 1, Amount::MAX).unwrap();
     assert_eq!(repaid, Amount::new(10_000_000_000)); // 11,000 / 1.1
     assert_eq!(w.change.seized, Amount::new(10_u128.pow(22)));

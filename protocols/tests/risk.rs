@@ -1,8 +1,10 @@
 //! What a risk policy may and may not move.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod common;
 
-use common::{MANAGER, Refused, USER, World};
+use common::{MANAGER, Refused, USER, World, usd};
 use markets::units::{AccountId, Amount, Bps};
 use protocols::risk_params::{
     AtOnce, Direction, RiskChange, RiskError, RiskParam, RiskRegime, Rule, Step,
@@ -168,7 +170,7 @@ fn the_close_factor_governs_liquidations() {
     w.supply(lender, 1, Amount::new(10_u128.pow(11))).unwrap();
     w.supply(who, 0, Amount::new(10_u128.pow(19))).unwrap();
     w.borrow(who, 1, Amount::new(16_000_000_000)).unwrap();
-    w.ledger.prices[0] = 1_900_00000000; // health factor 0.9856
+    w.ledger.prices[0] = usd(1_900); // health factor 0.9856
     assert_eq!(w.market.max_repayable(&w.ledger, who, 0, 1), Amount::new(8_000_000_000));
     propose(&mut w, None, RiskParam::CloseFactor, 7_500).unwrap();
     assert_eq!(w.market.max_repayable(&w.ledger, who, 0, 1), Amount::new(12_000_000_000));

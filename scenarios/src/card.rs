@@ -5,7 +5,6 @@ use crate::genesis::regime;
 use crate::load::Loaded;
 use crate::manifest::{Build, DateSplit};
 use agents::export::bundle::{ActionHead, ObservationField, PolicyCard, Provenance};
-use protocols::risk_params::Step;
 use sim::action::{ActionField, CHOICES, MARKET_ACTIONS, RESERVE_ACTIONS};
 use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
 use std::collections::BTreeMap;
@@ -79,23 +78,13 @@ fn observations(symbols: &[&str]) -> Vec<ObservationField> {
 fn actions(loaded: &Loaded, symbols: &[&str]) -> Vec<ActionHead> {
     let regime = regime(loaded.scenario.market.regime);
     let head = |prefix: &str, field: &ActionField| {
-        let rule = regime.rule(field.param);
-        let (max_step, step_is_relative) = match rule.max_raise {
-            Step::Absolute(size) => (size as f64, false),
-            Step::RelativeBps(bps) => (f64::from(bps) / 1e4, true),
-        };
         let choices: [&str; CHOICES] =
             if field.name == "frozen" { ["unfreeze", "hold", "freeze"] } else { ["down", "hold", "up"] };
         ActionHead {
             name: format!("{prefix}{}", field.name),
             unit: field.unit.to_owned(),
             choices: choices.iter().map(|c| (*c).to_owned()).collect(),
-            lower: rule.floor as f64,
-            upper: rule.ceil as f64,
-            max_step,
-            step_is_relative,
-            min_interval_secs: rule.min_interval_secs,
-            delay_secs: rule.delay_secs,
+            rule: *regime.rule(field.param),
         }
     };
     let mut heads = Vec::new();

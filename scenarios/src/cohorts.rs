@@ -128,11 +128,20 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
         checker.within(&format!("{at}.capital_usd"), liquidator.capital_usd, 0.0, 1e13);
         checker.within(&format!("{at}.attention"), liquidator.attention, 0.0, 1.0);
     }
+    for (i, attacker) in c.attackers.iter().enumerate() {
+        let at = format!("agents.attackers.{i}");
+        checker.known(&format!("{at}.collateral"), "reserve", &attacker.collateral, &listed);
+        for (k, symbol) in attacker.loot.iter().enumerate() {
+            checker.known(&format!("{at}.loot.{k}"), "reserve", symbol, &listed);
+        }
+        checker.within(&format!("{at}.capital_tokens"), attacker.capital_tokens, 0.0, 1e15);
+    }
     let mut names: Vec<&str> = Vec::new();
     let cohorts = (c.lenders.iter().map(|x| ("lenders", &x.cohort)))
         .chain(c.borrowers.iter().map(|x| ("borrowers", &x.cohort)))
         .chain(c.arbitrageurs.iter().map(|x| ("arbitrageurs", &x.cohort.cohort)))
-        .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)));
+        .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)))
+        .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)));
     for (kind, name) in cohorts {
         if names.contains(&name.as_str()) {
             checker.refuse(

@@ -7,6 +7,7 @@ use crate::receipts::Receipts;
 use crate::statics::StaticParams;
 use crate::table::{Table, Values};
 use crate::totals::Totals;
+use agents::attack::Attacker;
 use agents::policy::RiskPolicy;
 use protocols::lending::Pooled;
 use sim::chain::{Digest, Violation};
@@ -94,8 +95,14 @@ pub fn totals(lane: &Lane) -> Totals {
         transactions: t.transactions,
         reverted: t.reverted,
         liquidations: t.liquidations,
-        simulations: agents::simulations(lane.world()),
+        searches: searches(lane),
     }
+}
+
+/// Searches that attackers have made in a lane's episode.
+fn searches(lane: &Lane) -> u64 {
+    let Some(mut query) = lane.world().try_query::<&Attacker>() else { return 0 };
+    query.iter(lane.world()).map(|attacker| u64::from(attacker.searches)).sum()
 }
 
 /// Plays an episode with everything recorded; the tape goes to `tape`. `progress` hears every block.

@@ -29,9 +29,10 @@ impl StaticParams {
         }
     }
 
-    /// A line for reports: what differs from the deployed parameters.
+    /// A line for reports: what differs from the deployed parameters, `symbols` being those of the
+    /// reserves.
     #[must_use]
-    pub fn describe(&self, market: &Pooled, symbol: impl Fn(&Reserve) -> String) -> String {
+    pub fn describe(&self, symbols: &[&str]) -> String {
         if self.0.is_empty() {
             return "as deployed".to_owned();
         }
@@ -39,10 +40,8 @@ impl StaticParams {
             .0
             .iter()
             .map(|change| {
-                let whose = change
-                    .reserve
-                    .and_then(|i| market.reserves.get(usize::from(i)))
-                    .map_or_else(|| "market".to_owned(), &symbol);
+                let symbol = change.reserve.and_then(|i| symbols.get(usize::from(i)));
+                let whose = symbol.copied().unwrap_or("market");
                 format!("{whose} {:?} = {}", change.param, change.value)
             })
             .collect();

@@ -10,7 +10,7 @@ use crate::environment::ActionSpace;
 use markets::units::MarketId;
 use protocols::lending::{MarketState, Pooled};
 use protocols::reserve::Reserve;
-use protocols::risk_params::{Direction, RiskChange, RiskParam, RiskRegime};
+use protocols::risk_params::{Direction, RiskChange, RiskParam, RiskRegime, Rule};
 
 /// Choices per head.
 pub const CHOICES: usize = 3;
@@ -81,6 +81,12 @@ fn target_of(head: usize, reserves: usize) -> (Option<u16>, RiskParam) {
     } else {
         (None, MARKET_ACTIONS[head - reserves * per_reserve].param)
     }
+}
+
+/// The value one full step away by a rule ([`Rule::step_value`]): what down and up mean.
+#[must_use]
+pub fn stepped(rule: &Rule, current: u64, direction: Direction) -> u64 {
+    rule.step_value(current, direction)
 }
 
 /// The change that a choice of a head asks for; `None` for holding, for what would change nothing, and

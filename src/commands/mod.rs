@@ -25,9 +25,9 @@ pub(crate) const FEATURES: &[&str] = &[
 /// Options of every command that plays a scenario.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Play {
-    /// Seed of the run.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
+    /// Seed of the run; default 1, or the scenario's where it has its own.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
     /// Worker threads; 0 for one per core. Results do not depend on it.
     #[arg(long, default_value_t = 0)]
     pub(crate) threads: usize,

@@ -94,7 +94,8 @@ impl App {
         let mut commands = Vec::new();
         let frame = Arc::clone(&self.frame);
         keys(ui, &frame, &mut commands);
-        let margin = egui::Frame::new().inner_margin(Margin::same(10)).fill(ui.visuals().panel_fill);
+        let margin =
+            egui::Frame::new().inner_margin(Margin::same(10)).fill(ui.visuals().panel_fill);
         egui::CentralPanel::default().frame(margin).show(ui, |ui| {
             self.controls.ui(&frame, ui, &mut commands);
             ui.add_space(4.0);
@@ -119,11 +120,12 @@ impl App {
             let height = column.height() - GAP * (panels.len() - 1) as f32;
             let mut top = column.top();
             for (panel, share) in panels.iter_mut().zip(shares) {
-                let rect =
-                    Rect::from_min_size(pos2(column.left(), top), vec2(column.width(), height * share));
+                let rect = Rect::from_min_size(
+                    pos2(column.left(), top),
+                    vec2(column.width(), height * share),
+                );
                 top = rect.bottom() + GAP;
-                let mut child =
-                    ui.new_child(UiBuilder::new().id_salt(panel.name()).max_rect(rect));
+                let mut child = ui.new_child(UiBuilder::new().id_salt(panel.name()).max_rect(rect));
                 child.set_clip_rect(rect.expand(1.0).intersect(ui.clip_rect()));
                 theme::card(&child).show(&mut child, |ui| {
                     ui.set_min_size(ui.available_size());
@@ -140,7 +142,9 @@ impl App {
             if !worker.send(command) {
                 let mut frame = Frame::clone(&self.frame);
                 frame.play = PlayState {
-                    error: Some("The simulation's thread has ended. Open the window anew.".to_owned()),
+                    error: Some(
+                        "The simulation's thread has ended. Open the window anew.".to_owned(),
+                    ),
                     ..frame.play
                 };
                 self.frame = Arc::new(frame);

@@ -29,14 +29,16 @@ pub fn frame() -> Frame {
                     (false, _) => f64::NAN,
                     (true, thin) => {
                         let lag = price(t.saturating_sub(2), start, beta, phase);
-                        lag * (1.0 + 0.001 * wave(t, 5.0, phase)) * if thin { pumped(t) } else { 1.0 }
+                        lag * (1.0 + 0.001 * wave(t, 5.0, phase))
+                            * if thin { pumped(t) } else { 1.0 }
                     }
                 })
                 .collect(),
             oracle: (0..=BLOCKS)
                 .map(|t| {
                     if thin {
-                        price(t, start, beta, phase) * (1.0 + (pumped(t.saturating_sub(8)) - 1.0) * 0.6)
+                        price(t, start, beta, phase)
+                            * (1.0 + (pumped(t.saturating_sub(8)) - 1.0) * 0.6)
                     } else {
                         price(t / 90 * 90, start, beta, phase)
                     }
@@ -45,9 +47,7 @@ pub fn frame() -> Frame {
         }
     };
     let stepped = |start: f64, step: f64, from: u64| -> Series {
-        (0..=BLOCKS)
-            .map(|t| start + step * (t.saturating_sub(from) / 600).min(4) as f64)
-            .collect()
+        (0..=BLOCKS).map(|t| start + step * (t.saturating_sub(from) / 600).min(4) as f64).collect()
     };
     let reserve = |symbol: &str, u: f64, ltv: f64, threshold: f64, cap: f64, phase: f64| {
         let utilisation = |t: u64| {
@@ -69,11 +69,8 @@ pub fn frame() -> Frame {
         }
     };
     let events = events();
-    let liquidations: Vec<u64> = events
-        .iter()
-        .filter(|e| e.kind == EventKind::Liquidation)
-        .map(|e| e.block)
-        .collect();
+    let liquidations: Vec<u64> =
+        events.iter().filter(|e| e.kind == EventKind::Liquidation).map(|e| e.block).collect();
     let sum_until = |kind: EventKind| -> Series {
         let mut sum = 0.0;
         let mut next = events.iter().filter(|e| e.kind == kind).peekable();
@@ -132,10 +129,7 @@ pub fn frame() -> Frame {
             account: 17,
             name: "borrower 17".to_owned(),
             health_factor: 1.0312,
-            reserves: vec![
-                ("WETH".to_owned(), 1_840.0, 0.0),
-                ("USDC".to_owned(), 0.0, 171_400.0),
-            ],
+            reserves: vec![("WETH".to_owned(), 1_840.0, 0.0), ("USDC".to_owned(), 0.0, 171_400.0)],
             collateral_usd: 235_600.0,
             debt_usd: 171_400.0,
         }),
@@ -156,7 +150,8 @@ fn events() -> Vec<Event> {
     for i in 0..120_u64 {
         let block = 4000 + i * 21 + i * i % 13;
         let usd = 18_000.0 + (i * i % 97) as f64 * 2_900.0;
-        let text = format!("borrower {}: {} of USDC repaid for WETH", i % 61, crate::format::usd(usd));
+        let text =
+            format!("borrower {}: {} of USDC repaid for WETH", i % 61, crate::format::usd(usd));
         add(block, EventKind::Liquidation, usd, Some(i as u32 % 61), text);
     }
     for block in [1210, 2840, 4990] {

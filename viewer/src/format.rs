@@ -66,15 +66,22 @@ pub fn usd_mark(value: f64) -> String {
         Some((number, suffix)) => (number, format!(" {suffix}")),
         None => (text.as_str(), String::new()),
     };
-    let number =
-        if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    let number = if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
+    };
     format!("{number}{suffix}")
 }
 
 /// A ratio as a percentage.
 #[must_use]
 pub fn percent(ratio: f64) -> String {
-    if ratio.is_finite() { format!("{:.2} %", ratio * 100.0).replace('-', "−") } else { "–".to_owned() }
+    if ratio.is_finite() {
+        format!("{:.2} %", ratio * 100.0).replace('-', "−")
+    } else {
+        "–".to_owned()
+    }
 }
 
 /// Elapsed time, in the two largest units that are not zero.

@@ -9,6 +9,7 @@ pub mod app;
 pub mod demo;
 pub mod format;
 pub mod frame;
+pub mod open;
 pub mod panels;
 mod plots;
 mod raster;
@@ -22,6 +23,7 @@ pub mod worker;
 
 pub use app::App;
 pub use frame::{Command, Frame};
+pub use open::{Selection, open, opener};
+pub use screenshot::{ScreenshotError, frame_at, render, screenshot};
 pub use source::{LiveSource, TapeSource, TapeWorld};
-pub use screenshot::{ScreenshotError, render, screenshot};
 pub use worker::{Opener, Source, Worker};

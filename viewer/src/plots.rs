@@ -193,9 +193,10 @@ fn time_marks(input: &GridInput, block_secs: u64) -> Vec<GridMark> {
     // A label such as `1 d 06:00` needs some 70 points: three of the least grid spacing.
     let least = input.base_step_size * secs * 3.2;
     let fallback = TIME_STEPS[TIME_STEPS.len() - 1];
-    let step = TIME_STEPS.into_iter().find(|s| *s as f64 >= least).unwrap_or_else(|| {
-        (least / fallback as f64).ceil() as u64 * fallback
-    });
+    let step = TIME_STEPS
+        .into_iter()
+        .find(|s| *s as f64 >= least)
+        .unwrap_or_else(|| (least / fallback as f64).ceil() as u64 * fallback);
     let step_blocks = step as f64 / secs;
     let first = (min / step_blocks).ceil() as i64;
     let last = (max / step_blocks).floor() as i64;

@@ -245,8 +245,7 @@ mod tests {
     }
 
     fn paint(canvas: &mut Canvas, mesh: Mesh, clip: Rect) {
-        let primitive =
-            ClippedPrimitive { clip_rect: clip, primitive: Primitive::Mesh(mesh) };
+        let primitive = ClippedPrimitive { clip_rect: clip, primitive: Primitive::Mesh(mesh) };
         canvas.paint(Color32::BLACK, &[primitive], 1.0);
     }
 
@@ -257,7 +256,14 @@ mod tests {
         let half = Color32::from_rgba_premultiplied(100, 100, 100, 128);
         let centre = pos2(7.3, 8.6);
         let ring = [
-            (1.0, 1.0), (8.0, 1.0), (15.0, 1.0), (15.0, 8.2), (15.0, 15.0), (6.5, 15.0), (1.0, 15.0), (1.0, 5.0),
+            (1.0, 1.0),
+            (8.0, 1.0),
+            (15.0, 1.0),
+            (15.0, 8.2),
+            (15.0, 15.0),
+            (6.5, 15.0),
+            (1.0, 15.0),
+            (1.0, 5.0),
         ];
         mesh.colored_vertex(centre, half);
         for (x, y) in ring {

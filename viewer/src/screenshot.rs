@@ -1,7 +1,9 @@
 //! The view as a PNG, without a display.
 
 use crate::app::App;
+use crate::frame::Frame;
 use crate::raster::Canvas;
+use crate::worker::Source;
 use egui::{Context, Pos2, RawInput, Rect, vec2};
 use std::fs::File;
 use std::io::BufWriter;
@@ -68,6 +70,24 @@ pub fn render(app: &mut App, size: [u32; 2]) -> Result<Vec<u8>, ScreenshotError>
     Ok(canvas.rgba())
 }
 
+/// The frame of a block (by default the last), reached without a thread of its own.
+///
+/// # Errors
+/// What the source says, or that it ends before the block.
+pub fn frame_at(source: &mut dyn Source, block: Option<u64>) -> Result<Frame, String> {
+    let last = source.frame().last_block;
+    let target = block.or(last).ok_or("an endless source has no last block: name one")?;
+    source.rewind(target)?;
+    while source.block() < target {
+        if !source.step()? {
+            return Err(format!("block {target} is beyond the end, {}", source.block()));
+        }
+    }
+    let mut frame = source.frame();
+    frame.play.at_end = last == Some(target);
+    Ok(frame)
+}
+
 /// Renders the view at `[width, height]` and writes it to a PNG file.
 ///
 /// # Errors
@@ -75,8 +95,8 @@ pub fn render(app: &mut App, size: [u32; 2]) -> Result<Vec<u8>, ScreenshotError>
 pub fn screenshot(app: &mut App, size: [u32; 2], path: &Path) -> Result<(), ScreenshotError> {
     let pixels = render(app, size)?;
     let shown = || path.display().to_string();
-    let file = File::create(path)
-        .map_err(|error| ScreenshotError::Write { error, path: shown() })?;
+    let file =
+        File::create(path).map_err(|error| ScreenshotError::Write { error, path: shown() })?;
     let mut encoder = png::Encoder::new(BufWriter::new(file), size[0], size[1]);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);

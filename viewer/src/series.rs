@@ -79,15 +79,14 @@ impl<T: Clone> History<T> {
         let end = range.end.min(self.len());
         let start = range.start.min(end);
         let first = start / CHUNK;
-        self.chunks[first..end.div_ceil(CHUNK).max(first)]
-            .iter()
-            .enumerate()
-            .flat_map(move |(c, chunk)| {
+        self.chunks[first..end.div_ceil(CHUNK).max(first)].iter().enumerate().flat_map(
+            move |(c, chunk)| {
                 let base = (first + c) * CHUNK;
                 let from = start.max(base) - base;
                 let to = (end - base).min(chunk.len());
                 chunk[from..to].iter().enumerate().map(move |(i, v)| (base + from + i, v))
-            })
+            },
+        )
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::frame::EventKind;
 use egui::{
-    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, Ui,
-    Visuals, vec2,
+    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme,
+    Ui, Visuals, vec2,
 };
 
 const fn rgb(hex: u32) -> Color32 {

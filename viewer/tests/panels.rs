@@ -30,11 +30,9 @@ fn paused() -> Frame {
 #[test]
 fn play_step_and_restart_ask_for_what_they_say() {
     let mut harness = harness(Controls::default(), paused());
-    for (label, command) in [
-        ("Play", Command::Play),
-        ("Step", Command::StepBlock),
-        ("Restart", Command::Seek(0)),
-    ] {
+    for (label, command) in
+        [("Play", Command::Play), ("Step", Command::StepBlock), ("Restart", Command::Seek(0))]
+    {
         harness.get_by_label(label).click();
         harness.run();
         assert_eq!(std::mem::take(&mut harness.state_mut().commands), [command]);

@@ -25,11 +25,14 @@ use sim::chain::call::{AmountExpr, Call, Outcome, Transaction, TxHeader};
 use sim::chain::{Chain, Fork};
 use sim::exchange::Exchange;
 use sim::prices::FairPrices;
+use sim::views::MarketViews;
 
 /// Most assets that are borrowed, the quote asset included.
 pub(super) const MAX_LOOT: usize = 4;
 /// Share of a limit that the plan uses: the limit itself is refused by rounding.
 const USE: f64 = 0.999_999;
+/// What is counted against a cap, relative to the belief of it.
+const MARGIN: f64 = 1.000_001;
 /// Gas of the largest bundle.
 pub(super) const GAS: u64 = gas_of::TRANSACTION
     + gas_of::FLASH_LOAN
@@ -50,6 +53,17 @@ pub(super) struct Target {
     pub(super) quote: Token,
     /// What can be borrowed: the quote asset first.
     pub(super) loot: [Option<(Token, u16)>; MAX_LOOT],
+}
+
+/// What an attacker reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight<'a> {
+    pub(super) chain: &'a Chain,
+    pub(super) exchange: &'a Exchange,
+    pub(super) prices: &'a FairPrices,
+    pub(super) views: &'a MarketViews,
+    /// Price of the gas asset.
+    pub(super) gas_price_usd: f64,
 }
 
 /// The state of an attack, in whole tokens, USD and ratios.
@@ -100,76 +114,67 @@ pub(super) struct Plan {
 }
 
 impl Target {
-    /// What can be seen of the state; `None` where an oracle is silent or the reserve is shut.
+    /// What can be seen of the state; `None` where the reserve is shut, the cap is full, or an oracle is
+    /// silent.
     pub(super) fn setting(
         &self,
-        chain: &Chain,
-        exchange: &Exchange,
-        prices: &FairPrices,
+        sight: &Sight<'_>,
         account: AccountId,
-        gas_price_usd: f64,
     ) -> Option<Setting> {
+        let Sight { chain, exchange, prices, views, gas_price_usd } = *sight;
+        let tail_view = views.reserves.get(usize::from(self.tail_reserve))?;
+        if tail_view.frozen || tail_view.ltv <= 0.0 || !tail_view.oracle_usable {
+            return None;
+        }
         let pooled = chain.pooled(self.market);
         let tail = &pooled.reserves[usize::from(self.tail_reserve)];
-        let config = &tail.config;
-        let ltv = tail.effective_ltv().ratio();
-        if !config.active || config.paused || config.frozen || ltv <= 0.0 {
-            return None;
-        }
-        let ledger = chain.ledger();
-        let room = if config.supply_cap == 0 {
+        let owed_to_treasury = self.tail.tokens(tail.accrued_to_treasury) * tail_view.liquidity_index;
+        let room = if tail.config.supply_cap == 0 {
             f64::INFINITY
         } else {
-            let shares = self.tail.tokens(ledger.total_supply(tail.a_token));
-            config.supply_cap as f64 - shares * tail.liquidity_index.ratio() * 1.000_001
+            tail_view.supply_cap - (tail_view.supplied + owed_to_treasury) * MARGIN
         };
-        if room <= 0.0 {
+        if room <= 0.0 || tail.config.paused || !tail.config.active {
             return None;
         }
-        let pool = chain.pool(self.pool).constant_product();
-        let (t, u) = pool.reserves_from(self.tail.asset).ok()?;
         let mut loot = [Loot::default(); MAX_LOOT];
         for (slot, entry) in loot.iter_mut().zip(&self.loot) {
             let Some((token, reserve)) = entry else { break };
-            let book = &pooled.reserves[usize::from(*reserve)];
-            let c = &book.config;
-            let mut available = token.tokens(book.virtual_balance);
-            if c.borrow_cap != 0 {
-                let debt = token.tokens(ledger.total_supply(book.debt_token));
-                let owed = debt * book.borrow_index.ratio() * 1.000_001;
-                available = available.min(c.borrow_cap as f64 - owed).max(0.0);
+            let view = &views.reserves[usize::from(*reserve)];
+            let config = &pooled.reserves[usize::from(*reserve)].config;
+            let open = config.active && !config.paused && !config.frozen && config.borrowing_enabled;
+            if !open || !view.oracle_usable {
+                continue;
             }
-            if !c.active || c.paused || c.frozen || !c.borrowing_enabled {
-                available = 0.0;
-            }
+            let cap_room = if view.borrow_cap > 0.0 {
+                (view.borrow_cap - view.borrowed * MARGIN).max(0.0)
+            } else {
+                f64::INFINITY
+            };
             *slot = Loot {
-                available,
-                oracle_usd: chain.price(book.feed).ok()?.usd(),
+                available: view.available.min(cap_room),
+                oracle_usd: view.oracle_usd,
                 worth_usd: prices.usd(token.asset) * (1.0 - exchange.cost_ratio(token.asset)),
             };
         }
-        let lends_quote = self.loot[0].is_some_and(|(token, reserve)| {
-            let book = &pooled.reserves[usize::from(reserve)].config;
-            token == self.quote && book.flash_loan_enabled && !book.paused
+        let flash = self.loot[0].filter(|(token, _)| *token == self.quote).map_or(0.0, |(_, r)| {
+            let config = &pooled.reserves[usize::from(r)].config;
+            let lends = config.flash_loan_enabled && config.active && !config.paused;
+            if lends { views.reserves[usize::from(r)].available } else { 0.0 }
         });
-        let flash = match self.loot[0] {
-            Some((token, reserve)) if lends_quote => {
-                token.tokens(pooled.reserves[usize::from(reserve)].virtual_balance)
-            }
-            _ => 0.0,
-        };
-        let spot_usd = chain.price(tail.feed).ok()?.usd();
-        let spot = u as f64 / self.quote.unit / (t as f64 / self.tail.unit);
+        let pool = chain.pool(self.pool).constant_product();
+        let (t, u) = pool.reserves_from(self.tail.asset).ok()?;
+        let (t, u) = (t as f64 / self.tail.unit, u as f64 / self.quote.unit);
         Some(Setting {
-            pool: (t as f64 / self.tail.unit, u as f64 / self.quote.unit),
+            pool: (t, u),
             keep: 1.0 - f64::from(pool.fee.0) / 1e6,
-            ltv,
+            ltv: tail_view.ltv,
             room,
             own_quote: self.quote.held(chain, account),
             own_tail: self.tail.held(chain, account),
             flash,
             premium: pooled.flash_premium.ratio(),
-            quote_oracle_usd: spot_usd / spot,
+            quote_oracle_usd: tail_view.oracle_usd * t / u,
             quote_usd: prices.usd(self.quote.asset),
             tail_usd: prices.usd(self.tail.asset),
             loot,
@@ -301,6 +306,11 @@ impl Setting {
         loan_usd - cost * self.quote_usd - self.gas_usd
     }
 
+    /// What the bundle's gas costs at the base fee, in USD.
+    pub(super) const fn gas_usd(&self) -> f64 {
+        self.gas_usd
+    }
+
     /// The most that can be paid into the pool.
     fn most_pump(&self) -> f64 {
         (self.own_quote + self.flash) * USE
@@ -385,7 +395,8 @@ pub(super) fn best_by_simulation(
     account: AccountId,
     buffer: &mut Vec<Call>,
 ) -> (Plan, Gains) {
-    let mut best = setting.best_plan();
+    let start = setting.best_plan();
+    let mut best = start;
     let mut gains = target.simulate(fork, setting, account, &best, buffer);
     let mut consider = |plan: Plan, fork: &mut Fork| {
         let seen = target.simulate(fork, setting, account, &plan, buffer);
@@ -394,9 +405,7 @@ pub(super) fn best_by_simulation(
         }
         seen.profit_usd
     };
-    let start = best_of(setting);
-    let widths = [0.02, 0.002];
-    for width in widths {
+    for width in [0.02, 0.002] {
         let low = start.pump * (1.0 - width);
         let high = (start.pump * (1.0 + width)).min(setting.most_pump());
         maximise(low, high, 2, 6, |pump| {
@@ -410,7 +419,158 @@ pub(super) fn best_by_simulation(
     (best, gains)
 }
 
-/// The model's plan, again: the search around it needs its centre after `best` has moved.
-fn best_of(setting: &Setting) -> Plan {
-    setting.best_plan()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_world::{self, MARKET, POOL, TAIL, Terms, USDC, WETH};
+    use rand::Rng;
+    use sim::chain::call::Outcome;
+    use sim::rng::{Purpose, Streams};
+
+    struct Scene {
+        chain: Chain,
+        exchange: Exchange,
+        prices: FairPrices,
+        views: MarketViews,
+        target: Target,
+        account: AccountId,
+    }
+
+    impl Scene {
+        fn new(terms: &Terms, usdc: f64, weth: f64, own: f64, seed_tokens: f64) -> Self {
+            let mut chain = test_world::chain(terms);
+            test_world::supply(&mut chain, USDC, usdc);
+            test_world::supply(&mut chain, WETH, weth);
+            let account = chain.add_account("attacker");
+            let mint = |chain: &mut Chain, asset, tokens| {
+                chain.genesis_mint(account, asset, test_world::amount(asset, tokens)).unwrap();
+            };
+            mint(&mut chain, USDC, own);
+            mint(&mut chain, TAIL, seed_tokens);
+            mint(&mut chain, WETH, 20.0);
+            let source = test_world::source(terms);
+            let prices = FairPrices::new(&source, chain.assets());
+            let exchange = test_world::exchange(&chain);
+            let views = MarketViews::new(&chain, MARKET, &prices, 12);
+            let token = |asset| Token::of_id(&chain, asset);
+            let target = Target {
+                market: MARKET,
+                pool: POOL,
+                tail: token(TAIL),
+                tail_reserve: 2,
+                quote: token(USDC),
+                loot: [Some((token(USDC), 1)), Some((token(WETH), 0)), None, None],
+            };
+            Self { chain, exchange, prices, views, target, account }
+        }
+
+        fn setting(&self) -> Setting {
+            let sight = Sight {
+                chain: &self.chain,
+                exchange: &self.exchange,
+                prices: &self.prices,
+                views: &self.views,
+                gas_price_usd: 2_000.0,
+            };
+            self.target.setting(&sight, self.account).unwrap()
+        }
+    }
+
+    /// A state that an attacker might find; number `i` of a family.
+    fn random_scene(i: u64) -> Scene {
+        let mut rng = Streams::new(77, 0).at(Purpose::Test, 0, 0, i);
+        let mut u = |low: f64, high: f64| crate::scripted::uniform(&mut rng, low, high);
+        let terms = Terms {
+            pool_usdc: libm::exp(u(libm::log(5e4), libm::log(3e6))),
+            pool_skew: u(0.9, 1.1),
+            tail_ltv_bps: u(2_000.0, 7_500.0) as u32,
+            tail_cap: libm::exp(u(libm::log(5e3), libm::log(5e6))) as u64,
+            ..Terms::default()
+        };
+        let usdc = libm::exp(u(libm::log(2e5), libm::log(5e7)));
+        let weth = u(10.0, 10_000.0);
+        let own = if u(0.0, 1.0) < 0.5 { 0.0 } else { u(1e3, 1e6) };
+        let seed = if u(0.0, 1.0) < 0.7 { 0.0 } else { u(1e2, 5e4) };
+        Scene::new(&terms, usdc, weth, own, seed)
+    }
+
+    #[test]
+    fn the_size_is_within_a_percent_of_a_dense_grid_on_twenty_states() {
+        let (mut buffer, mut paying) = (Vec::new(), 0);
+        for i in 0..20 {
+            let scene = random_scene(i);
+            let setting = scene.setting();
+            let mut fork = Fork(scene.chain.clone());
+            let (target, account) = (&scene.target, scene.account);
+            let (_, found) = best_by_simulation(target, &setting, &mut fork, account, &mut buffer);
+            let mut grid = f64::NEG_INFINITY;
+            for x in 1..=120 {
+                // Even in the square root, as sizes matter by ratio.
+                let pump = setting.most_pump() * (f64::from(x) / 120.0) * (f64::from(x) / 120.0);
+                for y in 0..=60 {
+                    let supply = setting.most_supply(pump) * f64::from(y) / 60.0;
+                    let plan = setting.plan(pump, supply);
+                    let seen = target.simulate(&mut fork, &setting, account, &plan, &mut buffer);
+                    grid = grid.max(seen.profit_usd);
+                }
+            }
+            let tolerance = 0.01 * grid.abs();
+            assert!(found.profit_usd >= grid - tolerance, "state {i}: {found:?} < grid {grid}");
+            assert!(grid <= setting.bound_usd().max(0.0) + 1.0 || grid <= 0.0, "state {i}: {grid} > bound");
+            paying += u32::from(found.profit_usd > 1_000.0);
+        }
+        assert!((5..=20).contains(&paying), "{paying} of 20 states pay");
+    }
+
+    #[test]
+    fn the_model_agrees_with_the_chain() {
+        let mut buffer = Vec::new();
+        for i in 0..20 {
+            let scene = random_scene(i);
+            let setting = scene.setting();
+            let plan = setting.best_plan();
+            let mut fork = Fork(scene.chain.clone());
+            let seen =
+                scene.target.simulate(&mut fork, &setting, scene.account, &plan, &mut buffer);
+            if plan.profit_usd > 100.0 {
+                let error = (seen.profit_usd - plan.profit_usd).abs();
+                assert!(error < 1e-3 * plan.profit_usd + 1.0, "state {i}: {seen:?} {plan:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_search_leaves_the_fork_as_it_was() {
+        let scene = random_scene(3);
+        let setting = scene.setting();
+        let mut fork = Fork(scene.chain.clone());
+        best_by_simulation(&scene.target, &setting, &mut fork, scene.account, &mut Vec::new());
+        assert!(fork.0 == scene.chain);
+    }
+
+    #[test]
+    fn the_gate_is_shut_where_nothing_can_be_gained() {
+        // LTV m² ≤ 1 for every pump that fits into the flash liquidity.
+        let poor = Terms { tail_ltv_bps: 2_000, pool_usdc: 3e6, ..Terms::default() };
+        assert!(Scene::new(&poor, 2e5, 10.0, 0.0, 0.0).setting().bound_usd() <= 0.0);
+        let rich = Scene::new(&Terms::default(), 5e6, 100.0, 0.0, 0.0);
+        assert!(rich.setting().bound_usd() > 1e5);
+    }
+
+    #[test]
+    fn a_bundle_pays_what_it_promised_and_leaves_the_debt() {
+        let mut scene = Scene::new(&Terms::default(), 5e6, 100.0, 0.0, 0.0);
+        let setting = scene.setting();
+        let mut fork = Fork(scene.chain.clone());
+        let mut calls = Vec::new();
+        let (target, account) = (scene.target, scene.account);
+        let (plan, gains) = best_by_simulation(&target, &setting, &mut fork, account, &mut calls);
+        assert!(gains.profit_usd > 1e5, "{gains:?}");
+        target.bundle(&plan, &mut calls);
+        target.guard(&gains, &mut calls);
+        let receipt = test_world::system(&mut scene.chain, account, &calls);
+        assert_eq!(receipt.outcome, Outcome::Success);
+        let health = scene.chain.health(MARKET, account).unwrap();
+        assert!(health.is_liquidatable());
+    }
 }

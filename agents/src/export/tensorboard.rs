@@ -107,14 +107,15 @@ mod tests {
 
     #[test]
     fn records_frame_what_they_hold() {
-        let mut writer = EventWriter::new(Vec::new(), 1.5).unwrap();
-        writer.scalar(2.0, 7, "loss", 0.25).unwrap();
+        let mut writer = EventWriter::new(Vec::new(), 1.5).expect("a vector takes all");
+        writer.scalar(2.0, 7, "loss", 0.25).expect("a vector takes all");
         let bytes = writer.sink;
         let mut at = 0;
         let mut records = 0;
         while at < bytes.len() {
-            let length = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
-            let crc = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap());
+            let length =
+                u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes")) as usize;
+            let crc = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().expect("4 bytes"));
             assert_eq!(crc, masked_crc(&bytes[at..at + 8]));
             let payload = &bytes[at + 12..at + 12 + length];
             let crc = &bytes[at + 12 + length..at + 16 + length];

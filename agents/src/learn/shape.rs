@@ -188,7 +188,8 @@ mod tests {
                 assert!((dot - expected).abs() < 1e-5);
             }
         }
-        let mut policy = shape.freeze("start", &flat, Normaliser::identity(5, 10.0)).unwrap();
+        let mut policy =
+            shape.freeze("start", &flat, Normaliser::identity(5, 10.0)).expect("finite");
         let mut action = [0.0; 2];
         policy.act(&[0.3, -1.0, 2.0, 0.0, 5.0], &[1.0; 5], &mut action);
         assert_eq!(action[0], 1.0, "the biased choice");

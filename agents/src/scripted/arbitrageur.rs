@@ -126,7 +126,7 @@ fn best_sale(
 
 /// The offer for gas of somebody who expects `profit_usd`, and what is left after paying it; the tip is
 /// a share of what remains after the base fee, within what the purse can pay.
-pub(super) fn bid(
+pub(crate) fn bid(
     clock: &Clock,
     gas_used: u64,
     profit_usd: f64,

@@ -176,13 +176,21 @@ pub(crate) fn enrol(chain: &mut Chain, id: u32, cohort: &str, index: u32) -> (Ac
     (Actor { id, key: actor_key(cohort, index.into()) }, Wallet(account))
 }
 
-/// Opening balances come from the outside world: `tokens` whole tokens.
+/// What the outside world holds at least of every asset that participants handle, in whole tokens:
+/// exchanges settle from it, savings arrive from it.
+const OUTSIDE_TOKENS: f64 = 1e12;
+
+/// An opening balance of `tokens` whole tokens; the outside world gets its own on the way.
 pub(crate) fn endow(
     chain: &mut Chain,
     to: AccountId,
     token: Token,
     tokens: f64,
 ) -> Result<(), SpawnError> {
+    let outside = chain.outside();
+    if token.held(chain, outside) < OUTSIDE_TOKENS {
+        chain.genesis_mint(outside, token.asset, token.amount(OUTSIDE_TOKENS))?;
+    }
     chain.genesis_mint(to, token.asset, token.amount(tokens)).map_err(SpawnError::from)
 }
 

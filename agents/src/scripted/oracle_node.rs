@@ -102,7 +102,8 @@ pub fn report_prices(
 ) {
     let clock = chain.clock();
     for (actor, wallet, mut node) in &mut nodes {
-        let observed = node.observe(prices.usd(node.asset));
+        let mid = prices.usd(node.asset);
+        let observed = node.observe(mid);
         let Feed::Push(feed) = chain.feed(node.feed) else { continue };
         if !feed.should_push(observed, clock.timestamp) {
             node.waited = 0;

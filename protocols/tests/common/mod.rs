@@ -100,6 +100,11 @@ pub struct World {
 pub const POOL: AccountId = AccountId(0);
 pub const TREASURY: AccountId = AccountId(1);
 pub const MANAGER: AccountId = AccountId(2);
+/// A price of so many USD, scaled by 10⁸.
+pub const fn usd(dollars: u128) -> u128 {
+    dollars * 100_000_000
+}
+
 /// First of the users.
 pub const USER: u32 = 3;
 
@@ -148,7 +153,7 @@ impl World {
     /// WETH at 2,000 USD (18 decimals), USDC at 1 USD (6 decimals), and a thin token at 5 USD.
     pub fn three(regime: RiskRegime) -> Self {
         let mut world = Self::new(1_700_000_000, regime);
-        world.list(18, 2_000_00000000, config());
+        world.list(18, usd(2_000), config());
         let usdc = ReserveConfig {
             ltv: Bps(7700),
             liquidation_threshold: Bps(8000),
@@ -156,7 +161,7 @@ impl World {
             reserve_factor: Bps(1000),
             ..config()
         };
-        world.list(6, 1_00000000, usdc);
+        world.list(6, usd(1), usdc);
         let tail = ReserveConfig {
             ltv: Bps(4000),
             liquidation_threshold: Bps(5000),
@@ -164,7 +169,7 @@ impl World {
             reserve_factor: Bps(2000),
             ..config()
         };
-        world.list(18, 5_00000000, tail);
+        world.list(18, usd(5), tail);
         world
     }
     pub fn list(&mut self, decimals: u8, price: u128, config: ReserveConfig) -> u16 {

@@ -1,6 +1,5 @@
 //! Prices: the joint process moves.
 
-use crate::chain::Chain;
 use crate::config::Episode;
 use crate::prices::{FairPrices, PriceSource};
 use crate::rng::{Purpose, Streams};
@@ -10,11 +9,10 @@ use bevy_ecs::prelude::*;
 pub fn step_prices(
     streams: Res<Streams>,
     episode: Res<Episode>,
-    chain: Res<Chain>,
     mut source: ResMut<PriceSource>,
     mut prices: ResMut<FairPrices>,
 ) {
-    let mut rng = streams.at(Purpose::Prices, 0, episode.number, chain.clock().block);
+    let mut rng = streams.at(Purpose::Prices, 0, episode.number, episode.block);
     source.joint.step(&mut rng);
     prices.take(&source);
 }

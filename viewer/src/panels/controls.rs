@@ -48,9 +48,7 @@ impl Controls {
         };
         ui.label(RichText::new(text).size(11.0).strong().color(color));
         if !frame.policy.is_empty() {
-            ui.label(
-                RichText::new(format!("risk policy: {}", frame.policy)).color(palette.weak),
-            );
+            ui.label(RichText::new(format!("risk policy: {}", frame.policy)).color(palette.weak));
         }
         if frame.episode > 0 {
             ui.label(RichText::new(format!("episode {}", frame.episode)).color(palette.weak));
@@ -67,11 +65,9 @@ impl Controls {
             ui.add_space(6.0);
             ui.label(RichText::new(format::utc(frame.timestamp)).monospace().color(palette.weak));
             let block = match frame.last_block {
-                Some(last) => format!(
-                    "block {} / {}",
-                    format::integer(frame.block),
-                    format::integer(last)
-                ),
+                Some(last) => {
+                    format!("block {} / {}", format::integer(frame.block), format::integer(last))
+                }
                 None => format!("block {}", format::integer(frame.block)),
             };
             ui.label(RichText::new(block).size(15.0).strong());
@@ -85,7 +81,11 @@ impl Controls {
         ui.add_enabled_ui(ready, |ui| {
             let label = if play.playing { "Pause" } else { "Play" };
             let button = Button::new(RichText::new(label).strong()).min_size(vec2(64.0, 26.0));
-            let button = if play.playing { button } else { button.fill(palette.accent.gamma_multiply(0.35)) };
+            let button = if play.playing {
+                button
+            } else {
+                button.fill(palette.accent.gamma_multiply(0.35))
+            };
             if ui.add_enabled(play.playing || !play.at_end, button).clicked() {
                 commands.push(if play.playing { Command::Pause } else { Command::Play });
             }
@@ -138,9 +138,7 @@ impl Controls {
             let last = frame.last_block.unwrap_or(frame.block).max(1);
             ui.spacing_mut().slider_width = (ui.available_width() - 8.0).max(60.0);
             let slider = ui.add(Slider::new(&mut self.scrub, 0..=last).show_value(false));
-            slider.widget_info(|| {
-                egui::WidgetInfo::slider(true, self.scrub as f64, "Seek")
-            });
+            slider.widget_info(|| egui::WidgetInfo::slider(true, self.scrub as f64, "Seek"));
             if slider.changed() {
                 commands.push(Command::Seek(self.scrub));
             } else if !slider.dragged() && frame.play.seeking_to.is_none() {

@@ -6,8 +6,7 @@ use crate::frame::{Command, Frame, HealthHistogram};
 use crate::plots;
 use crate::theme::Palette;
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Rect, Sense, Stroke, Ui, WidgetInfo, Role, pos2,
-    vec2,
+    Align2, Color32, CornerRadius, FontId, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
 
 /// What the bars measure.
@@ -35,10 +34,7 @@ impl Panel for Health {
             plots::choice_ui(
                 ui,
                 &mut self.measure,
-                [
-                    (Measure::Debt, "Debt".to_owned()),
-                    (Measure::Borrowers, "Borrowers".to_owned()),
-                ],
+                [(Measure::Debt, "Debt".to_owned()), (Measure::Borrowers, "Borrowers".to_owned())],
             );
         });
         let histogram = &frame.health;
@@ -170,5 +166,9 @@ fn nice_ceiling(value: f64) -> f64 {
         return 1.0;
     }
     let power = 10f64.powi(value.log10().floor() as i32);
-    [1.0, 2.0, 4.0, 8.0].into_iter().map(|m| m * power).find(|c| *c >= value).unwrap_or(10.0 * power)
+    [1.0, 2.0, 4.0, 8.0]
+        .into_iter()
+        .map(|m| m * power)
+        .find(|c| *c >= value)
+        .unwrap_or(10.0 * power)
 }

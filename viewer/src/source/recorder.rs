@@ -55,8 +55,9 @@ impl Recorder {
         frame.last_block = Some(config.episode_blocks);
         frame.assets =
             symbols().map(|symbol| AssetHistory { symbol, ..AssetHistory::default() }).collect();
-        frame.reserves =
-            symbols().map(|symbol| ReserveHistory { symbol, ..ReserveHistory::default() }).collect();
+        frame.reserves = symbols()
+            .map(|symbol| ReserveHistory { symbol, ..ReserveHistory::default() })
+            .collect();
         let mut recorder = Self {
             frame,
             views,
@@ -185,7 +186,11 @@ impl Recorder {
         let name = account_name(moment.chain, sender.index());
         let (kind, text, usd) = match receipt.outcome {
             Outcome::Success => {
-                let text = format!("{name}: bundle of {} calls, gain {}", transaction.calls.len(), format::usd(gain_usd));
+                let text = format!(
+                    "{name}: bundle of {} calls, gain {}",
+                    transaction.calls.len(),
+                    format::usd(gain_usd)
+                );
                 (EventKind::Attack, text, gain_usd)
             }
             Outcome::Refused(reason) | Outcome::Reverted { reason, .. } => {

@@ -134,7 +134,9 @@ impl Score {
         for (transaction, _) in block.included() {
             positions.touch(transaction.header.sender);
             for call in transaction.calls {
-                if let Call::Settle { trader: account, .. } | Call::Transfer { to: account, .. } = call {
+                if let Call::Settle { trader: account, .. } | Call::Transfer { to: account, .. } =
+                    call
+                {
                     positions.touch(*account);
                 }
             }

@@ -1,0 +1,281 @@
+//! Attackers: search for an atomic bundle that costs the protocol money, and submit it when it pays.
+//!
+//! Every block an O(1) gate bounds what the attack could earn; only where the bound pays is a fork of
+//! the chain synchronised and a bundle sized by search against it. Between searches that found nothing
+//! the attacker rests. The bundle is one transaction: it succeeds as a whole, guarded by the gain that
+//! was simulated, or costs its gas.
+//!
+//! One file per family of attacks, each citing its incidents: [`spot_oracle`].
+
+mod search;
+mod spot_oracle;
+
+use crate::scripted::arbitrageur::bid;
+use crate::scripted::{Listed, SpawnError, Token, endow, enrol, next_actor_id};
+use bevy_ecs::prelude::*;
+use markets::units::{AccountId, MarketId};
+use serde::{Deserialize, Serialize};
+use sim::actor::{Actor, ExchangeOrder, Outbox, Wallet};
+use sim::chain::call::Call;
+use sim::chain::{Chain, Feed, Fork};
+use sim::config::AttackerAccounts;
+use sim::exchange::Exchange;
+use sim::prices::FairPrices;
+use sim::views::MarketViews;
+use spot_oracle::{GAS, MAX_LOOT, Sight, Target, best_by_simulation};
+
+/// An attacker of a collateral whose oracle reads a pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttackerConfig {
+    /// Name of the cohort: the address of its randomness.
+    pub cohort: String,
+    /// Symbol of the collateral. Where its feed does not read a pool there is nothing to attack.
+    pub collateral: String,
+    /// Symbols of what is borrowed, the first first; at most four. The pool's other asset is moved to
+    /// the front where it is among them.
+    pub loot: Vec<String>,
+    /// Accounts, one per attack: each leaves its debt behind, and can attack again once that has been
+    /// liquidated or written off.
+    pub accounts: u32,
+    /// Own capital of each account in the pool's other asset, in whole tokens.
+    pub capital_tokens: f64,
+    /// Own collateral of each account, in whole tokens.
+    pub seed_tokens: f64,
+    /// Smallest profit after gas, in USD.
+    pub min_profit_usd: f64,
+    /// Share of the profit offered as the tip.
+    pub bid_share: f64,
+    /// Blocks of rest after a search that found nothing or a bundle that failed.
+    pub rest_blocks: u64,
+    /// Gas money of each account, in whole tokens of the gas asset.
+    pub gas_purse_tokens: f64,
+}
+
+impl Default for AttackerConfig {
+    /// Capital is what flash loans make unnecessary: it only pays for what the loan cannot.
+    fn default() -> Self {
+        Self {
+            cohort: "attacker".to_owned(),
+            collateral: "TAIL".to_owned(),
+            loot: ["USDC", "WETH", "WBTC"].map(str::to_owned).into(),
+            accounts: 4,
+            capital_tokens: 50_000.0,
+            seed_tokens: 0.0,
+            min_profit_usd: 1_000.0,
+            bid_share: 0.1,
+            rest_blocks: 25,
+            gas_purse_tokens: 20.0,
+        }
+    }
+}
+
+/// An attacker.
+#[derive(Component, Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attacker {
+    target: Option<Target>,
+    gas: Token,
+    purse: f64,
+    accounts: Vec<AccountId>,
+    /// Which account is next.
+    current: usize,
+    min_profit_usd: f64,
+    bid_share: f64,
+    rest_blocks: u64,
+    resting_until: u64,
+    /// The last block's bundle waits for its verdict.
+    submitted: bool,
+    /// Bundles that succeeded.
+    pub attacks: u32,
+    /// Searches made.
+    pub searches: u32,
+    /// Profit that the last successful bundle was expected to make, in USD.
+    pub last_expected_usd: f64,
+}
+
+impl Attacker {
+    /// After a bundle: counts it, sends the loot to the exchange, and turns to an account without debt.
+    fn settle(&mut self, chain: &Chain, actor: &Actor, outbox: &mut Outbox) {
+        if !std::mem::take(&mut self.submitted) {
+            return;
+        }
+        let Some(target) = self.target else { return };
+        let pooled = chain.pooled(target.market);
+        let account = self.accounts[self.current];
+        let block = chain.clock().block;
+        if !pooled.position(account).is_borrowing_any() {
+            self.resting_until = block + self.rest_blocks;
+            return;
+        }
+        self.attacks += 1;
+        for (token, _) in target.loot.into_iter().flatten().filter(|(t, _)| *t != target.quote) {
+            let kept = if token == self.gas { self.purse } else { 0.0 };
+            let amount = token.amount(token.held(chain, account) - kept);
+            if !amount.is_zero() {
+                let (sell, buy) = (token.asset, target.quote.asset);
+                outbox.order(ExchangeOrder { trader: account, actor: actor.id, sell, buy, amount });
+            }
+        }
+        self.turn(chain, target.market);
+    }
+
+    /// Turns to the next account without debt; rests where there is none.
+    fn turn(&mut self, chain: &Chain, market: MarketId) {
+        let (pooled, n) = (chain.pooled(market), self.accounts.len());
+        let free = (1..=n)
+            .map(|i| (self.current + i) % n)
+            .find(|i| !pooled.position(self.accounts[*i]).is_borrowing_any());
+        match free {
+            Some(next) => self.current = next,
+            None => self.resting_until = chain.clock().block + self.rest_blocks,
+        }
+    }
+}
+
+/// The reserve whose feed reads a pool, and what can be borrowed against it.
+fn find_target(
+    chain: &Chain,
+    market: MarketId,
+    config: &AttackerConfig,
+) -> Result<Option<Target>, SpawnError> {
+    let tail = Listed::of(chain, market, &config.collateral)?;
+    let feed = chain.pooled(market).reserves[usize::from(tail.reserve)].feed;
+    let Feed::Spot(spot) = chain.feed(feed) else { return Ok(None) };
+    let pair = chain.pool(spot.pool).constant_product();
+    let other = pair
+        .other(tail.token.asset)
+        .map_err(|_not_in_pool| SpawnError::NotInPool(config.collateral.clone()))?;
+    let quote = Token::of_id(chain, other);
+    let mut listed = Vec::new();
+    for symbol in &config.loot {
+        let found = Listed::of(chain, market, symbol)?;
+        if found.token == quote {
+            listed.insert(0, found);
+        } else if found.token != tail.token {
+            listed.push(found);
+        }
+    }
+    let mut loot = [None; MAX_LOOT];
+    for (slot, found) in loot.iter_mut().zip(listed) {
+        *slot = Some((found.token, found.reserve));
+    }
+    Ok(Some(Target {
+        market,
+        pool: spot.pool,
+        tail: tail.token,
+        tail_reserve: tail.reserve,
+        quote,
+        loot,
+    }))
+}
+
+/// Puts an attacker into a world, with its accounts; their gains count as attacker profit.
+///
+/// # Errors
+/// [`SpawnError`]: an asset that does not exist or is not listed.
+pub fn spawn(
+    world: &mut World,
+    market: MarketId,
+    config: &AttackerConfig,
+) -> Result<(), SpawnError> {
+    let id = next_actor_id(world);
+    let mut chain = world.resource_mut::<Chain>();
+    let target = find_target(&chain, market, config)?;
+    let gas = Token::of_id(&chain, chain.gas_asset());
+    let mut accounts = Vec::with_capacity(config.accounts as usize);
+    let mut first = None;
+    for index in 0..config.accounts.max(1) {
+        let (actor, wallet) = enrol(&mut chain, id, &config.cohort, index);
+        endow(&mut chain, wallet.0, gas, config.gas_purse_tokens)?;
+        if let Some(target) = target {
+            endow(&mut chain, wallet.0, target.quote, config.capital_tokens)?;
+            endow(&mut chain, wallet.0, target.tail, config.seed_tokens)?;
+        }
+        first = first.or(Some((actor, wallet)));
+        accounts.push(wallet.0);
+    }
+    let Some((actor, wallet)) = first else { return Ok(()) };
+    let mut counted = world.get_resource_or_insert_with(AttackerAccounts::default);
+    // The world may be one that an earlier episode was played in.
+    for account in &accounts {
+        if !counted.0.contains(account) {
+            counted.0.push(*account);
+        }
+    }
+    let attacker = Attacker {
+        target,
+        gas,
+        purse: config.gas_purse_tokens,
+        accounts,
+        current: 0,
+        min_profit_usd: config.min_profit_usd,
+        bid_share: config.bid_share,
+        rest_blocks: config.rest_blocks,
+        resting_until: 0,
+        submitted: false,
+        attacks: 0,
+        searches: 0,
+        last_expected_usd: 0.0,
+    };
+    world.spawn((actor, wallet, attacker));
+    Ok(())
+}
+
+/// Lets every attacker look through its gate and, where that is open, search and submit.
+#[expect(clippy::too_many_arguments, reason = "a system's arguments are what it reads")]
+pub fn attack_markets(
+    chain: Res<Chain>,
+    exchange: Res<Exchange>,
+    prices: Res<FairPrices>,
+    views: Res<MarketViews>,
+    mut outbox: ResMut<Outbox>,
+    mut attackers: Query<(&Actor, &mut Attacker)>,
+    mut fork: Local<Option<Fork>>,
+    mut buffer: Local<Vec<Call>>,
+) {
+    let clock = chain.clock();
+    for (actor, mut attacker) in &mut attackers {
+        let attacker = &mut *attacker;
+        attacker.settle(&chain, actor, &mut outbox);
+        let Some(target) = attacker.target else { continue };
+        if clock.block < attacker.resting_until {
+            continue;
+        }
+        let account = attacker.accounts[attacker.current];
+        let gas_price_usd = prices.usd(attacker.gas.asset);
+        let sight = Sight {
+            chain: &chain,
+            exchange: &exchange,
+            prices: &prices,
+            views: &views,
+            gas_price_usd,
+        };
+        let Some(setting) = target.setting(&sight, account) else { continue };
+        if setting.bound_usd() < attacker.min_profit_usd {
+            continue;
+        }
+        let fork = match &mut *fork {
+            Some(fork) => {
+                fork.sync(&chain);
+                fork
+            }
+            none => none.insert(Fork(chain.clone())),
+        };
+        attacker.searches += 1;
+        let (plan, gains) = best_by_simulation(&target, &setting, fork, account, &mut buffer);
+        let purse = attacker.gas.held(&chain, account).min(attacker.purse);
+        // The simulation paid the base fee already: the offer counts it once.
+        let before_gas_usd = gains.profit_usd + setting.gas_usd();
+        let offer = bid(&clock, GAS, before_gas_usd, attacker.bid_share, gas_price_usd, purse);
+        match offer {
+            Some((gas, left_usd)) if left_usd >= attacker.min_profit_usd => {
+                target.bundle(&plan, &mut buffer);
+                target.guard(&gains, &mut buffer);
+                outbox.submit(actor, Wallet(account), gas, &buffer);
+                attacker.submitted = true;
+                attacker.last_expected_usd = left_usd;
+            }
+            _ => attacker.resting_until = clock.block + attacker.rest_blocks,
+        }
+    }
+}

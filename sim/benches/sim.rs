@@ -1,0 +1,80 @@
+//! Cost of a block: a swap, an idle block by number of borrowers, a block with traffic.
+#![allow(missing_docs, reason = "a benchmark")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::{MARKET, POOL, Small, TAIL, USDC, account, exact};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use markets::units::Amount;
+use sim::chain::call::{Call, Transaction, TxHeader};
+use sim::views::{MarketViews, PositionViews};
+use std::hint::black_box;
+use std::time::Duration;
+
+fn swap(c: &mut Criterion) {
+    let mut chain = common::chain(64);
+    let header = TxHeader {
+        sender: account("trader"),
+        actor: 0,
+        sequence: 0,
+        gas_limit: 1_000_000,
+        max_fee_per_gas: 100_000_000_000,
+        max_priority_fee_per_gas: 1,
+        system: false,
+    };
+    let swap = |asset_in, amount| {
+        [Call::Swap { pool: POOL, asset_in, amount: exact(amount), min_out: Amount::ZERO }]
+    };
+    let (buy, sell) = (swap(USDC, 1_000 * common::E6), swap(TAIL, 500 * common::E18));
+    let mut flip = false;
+    c.bench_function("execute a swap transaction", |b| {
+        b.iter(|| {
+            flip = !flip;
+            let calls = if flip { &buy } else { &sell };
+            black_box(chain.execute(Transaction { header: &header, calls }))
+        });
+    });
+}
+
+fn blocks(c: &mut Criterion) {
+    for borrowers in [64, 256, 1_024] {
+        let small = Small {
+            borrowers,
+            traffic: false,
+            vol_per_sqrt_year: 0.1,
+            episode_blocks: u64::MAX,
+            ..Small::default()
+        };
+        let mut lane = small.lane(1, 1, 0);
+        c.bench_function(&format!("idle block, {borrowers} borrowers"), |b| b.iter(|| lane.run_block()));
+        let mut positions = PositionViews::default();
+        positions.rebuild(lane.chain(), MARKET);
+        let views = lane.world().resource::<MarketViews>().clone();
+        c.bench_function(&format!("sweep, {borrowers} borrowers"), |b| {
+            b.iter(|| positions.sweep(black_box(&views)));
+        });
+    }
+    let small =
+        Small { borrowers: 256, vol_per_sqrt_year: 0.1, episode_blocks: u64::MAX, ..Small::default() };
+    let mut lane = small.lane(1, 1, 0);
+    c.bench_function("block with traffic, 256 borrowers", |b| b.iter(|| lane.run_block()));
+    let totals = lane.totals();
+    let per_block = totals.transactions as f64 / totals.blocks as f64;
+    assert_eq!(lane.violation(), None);
+    println!("{per_block:.2} transactions a block, {} reverted", totals.reverted);
+    c.bench_function("reset, 256 borrowers", |b| {
+        let lane = small.lane(1, 1, 0);
+        b.iter_batched_ref(|| lane.plan().episode, |_| lane.digest(), BatchSize::SmallInput);
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1_000));
+    targets = swap, blocks
+}
+criterion_main!(benches);

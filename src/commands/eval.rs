@@ -1,0 +1,145 @@
+//! `ballast eval`: policies and baselines on the same unseen worlds.
+
+use super::Play;
+use crate::output::{Failure, Output, Verdict, progress_bar};
+use agents::export::bundle;
+use agents::frozen::FrozenPolicy;
+use scenarios::arena::{Arena, Contestant};
+use scenarios::assemble::Worlds;
+use scenarios::evaluate::{
+    Statics, baseline, evaluate, groups, learned, refuse_misfit, refuse_overlap, search_statics,
+};
+use scenarios::load::Loaded;
+use scenarios::report::Report;
+use scenarios::schema::Baseline;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Options of `eval`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Scenario file.
+    scenario: PathBuf,
+    /// A policy bundle (a folder), or a baseline: deployed, best-static, best-static-in-hindsight,
+    /// volatility-rule, freeze-all. May be given repeatedly; bundles count as training seeds of one
+    /// learned policy. Default: the scenario's baselines.
+    #[arg(long)]
+    policy: Vec<String>,
+    #[command(flatten)]
+    play: Play,
+    /// Simulated blocks of each static search; default: the scenario's training budget.
+    #[arg(long)]
+    search_blocks: Option<u64>,
+    /// Write the report here (Markdown) as well.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Compares and prints the report.
+pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    let mut play = args.play.clone();
+    if let Some(seed) = play.seed {
+        play.set.push(format!("evaluate.seed={seed}"));
+    }
+    let loaded = play.load(&args.scenario)?;
+    if let Some(out) = args.out.as_ref().filter(|out| out.exists()) {
+        return Err(scenarios::manifest::RunError::Exists { path: out.clone() }.into());
+    }
+    let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
+    let (bundles, baselines) = chosen(args, &loaded)?;
+    let mut policies = Vec::new();
+    for path in &bundles {
+        policies.push(admit(&worlds, &loaded, path)?);
+    }
+    play.start_threads()?;
+    let budget = args.search_blocks.unwrap_or_else(|| training_budget(&loaded));
+    let bar = progress_bar("search", 0);
+    let statics = search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n));
+    bar.finish_and_clear();
+    let report = compare(&worlds, &loaded, &policies, &baselines, &statics);
+    if let Some(out) = &args.out {
+        std::fs::write(out, report.to_markdown())
+            .map_err(scenarios::manifest::RunError::io(out))?;
+    }
+    output.result(&json!({"report": report, "statics": statics}), || report.to_markdown());
+    Ok(Verdict::Yes)
+}
+
+/// Plays all groups and sums up.
+pub(crate) fn compare(
+    worlds: &Worlds,
+    loaded: &Loaded,
+    policies: &[FrozenPolicy],
+    baselines: &[Baseline],
+    statics: &Statics,
+) -> Report {
+    let mut contestants: Vec<Contestant<'_>> = Vec::new();
+    if !policies.is_empty() {
+        contestants.push(learned(policies));
+    }
+    contestants
+        .extend(baselines.iter().filter_map(|b| baseline(*b, worlds.deployed(), statics)));
+    let bar = progress_bar("evaluate", 0);
+    let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n));
+    bar.finish_and_clear();
+    let e = &loaded.scenario.evaluate;
+    let mut facts: Vec<(String, String)> = Vec::new();
+    let mut fact = |name: &str, value: String| facts.push((name.to_owned(), value));
+    for group in groups(loaded) {
+        fact(&group.name, format!("{} ({} paths)", group.about, group.worlds.len()));
+    }
+    let symbols: Vec<&str> =
+        loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+    for (name, found) in [("best static", &statics.best), ("in hindsight", &statics.hindsight)] {
+        if let Some(found) = found {
+            let what = found.statics.describe(&symbols);
+            fact(
+                name,
+                format!("{what} ({} candidates, {} blocks)", found.candidates, found.blocks),
+            );
+        }
+    }
+    let s = &loaded.scenario;
+    Report::build(&s.name, &loaded.hash, facts, &results, e.bootstrap_resamples, e.seed)
+}
+
+/// All blocks that training simulates; zero without a training section.
+pub(crate) fn training_budget(loaded: &Loaded) -> u64 {
+    let train = loaded.scenario.train.as_ref();
+    train.map_or(0, |t| t.budget_blocks * t.seeds.len() as u64)
+}
+
+/// Bundles and baselines that were asked for.
+fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>), Failure> {
+    if args.policy.is_empty() {
+        return Ok((Vec::new(), loaded.scenario.evaluate.baselines.clone()));
+    }
+    let (mut bundles, mut baselines) = (Vec::new(), Vec::new());
+    for name in &args.policy {
+        match name.as_str() {
+            "deployed" => baselines.push(Baseline::Deployed),
+            "best-static" => baselines.push(Baseline::BestStatic),
+            "best-static-in-hindsight" => baselines.push(Baseline::BestStaticInHindsight),
+            "volatility-rule" => baselines.push(Baseline::VolatilityRule),
+            "freeze-all" => baselines.push(Baseline::FreezeAll),
+            path if Path::new(path).is_dir() => bundles.push(PathBuf::from(path)),
+            _ => {
+                return Err(Failure::Message(format!(
+                    "--policy {name}: neither a bundle nor a baseline; baselines are deployed, \
+                     best-static, best-static-in-hindsight, volatility-rule, freeze-all"
+                )));
+            }
+        }
+    }
+    Ok((bundles, baselines))
+}
+
+/// A bundle's policy, if it may be judged on this scenario.
+fn admit(worlds: &Worlds, loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failure> {
+    let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
+    let (policy, metadata, _) = bundle::load(path).map_err(|e| named(e.to_string()))?;
+    refuse_overlap(loaded, &metadata).map_err(named)?;
+    let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
+    refuse_misfit(worlds, &policy).map_err(named)?;
+    Ok(policy)
+}

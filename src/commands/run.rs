@@ -1,0 +1,134 @@
+//! `ballast run`: one episode per lane, its parameters as deployed, taped.
+
+use super::{FEATURES, Play, out_folder};
+use crate::output::{Failure, Output, Verdict, progress_bar};
+use agents::policy::Hold;
+use rayon::prelude::*;
+use scenarios::arena::{PathChoice, WorldAddress};
+use scenarios::assemble::Worlds;
+use scenarios::episode::{Recorded, hex, joint_digest, record, write_tables};
+use scenarios::folder::Folder;
+use scenarios::load::Loaded;
+use scenarios::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunKind};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Options of `run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Scenario file.
+    scenario: PathBuf,
+    #[command(flatten)]
+    play: Play,
+    /// Folder to write; it must not exist. Default: the next free name under `runs/`.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Worlds to play, each with luck of its own.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    lanes: u64,
+    /// Play this recorded window instead of a drawn path.
+    #[arg(long)]
+    window: Option<String>,
+}
+
+/// Plays and records.
+pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    let loaded = args.play.load(&args.scenario)?;
+    let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
+    let path = path_choice(&worlds, &loaded, args.window.as_deref())?;
+    let threads = args.play.start_threads()?;
+    let seed = args.play.seed.unwrap_or(1);
+    let stem = format!("{}-s{seed}-{}", loaded.scenario.name, &loaded.hash[..8]);
+    let folder = Folder::create(&out_folder(args.out.as_ref(), &stem))?;
+    let address = |instance| WorldAddress { seed, instance, path };
+    let bar = progress_bar("run", 0);
+    let started = Instant::now();
+    let lanes: Vec<Recorded> = (0..args.lanes)
+        .into_par_iter()
+        .map(|lane| {
+            let tape = folder.path().join(tape_name(lane));
+            record(&worlds, &loaded, address(lane), &mut Hold, &tape, &|n| bar.inc(n))
+        })
+        .collect::<Result<_, _>>()
+        .map_err(Failure::from_error)?;
+    let secs = started.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+    write_tables(folder.path(), &lanes)?;
+    let end = joint_digest(&lanes.iter().map(|l| l.end).collect::<Vec<_>>());
+    let start = joint_digest(&lanes.iter().map(|l| l.start).collect::<Vec<_>>());
+    let sum = |value: fn(&Recorded) -> u64| lanes.iter().map(value).sum::<u64>();
+    let total = |value: fn(&Recorded) -> f64| lanes.iter().map(value).sum::<f64>();
+    let blocks = sum(|l| l.totals.blocks);
+    let target = folder.finish(Manifest {
+        schema: MANIFEST_SCHEMA,
+        kind: RunKind::Run,
+        scenario: loaded.scenario.name.clone(),
+        scenario_hash: loaded.hash.clone(),
+        scenario_text: loaded.text.as_str().to_owned(),
+        scenario_path: loaded.path.clone(),
+        overrides: loaded.overrides.clone(),
+        seed,
+        window: args.window.clone(),
+        episode: 0,
+        threads: threads as u32,
+        build: Build::this(FEATURES),
+        dates: DateSplit::of(&loaded),
+        start_digest: hex(&start),
+        end_digest: hex(&end),
+        blocks,
+        files: Vec::new(),
+    })?;
+    let value = json!({
+        "run": target,
+        "scenario": loaded.scenario.name,
+        "scenario_hash": loaded.hash,
+        "seed": seed,
+        "threads": threads,
+        "lanes": args.lanes,
+        "blocks": blocks,
+        "digest": hex(&end),
+        "transactions": sum(|l| l.totals.transactions),
+        "reverted": sum(|l| l.totals.reverted),
+        "liquidations": sum(|l| l.totals.liquidations),
+        "liquidated_usd": total(|l| l.totals.liquidated_usd),
+        "bad_debt_usd": total(|l| l.totals.bad_debt_usd),
+        "attacker_profit_usd": total(|l| l.totals.attacker_profit_usd),
+        "objective_usd": total(|l| l.totals.objective_usd),
+        "blocks_per_second": blocks as f64 / secs,
+    });
+    output.result(&value, || text(&target, &value));
+    Ok(Verdict::Yes)
+}
+
+fn text(target: &Path, value: &serde_json::Value) -> String {
+    let mut text = format!("{}\n", target.display());
+    for (key, value) in value.as_object().into_iter().flatten() {
+        if key != "run" {
+            text += &format!("  {key}: {value}\n");
+        }
+    }
+    text
+}
+
+/// The tape of a lane.
+pub(crate) fn tape_name(lane: u64) -> String {
+    if lane == 0 { "tape.bin".to_owned() } else { format!("tape-{lane}.bin") }
+}
+
+/// A window by name, or a drawn path.
+pub(crate) fn path_choice(
+    worlds: &Worlds,
+    loaded: &Loaded,
+    window: Option<&str>,
+) -> Result<PathChoice, Failure> {
+    let Some(name) = window else { return Ok(PathChoice::Drawn) };
+    worlds.window(name).map(PathChoice::Window).ok_or_else(|| {
+        let names: Vec<&str> = loaded.windows.iter().map(|w| w.name.as_str()).collect();
+        Failure::Message(format!(
+            "{}: no window \"{name}\"; there are {}",
+            loaded.path.display(),
+            names.join(", ")
+        ))
+    })
+}
