@@ -5,6 +5,8 @@
 
 mod commands;
 mod output;
+#[cfg(feature = "learn")]
+mod training;
 
 use clap::{Parser, Subcommand};
 use commands::{bench, check, eval, export, replay, run, train, verify, view};

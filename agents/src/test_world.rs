@@ -1,6 +1,6 @@
-//! A small world for tests: WETH, USDC and TAIL, whose feed reads its pool; no files, no scenario.
+//! The chain of a small world for tests: WETH, USDC and TAIL, whose feed reads its pool; no files, no
+//! scenario.
 
-use bevy_ecs::prelude::*;
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
@@ -12,36 +12,30 @@ use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::RiskRegime;
 use sim::chain::call::{AmountExpr, Call, Outcome, Receipt, Transaction, TxHeader};
 use sim::chain::{Chain, Feed, Market, Pool};
-use sim::config::{Config, Episode};
 use sim::exchange::{Exchange, Listing};
-use sim::lane::{EpisodePlan, Lane, LaneSetup};
 use sim::prices::{FairPrices, PriceSource};
-use sim::reward::Objective;
-use sim::snapshot::SnapshotRegistry;
-use std::sync::Arc;
 
-pub const MARKET: MarketId = MarketId(0);
-pub const POOL: PoolId = PoolId(0);
-pub const WETH: AssetId = AssetId(0);
-pub const USDC: AssetId = AssetId(1);
-pub const TAIL: AssetId = AssetId(2);
-pub const PRICES: [f64; 3] = [2_000.0, 1.0, 2.0];
+pub(crate) const MARKET: MarketId = MarketId(0);
+pub(crate) const POOL: PoolId = PoolId(0);
+pub(crate) const WETH: AssetId = AssetId(0);
+pub(crate) const USDC: AssetId = AssetId(1);
+pub(crate) const TAIL: AssetId = AssetId(2);
+pub(crate) const PRICES: [f64; 3] = [2_000.0, 1.0, 2.0];
 const DECIMALS: [i32; 3] = [18, 6, 18];
 
 /// What differs between test worlds.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// USDC in the pool.
-    pub pool_usdc: f64,
+    pub(crate) pool_usdc: f64,
     /// Value of the TAIL in the pool over its USDC.
-    pub pool_skew: f64,
-    pub tail_ltv_bps: u32,
-    pub tail_cap: u64,
+    pub(crate) pool_skew: f64,
+    pub(crate) tail_ltv_bps: u32,
+    pub(crate) tail_cap: u64,
     /// Volatility per √year of WETH and TAIL.
-    pub vol: f64,
+    pub(crate) vol: f64,
     /// Drift per year of WETH and TAIL.
-    pub drift: f64,
-    pub episode_blocks: u64,
+    pub(crate) drift: f64,
 }
 
 impl Default for Terms {
@@ -53,16 +47,15 @@ impl Default for Terms {
             tail_cap: 2_000_000,
             vol: 0.8,
             drift: 0.0,
-            episode_blocks: 2_000,
         }
     }
 }
 
-pub fn amount(asset: AssetId, tokens: f64) -> Amount {
+pub(crate) fn amount(asset: AssetId, tokens: f64) -> Amount {
     Amount::from_f64_floor(tokens * 10_f64.powi(DECIMALS[asset.index()]))
 }
 
-pub fn system(chain: &mut Chain, sender: markets::units::AccountId, calls: &[Call]) -> Receipt {
+pub(crate) fn system(chain: &mut Chain, sender: markets::units::AccountId, calls: &[Call]) -> Receipt {
     let header = TxHeader {
         sender,
         actor: u32::MAX,
@@ -76,7 +69,7 @@ pub fn system(chain: &mut Chain, sender: markets::units::AccountId, calls: &[Cal
 }
 
 /// Supplies liquidity that somebody else left in the market.
-pub fn supply(chain: &mut Chain, asset: AssetId, tokens: f64) {
+pub(crate) fn supply(chain: &mut Chain, asset: AssetId, tokens: f64) {
     let whale = chain.add_account("whale");
     chain.genesis_mint(whale, asset, amount(asset, tokens)).unwrap();
     let call = Call::Supply { market: MARKET, asset, amount: AmountExpr::All };
@@ -107,7 +100,7 @@ fn config(ltv: u32, threshold: u32, bonus: u32, cap: u64) -> ReserveConfig {
 }
 
 /// The chain before its first block: pool filled, market empty.
-pub fn chain(terms: &Terms) -> Chain {
+pub(crate) fn chain(terms: &Terms) -> Chain {
     let start = 1_700_000_000;
     let mut chain = Chain::new("WETH", start, 30_000_000_000);
     assert_eq!(chain.add_asset("USDC", 6), USDC);
@@ -159,7 +152,7 @@ pub fn chain(terms: &Terms) -> Chain {
     chain
 }
 
-pub fn exchange(chain: &Chain) -> Exchange {
+pub(crate) fn exchange(chain: &Chain) -> Exchange {
     let listing = |asset, half_spread_bps, taker_fee_bps, depth_usd| Listing {
         asset,
         half_spread_bps,
@@ -174,7 +167,7 @@ pub fn exchange(chain: &Chain) -> Exchange {
     Exchange::new(&listings, chain.assets().len(), 1_800.0, 12, true)
 }
 
-pub fn source(terms: &Terms) -> PriceSource {
+pub(crate) fn source(terms: &Terms) -> PriceSource {
     let moving = |vol| {
         PriceSpec::Gbm(Gbm { drift_per_year: terms.drift, vol_per_sqrt_year: vol })
     };
@@ -182,69 +175,4 @@ pub fn source(terms: &Terms) -> PriceSource {
     let specs = vec![moving(terms.vol), still, moving(1.5 * terms.vol)];
     let joint = JointPrices::new(specs, PRICES.to_vec(), None, 12).unwrap();
     PriceSource { joint, assets: vec![WETH, USDC, TAIL] }
-}
-
-/// Spawns the participants of a test.
-pub type Spawn = fn(&mut World);
-/// Adds their systems.
-pub type Install = fn(&mut Schedule, &mut Schedule);
-/// Registers their state.
-pub type Register = fn(&mut SnapshotRegistry);
-
-struct Setup {
-    terms: Terms,
-    spawn: Spawn,
-    install: Install,
-    register: Register,
-}
-
-impl LaneSetup for Setup {
-    fn build(&self, plan: &EpisodePlan, world: &mut World) {
-        let chain = chain(&self.terms);
-        let source = source(&self.terms);
-        world.insert_resource(Config {
-            block_secs: 12,
-            episode_blocks: self.terms.episode_blocks,
-            decision_every_blocks: 100,
-            background_gas: 14_000_000,
-            market: MARKET,
-            objective: Objective {
-                usage_value_per_year: 0.01,
-                revenue_weight: 1.0,
-                bad_debt_price: 2.0,
-                borrower_loss_price: 0.5,
-                churn_price_usd: 100.0,
-                cvar_weight: 0.5,
-                cvar_alpha: 0.95,
-                cvar_budget_usd: 1_000.0,
-                reward_scale_usd: 1_000.0,
-            },
-            record_metrics: false,
-            metrics_every_blocks: 1,
-        });
-        world.insert_resource(Episode { number: plan.episode, genesis_block: 0, block: 0 });
-        world.insert_resource(exchange(&chain));
-        world.insert_resource(FairPrices::new(&source, chain.assets()));
-        world.insert_resource(source);
-        world.insert_resource(chain);
-        (self.spawn)(world);
-    }
-    fn install(&self, open: &mut Schedule, close: &mut Schedule) {
-        (self.install)(open, close);
-    }
-    fn register(&self, registry: &mut SnapshotRegistry) {
-        (self.register)(registry);
-    }
-}
-
-/// A lane with these participants.
-pub fn lane(
-    terms: Terms,
-    seed: u64,
-    spawn: Spawn,
-    install: Install,
-    register: Register,
-) -> Lane {
-    let setup = Arc::new(Setup { terms, spawn, install, register });
-    Lane::new(setup, EpisodePlan { run_seed: seed, instance: 0, episode: 0 })
 }

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use agents::export::bundle::{self, ActionHead, BundleError, ObservationField, PolicyCard};
+use agents::export::tables::{action_heads, observation_fields};
 use agents::frozen::{Dense, FrozenPolicy, Normaliser};
-use protocols::risk_params::{AtOnce, Rule, Step};
+use protocols::risk_params::{AtOnce, RiskParam, RiskRegime, Rule, Step};
+use sim::observe::Visibility;
 
 fn policy() -> FrozenPolicy {
     let mut state = 1u32;
@@ -128,4 +130,18 @@ fn a_card_that_does_not_fit_the_policy_is_refused() {
     wide.actions[1].choices.push("more".into());
     let error = bundle::write(&dir, &mut policy(), wide, &[]).unwrap_err();
     assert!(error.to_string().contains("choices of frozen: expected 2, got 3"), "{error}");
+}
+
+#[test]
+fn the_exported_tables_are_those_of_the_simulation() {
+    let symbols = ["WETH", "USDC"];
+    let regime = RiskRegime::steward();
+    let fields = observation_fields(&symbols);
+    let names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
+    assert_eq!(names, sim::observe::names(&symbols, Visibility::Public));
+    let heads = action_heads(&symbols, &regime);
+    let names: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
+    assert_eq!(names, sim::action::names(&symbols));
+    assert!(heads.iter().all(|h| h.choices[sim::action::HOLD] == "hold"));
+    assert_eq!(heads[0].rule, *regime.rule(RiskParam::Ltv));
 }

@@ -92,8 +92,21 @@ fn round(quotient: U256, remainder: U256, d: U256, rounding: Rounding) -> Option
 #[must_use]
 #[inline]
 pub fn ray_mul(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    mul_div(a, b, RAY, rounding)
+    if let (Some(a), Some(b)) = (narrow(a), narrow(b)) {
+        let (high, low) = wide::mul(a, b);
+        if high < RAY_NARROW {
+            let (quotient, rest) = wide::div_ray(high, low);
+            let up = match rounding {
+                Rounding::Floor => false,
+                Rounding::Ceil => rest != 0,
+                Rounding::HalfUp => rest >= RAY_NARROW / 2,
+            };
+            return Some(widen(quotient.checked_add(u128::from(up))?));
+        }
+    }
+    mul_div_schoolbook(a, b, RAY, rounding)
 }
+const RAY_NARROW: u128 = 10_u128.pow(27);
 /// `a · 10²⁷ / b` (Aave `WadRayMath.rayDiv`).
 #[must_use]
 #[inline]
@@ -139,6 +152,8 @@ mod tests {
             for rounding in [Rounding::Floor, Rounding::Ceil, Rounding::HalfUp] {
                 let expected = mul_div_schoolbook(a, b, d, rounding);
                 prop_assert_eq!(mul_div(a, b, d, rounding), expected);
+                let expected = mul_div_schoolbook(a, b, RAY, rounding);
+                prop_assert_eq!(ray_mul(a, b, rounding), expected);
             }
         }
     }

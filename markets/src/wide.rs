@@ -56,6 +56,39 @@ pub(crate) fn div(high: u128, low: u128, d: u128) -> (u128, u128) {
     ((q1 << 64) | q0, rest >> shift)
 }
 
+/// Quotient and remainder of a 256-bit integer by 10²⁷ = 2²⁷ · 5²⁷, where `high` is below it: no
+/// hardware division, which costs more than all the rest of a product. 5²⁷ fits a digit, so two digits
+/// by a reciprocal do (Möller and Granlund, Improved division by invariant integers, 2011, algorithm 4).
+#[must_use]
+#[inline]
+pub(crate) fn div_ray(high: u128, low: u128) -> (u128, u128) {
+    // 5²⁷ shifted to the top bit; the integer is shifted by 26 to match.
+    const DIVISOR: u64 = 5_u64.pow(27) << 1;
+    const RECIPROCAL: u64 = (u128::MAX / DIVISOR as u128 - (1 << 64)) as u64;
+    #[inline]
+    fn digit(head: u64, next: u64) -> (u64, u64) {
+        let guess = u128::from(RECIPROCAL) * u128::from(head)
+            + ((u128::from(head) << 64) | u128::from(next));
+        let mut q = ((guess >> 64) as u64).wrapping_add(1);
+        let mut rest = next.wrapping_sub(q.wrapping_mul(DIVISOR));
+        if rest > guess as u64 {
+            q = q.wrapping_sub(1);
+            rest = rest.wrapping_add(DIVISOR);
+        }
+        if rest >= DIVISOR {
+            q = q.wrapping_add(1);
+            rest -= DIVISOR;
+        }
+        (q, rest)
+    }
+    debug_assert!(high < 10_u128.pow(27));
+    let shifted = (high << 102) | (low >> 26);
+    let (q1, rest) = digit((high >> 26) as u64, (shifted >> 64) as u64);
+    let (q0, rest) = digit(rest, shifted as u64);
+    let quotient = (u128::from(q1) << 64) | u128::from(q0);
+    (quotient, (u128::from(rest) << 26) | (low & ((1 << 26) - 1)))
+}
+
 /// One digit of the quotient: (head · 2⁶⁴ + next) / d, where head < d and d has its top bit set.
 #[inline]
 fn digit(head: u128, next: u128, d: u128) -> (u128, u128) {

@@ -74,6 +74,12 @@ impl Worlds {
         &self.deployed
     }
 
+    /// Blocks between two decisions of the risk policy.
+    #[must_use]
+    pub fn decision_every_blocks(&self) -> u32 {
+        self.shared.scenario.decision_every_blocks
+    }
+
     /// The position of a window by name.
     #[must_use]
     pub fn window(&self, name: &str) -> Option<usize> {

@@ -10,7 +10,7 @@ use scenarios::evaluate::{
     Statics, baseline, evaluate, groups, learned, refuse_misfit, refuse_overlap, search_statics,
 };
 use scenarios::load::Loaded;
-use scenarios::report::Report;
+use scenarios::report::{GroupResult, Report};
 use scenarios::schema::Baseline;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let bar = progress_bar("search", 0);
     let statics = search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n));
     bar.finish_and_clear();
-    let report = compare(&worlds, &loaded, &policies, &baselines, &statics);
+    let (report, _) = compare(&worlds, &loaded, &policies, &baselines, &statics);
     if let Some(out) = &args.out {
         std::fs::write(out, report.to_markdown())
             .map_err(scenarios::manifest::RunError::io(out))?;
@@ -72,7 +72,7 @@ pub(crate) fn compare(
     policies: &[FrozenPolicy],
     baselines: &[Baseline],
     statics: &Statics,
-) -> Report {
+) -> (Report, Vec<GroupResult>) {
     let mut contestants: Vec<Contestant<'_>> = Vec::new();
     if !policies.is_empty() {
         contestants.push(learned(policies));
@@ -100,7 +100,9 @@ pub(crate) fn compare(
         }
     }
     let s = &loaded.scenario;
-    Report::build(&s.name, &loaded.hash, facts, &results, e.bootstrap_resamples, e.seed)
+    let report =
+        Report::build(&s.name, &loaded.hash, facts, &results, e.bootstrap_resamples, e.seed);
+    (report, results)
 }
 
 /// All blocks that training simulates; zero without a training section.

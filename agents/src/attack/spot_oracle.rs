@@ -423,8 +423,6 @@ pub(super) fn best_by_simulation(
 mod tests {
     use super::*;
     use crate::test_world::{self, MARKET, POOL, TAIL, Terms, USDC, WETH};
-    use rand::Rng;
-    use sim::chain::call::Outcome;
     use sim::rng::{Purpose, Streams};
 
     struct Scene {

@@ -65,7 +65,7 @@ impl Default for Small {
             impact: true,
             random_order: false,
             episode_blocks: 120,
-            vol_per_sqrt_year: 8.0,
+            vol_per_sqrt_year: 30.0,
             record_metrics: false,
         }
     }
@@ -236,7 +236,7 @@ impl LaneSetup for Small {
                     on: 0,
                     beta: 1.2,
                     residual_vol_per_sqrt_year: 1.0,
-                    residual_t_nu: 4.0,
+                    residual_t_nu: Some(4.0),
                 }),
             ],
             vec![2_000.0, 1.0, 2.0],

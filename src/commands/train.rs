@@ -1,0 +1,42 @@
+//! `ballast train`: from a scenario to a judged, exported policy.
+
+use super::Play;
+use crate::output::{Failure, Output, Verdict};
+use std::path::PathBuf;
+
+/// Options of `train`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Scenario file with a `train` section.
+    pub(crate) scenario: PathBuf,
+    #[command(flatten)]
+    pub(crate) play: Play,
+    /// Folder to write; it must not exist. Default: the next free name under `runs/`.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with what an interrupted run left in `<out>.partial`.
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
+    /// Where the learner computes: cpu, cuda or cuda:<n>.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Stop after training: no search, no evaluation, no report.
+    #[arg(long)]
+    pub(crate) train_only: bool,
+}
+
+/// Trains, searches, evaluates, exports.
+#[cfg(feature = "learn")]
+pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    crate::training::run(args, output)
+}
+
+/// Says how to get a learner.
+#[cfg(not(feature = "learn"))]
+pub(crate) fn run(args: &Args, _output: Output) -> Result<Verdict, Failure> {
+    Err(Failure::Message(format!(
+        "{}: this build has no learner; run `make libtorch` once, then build with `cargo build \
+         --release --features learn`",
+        args.scenario.display()
+    )))
+}

@@ -1,0 +1,313 @@
+//! Training, from a scenario to a finished run folder: policies, searches, report, bundles, tape.
+
+mod seed;
+
+use crate::commands::eval::compare;
+use crate::commands::run::tape_name;
+use crate::commands::train::Args;
+use crate::commands::{FEATURES, out_folder};
+use crate::output::{Failure, Output, Verdict, progress_bar};
+use agents::export::bundle;
+use agents::frozen::FrozenPolicy;
+use scenarios::arena::{Arena, PathChoice, WorldAddress};
+use scenarios::assemble::Worlds;
+use scenarios::card::{Training, card};
+use scenarios::episode::{Recorded, hex, record, write_tables};
+use scenarios::evaluate::{Recording, Statics, search_statics};
+use scenarios::folder::Folder;
+use scenarios::load::Loaded;
+use scenarios::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunError, RunKind};
+use scenarios::report::Report;
+use scenarios::schema::{Role, TrainSpec};
+use scenarios::statics::StaticParams;
+use scenarios::table::{Table, Values};
+use scenarios::totals::COLUMNS;
+use seed::{Log, Trained, train_seeds};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// The scenario's text inside a training folder: what `--resume` is held against.
+const SCENARIO_FILE: &str = "scenario.ron";
+/// Observations kept as golden vectors.
+const GOLDEN_ROWS: usize = 32;
+
+/// The whole of `ballast train`.
+pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    let loaded = load(args)?;
+    let Some(spec) = loaded.scenario.train.clone() else {
+        return Err(Failure::Message(format!(
+            "{}: no `train` section; add one, or train on scenarios/library/siege.ron",
+            args.scenario.display()
+        )));
+    };
+    let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
+    let threads = args.play.start_threads()?;
+    let folder = open_folder(args, &loaded)?;
+    let trained = train_seeds(&worlds, &spec, folder.path(), &args.device, args.resume, output)?;
+    let learner_blocks: u64 = trained.iter().map(|t| t.blocks).sum();
+    let chosen = best(&trained);
+    export(&loaded, &worlds, &trained, chosen, folder.path())?;
+    write_log(&trained, folder.path())?;
+    let statics = if args.train_only {
+        Statics::default()
+    } else {
+        let bar = progress_bar("search", 0);
+        let baselines = &loaded.scenario.evaluate.baselines;
+        let found =
+            search_statics(&worlds, &loaded, baselines, learner_blocks, &|n| bar.inc(n));
+        bar.finish_and_clear();
+        found
+    };
+    let report = (!args.train_only)
+        .then(|| judge(&worlds, &loaded, &spec, &trained, &statics, folder.path()))
+        .transpose()?;
+    let recorded = play_chosen(&worlds, &loaded, &trained[chosen].policy, folder.path())?;
+    let manifest = manifest(args, &loaded, &spec, threads, learner_blocks, &recorded);
+    let target = folder.finish(manifest)?;
+    let value = json!({
+        "run": target,
+        "scenario_hash": loaded.hash,
+        "seeds": spec.seeds,
+        "training_blocks": learner_blocks,
+        "search_blocks": statics.best.as_ref().map(|f| f.blocks),
+        "chosen_seed": trained[chosen].seed,
+        "better_than_static": report.as_ref().and_then(Report::better_than_static),
+        "policy": target.join("policy"),
+        "report": report,
+    });
+    output.result(&value, || match &report {
+        Some(report) => format!("{}\n{}", target.display(), report.to_markdown()),
+        None => target.display().to_string(),
+    });
+    Ok(Verdict::Yes)
+}
+
+/// The scenario; `--seed` replaces its training seeds by as many from there on.
+fn load(args: &Args) -> Result<Loaded, Failure> {
+    let mut play = args.play.clone();
+    let loaded = play.load(&args.scenario)?;
+    let (Some(first), Some(train)) = (play.seed, &loaded.scenario.train) else { return Ok(loaded) };
+    let seeds: Vec<u64> = (0..train.seeds.len() as u64).map(|i| first + i).collect();
+    play.set.push(format!("train.seeds={seeds:?}"));
+    play.load(&args.scenario)
+}
+
+/// A new folder, or the one that an interrupted run of the same scenario left.
+fn open_folder(args: &Args, loaded: &Loaded) -> Result<Folder, Failure> {
+    let stem = format!("{}-train-{}", loaded.scenario.name, &loaded.hash[..8]);
+    let target = out_folder(args.out.as_ref(), &stem);
+    let partial = Folder::partial(&target);
+    let text = partial.join(SCENARIO_FILE);
+    if partial.exists() && !args.resume {
+        return Err(Failure::Message(format!(
+            "{}: an interrupted run is here; go on with --resume, or remove it",
+            partial.display()
+        )));
+    }
+    if args.resume && fs::read_to_string(&text).ok().as_deref() != Some(loaded.text.as_str()) {
+        return Err(Failure::Message(format!(
+            "{}: nothing to resume here, or another scenario's; give the same scenario, \
+             overrides and --out as the interrupted run had",
+            partial.display()
+        )));
+    }
+    let folder = Folder::resume(&target)?;
+    fs::write(&text, loaded.text.as_bytes()).map_err(RunError::io(&text))?;
+    Ok(folder)
+}
+
+/// The seed whose policy scored best on validation worlds; the first of equals.
+fn best(trained: &[Trained]) -> usize {
+    let mut best = 0;
+    for (i, t) in trained.iter().enumerate() {
+        if t.score > trained[best].score {
+            best = i;
+        }
+    }
+    best
+}
+
+/// Bundles: one per seed, and the chosen one once more as `policy`.
+fn export(
+    loaded: &Loaded,
+    worlds: &Worlds,
+    trained: &[Trained],
+    chosen: usize,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let build = Build::this(FEATURES);
+    let write = |t: &Trained, dir: &Path| -> Result<(), Failure> {
+        if dir.exists() {
+            fs::remove_dir_all(dir).map_err(RunError::io(dir))?;
+        }
+        let seeds = std::iter::once(t.seed)
+            .chain(trained.iter().map(|o| o.seed).filter(|s| *s != t.seed))
+            .collect();
+        let training = Training { seeds, updates: t.best_update, decisions: t.best_decisions };
+        let card = card(loaded, t.policy.name(), training, &build);
+        let mut policy = t.policy.clone();
+        let observed = observe(worlds, &policy, t.seed);
+        bundle::write(dir, &mut policy, card, &observed).map_err(Failure::from_error)?;
+        Ok(())
+    };
+    let all = folder.join("policies");
+    fs::create_dir_all(&all).map_err(RunError::io(&all))?;
+    for t in trained {
+        write(t, &all.join(format!("seed-{}", t.seed)))?;
+    }
+    write(&trained[chosen], &folder.join("policy"))
+}
+
+/// Observations and masks of a drawn world, spread over its episode.
+fn observe(worlds: &Worlds, policy: &FrozenPolicy, seed: u64) -> Vec<(Vec<f32>, Vec<f32>)> {
+    let inner = policy.clone();
+    let mut recording =
+        Recording { inner, rows: Vec::new(), limit: GOLDEN_ROWS, every: 2, asked: 0 };
+    let world = WorldAddress { seed, instance: seed::VALIDATION_INSTANCES, path: PathChoice::Drawn };
+    worlds.play(world, &StaticParams::default(), &mut recording);
+    recording.rows
+}
+
+/// Evaluation, and its files.
+fn judge(
+    worlds: &Worlds,
+    loaded: &Loaded,
+    spec: &TrainSpec,
+    trained: &[Trained],
+    statics: &Statics,
+    folder: &Path,
+) -> Result<Report, Failure> {
+    let policies: Vec<FrozenPolicy> = trained.iter().map(|t| t.policy.clone()).collect();
+    let baselines = &loaded.scenario.evaluate.baselines;
+    let (mut report, results) = compare(worlds, loaded, &policies, baselines, statics);
+    let mut fact = |name: &str, value: String| report.facts.push((name.to_owned(), value));
+    fact("training seeds", format!("{:?}", spec.seeds));
+    for t in trained {
+        fact(
+            &format!("seed {}", t.seed),
+            format!(
+                "best of {} updates: {} (validation objective {:.0} USD), {} blocks",
+                t.updates, t.best_update, t.score, t.blocks
+            ),
+        );
+    }
+    let dates = DateSplit::of(loaded);
+    for (name, ranges) in [("training dates", &dates.train), ("test dates", &dates.test)] {
+        let list: Vec<String> = ranges.iter().map(|r| format!("{}/{}", r.start, r.end)).collect();
+        fact(name, list.join(", "));
+    }
+    fact("embargo", format!("{} days", dates.embargo_days));
+    let files = [
+        ("report.md", report.to_markdown()),
+        ("report.json", pretty(&json!({"report": report, "statics": statics}))),
+    ];
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(RunError::io(&path))?;
+    }
+    let mut table = [Vec::new(), Vec::new()];
+    let (mut seeds, mut paths) = (Vec::new(), Vec::new());
+    let mut columns = vec![Vec::new(); COLUMNS.len()];
+    for result in &results {
+        for entry in &result.entries {
+            for (s, row) in entry.totals.iter().enumerate() {
+                for (p, totals) in row.iter().enumerate() {
+                    table[0].push(result.group.clone());
+                    table[1].push(entry.policy.clone());
+                    seeds.push(s as i64);
+                    paths.push(p as i64);
+                    for (column, values) in COLUMNS.iter().zip(&mut columns) {
+                        values.push((column.value)(totals));
+                    }
+                }
+            }
+        }
+    }
+    let [groups, policies] = table;
+    let mut table = Table::default()
+        .with("group", Values::Words(groups))
+        .with("policy", Values::Words(policies))
+        .with("seed_index", Values::Integers(seeds))
+        .with("path", Values::Integers(paths));
+    for (column, values) in COLUMNS.iter().zip(columns) {
+        table = table.with(column.key, Values::Numbers(values));
+    }
+    write_table(&table, &folder.join("evaluation.parquet"))?;
+    Ok(report)
+}
+
+/// The learner's log as a table: one row per update and seed.
+fn write_log(trained: &[Trained], folder: &Path) -> Result<(), Failure> {
+    let rows = || trained.iter().flat_map(|t| t.log.iter().map(move |log| (t.seed, log)));
+    let mut table = Table::default()
+        .with("seed", Values::Integers(rows().map(|(seed, _)| seed as i64).collect()));
+    let whole: [(&str, fn(&Log) -> u64); 2] =
+        [("update", |l| l.update), ("decisions", |l| l.decisions)];
+    for (name, value) in whole {
+        table = table.with(name, Values::Integers(rows().map(|(_, l)| value(l) as i64).collect()));
+    }
+    for (name, value) in Log::NUMBERS {
+        let values = rows().map(|(_, l)| value(l).unwrap_or(f64::NAN)).collect();
+        table = table.with(name, Values::Numbers(values));
+    }
+    write_table(&table, &folder.join("training.parquet"))
+}
+
+/// Records the chosen policy on the first test window, or on a drawn path where there is none.
+fn play_chosen(
+    worlds: &Worlds,
+    loaded: &Loaded,
+    policy: &FrozenPolicy,
+    folder: &Path,
+) -> Result<Recorded, Failure> {
+    let test = loaded.windows.iter().position(|w| w.role == Role::Test);
+    let path = test.map_or(PathChoice::Drawn, PathChoice::Window);
+    let world = WorldAddress { seed: loaded.scenario.evaluate.seed, instance: 0, path };
+    let bar = progress_bar("record", 0);
+    let tape = folder.join(tape_name(0));
+    let recorded = record(worlds, loaded, world, &mut policy.clone(), &tape, &|n| bar.inc(n))
+        .map_err(Failure::from_error)?;
+    bar.finish_and_clear();
+    write_tables(folder, std::slice::from_ref(&recorded))?;
+    Ok(recorded)
+}
+
+fn manifest(
+    args: &Args,
+    loaded: &Loaded,
+    spec: &TrainSpec,
+    threads: usize,
+    blocks: u64,
+    recorded: &Recorded,
+) -> Manifest {
+    let test = loaded.windows.iter().find(|w| w.role == Role::Test);
+    Manifest {
+        schema: MANIFEST_SCHEMA,
+        kind: RunKind::Train,
+        scenario: loaded.scenario.name.clone(),
+        scenario_hash: loaded.hash.clone(),
+        scenario_text: loaded.text.as_str().to_owned(),
+        scenario_path: args.scenario.clone(),
+        overrides: loaded.overrides.clone(),
+        seed: spec.seeds[0],
+        window: test.map(|w| w.name.clone()),
+        episode: 0,
+        threads: threads as u32,
+        build: Build::this(FEATURES),
+        dates: DateSplit::of(loaded),
+        start_digest: hex(&recorded.start),
+        end_digest: hex(&recorded.end),
+        blocks,
+        files: Vec::new(),
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn write_table(table: &Table, path: &Path) -> Result<(), Failure> {
+    let at = path.to_owned();
+    table.write(path).map_err(|source| RunError::Table { path: at, source }.into())
+}

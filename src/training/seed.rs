@@ -1,0 +1,263 @@
+//! One policy per training seed, all at once: the learners share the worker threads that play.
+
+use crate::output::{Failure, Output, progress_bar};
+use agents::export::tensorboard::EventWriter;
+use agents::frozen::FrozenPolicy;
+use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
+use agents::learn::{LearnError, PpoConfig, network};
+use indicatif::ProgressBar;
+use scenarios::arena::{PathChoice, WorldAddress, compete};
+use scenarios::assemble::Worlds;
+use scenarios::evaluate::learned;
+use scenarios::schema::TrainSpec;
+use scenarios::stats::mean;
+use serde::{Deserialize, Serialize};
+use sim::action::{CHOICES, HOLD};
+use sim::lane::Lane;
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Instances of validation worlds: training counts from zero, the search from 2⁴⁰.
+pub(crate) const VALIDATION_INSTANCES: u64 = 1 << 41;
+/// Worlds that select among checkpoints.
+const VALIDATION_PATHS: u64 = 8;
+
+/// What training with one seed came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Trained {
+    pub(crate) seed: u64,
+    /// The policy that validated best.
+    pub(crate) policy: FrozenPolicy,
+    /// Its mean objective on validation worlds, in USD per episode.
+    pub(crate) score: f64,
+    pub(crate) best_update: u64,
+    pub(crate) best_decisions: u64,
+    pub(crate) updates: u64,
+    /// Blocks simulated, validation included.
+    pub(crate) blocks: u64,
+    pub(crate) log: Vec<Log>,
+}
+
+/// What is kept of an update: nothing that depends on the clock, so that checkpoints that carry it
+/// are the same bytes twice.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Log {
+    pub(crate) update: u64,
+    pub(crate) decisions: u64,
+    objective_usd: Option<f64>,
+    bad_debt_usd: Option<f64>,
+    validation_usd: Option<f64>,
+    entropy: Option<f64>,
+    approx_kl: Option<f64>,
+    clip_fraction: Option<f64>,
+    explained_variance: Option<f64>,
+    policy_loss: Option<f64>,
+    value_loss: Option<f64>,
+    grad_norm: Option<f64>,
+}
+
+/// A column of numbers of the log.
+type Number = (&'static str, fn(&Log) -> Option<f64>);
+
+impl Log {
+    /// Columns of numbers.
+    pub(crate) const NUMBERS: [Number; 10] = [
+        ("objective_usd", |l| l.objective_usd),
+        ("bad_debt_usd", |l| l.bad_debt_usd),
+        ("validation_usd", |l| l.validation_usd),
+        ("entropy", |l| l.entropy),
+        ("approx_kl", |l| l.approx_kl),
+        ("clip_fraction", |l| l.clip_fraction),
+        ("explained_variance", |l| l.explained_variance),
+        ("policy_loss", |l| l.policy_loss),
+        ("value_loss", |l| l.value_loss),
+        ("grad_norm", |l| l.grad_norm),
+    ];
+
+    fn of(log: &UpdateLog) -> Self {
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let summary = |name: &str| {
+            log.summary.iter().find(|(n, _)| *n == name).and_then(|(_, v)| finite(*v))
+        };
+        Self {
+            update: log.update,
+            decisions: log.decisions,
+            objective_usd: summary("objective_usd"),
+            bad_debt_usd: summary("bad_debt_usd"),
+            validation_usd: None,
+            entropy: finite(log.entropy),
+            approx_kl: finite(log.approx_kl),
+            clip_fraction: finite(log.clip_fraction),
+            explained_variance: finite(log.explained_variance),
+            policy_loss: finite(log.policy_loss),
+            value_loss: finite(log.value_loss),
+            grad_norm: finite(log.grad_norm),
+        }
+    }
+}
+
+/// The caller's bytes in a checkpoint.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Note {
+    validation_blocks: u64,
+    training_blocks: u64,
+    log: Vec<Log>,
+}
+
+/// Everything that the seeds have in common.
+struct Shared<'a> {
+    worlds: &'a Worlds,
+    spec: &'a TrainSpec,
+    folder: &'a Path,
+    device: &'a str,
+    resume: bool,
+    output: Output,
+    bar: ProgressBar,
+}
+
+/// Trains a policy per seed, each on a thread of its own; the lanes share the worker threads.
+pub(crate) fn train_seeds(
+    worlds: &Worlds,
+    spec: &TrainSpec,
+    folder: &Path,
+    device: &str,
+    resume: bool,
+    output: Output,
+) -> Result<Vec<Trained>, Failure> {
+    let bar = progress_bar("train", spec.budget_blocks * spec.seeds.len() as u64);
+    let shared = Shared { worlds, spec, folder, device, resume, output, bar };
+    let results: Vec<Result<Trained, Failure>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = spec
+            .seeds
+            .iter()
+            .map(|seed| scope.spawn(|| train_seed(&shared, *seed)))
+            .collect();
+        let join = |t: std::thread::ScopedJoinHandle<'_, _>| {
+            t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(join).collect()
+    });
+    shared.bar.finish_and_clear();
+    results.into_iter().collect()
+}
+
+fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
+    let Shared { worlds, spec, .. } = shared;
+    let config = config(worlds, spec, seed);
+    let lanes = worlds.training_lanes(seed, spec.lanes);
+    let device = network::device(shared.device).map_err(Failure::from_error)?;
+    let checkpoint = checkpoint_path(shared.folder, seed)?;
+    let mut run = if shared.resume && checkpoint.exists() {
+        Ppo::resume(config, lanes, device, &checkpoint)
+    } else {
+        Ppo::new(config, lanes, device)
+    }
+    .map_err(Failure::from_error)?;
+    let mut note: Note = serde_json::from_slice(run.note()).unwrap_or_default();
+    let events = shared.folder.join("tensorboard").join(format!("seed-{seed}"));
+    let mut events = EventWriter::create(&events, now()).map_err(Failure::from_error)?;
+    let every = spec.checkpoint_every_updates;
+    let per_update = blocks_per_update(worlds, spec);
+    shared.bar.inc(run.updates_done() * per_update);
+    let mut on_update = |log: &UpdateLog, run: &mut Ppo<Lane>| -> Result<Next, LearnError> {
+        let mut row = Log::of(log);
+        note.training_blocks += per_update;
+        if log.update.is_multiple_of(every) || log.update == log.updates {
+            let (score, blocks) = validate(shared, &run.policy("candidate")?, seed);
+            note.validation_blocks += blocks;
+            row.validation_usd = Some(score);
+            run.consider_best(score);
+            note.log.push(row.clone());
+            run.set_note(serde_json::to_vec(&note).unwrap_or_default());
+            run.save_checkpoint(&checkpoint)?;
+        } else {
+            note.log.push(row.clone());
+        }
+        let mut scalars = log.scalars();
+        scalars.extend(row.validation_usd.map(|v| ("validation/objective_usd".to_owned(), v)));
+        let io = |source| LearnError::Io { source, path: checkpoint.clone() };
+        for (tag, value) in scalars {
+            events.scalar(now(), log.decisions, &tag, value).map_err(io)?;
+        }
+        events.flush().map_err(io)?;
+        tell(shared, seed, log, &row, per_update);
+        Ok(Next::Continue)
+    };
+    train(&mut run, &mut on_update).map_err(Failure::from_error)?;
+    let best = run.best().cloned();
+    let policy = run.best_policy(&format!("seed-{seed}")).map_err(Failure::from_error)?;
+    Ok(Trained {
+        seed,
+        policy,
+        score: best.as_ref().map_or(f64::NAN, |b| b.score),
+        best_update: best.as_ref().map_or(run.updates_done(), |b| b.update),
+        best_decisions: best.as_ref().map_or(run.decisions(), |b| b.decisions),
+        updates: run.updates_done(),
+        blocks: note.training_blocks + note.validation_blocks,
+        log: note.log,
+    })
+}
+
+/// The learner's settings for a seed: updates from the budget of blocks, a bias toward holding.
+fn config(worlds: &Worlds, spec: &TrainSpec, seed: u64) -> PpoConfig {
+    let updates = spec.budget_blocks.div_ceil(blocks_per_update(worlds, spec)).max(1);
+    let logits = worlds.spec().action.logits();
+    let bias = (0..logits)
+        .map(|i| if i % CHOICES == HOLD { spec.hold_bias } else { 0.0 })
+        .collect();
+    PpoConfig { seed, updates, initial_logit_bias: bias, ..spec.ppo.clone() }
+}
+
+fn blocks_per_update(worlds: &Worlds, spec: &TrainSpec) -> u64 {
+    let decisions = spec.ppo.rollout_steps as u64 * u64::from(spec.lanes);
+    decisions * u64::from(worlds.decision_every_blocks())
+}
+
+fn checkpoint_path(folder: &Path, seed: u64) -> Result<PathBuf, Failure> {
+    let dir = folder.join("checkpoints").join(format!("seed-{seed}"));
+    fs::create_dir_all(&dir).map_err(scenarios::manifest::RunError::io(&dir))?;
+    Ok(dir.join("latest.ckpt"))
+}
+
+/// Mean objective on worlds drawn like training's that training does not play, and the blocks spent.
+fn validate(shared: &Shared<'_>, policy: &FrozenPolicy, seed: u64) -> (f64, u64) {
+    let worlds: Vec<WorldAddress> = (0..VALIDATION_PATHS)
+        .map(|i| WorldAddress {
+            seed,
+            instance: VALIDATION_INSTANCES + i,
+            path: PathChoice::Drawn,
+        })
+        .collect();
+    let contestant = learned(std::slice::from_ref(policy));
+    let entries = compete(shared.worlds, &[contestant], &worlds, &|_| ());
+    let totals = &entries[0].totals[0];
+    let objectives: Vec<f64> = totals.iter().map(|t| t.objective_usd).collect();
+    (mean(&objectives), totals.iter().map(|t| t.blocks).sum())
+}
+
+/// Moves the bar; where there is no terminal, a line every tenth of the way.
+fn tell(shared: &Shared<'_>, seed: u64, log: &UpdateLog, row: &Log, blocks: u64) {
+    let number = |v: Option<f64>| v.map_or("–".to_owned(), |v| format!("{v:.0}"));
+    let figures = format!(
+        "seed {seed}: {:.0} decisions/s, objective {}, bad debt {}",
+        log.decisions_per_second,
+        number(row.objective_usd),
+        number(row.bad_debt_usd)
+    );
+    shared.bar.inc(blocks);
+    let tenth = log.updates.div_ceil(10);
+    if !std::io::stderr().is_terminal()
+        && (log.update.is_multiple_of(tenth) || log.update == log.updates)
+    {
+        shared.output.note(&format!("update {}/{}, {figures}", log.update, log.updates));
+    }
+    shared.bar.set_message(figures);
+}
+
+/// Seconds since 1970, for TensorBoard's time axis; no result depends on it.
+#[expect(clippy::disallowed_methods, reason = "TensorBoard wants the time of day")]
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}

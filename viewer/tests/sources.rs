@@ -1,0 +1,115 @@
+//! Live worlds and recordings of a bundled scenario, as the window shows them.
+
+use scenarios::arena::{PathChoice, WorldAddress};
+use scenarios::assemble::Worlds;
+use scenarios::load;
+use scenarios::statics::StaticParams;
+use sim::lane::Lane;
+use sim::tape::{TapeHeader, TapeReader};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use viewer::frame::Origin;
+use viewer::{Frame, LiveSource, Selection, Source, TapeSource, TapeWorld};
+
+const BLOCKS: u64 = 400;
+
+fn scenario() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/library/siege.ron")
+}
+
+fn lane() -> Lane {
+    let loaded = load::load(&scenario(), &[]).expect("a bundled scenario is sound");
+    let worlds = Worlds::new(&loaded).expect("a bundled scenario builds");
+    let address = WorldAddress { seed: 7, instance: 0, path: PathChoice::Window(0) };
+    worlds.lane(address, StaticParams::default(), false)
+}
+
+fn go(source: &mut dyn Source, block: u64) -> Frame {
+    source.rewind(block).unwrap();
+    while source.block() < block {
+        assert!(source.step().unwrap());
+    }
+    source.frame()
+}
+
+#[test]
+fn seeking_back_and_forth_shows_what_playing_through_shows() {
+    let mut source = LiveSource::new(lane(), "siege", None);
+    let frame = go(&mut source, BLOCKS);
+    assert_eq!((frame.block, frame.origin), (BLOCKS, Origin::Live));
+    assert_eq!(frame.assets[0].oracle.len() as u64, BLOCKS + 1);
+    assert!(frame.health.borrowers.iter().sum::<u32>() > 0);
+    let early = go(&mut source, 130);
+    assert_eq!(early.block, 130);
+    assert_eq!(early.totals.supplied_usd.len(), 131);
+    assert!(early.events.iter().all(|event| event.block <= 130));
+    let again = go(&mut source, BLOCKS);
+    assert_eq!(frame.assets, again.assets);
+    assert_eq!(frame.reserves, again.reserves);
+    assert_eq!(frame.events, again.events);
+    assert_eq!(frame.totals, again.totals);
+    assert_eq!(frame.health, again.health);
+}
+
+/// Bytes written through a box that the tape keeps.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_recording_shows_what_the_live_run_showed() {
+    let mut lane = lane();
+    let world = TapeWorld::of(&lane);
+    let bytes = Shared::default();
+    let header = TapeHeader { scenario: "siege".to_owned(), ..TapeHeader::default() };
+    lane.record_to(Box::new(bytes.clone()), header, 150).unwrap();
+    lane.run(BLOCKS, None);
+    lane.finish_tape().unwrap();
+    let tape = TapeReader::open(bytes.0.lock().unwrap().clone()).unwrap();
+    let mut recording = TapeSource::new(tape, world, "nobody").unwrap();
+    let played = go(&mut recording, BLOCKS);
+    assert!(!recording.step().unwrap(), "the tape ends where the recording did");
+    assert_eq!((played.origin, played.last_block), (Origin::Recording, Some(BLOCKS)));
+
+    let mut live = LiveSource::new(self::lane(), "siege", None);
+    let watched = go(&mut live, BLOCKS);
+    assert_eq!(watched.assets, played.assets);
+    assert_eq!(watched.reserves, played.reserves);
+    assert_eq!(watched.health, played.health);
+    assert_eq!(watched.totals.liquidations, played.totals.liquidations);
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-5 * a.abs().max(b.abs()).max(1.0);
+    for (a, b) in [
+        (&watched.totals.bad_debt_usd, &played.totals.bad_debt_usd),
+        (&watched.totals.attacker_profit_usd, &played.totals.attacker_profit_usd),
+        (&watched.totals.liquidated_usd, &played.totals.liquidated_usd),
+        (&watched.totals.objective_usd, &played.totals.objective_usd),
+    ] {
+        let (a, b) = (a.last_value().unwrap(), b.last_value().unwrap());
+        assert!(near(a, b), "{a} {b}");
+    }
+
+    let early = go(&mut recording, 180);
+    assert_eq!(early.block, 180);
+    assert_eq!(go(&mut recording, BLOCKS), played);
+}
+
+#[test]
+fn what_cannot_be_opened_says_why() {
+    let selection = Selection { window: Some("no such".to_owned()), ..Selection::default() };
+    let error = viewer::open(&scenario().to_string_lossy(), &selection).err().unwrap();
+    assert!(error.contains("no window `no such`"), "{error}");
+    let error = viewer::open("no/such/file.ron", &Selection::default()).err().unwrap();
+    assert!(error.contains("no/such/file.ron"), "{error}");
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let error = viewer::open(folder, &Selection::default()).err().unwrap();
+    assert!(error.contains("manifest"), "{error}");
+}
