@@ -13,7 +13,7 @@ use protocols::risk_params::RiskRegime;
 use sim::chain::call::{AmountExpr, Call, Outcome, Receipt, Transaction, TxHeader};
 use sim::chain::{Chain, Feed, Market, Pool};
 use sim::exchange::{Exchange, Listing};
-use sim::prices::{FairPrices, PriceSource};
+use sim::prices::PriceSource;
 
 pub(crate) const MARKET: MarketId = MarketId(0);
 pub(crate) const POOL: PoolId = PoolId(0);

@@ -29,7 +29,6 @@ pub(crate) struct Paths {
     sources: Vec<PriceSource>,
     on: Vec<usize>,
     starts: Vec<f64>,
-    recorded: usize,
     block_secs: u32,
     episode_secs: u64,
 }
@@ -70,7 +69,6 @@ impl Paths {
                 .collect(),
             sources: assets.iter().map(|a| a.price.clone()).collect(),
             starts: assets.iter().map(|a| a.start_price_usd).collect(),
-            recorded: assets.iter().position(|a| a.price == PriceSource::Paths).unwrap_or(0),
             block_secs: *block_secs,
             episode_secs: u64::from(*episode_hours) * u64::from(HOUR_SECS),
             windows,
@@ -159,10 +157,6 @@ impl Paths {
         }
     }
 
-    /// Position of the asset that has records.
-    pub(crate) const fn recorded(&self) -> usize {
-        self.recorded
-    }
     /// Position of a window.
     pub(crate) fn window(&self, name: &str) -> Option<usize> {
         self.windows.iter().position(|w| w.name == name)

@@ -4,7 +4,6 @@
 use crate::stats::{Estimate, crossed_bootstrap, mean};
 use crate::totals::{COLUMNS, Totals};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
 
 /// What a policy did on a group of worlds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -217,10 +216,7 @@ fn compare(group: &str, judged: &Entry, other: &Entry, resamples: u32, seed: u64
     } else {
         "no better than"
     };
-    let mut sentence = String::new();
-    // Writing to a string cannot fail.
-    drop(write!(
-        sentence,
+    let sentence = format!(
         "On {group}, {} is {verdict} {}: {:+.0} USD per episode, 95 % interval {:+.0} to {:+.0} \
          ({} training seeds, {paths} paths).",
         judged.policy,
@@ -229,7 +225,7 @@ fn compare(group: &str, judged: &Entry, other: &Entry, resamples: u32, seed: u64
         difference.low,
         difference.high,
         judged.totals.len(),
-    ));
+    );
     Comparison {
         group: group.to_owned(),
         policy: judged.policy.clone(),

@@ -31,8 +31,6 @@ pub(crate) enum Kind {
 pub(crate) struct Field {
     /// The key.
     pub(crate) key: String,
-    /// Its bytes.
-    pub(crate) key_span: Range<usize>,
     /// The value.
     pub(crate) node: Node,
 }
@@ -268,8 +266,8 @@ impl<'a> Cursor<'a> {
                 self.at += 1;
                 self.skip()?;
                 let node = self.value()?;
-                let key = self.text[first.span.clone()].trim_matches('"').to_owned();
-                fields.push(Field { key, key_span: first.span, node });
+                let key = self.text[first.span].trim_matches('"').to_owned();
+                fields.push(Field { key, node });
                 self.skip()?;
             } else {
                 items.push(first);

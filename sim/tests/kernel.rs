@@ -349,6 +349,25 @@ fn only_the_authorised_may_push_settle_and_propose() {
 }
 
 #[test]
+fn a_borrower_cannot_give_away_collateral_or_debt() {
+    let mut w = world();
+    let calls = [
+        Call::Supply { market: w.market, asset: w.tok, amount: exact(1_000 * E18) },
+        Call::Borrow { market: w.market, asset: w.usd, amount: AmountExpr::MaxBorrow },
+    ];
+    assert_eq!(w.run(w.alice, &calls), Outcome::Success);
+    let (shares, debt) = {
+        let reserves = &w.chain.pooled(w.market).reserves;
+        (reserves[1].a_token, reserves[0].debt_token)
+    };
+    for asset in [shares, debt] {
+        let give = [Call::Transfer { to: w.bob, asset, amount: AmountExpr::All }];
+        let refused = Outcome::Reverted { call: 0, reason: Revert::NotTransferable };
+        assert_eq!(w.run(w.alice, &give), refused);
+    }
+}
+
+#[test]
 fn interest_accrues_on_touch_and_views_project() {
     let mut w = world();
     let calls = [

@@ -64,14 +64,13 @@ pub(crate) fn copy_bundle(from: &Path, to: &Path) -> Result<(), Failure> {
     let mut partial = to.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let failed = |path: &Path| RunError::io(path);
-    fs::create_dir_all(&partial).map_err(failed(&partial))?;
-    for entry in fs::read_dir(from).map_err(failed(from))? {
-        let path = entry.map_err(failed(from))?.path();
+    fs::create_dir_all(&partial).map_err(RunError::io(&partial))?;
+    for entry in fs::read_dir(from).map_err(RunError::io(from))? {
+        let path = entry.map_err(RunError::io(from))?.path();
         if let (true, Some(name)) = (path.is_file(), path.file_name()) {
-            fs::copy(&path, partial.join(name)).map_err(failed(&path))?;
+            fs::copy(&path, partial.join(name)).map_err(RunError::io(&path))?;
         }
     }
-    fs::rename(&partial, to).map_err(failed(to))?;
+    fs::rename(&partial, to).map_err(RunError::io(to))?;
     Ok(())
 }

@@ -14,7 +14,7 @@ pub enum Discount {
     PerBlock,
 }
 
-/// Settings of [`super::ppo`] (Schulman et al., 2017, arXiv:1707.06347, with the details of Huang et
+/// Settings of `learn::ppo` (Schulman et al., 2017, arXiv:1707.06347, with the details of Huang et
 /// al., 2022, "The 37 implementation details of PPO").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -85,7 +85,8 @@ pub enum Call {
     },
     /// Moves a reserve's accrued fees to the treasury (anyone).
     MintToTreasury { market: MarketId },
-    /// Covers a reserve's deficit from the sender (Aave v3.3 `eliminateReserveDeficit`).
+    /// Covers a reserve's deficit by burning the sender's supply shares (Aave v3.3
+    /// `eliminateReserveDeficit`); `All` is the whole deficit.
     CoverDeficit { market: MarketId, asset: AssetId, amount: AmountExpr },
 }
 
@@ -194,6 +195,9 @@ pub enum Revert {
     /// The sender may not make this call.
     #[error("not authorised")]
     NotAuthorised,
+    /// A market's shares move only with the market's consent.
+    #[error("a market's shares cannot be transferred")]
+    NotTransferable,
     /// `RequireGain` was not met.
     #[error("gain below the required minimum")]
     GainTooSmall,

@@ -273,6 +273,11 @@ impl Chain {
         let by = context.sender;
         match *call {
             Call::Transfer { to, asset, amount } => {
+                // A debt handed to a stranger, or collateral given away, would leave the market
+                // uncovered; what shares do is the market's business.
+                if self.markets.iter().any(|m| m.pooled().is_share(asset)) {
+                    return Err(Revert::NotTransferable);
+                }
                 let amount = self.amount(amount, asset, context)?;
                 self.ledger
                     .perform(&Flow::Move { from: by, to, asset, amount }, &mut self.journal)
@@ -401,7 +406,7 @@ impl Chain {
                 pooled.mint_to_treasury(chain, change).map_err(Revert::from)
             }),
             Call::CoverDeficit { market, asset, amount } => {
-                let amount = self.amount(amount, asset, context)?;
+                let amount = self.amount_or_max(amount, asset, context)?;
                 self.lending(market, asset, |pooled, chain, reserve, change| {
                     pooled.cover_deficit(chain, by, reserve, amount, change)
                 })
