@@ -55,8 +55,7 @@ impl RiskPolicy for FreezeAll {
 /// Every seventh decision, moves each collateral's LTV toward 0.75 − 0.08 σ.
 ///
 /// The published baseline sets a collateral factor directly. Here it moves by the regime's step, and
-/// only where the step lands nearer to the goal than the present value is (a guardian's cut goes all
-/// the way down, so it seldom does); σ is the volatility over 24 hours, per √year, as observed.
+/// only where the step lands nearer to the goal than the present value is; σ is the volatility over 24 hours, per √year, as observed.
 /// Reserves that were no collateral when the episode began stay so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolatilityRule {
@@ -180,9 +179,9 @@ mod tests {
         }
         rule.act(&row(0.60, 1.0), &mask, &mut action);
         assert_eq!(action[0], UP as f32);
-        // A cut to zero would land farther from the goal than staying.
-        let mut guardian = VolatilityRule::new(1, Rule { at_once: AtOnce::Floor, ..RULE });
-        guardian.act(&row(0.80, 1.0), &mask, &mut action);
+        // A step of 0.30 would land farther from the goal than staying.
+        let mut coarse = VolatilityRule::new(1, Rule { max_cut: Step::Absolute(3_000), ..RULE });
+        coarse.act(&row(0.80, 1.0), &mask, &mut action);
         assert_eq!(action[0], HOLD as f32);
     }
 

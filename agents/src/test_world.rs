@@ -55,7 +55,11 @@ pub(crate) fn amount(asset: AssetId, tokens: f64) -> Amount {
     Amount::from_f64_floor(tokens * 10_f64.powi(DECIMALS[asset.index()]))
 }
 
-pub(crate) fn system(chain: &mut Chain, sender: markets::units::AccountId, calls: &[Call]) -> Receipt {
+pub(crate) fn system(
+    chain: &mut Chain,
+    sender: markets::units::AccountId,
+    calls: &[Call],
+) -> Receipt {
     let header = TxHeader {
         sender,
         actor: u32::MAX,
@@ -168,9 +172,7 @@ pub(crate) fn exchange(chain: &Chain) -> Exchange {
 }
 
 pub(crate) fn source(terms: &Terms) -> PriceSource {
-    let moving = |vol| {
-        PriceSpec::Gbm(Gbm { drift_per_year: terms.drift, vol_per_sqrt_year: vol })
-    };
+    let moving = |vol| PriceSpec::Gbm(Gbm { drift_per_year: terms.drift, vol_per_sqrt_year: vol });
     let still = PriceSpec::Gbm(Gbm { drift_per_year: 0.0, vol_per_sqrt_year: 0.0 });
     let specs = vec![moving(terms.vol), still, moving(1.5 * terms.vol)];
     let joint = JointPrices::new(specs, PRICES.to_vec(), None, 12).unwrap();

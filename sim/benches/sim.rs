@@ -5,7 +5,7 @@
 mod common;
 
 use common::{MARKET, POOL, Small, TAIL, USDC, account, exact};
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use markets::units::Amount;
 use sim::chain::call::{Call, Transaction, TxHeader};
 use sim::views::{MarketViews, PositionViews};
@@ -63,10 +63,18 @@ fn blocks(c: &mut Criterion) {
     let per_block = totals.transactions as f64 / totals.blocks as f64;
     assert_eq!(lane.violation(), None);
     println!("{per_block:.2} transactions a block, {} reverted", totals.reverted);
-    c.bench_function("reset, 256 borrowers", |b| {
-        let lane = small.lane(1, 1, 0);
-        b.iter_batched_ref(|| lane.plan().episode, |_| lane.digest(), BatchSize::SmallInput);
+    let mut episode = 0;
+    c.bench_function("begin an episode, 256 borrowers (its genesis transactions included)", |b| {
+        b.iter(|| {
+            episode += 1;
+            lane.begin(episode);
+        });
     });
+    let mut built = common::chain(256);
+    c.bench_function("audit an untouched block, 256 borrowers", |b| {
+        b.iter(|| built.audit().is_ok());
+    });
+    c.bench_function("name a state, 256 borrowers", |b| b.iter(|| built.state_hash()));
 }
 
 criterion_group! {

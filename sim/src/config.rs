@@ -15,7 +15,8 @@ pub struct Config {
     pub episode_blocks: u64,
     /// Blocks between two decisions of the risk policy; the first decides in the first block.
     pub decision_every_blocks: u32,
-    /// Gas that the rest of the world uses in each block.
+    /// Gas that the rest of the world uses in a block at the episode's first base fee; see
+    /// [`BlockGas`].
     pub background_gas: u64,
     /// The market that is watched, managed and scored.
     pub market: MarketId,
@@ -51,6 +52,25 @@ impl Episode {
     #[must_use]
     pub const fn decision_due(&self, every_blocks: u32) -> bool {
         self.block > 0 && (self.block - 1).is_multiple_of(every_blocks as u64)
+    }
+}
+
+/// The rest of the world's demand for gas: it spends a constant sum on base fees, so that what the
+/// participants use moves the base fee to where both fit, and not without end.
+#[derive(Resource, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockGas {
+    /// Base fee at which the demand is [`Config::background_gas`], in wei per gas.
+    pub reference_base_fee: u64,
+    /// What the rest of the world uses in the open block.
+    pub background_gas: u64,
+}
+
+impl BlockGas {
+    /// Demand at a base fee.
+    #[must_use]
+    pub fn demand(&self, config: &Config, base_fee: u64) -> u64 {
+        let spent = u128::from(config.background_gas) * u128::from(self.reference_base_fee);
+        u64::try_from(spent / u128::from(base_fee.max(1))).unwrap_or(u64::MAX)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::actor::{Actor, Outbox};
 use crate::audit::Stopped;
 use crate::builder::Builder;
 use crate::chain::{Chain, Digest, Fork, Violation};
-use crate::config::{AttackerAccounts, Config, Episode};
+use crate::config::{AttackerAccounts, BlockGas, Config, Episode};
 use crate::environment::{Environment, Spec, StepOut};
 use crate::exchange::Exchange;
 use crate::mempool::Mempool;
@@ -402,6 +402,7 @@ fn register_world(registry: &mut SnapshotRegistry) {
     registry.resource::<Chain>("chain");
     registry.resource::<Config>("config");
     registry.resource::<Episode>("episode");
+    registry.resource::<BlockGas>("gas");
     registry.resource::<PriceSource>("price source");
     registry.resource::<FairPrices>("fair prices");
     registry.resource::<Exchange>("exchange");
@@ -426,6 +427,7 @@ fn prepare(world: &mut World, episode: u64) {
     let prices = FairPrices::new(source, chain.assets());
     let market = MarketViews::new(chain, config.market, &prices, config.block_secs);
     let state = Episode { number: episode, genesis_block: chain.clock().block, block: 0 };
+    let gas = BlockGas { reference_base_fee: chain.clock().base_fee, background_gas: 0 };
     let attackers = world.get_resource::<AttackerAccounts>();
     let attackers = AttackerBooks::open(chain, attackers.map_or(&[], |a| &a.0));
     let mut genesis = blake3::Hasher::new_derive_key("ballast genesis v1");
@@ -446,6 +448,7 @@ fn prepare(world: &mut World, episode: u64) {
     world.insert_resource(prices);
     world.insert_resource(market);
     world.insert_resource(state);
+    world.insert_resource(gas);
     world.insert_resource(attackers);
     world.insert_resource(digest);
     world.insert_resource(columns);

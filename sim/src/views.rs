@@ -318,7 +318,7 @@ struct Sums {
     fair_debt: Row,
 }
 
-#[inline]
+#[inline(always)]
 fn sum(collateral: &[Row], debt: &[Row], weights: &[Weight]) -> Sums {
     let mut s = Sums::default();
     for ((c, d), w) in collateral.iter().zip(debt).zip(weights) {
@@ -447,19 +447,19 @@ impl PositionViews {
             rows.zip(outputs).enumerate()
         {
             let s = sum(collateral, debt, weights);
-            let mut lowest = f64::INFINITY;
+            let mut near = false;
             for l in 0..LANES {
                 let ratio = s.threshold[l] / s.debt[l];
-                let hf = if s.debt[l] > 0.0 { ratio } else { f64::INFINITY };
-                let short = (s.fair_debt[l] - s.fair_collateral[l]).max(0.0);
-                health[l] = hf;
+                let short = s.fair_debt[l] - s.fair_collateral[l];
+                let short = if short > 0.0 { short } else { 0.0 };
+                health[l] = if s.debt[l] > 0.0 { ratio } else { f64::INFINITY };
                 threshold[l] = s.threshold[l];
                 owed[l] = s.debt[l];
                 shortfall[l] = short;
                 total[l] += short;
-                lowest = lowest.min(hf);
+                near |= s.threshold[l] < s.debt[l] * EXACT_BELOW;
             }
-            if lowest < EXACT_BELOW {
+            if near {
                 self.suspects.push(group as u32);
             }
         }

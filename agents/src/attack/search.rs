@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn finds_the_higher_of_two_hills() {
-        let two = |x: f64| libm::exp(-(x - 2.0) * (x - 2.0)) + 1.2 * libm::exp(-(x - 8.0) * (x - 8.0));
+        let two =
+            |x: f64| libm::exp(-(x - 2.0) * (x - 2.0)) + 1.2 * libm::exp(-(x - 8.0) * (x - 8.0));
         assert!((maximise(0.0, 10.0, 16, 32, two).at - 8.0).abs() < 1e-3);
     }
 

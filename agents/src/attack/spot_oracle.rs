@@ -116,11 +116,7 @@ pub(super) struct Plan {
 impl Target {
     /// What can be seen of the state; `None` where the reserve is shut, the cap is full, or an oracle is
     /// silent.
-    pub(super) fn setting(
-        &self,
-        sight: &Sight<'_>,
-        account: AccountId,
-    ) -> Option<Setting> {
+    pub(super) fn setting(&self, sight: &Sight<'_>, account: AccountId) -> Option<Setting> {
         let Sight { chain, exchange, prices, views, gas_price_usd } = *sight;
         let tail_view = views.reserves.get(usize::from(self.tail_reserve))?;
         if tail_view.frozen || tail_view.ltv <= 0.0 || !tail_view.oracle_usable {
@@ -128,7 +124,8 @@ impl Target {
         }
         let pooled = chain.pooled(self.market);
         let tail = &pooled.reserves[usize::from(self.tail_reserve)];
-        let owed_to_treasury = self.tail.tokens(tail.accrued_to_treasury) * tail_view.liquidity_index;
+        let owed_to_treasury =
+            self.tail.tokens(tail.accrued_to_treasury) * tail_view.liquidity_index;
         let room = if tail.config.supply_cap == 0 {
             f64::INFINITY
         } else {
@@ -142,7 +139,8 @@ impl Target {
             let Some((token, reserve)) = entry else { break };
             let view = &views.reserves[usize::from(*reserve)];
             let config = &pooled.reserves[usize::from(*reserve)].config;
-            let open = config.active && !config.paused && !config.frozen && config.borrowing_enabled;
+            let open =
+                config.active && !config.paused && !config.frozen && config.borrowing_enabled;
             if !open || !view.oracle_usable {
                 continue;
             }
@@ -344,7 +342,8 @@ impl Setting {
                 continue;
             }
             // What is lent in flash is not at hand for the loan.
-            let at_hand = if i == 0 { loot.available.min(self.flash - flash) } else { loot.available };
+            let at_hand =
+                if i == 0 { loot.available.min(self.flash - flash) } else { loot.available };
             let tokens = (at_hand.max(0.0) * USE).min(power_usd / loot.oracle_usd);
             power_usd = (power_usd - tokens * loot.oracle_usd).max(0.0);
             *slot = tokens;
@@ -512,12 +511,16 @@ mod tests {
                     grid = grid.max(seen.profit_usd);
                 }
             }
-            let tolerance = 0.01 * grid.abs();
-            assert!(found.profit_usd >= grid - tolerance, "state {i}: {found:?} < grid {grid}");
-            assert!(grid <= setting.bound_usd().max(0.0) + 1.0 || grid <= 0.0, "state {i}: {grid} > bound");
+            if grid <= 0.0 {
+                assert!(found.profit_usd <= 0.0, "state {i}: {found:?}, nothing on the grid");
+                continue;
+            }
+            assert!(found.profit_usd >= 0.99 * grid, "state {i}: {found:?} < grid {grid}");
+            let bound = setting.bound_usd();
+            assert!(grid <= bound, "state {i}: {grid} above the gate's bound {bound}");
             paying += u32::from(found.profit_usd > 1_000.0);
         }
-        assert!((5..=20).contains(&paying), "{paying} of 20 states pay");
+        assert!(paying >= 12, "{paying} of 20 states pay");
     }
 
     #[test]

@@ -10,6 +10,10 @@
 //!   is never closer than LTV lets a new loan be.
 //! - **Defence.** Below a personal trigger they repay or top up to the target, out of savings that are
 //!   a stated share of the debt and run out. A share of them never reacts.
+//! - **Errands.** At a look they otherwise let pass they may need a little money or have some to spare:
+//!   they borrow or repay a small random share of the debt, with mean zero, where they are well. An
+//!   account stands for many real ones: by default 256 of them send about two transactions a block
+//!   (judgement).
 //! - **Elasticity.** Desired debt is proportional to `exp(−k · rate)`; they repay when it has fallen
 //!   by a tenth and may borrow when it has risen by one.
 //! - **Departure.** After an exponential holding time (an average Compound loan lasted about 31 days)
@@ -24,9 +28,10 @@ use super::{
 };
 use bevy_ecs::prelude::*;
 use libm::{exp, log};
-use markets::units::{AccountId, AssetId, MarketId};
+use markets::units::{AccountId, MarketId};
 use protocols::reserve::Reserve;
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, Outbox, Wallet};
 use sim::chain::Chain;
@@ -73,6 +78,10 @@ pub struct BorrowerConfig {
     pub savings_ratio: f64,
     /// Rise of health beyond the target, as a ratio, that makes them borrow more.
     pub releverage_band: f64,
+    /// Probability of an errand at a look.
+    pub errand_probability: f64,
+    /// Largest errand, as a share of the debt.
+    pub errand_max_ratio: f64,
     /// Borrow rate at which a newcomer wants exactly its drawn size, in percent per year.
     pub rate_reference_percent: f64,
     /// Fall of desired debt per percentage point of the rate, as a ratio.
@@ -83,7 +92,7 @@ pub struct BorrowerConfig {
     pub absence_days: f64,
     /// Blocks between two looks.
     pub every_blocks: u32,
-    /// Gas money at the start, in whole tokens of the gas asset.
+    /// Gas money at the start, in whole tokens of the gas asset; refilled from outside when it runs low.
     pub gas_purse_tokens: f64,
     /// Tip, in gwei; tripled in defence.
     pub priority_fee_gwei: f64,
@@ -115,6 +124,8 @@ impl Default for BorrowerConfig {
             trigger_max: 0.6,
             savings_ratio: 0.4,
             releverage_band: 0.15,
+            errand_probability: 0.5,
+            errand_max_ratio: 0.03,
             rate_reference_percent: 4.0,
             rate_semi_elasticity_per_percent: 0.03,
             holding_days: 31.0,
@@ -134,7 +145,7 @@ struct Habits {
     debt: Listed,
     /// Gas money, in whole tokens of the gas asset: neither supplied nor paid out.
     purse: f64,
-    gas: AssetId,
+    gas: Token,
     size: SizeLaw,
     health: (f64, f64),
     never_react_share: f64,
@@ -142,6 +153,8 @@ struct Habits {
     trigger: (f64, f64),
     savings_ratio: f64,
     releverage: f64,
+    errand_probability: f64,
+    errand_max_ratio: f64,
     rate_reference: f64,
     rate_semi_elasticity: f64,
     holding_blocks: f64,
@@ -222,7 +235,7 @@ impl Habits {
             collateral,
             debt: Listed::of(chain, market, &config.debt)?,
             purse: config.gas_purse_tokens,
-            gas: chain.gas_asset(),
+            gas: Token::of_id(chain, chain.gas_asset()),
             size: config.debt_size,
             health: (config.health_target_min, config.health_target_max),
             never_react_share: config.never_react_share,
@@ -230,6 +243,8 @@ impl Habits {
             trigger: (config.trigger_min, config.trigger_max),
             savings_ratio: config.savings_ratio,
             releverage: config.releverage_band,
+            errand_probability: config.errand_probability,
+            errand_max_ratio: config.errand_max_ratio,
             rate_reference: config.rate_reference_percent,
             rate_semi_elasticity: config.rate_semi_elasticity_per_percent,
             holding_blocks: config.holding_days * blocks_per_day,
@@ -277,8 +292,8 @@ impl Habits {
         let wanted_usd = temper.debt_usd * self.rate_factor(sight.rate);
         let health = self.target(temper, sight);
         let collateral_of_debt = health / sight.threshold;
-        let most_usd = (sight.borrow_room * prices.1)
-            .min(sight.supply_room * prices.0 / collateral_of_debt);
+        let most_usd =
+            (sight.borrow_room * prices.1).min(sight.supply_room * prices.0 / collateral_of_debt);
         let debt_usd = wanted_usd.min(0.9 * most_usd);
         if debt_usd < 0.1 * wanted_usd || debt_usd < MIN_MOVE_USD {
             return Decision::Stay;
@@ -307,8 +322,9 @@ impl Habits {
             if !temper.reacts || temper.savings_usd < MIN_MOVE_USD {
                 return Decision::Stay;
             }
-            let missing_collateral_usd =
-                (temper.health_target * debt_usd / threshold - collateral_usd).min(temper.savings_usd);
+            let missing_collateral_usd = (temper.health_target * debt_usd / threshold
+                - collateral_usd)
+                .min(temper.savings_usd);
             let top_up = missing_collateral_usd * collateral / collateral_usd;
             if temper.tops_up && ltv > 0.0 && top_up < sight.supply_room {
                 return Decision::TopUp { collateral: top_up };
@@ -336,6 +352,32 @@ impl Habits {
             }
         }
         Decision::Stay
+    }
+}
+
+impl Habits {
+    /// A small need or surplus of money; always two words. None where LTV, health or liquidity would
+    /// not let the need be met.
+    fn errand(&self, temper: &Temper, sight: &Sight, rng: &mut impl Rng) -> Decision {
+        let happens = uniform(rng, 0.0, 1.0) < self.errand_probability;
+        let share = uniform(rng, -self.errand_max_ratio, self.errand_max_ratio);
+        let (tokens, usd) = (share.abs() * sight.debt, share.abs() * sight.debt_usd);
+        if !happens || usd < MIN_MOVE_USD {
+            return Decision::Stay;
+        }
+        let after_usd = sight.debt_usd + usd;
+        // Halfway between the trigger and the target at least: an errand is no gamble.
+        let floor = 1.0 + 0.5 * (1.0 + temper.trigger) * (temper.health_target - 1.0);
+        let healthy = sight.collateral_usd * sight.threshold > floor * after_usd;
+        let covered = sight.collateral_usd * sight.ltv * LTV_USE > after_usd;
+        // Who could not borrow does not repay either: else errands would deleverage whoever is in need.
+        if !healthy || !covered || tokens > 0.5 * sight.borrow_room {
+            Decision::Stay
+        } else if share > 0.0 {
+            Decision::Borrow { debt: tokens }
+        } else {
+            Decision::Repay { debt: tokens }
+        }
     }
 }
 
@@ -388,7 +430,7 @@ impl Borrower {
         sight: &Sight,
         prices: (f64, f64),
         block: u64,
-        rng: impl FnOnce() -> rand_chacha::ChaCha8Rng,
+        rng: impl Fn() -> ChaCha8Rng,
     ) -> Decision {
         let habits = self.habits;
         match &mut self.phase {
@@ -408,6 +450,9 @@ impl Borrower {
             }
             Phase::In(temper) => {
                 let decision = habits.tend(temper, sight, block);
+                if decision == Decision::Stay && habits.errand_probability > 0.0 {
+                    return habits.errand(temper, sight, &mut rng());
+                }
                 let spent_usd = match decision {
                     Decision::Repay { debt } => debt * prices.1,
                     Decision::TopUp { collateral } => collateral * prices.0,
@@ -482,7 +527,7 @@ fn calls(
                 out.extend([mark(c, 0), withdraw, pay_out(c, 0)]);
             }
             // What was paid in beyond the debt goes back, unless gas money is in the same purse.
-            if sight.debt > 0.0 && d.asset != c.asset && d.asset != habits.gas {
+            if sight.debt > 0.0 && d.asset != c.asset && d.asset != habits.gas.asset {
                 let all = AmountExpr::All;
                 out.push(Call::Transfer { to: outside, asset: d.asset, amount: all });
             }
@@ -554,13 +599,17 @@ pub fn tend_borrowers(
         let rng = || streams.at(Purpose::Behaviour, actor.key, episode.number, episode.block);
         let decision = borrower.decide(&sight, prices, clock.block, rng);
         if let Some((token, tokens)) = deposit(&habits, &sight, decision) {
-            let purse = if token.asset == habits.gas { habits.purse } else { 0.0 };
+            let purse = if token == habits.gas { habits.purse } else { 0.0 };
             let idle = (token.held(&chain, wallet.0) - purse).max(0.0);
             if idle < tokens {
                 outbox.submit_system(chain.outside(), &[transfer(wallet.0, token, tokens - idle)]);
             }
         }
         if calls(&habits, &sight, chain.outside(), decision, &mut buffer) {
+            if habits.gas.held(&chain, wallet.0) < 0.2 * habits.purse {
+                let refill = transfer(wallet.0, habits.gas, habits.purse);
+                outbox.submit_system(chain.outside(), &[refill]);
+            }
             let urgent = matches!(decision, Decision::Repay { .. } | Decision::TopUp { .. });
             let tip = habits.priority_fee_wei * if urgent { 3 } else { 1 };
             outbox.submit(actor, *wallet, gas_bid(&clock, GAS_LIMIT, tip), &buffer);

@@ -25,8 +25,8 @@ use markets::units::{AccountId, Amount, MarketId, PoolId};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, Outbox, Wallet};
-use sim::chain::call::{AmountExpr, Call};
 use sim::chain::Chain;
+use sim::chain::call::{AmountExpr, Call};
 use sim::config::Episode;
 use sim::exchange::Exchange;
 use sim::prices::FairPrices;
@@ -187,7 +187,8 @@ impl Liquidator {
             scene.positions.collateral_tokens(scene.views, borrower, c) * of_c.oracle_usd;
         let owed_usd = scene.positions.debt_tokens(scene.views, borrower, d) * of_d.oracle_usd;
         // What a dollar at the oracle's price brings at the exchange's.
-        let edge = (1.0 + of_c.bonus) * (of_c.mid_usd.max(of_c.pool_usd) / of_c.oracle_usd)
+        let edge = (1.0 + of_c.bonus)
+            * (of_c.mid_usd.max(of_c.pool_usd) / of_c.oracle_usd)
             * (of_d.oracle_usd / of_d.mid_usd)
             - 1.0;
         let most_usd = owed_usd.min(held_usd) * edge;
@@ -224,10 +225,14 @@ impl Liquidator {
         own: Amount,
     ) -> Option<Attempt> {
         let pooled = scene.chain.pooled(self.market);
-        let (c, d) = (&scene.views.reserves[usize::from(collateral)], &scene.views.reserves[usize::from(debt)]);
+        let (c, d) = (
+            &scene.views.reserves[usize::from(collateral)],
+            &scene.views.reserves[usize::from(debt)],
+        );
         // Smallest units of collateral received per unit of debt repaid, after the protocol's fee.
         let fee = pooled.reserves[usize::from(collateral)].config.liquidation_protocol_fee.ratio();
-        let received = d.oracle_usd / c.oracle_usd * (1.0 + c.bonus * (1.0 - fee)) * d.unit / c.unit;
+        let received =
+            d.oracle_usd / c.oracle_usd * (1.0 + c.bonus * (1.0 - fee)) * d.unit / c.unit;
         let mut offered = match route {
             Route::Exchange | Route::Pool(_) => own,
             Route::Flash(_) => pooled.reserves[usize::from(debt)].virtual_balance,
@@ -240,7 +245,8 @@ impl Liquidator {
         if offered.is_zero() {
             return None;
         }
-        let size = pooled.quote_liquidation(scene.chain, borrower, collateral, debt, offered).ok()?;
+        let size =
+            pooled.quote_liquidation(scene.chain, borrower, collateral, debt, offered).ok()?;
         let repaid = size.repaid.to_f64() * d.unit;
         let proceeds = match route {
             Route::Exchange if collateral == debt => size.received.to_f64() * c.unit,
@@ -262,8 +268,14 @@ impl Liquidator {
         let profit_usd = (proceeds - repaid - premium) * d.mid_usd;
         // A flash loan must be the whole of what is repaid; rounding up costs a unit.
         let repay = size.repaid;
-        (profit_usd > 0.0)
-            .then_some(Attempt { borrower, collateral, debt, repay, route, profit_usd })
+        (profit_usd > 0.0).then_some(Attempt {
+            borrower,
+            collateral,
+            debt,
+            repay,
+            route,
+            profit_usd,
+        })
     }
 
     /// The bundle of an attempt. Returns its gas.
@@ -284,7 +296,8 @@ impl Liquidator {
             amount: AmountExpr::DeltaSince(1),
             min_out: Amount::ZERO,
         };
-        let marks = [Call::Mark { mark: 0, asset: debt }, Call::Mark { mark: 1, asset: collateral }];
+        let marks =
+            [Call::Mark { mark: 0, asset: debt }, Call::Mark { mark: 1, asset: collateral }];
         // At least a unit more than before: the sale paid for the debt.
         let guard = Call::RequireGain { mark: 0, asset: debt, min_gain: Amount::new(1) };
         out.clear();

@@ -155,12 +155,8 @@ pub(crate) mod gas_of {
         debt: ASSET,
         amount: ALL,
     });
-    pub(crate) const FLASH_LOAN: u64 = gas::of(&Call::FlashLoan {
-        market: MARKET,
-        asset: ASSET,
-        amount: Amount::ZERO,
-        body: 0,
-    });
+    pub(crate) const FLASH_LOAN: u64 =
+        gas::of(&Call::FlashLoan { market: MARKET, asset: ASSET, amount: Amount::ZERO, body: 0 });
     /// A mark or a guard.
     pub(crate) const MARK: u64 = gas::of(&Call::Mark { mark: 0, asset: ASSET });
 }

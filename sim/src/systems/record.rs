@@ -1,7 +1,7 @@
 //! Record: metrics, digest, tape.
 
 use crate::chain::Chain;
-use crate::config::{Config, Episode};
+use crate::config::{BlockGas, Config, Episode};
 use crate::mempool::Mempool;
 use crate::metrics::{BlockMetrics, Metrics};
 use crate::prices::FairPrices;
@@ -25,7 +25,7 @@ pub fn record_block(
     mut metrics: ResMut<BlockMetrics>,
     mut columns: ResMut<Metrics>,
 ) {
-    let header = BlockHeader::of(chain.clock(), config.background_gas);
+    let header = BlockHeader::of(chain.clock(), scored.gas.background_gas);
     digest.advance(header, mempool.included());
     tape.block(&chain, &prices, &digest);
     let (last, reverted) = (metrics.totals, scored.totals.reverted);
@@ -53,6 +53,7 @@ pub fn record_block(
 /// What the block came to.
 #[derive(bevy_ecs::system::SystemParam)]
 pub struct Scored<'w> {
+    gas: Res<'w, BlockGas>,
     totals: Res<'w, EpisodeTotals>,
     reward: Res<'w, RewardState>,
     market: Res<'w, MarketViews>,

@@ -1,7 +1,8 @@
 //! Tick: the next block begins.
 
 use crate::chain::Chain;
-use crate::config::{Config, Episode};
+use crate::chain::gas::next_base_fee;
+use crate::config::{BlockGas, Config, Episode};
 use crate::views::PositionViews;
 use bevy_ecs::prelude::*;
 
@@ -9,11 +10,14 @@ use bevy_ecs::prelude::*;
 pub fn tick(
     config: Res<Config>,
     mut chain: ResMut<Chain>,
+    mut gas: ResMut<BlockGas>,
     mut episode: ResMut<Episode>,
     mut positions: ResMut<PositionViews>,
 ) {
-    let timestamp = chain.clock().timestamp + u64::from(config.block_secs);
-    chain.begin_block(timestamp, config.background_gas);
+    let clock = chain.clock();
+    let base_fee = next_base_fee(clock.base_fee, clock.gas_used, clock.gas_limit);
+    gas.background_gas = gas.demand(&config, base_fee).min(clock.gas_limit);
+    chain.begin_block(clock.timestamp + u64::from(config.block_secs), gas.background_gas);
     episode.block += 1;
     positions.clear_touched();
 }
