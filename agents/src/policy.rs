@@ -139,6 +139,8 @@ fn seen(obs: &[f32], reserve: usize, name: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
     use protocols::risk_params::{AtOnce, Step};
     use sim::action::{HOLD, heads};

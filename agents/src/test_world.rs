@@ -1,6 +1,8 @@
 //! The chain of a small world for tests: WETH, USDC and TAIL, whose feed reads its pool; no files, no
 //! scenario.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
@@ -10,7 +12,7 @@ use protocols::interest::RateStrategy;
 use protocols::lending::Pooled;
 use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::RiskRegime;
-use sim::chain::call::{AmountExpr, Call, Outcome, Receipt, Transaction, TxHeader};
+use sim::chain::call::{Call, Outcome, Receipt, Transaction, TxHeader};
 use sim::chain::{Chain, Feed, Market, Pool};
 use sim::exchange::{Exchange, Listing};
 use sim::prices::PriceSource;
@@ -52,7 +54,7 @@ impl Default for Terms {
 }
 
 pub(crate) fn amount(asset: AssetId, tokens: f64) -> Amount {
-    Amount::from_f64_floor(tokens * 10_f64.powi(DECIMALS[asset.index()]))
+    Amount::from_f64_floor(tokens * libm::pow(10.0, f64::from(DECIMALS[asset.index()])))
 }
 
 pub(crate) fn system(
@@ -70,14 +72,6 @@ pub(crate) fn system(
         system: true,
     };
     chain.execute(Transaction { header: &header, calls })
-}
-
-/// Supplies liquidity that somebody else left in the market.
-pub(crate) fn supply(chain: &mut Chain, asset: AssetId, tokens: f64) {
-    let whale = chain.add_account("whale");
-    chain.genesis_mint(whale, asset, amount(asset, tokens)).unwrap();
-    let call = Call::Supply { market: MARKET, asset, amount: AmountExpr::All };
-    assert_eq!(system(chain, whale, &[call]).outcome, Outcome::Success);
 }
 
 fn config(ltv: u32, threshold: u32, bonus: u32, cap: u64) -> ReserveConfig {

@@ -153,7 +153,7 @@ impl Report {
         for comparison in self.comparisons.iter().filter(|c| c.against == BEST_STATIC) {
             line(format!("**{}**\n", comparison.sentence));
         }
-        line("Money in thousands of USD per episode; 95 % intervals over training seeds and paths \
+        line("USD per episode; 95 % intervals over training seeds and paths \
               in brackets; every policy plays the same worlds.\n"
             .to_owned());
         let mut groups: Vec<&str> = self.rows.iter().map(|r| r.group.as_str()).collect();
@@ -185,14 +185,21 @@ impl Report {
 
 fn cell(cell: &Cell) -> String {
     let Estimate { mean, low, high } = cell.estimate;
-    if cell.column == "changes" {
-        return format!("{mean:.1} [{low:.1}, {high:.1}]");
+    format!("{} [{}, {}]", short(mean), short(low), short(high))
+}
+
+/// Three digits or so: `-166.8M`, `12.3k`, `512`, `0.4`.
+fn short(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e6 {
+        format!("{:.1}M", value / 1e6)
+    } else if size >= 1e4 {
+        format!("{:.1}k", value / 1e3)
+    } else if size >= 10.0 || size < 0.05 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
     }
-    let k = |value: f64| {
-        let value = value / 1e3;
-        if value.abs() >= 1e3 { format!("{value:.0}") } else { format!("{value:.1}") }
-    };
-    format!("{} [{}, {}]", k(mean), k(low), k(high))
 }
 
 fn compare(group: &str, judged: &Entry, other: &Entry, resamples: u32, seed: u64) -> Comparison {

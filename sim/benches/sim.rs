@@ -47,7 +47,9 @@ fn blocks(c: &mut Criterion) {
             ..Small::default()
         };
         let mut lane = small.lane(1, 1, 0);
-        c.bench_function(&format!("idle block, {borrowers} borrowers"), |b| b.iter(|| lane.run_block()));
+        c.bench_function(&format!("idle block, {borrowers} borrowers"), |b| {
+            b.iter(|| lane.run_block())
+        });
         let mut positions = PositionViews::default();
         positions.rebuild(lane.chain(), MARKET);
         let views = lane.world().resource::<MarketViews>().clone();
@@ -55,8 +57,12 @@ fn blocks(c: &mut Criterion) {
             b.iter(|| positions.sweep(black_box(&views)));
         });
     }
-    let small =
-        Small { borrowers: 256, vol_per_sqrt_year: 0.1, episode_blocks: u64::MAX, ..Small::default() };
+    let small = Small {
+        borrowers: 256,
+        vol_per_sqrt_year: 0.1,
+        episode_blocks: u64::MAX,
+        ..Small::default()
+    };
     let mut lane = small.lane(1, 1, 0);
     c.bench_function("block with traffic, 256 borrowers", |b| b.iter(|| lane.run_block()));
     let totals = lane.totals();

@@ -113,7 +113,8 @@ pub fn write_mask(pooled: &Pooled, now: u64, mask: &mut [f32]) {
     for (head, choices) in mask.chunks_exact_mut(CHOICES).enumerate() {
         for (choice, slot) in choices.iter_mut().enumerate() {
             let legal = choice == HOLD
-                || change(&pooled.regime, &pooled.reserves, &pooled.state, now, head, choice).is_some();
+                || change(&pooled.regime, &pooled.reserves, &pooled.state, now, head, choice)
+                    .is_some();
             *slot = if legal { 1.0 } else { 0.0 };
         }
     }
@@ -143,14 +144,22 @@ pub struct Decoder {
 impl Decoder {
     /// The calls of an action vector, one proposal per parameter that moves. Total: every vector,
     /// whatever its length and values, gives calls that are legal one after the other, or none.
-    pub fn decode(&mut self, action: &[f32], market: MarketId, pooled: &Pooled, now: u64) -> &[Call] {
+    pub fn decode(
+        &mut self,
+        action: &[f32],
+        market: MarketId,
+        pooled: &Pooled,
+        now: u64,
+    ) -> &[Call] {
         let Self { reserves, calls } = self;
         calls.clear();
         reserves.clone_from(&pooled.reserves);
         let n = reserves.len();
         let choice = |head: usize| action.get(head).map_or(HOLD, |a| choice_of(*a));
         for (param, only) in PASSES {
-            let Some(offset) = RESERVE_ACTIONS.iter().position(|f| f.param == param) else { continue };
+            let Some(offset) = RESERVE_ACTIONS.iter().position(|f| f.param == param) else {
+                continue;
+            };
             for reserve in 0..n {
                 let head = reserve * RESERVE_ACTIONS.len() + offset;
                 let choice = choice(head);

@@ -63,7 +63,8 @@ pub fn check(chain: &mut Chain, world: &Audited<'_>) -> Result<(), Violation> {
     }
     let clock = chain.clock();
     if clock.block != episode.genesis_block + episode.block {
-        let detail = format!("block {}, {} since {}", clock.block, episode.block, episode.genesis_block);
+        let detail =
+            format!("block {}, {} since {}", clock.block, episode.block, episode.genesis_block);
         return Err(violation(1, detail));
     }
     if clock.gas_used > clock.gas_limit {

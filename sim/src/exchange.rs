@@ -124,7 +124,11 @@ impl Exchange {
 
     /// Log displacement that trading `usd` causes.
     fn displacement(&self, listing: &Listing, usd: f64) -> f64 {
-        if self.impact_enabled { (ONE_PERCENT * usd / listing.depth_usd).min(MAX_IMPACT) } else { 0.0 }
+        if self.impact_enabled {
+            (ONE_PERCENT * usd / listing.depth_usd).min(MAX_IMPACT)
+        } else {
+            0.0
+        }
     }
 
     /// Lets a block pass: displacements decay, and fair prices follow them.
@@ -185,7 +189,13 @@ impl Exchange {
         let gross = tokens * prices.usd(sell);
         self.displace(prices, sell, gross, -1.0);
         self.displace(prices, buy, gross, 1.0);
-        Some(Call::Settle { trader: order.trader, pays_asset: sell, pays, receives_asset: buy, receives })
+        Some(Call::Settle {
+            trader: order.trader,
+            pays_asset: sell,
+            pays,
+            receives_asset: buy,
+            receives,
+        })
     }
 
     fn displace(&mut self, prices: &mut FairPrices, asset: AssetId, usd: f64, sign: f64) {

@@ -74,7 +74,10 @@ pub struct Lane {
 
 impl std::fmt::Debug for Lane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").field("plan", &self.plan).field("is_open", &self.is_open).finish_non_exhaustive()
+        f.debug_struct("Lane")
+            .field("plan", &self.plan)
+            .field("is_open", &self.is_open)
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,8 +146,7 @@ impl Lane {
         header.episode = self.plan.episode;
         header.block_secs = self.config().block_secs;
         let (chain, prices) = (self.chain(), self.world.resource::<FairPrices>());
-        let tape =
-            Tape::begin(sink, &header, snapshot_every_blocks, chain, prices, self.digest())?;
+        let tape = Tape::begin(sink, &header, snapshot_every_blocks, chain, prices, self.digest())?;
         self.world.insert_resource(tape);
         Ok(())
     }
@@ -211,11 +213,11 @@ impl Lane {
         }
     }
 
-    /// Whether the episode has no further block.
+    /// Whether the episode has no further block to close.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.violation().is_some()
-            || (!self.is_open && self.episode_state().block >= self.config().episode_blocks)
+        let closed = self.episode_state().block - u64::from(self.is_open);
+        self.violation().is_some() || closed >= self.config().episode_blocks
     }
     /// The invariant that broke, if one did.
     #[must_use]
@@ -429,7 +431,7 @@ fn prepare(world: &mut World, episode: u64) {
     let state = Episode { number: episode, genesis_block: chain.clock().block, block: 0 };
     let gas = BlockGas { reference_base_fee: chain.clock().base_fee, background_gas: 0 };
     let attackers = world.get_resource::<AttackerAccounts>();
-    let attackers = AttackerBooks::open(chain, attackers.map_or(&[], |a| &a.0));
+    let attackers = AttackerBooks::open(chain, &prices, attackers.map_or(&[], |a| &a.0));
     let mut genesis = blake3::Hasher::new_derive_key("ballast genesis v1");
     genesis.update(&chain.state_hash());
     genesis.update(&episode.to_le_bytes());

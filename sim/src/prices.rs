@@ -32,7 +32,7 @@ impl FairPrices {
         let mut prices = Self {
             replayed: vec![0.0; assets.len()],
             fair: vec![0.0; assets.len()],
-            unit: assets.iter().map(|a| libm::pow(10.0, -f64::from(a.decimals))).collect(),
+            unit: assets.iter().map(|a| unit(a.decimals)).collect(),
         };
         prices.take(source);
         prices.fair.copy_from_slice(&prices.replayed);
@@ -53,11 +53,18 @@ impl FairPrices {
         self.fair.get(asset.index()).copied().unwrap_or(0.0)
     }
 
+    /// One smallest unit of an asset, in whole tokens; 0 where there is no such asset.
+    #[inline]
+    #[must_use]
+    pub fn unit(&self, asset: AssetId) -> f64 {
+        self.unit.get(asset.index()).copied().unwrap_or(0.0)
+    }
+
     /// An amount in whole tokens.
     #[inline]
     #[must_use]
     pub fn tokens(&self, asset: AssetId, amount: Amount) -> f64 {
-        amount.to_f64() * self.unit.get(asset.index()).copied().unwrap_or(0.0)
+        amount.to_f64() * self.unit(asset)
     }
 
     /// An amount's fair value, in USD.
@@ -83,3 +90,16 @@ impl FairPrices {
         }
     }
 }
+
+/// One smallest unit in whole tokens.
+#[must_use]
+pub fn unit(decimals: u8) -> f64 {
+    POWERS[usize::from(decimals).min(POWERS.len() - 1)]
+}
+
+/// 10⁻ⁿ.
+const POWERS: [f64; 31] = [
+    1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14,
+    1e-15, 1e-16, 1e-17, 1e-18, 1e-19, 1e-20, 1e-21, 1e-22, 1e-23, 1e-24, 1e-25, 1e-26, 1e-27,
+    1e-28, 1e-29, 1e-30,
+];

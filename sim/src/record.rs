@@ -26,7 +26,12 @@ impl BlockHeader {
     /// The header of the block that a clock stands in.
     #[must_use]
     pub const fn of(clock: Clock, background_gas: u64) -> Self {
-        Self { block: clock.block, timestamp: clock.timestamp, base_fee: clock.base_fee, background_gas }
+        Self {
+            block: clock.block,
+            timestamp: clock.timestamp,
+            base_fee: clock.base_fee,
+            background_gas,
+        }
     }
 }
 

@@ -78,7 +78,10 @@ impl Streams {
     /// Where the episode or the block does not fit its field: two addresses would share their draws.
     #[must_use]
     pub fn at(&self, purpose: Purpose, actor_key: u64, episode: u64, block: u64) -> ChaCha8Rng {
-        assert!(episode >> EPISODE_BITS == 0, "Invariant: episode {episode} exceeds its address field");
+        assert!(
+            episode >> EPISODE_BITS == 0,
+            "Invariant: episode {episode} exceeds its address field"
+        );
         assert!(block >> BLOCK_BITS == 0, "Invariant: block {block} exceeds its address field");
         let counter = (episode << (BLOCK_BITS + DRAW_BITS)) | (block << DRAW_BITS);
         let mut rng = self.opened.clone();

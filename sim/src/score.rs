@@ -8,7 +8,7 @@ use crate::prices::FairPrices;
 use crate::reward::EpisodeTotals;
 use crate::views::{MarketViews, PositionViews};
 use bevy_ecs::prelude::Resource;
-use markets::units::{AccountId, MarketId};
+use markets::units::{AccountId, Amount, AssetId};
 use serde::{Deserialize, Serialize};
 
 /// Adds what the block's transactions and logs report.
@@ -23,7 +23,8 @@ pub fn score(
     totals.blocks += 1;
     totals.dropped += u64::from(mempool.dropped);
     totals.transactions += mempool.executed.len() as u64;
-    let reverted = |e: &&crate::mempool::Executed| matches!(e.receipt.outcome, Outcome::Reverted { .. });
+    let reverted =
+        |e: &&crate::mempool::Executed| matches!(e.receipt.outcome, Outcome::Reverted { .. });
     totals.reverted += mempool.executed.iter().filter(reverted).count() as u64;
     totals.usage_usd_years += market.borrowed_usd() * config.block_years();
     for log in chain.logs() {
@@ -100,13 +101,16 @@ struct AttackerBook {
 impl AttackerBooks {
     /// The holdings of these accounts now.
     #[must_use]
-    pub fn open(chain: &Chain, accounts: &[AccountId]) -> Self {
+    pub fn open(chain: &Chain, prices: &FairPrices, accounts: &[AccountId]) -> Self {
         let open = |account: &AccountId| {
             let mut holdings = vec![0.0; chain.assets().len()];
-            read_holdings(chain, *account, &mut holdings);
+            read_holdings(chain, prices, *account, &mut holdings);
             AttackerBook { account: *account, holdings }
         };
-        Self { books: accounts.iter().map(open).collect(), scratch: vec![0.0; chain.assets().len()] }
+        Self {
+            books: accounts.iter().map(open).collect(),
+            scratch: vec![0.0; chain.assets().len()],
+        }
     }
 
     /// What the touched accounts' transactions earned: new holdings less old, both at present prices.
@@ -120,7 +124,7 @@ impl AttackerBooks {
         let Self { books, scratch } = self;
         let mut earned = 0.0;
         for book in books.iter_mut().filter(|b| positions.touched.contains(&b.account)) {
-            read_holdings(chain, book.account, scratch);
+            read_holdings(chain, prices, book.account, scratch);
             let wealth = |holdings: &[f64]| wealth_usd(chain, prices, market, holdings);
             earned += wealth(scratch) - wealth(&book.holdings);
             book.holdings.copy_from_slice(scratch);
@@ -129,10 +133,10 @@ impl AttackerBooks {
     }
 }
 
-fn read_holdings(chain: &Chain, account: AccountId, holdings: &mut [f64]) {
-    for (i, (slot, asset)) in holdings.iter_mut().zip(chain.assets()).enumerate() {
-        let balance = chain.balance(account, markets::units::AssetId(i as u16)).to_f64();
-        *slot = balance * libm::pow(10.0, -f64::from(asset.decimals));
+fn read_holdings(chain: &Chain, prices: &FairPrices, account: AccountId, holdings: &mut [f64]) {
+    for (i, slot) in holdings.iter_mut().enumerate() {
+        let asset = AssetId(i as u16);
+        *slot = prices.tokens(asset, chain.balance(account, asset));
     }
 }
 
@@ -144,25 +148,30 @@ fn wealth_usd(chain: &Chain, prices: &FairPrices, market: &MarketViews, holdings
         let pool = pool.constant_product();
         let held = holdings[pool.share.index()];
         if held > 0.0 {
-            let unit = libm::pow(10.0, -f64::from(chain.asset(pool.share).decimals));
-            let total = chain.ledger().total_supply(pool.share).to_f64() * unit;
+            let total = prices.tokens(pool.share, chain.ledger().total_supply(pool.share));
             let value = [(pool.token0, pool.reserve0), (pool.token1, pool.reserve1)]
-                .map(|(token, reserve)| prices.value_usd(token, markets::units::Amount::new(reserve)));
+                .map(|(token, reserve)| prices.value_usd(token, Amount::new(reserve)));
             usd += held / total * (value[0] + value[1]);
         }
     }
-    usd + lending_equity_usd(chain, market.market, market, holdings).max(0.0)
+    usd + lending_equity_usd(chain, prices, market, holdings).max(0.0)
 }
 
-fn lending_equity_usd(chain: &Chain, id: MarketId, market: &MarketViews, holdings: &[f64]) -> f64 {
-    let books = chain.pooled(id).reserves.iter().zip(&market.reserves);
+fn lending_equity_usd(
+    chain: &Chain,
+    prices: &FairPrices,
+    market: &MarketViews,
+    holdings: &[f64],
+) -> f64 {
+    let books = chain.pooled(market.market).reserves.iter().zip(&market.reserves);
     books
         .map(|(book, view)| {
-            let share_unit = libm::pow(10.0, -f64::from(chain.asset(book.a_token).decimals));
-            let scale = view.unit / share_unit;
-            let supplied = holdings[book.a_token.index()] * view.liquidity_index;
-            let owed = holdings[book.debt_token.index()] * view.borrow_index;
-            (supplied - owed) * scale * view.mid_usd
+            let tokens = |share: AssetId, index: f64| {
+                // Shares have the decimals of their own column, the view's unit is the token's.
+                holdings[share.index()] * index * (view.unit / prices.unit(share))
+            };
+            let supplied = tokens(book.a_token, view.liquidity_index);
+            (supplied - tokens(book.debt_token, view.borrow_index)) * view.mid_usd
         })
         .sum()
 }

@@ -82,8 +82,7 @@ impl SnapshotRegistry {
             load: |world, bytes| {
                 let saved = decode::<Vec<(u32, C)>>(bytes)?;
                 let mut query = world.query::<(&Actor, &mut C)>();
-                let mut present: Vec<_> =
-                    query.iter_mut(world).map(|(a, c)| (a.id, c)).collect();
+                let mut present: Vec<_> = query.iter_mut(world).map(|(a, c)| (a.id, c)).collect();
                 present.sort_unstable_by_key(|(id, _)| *id);
                 if !present.iter().map(|(id, _)| id).eq(saved.iter().map(|(id, _)| id)) {
                     return Err("the world has other participants than the snapshot".to_owned());

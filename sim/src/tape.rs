@@ -108,8 +108,11 @@ impl Tape {
         prices: &FairPrices,
         digest: Digest,
     ) -> io::Result<Self> {
-        let mut tape =
-            Self { sink: Some(sink), snapshot_every: snapshot_every_blocks.max(1), ..Self::default() };
+        let mut tape = Self {
+            sink: Some(sink),
+            snapshot_every: snapshot_every_blocks.max(1),
+            ..Self::default()
+        };
         tape.last = Some(EndRecord { block: chain.clock().block, digest });
         if let Some(sink) = &mut tape.sink {
             sink.write_all(MAGIC)?;
@@ -290,8 +293,8 @@ impl TapeReader {
             match kind {
                 HEADER => header = Some(parse::<TapeHeader>(payload).ok_or(corrupt("header"))?),
                 SNAPSHOT => {
-                    let (block, _) =
-                        postcard::take_from_bytes::<u64>(payload).map_err(|_e| corrupt("snapshot"))?;
+                    let (block, _) = postcard::take_from_bytes::<u64>(payload)
+                        .map_err(|_e| corrupt("snapshot"))?;
                     snapshots.push(indexed(block));
                 }
                 BLOCK => {

@@ -6,7 +6,7 @@
 //! prices. Whoever may be liquidatable by these beliefs is then asked for exactly.
 
 use crate::chain::Chain;
-use crate::prices::FairPrices;
+use crate::prices::{FairPrices, unit};
 use bevy_ecs::prelude::Resource;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId, SECONDS_PER_YEAR, Wad};
 use serde::{Deserialize, Serialize};
@@ -108,10 +108,6 @@ pub struct MarketViews {
     weight_24h: f64,
 }
 
-fn unit(decimals: u8) -> f64 {
-    POWERS[usize::from(decimals).min(POWERS.len() - 1)]
-}
-
 impl MarketViews {
     /// The views of a market.
     #[must_use]
@@ -187,11 +183,11 @@ impl MarketViews {
                 Err(_) => view.oracle_usable = false,
             }
             view.mid_usd = prices.usd(view.asset);
-            let years =
-                now.saturating_sub(reserve.last_update) as f64 / SECONDS_PER_YEAR as f64;
+            let years = now.saturating_sub(reserve.last_update) as f64 / SECONDS_PER_YEAR as f64;
             view.supply_rate = reserve.rates.liquidity.ratio();
             view.borrow_rate = reserve.rates.borrow.ratio();
-            view.liquidity_index = reserve.liquidity_index.ratio() * (1.0 + view.supply_rate * years);
+            view.liquidity_index =
+                reserve.liquidity_index.ratio() * (1.0 + view.supply_rate * years);
             let x = view.borrow_rate * years;
             // Aave's three-term compounding.
             view.borrow_index =
@@ -422,7 +418,11 @@ impl PositionViews {
         for (r, reserve) in pooled.reserves.iter().enumerate() {
             let at = group * self.reserves + r;
             let shares = |used: bool, token: AssetId| {
-                if used { chain.balance(account, token).to_f64() * unit(reserve.decimals) } else { 0.0 }
+                if used {
+                    chain.balance(account, token).to_f64() * unit(reserve.decimals)
+                } else {
+                    0.0
+                }
             };
             let r = r as u16;
             self.collateral[at][lane] = shares(position.uses_as_collateral(r), reserve.a_token);
@@ -498,7 +498,12 @@ impl PositionViews {
     }
     /// An account's collateral in a reserve, in whole tokens.
     #[must_use]
-    pub fn collateral_tokens(&self, views: &MarketViews, account: AccountId, reserve: usize) -> f64 {
+    pub fn collateral_tokens(
+        &self,
+        views: &MarketViews,
+        account: AccountId,
+        reserve: usize,
+    ) -> f64 {
         self.shares(&self.collateral, account, reserve) * views.reserves[reserve].liquidity_index
     }
     /// An account's debt in a reserve, in whole tokens.
@@ -517,10 +522,3 @@ impl PositionViews {
         self.collateral.iter().skip(reserve).step_by(self.reserves.max(1)).flatten().sum()
     }
 }
-
-/// 10⁻ⁿ.
-const POWERS: [f64; 31] = [
-    1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14,
-    1e-15, 1e-16, 1e-17, 1e-18, 1e-19, 1e-20, 1e-21, 1e-22, 1e-23, 1e-24, 1e-25, 1e-26, 1e-27, 1e-28,
-    1e-29, 1e-30,
-];

@@ -49,7 +49,10 @@ fn the_small_world_is_alive() {
         bad_debt += totals.bad_debt_usd();
         assert!(totals.largest_protocol_loss_usd >= totals.bad_debt_usd() - totals.revenue_usd);
     }
-    assert!(liquidations > 10 && losses > 0.0 && revenue > 0.0 && bad_debt >= 0.0, "{liquidations}");
+    assert!(
+        liquidations > 10 && losses > 0.0 && revenue > 0.0 && bad_debt >= 0.0,
+        "{liquidations}"
+    );
 }
 
 #[test]
@@ -72,7 +75,10 @@ fn a_silent_actor_changes_nobodys_luck() {
         b.run(60, None);
         assert_eq!(a.totals(), b.totals());
         assert_eq!(a.block().executed, b.block().executed);
-        assert_eq!(a.world().resource::<FairPrices>().fair[..3], b.world().resource::<FairPrices>().fair[..3]);
+        assert_eq!(
+            a.world().resource::<FairPrices>().fair[..3],
+            b.world().resource::<FairPrices>().fair[..3]
+        );
     }
 }
 
@@ -161,7 +167,8 @@ fn rewards_of_an_episode_add_up_to_its_objective() {
     lane.reset(3, &mut obs, &mut mask);
     let (mut sum, mut blocks, mut steps) = (0.0, 0, 0);
     loop {
-        let (reward, terminated, truncated, elapsed, last) = step(&mut lane, &vec![HOLD as f32; dim]);
+        let (reward, terminated, truncated, elapsed, last) =
+            step(&mut lane, &vec![HOLD as f32; dim]);
         sum += f64::from(reward);
         blocks += elapsed;
         steps += 1;

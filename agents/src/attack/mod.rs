@@ -11,16 +11,17 @@ mod search;
 mod spot_oracle;
 
 use crate::scripted::arbitrageur::bid;
-use crate::scripted::{Listed, SpawnError, Token, endow, enrol, next_actor_id};
+use crate::scripted::{Listed, SpawnError, Token, endow, enrol, next_actor_id, waiting_blocks};
 use bevy_ecs::prelude::*;
 use markets::units::{AccountId, MarketId};
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, ExchangeOrder, Outbox, Wallet};
 use sim::chain::call::Call;
 use sim::chain::{Chain, Feed, Fork};
-use sim::config::AttackerAccounts;
+use sim::config::{AttackerAccounts, Config, Episode};
 use sim::exchange::Exchange;
 use sim::prices::FairPrices;
+use sim::rng::{Purpose, Streams};
 use sim::views::MarketViews;
 use spot_oracle::{GAS, MAX_LOOT, Sight, Target, best_by_simulation};
 
@@ -50,6 +51,8 @@ pub struct AttackerConfig {
     pub rest_blocks: u64,
     /// Gas money of each account, in whole tokens of the gas asset.
     pub gas_purse_tokens: f64,
+    /// Mean time until it finds the hole, in hours; 0 where it knows from the start.
+    pub discovery_hours: f64,
 }
 
 impl Default for AttackerConfig {
@@ -66,6 +69,7 @@ impl Default for AttackerConfig {
             bid_share: 0.1,
             rest_blocks: 25,
             gas_purse_tokens: 20.0,
+            discovery_hours: 0.0,
         }
     }
 }
@@ -179,6 +183,9 @@ pub fn spawn(
     config: &AttackerConfig,
 ) -> Result<(), SpawnError> {
     let id = next_actor_id(world);
+    let block_secs = f64::from(world.resource::<Config>().block_secs);
+    let episode = world.resource::<Episode>().number;
+    let streams = world.resource::<Streams>().clone();
     let mut chain = world.resource_mut::<Chain>();
     let target = find_target(&chain, market, config)?;
     let gas = Token::of_id(&chain, chain.gas_asset());
@@ -195,6 +202,9 @@ pub fn spawn(
         accounts.push(wallet.0);
     }
     let Some((actor, wallet)) = first else { return Ok(()) };
+    let mut rng = streams.at(Purpose::Setup, actor.key, episode, 0);
+    let mean_blocks = config.discovery_hours * 3_600.0 / block_secs;
+    let finds_at = chain.clock().block + waiting_blocks(&mut rng, mean_blocks);
     let mut counted = world.get_resource_or_insert_with(AttackerAccounts::default);
     // The world may be one that an earlier episode was played in.
     for account in &accounts {
@@ -211,7 +221,7 @@ pub fn spawn(
         min_profit_usd: config.min_profit_usd,
         bid_share: config.bid_share,
         rest_blocks: config.rest_blocks,
-        resting_until: 0,
+        resting_until: finds_at,
         submitted: false,
         attacks: 0,
         searches: 0,

@@ -420,9 +420,20 @@ pub(super) fn best_by_simulation(
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
     use crate::test_world::{self, MARKET, POOL, TAIL, Terms, USDC, WETH};
+    use markets::units::AssetId;
     use sim::rng::{Purpose, Streams};
+
+    /// Supplies liquidity that somebody else left in the market.
+    fn supply(chain: &mut Chain, asset: AssetId, tokens: f64) {
+        let whale = chain.add_account("whale");
+        chain.genesis_mint(whale, asset, test_world::amount(asset, tokens)).unwrap();
+        let call = Call::Supply { market: MARKET, asset, amount: AmountExpr::All };
+        assert_eq!(test_world::system(chain, whale, &[call]).outcome, Outcome::Success);
+    }
 
     struct Scene {
         chain: Chain,
@@ -436,8 +447,8 @@ mod tests {
     impl Scene {
         fn new(terms: &Terms, usdc: f64, weth: f64, own: f64, seed_tokens: f64) -> Self {
             let mut chain = test_world::chain(terms);
-            test_world::supply(&mut chain, USDC, usdc);
-            test_world::supply(&mut chain, WETH, weth);
+            supply(&mut chain, USDC, usdc);
+            supply(&mut chain, WETH, weth);
             let account = chain.add_account("attacker");
             let mint = |chain: &mut Chain, asset, tokens| {
                 chain.genesis_mint(account, asset, test_world::amount(asset, tokens)).unwrap();

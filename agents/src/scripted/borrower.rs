@@ -22,16 +22,16 @@
 //!
 //! They look every `every_blocks` blocks, staggered by index, so that the cost of a block is even.
 
+mod mind;
+
 use super::{
-    Listed, NextLook, SizeLaw, SpawnError, Token, before_genesis, endow, enrol, gas_bid,
-    next_actor_id, transfer, uniform, waiting_blocks, wei,
+    NextLook, SizeLaw, SpawnError, Token, before_genesis, endow, enrol, gas_bid, next_actor_id,
+    transfer,
 };
 use bevy_ecs::prelude::*;
-use libm::{exp, log};
 use markets::units::{AccountId, MarketId};
+use mind::{Decision, Habits, Phase, Sight};
 use protocols::reserve::Reserve;
-use rand::Rng;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, Outbox, Wallet};
 use sim::chain::Chain;
@@ -41,12 +41,6 @@ use sim::rng::{Purpose, Streams};
 
 /// Gas that any of their transactions may use.
 const GAS_LIMIT: u64 = 600_000;
-/// Share of what LTV allows that they use at most: a loan at the very limit is refused by rounding.
-const LTV_USE: f64 = 0.98;
-/// Relative change of desired debt that makes the rate worth a transaction.
-const RATE_BAND: f64 = 0.1;
-/// Smallest adjustment, in USD.
-const MIN_MOVE_USD: f64 = 50.0;
 
 /// A cohort of borrowers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,248 +131,11 @@ impl Default for BorrowerConfig {
     }
 }
 
-/// What a cohort's members have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Habits {
-    market: MarketId,
-    collateral: Listed,
-    debt: Listed,
-    /// Gas money, in whole tokens of the gas asset: neither supplied nor paid out.
-    purse: f64,
-    gas: Token,
-    size: SizeLaw,
-    health: (f64, f64),
-    never_react_share: f64,
-    top_up_share: f64,
-    trigger: (f64, f64),
-    savings_ratio: f64,
-    releverage: f64,
-    errand_probability: f64,
-    errand_max_ratio: f64,
-    rate_reference: f64,
-    rate_semi_elasticity: f64,
-    holding_blocks: f64,
-    absence_blocks: f64,
-    every_blocks: u64,
-    priority_fee_wei: u64,
-}
-
-/// What one borrower drew on arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Temper {
-    debt_usd: f64,
-    health_target: f64,
-    /// Share of the way from health 1 to the target.
-    trigger: f64,
-    reacts: bool,
-    tops_up: bool,
-    savings_usd: f64,
-    /// Desired debt, relative to the reference rate, when it was last acted upon.
-    rate_factor: f64,
-    leaves_at: u64,
-}
-
-/// Whether the account has a borrower.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-enum Phase {
-    Away { returns_at: u64 },
-    In(Temper),
-}
-
 /// A borrower: its habits and where it stands.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Borrower {
     habits: Habits,
     phase: Phase,
-}
-
-/// What a borrower sees: whole tokens, USD at oracle prices, ratios.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Sight {
-    collateral: f64,
-    collateral_usd: f64,
-    debt: f64,
-    debt_usd: f64,
-    ltv: f64,
-    threshold: f64,
-    /// Borrow rate per year.
-    rate: f64,
-    /// Room for new supply, in whole tokens.
-    supply_room: f64,
-    /// Room for new debt, in whole tokens.
-    borrow_room: f64,
-}
-
-/// What a borrower does, in whole tokens.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Decision {
-    Stay,
-    Forget,
-    Open { collateral: f64, debt: f64 },
-    Borrow { debt: f64 },
-    Repay { debt: f64 },
-    TopUp { collateral: f64 },
-    Leave,
-}
-
-impl Habits {
-    fn new(
-        chain: &Chain,
-        market: MarketId,
-        block_secs: u32,
-        config: &BorrowerConfig,
-    ) -> Result<Self, SpawnError> {
-        let collateral = Listed::of(chain, market, &config.collateral)?;
-        let blocks_per_day = 86_400.0 / f64::from(block_secs);
-        Ok(Self {
-            market,
-            collateral,
-            debt: Listed::of(chain, market, &config.debt)?,
-            purse: config.gas_purse_tokens,
-            gas: Token::of_id(chain, chain.gas_asset()),
-            size: config.debt_size,
-            health: (config.health_target_min, config.health_target_max),
-            never_react_share: config.never_react_share,
-            top_up_share: config.top_up_share,
-            trigger: (config.trigger_min, config.trigger_max),
-            savings_ratio: config.savings_ratio,
-            releverage: config.releverage_band,
-            errand_probability: config.errand_probability,
-            errand_max_ratio: config.errand_max_ratio,
-            rate_reference: config.rate_reference_percent,
-            rate_semi_elasticity: config.rate_semi_elasticity_per_percent,
-            holding_blocks: config.holding_days * blocks_per_day,
-            absence_blocks: config.absence_days * blocks_per_day,
-            every_blocks: u64::from(config.every_blocks.max(1)),
-            priority_fee_wei: wei(config.priority_fee_gwei),
-        })
-    }
-
-    /// Desired debt relative to that at the reference rate.
-    fn rate_factor(&self, rate: f64) -> f64 {
-        exp(-self.rate_semi_elasticity * (rate * 100.0 - self.rate_reference))
-    }
-
-    /// The health factor aimed at: the drawn one, but no closer than LTV lets a new loan be.
-    fn target(&self, temper: &Temper, sight: &Sight) -> f64 {
-        temper.health_target.max(sight.threshold / (sight.ltv * LTV_USE))
-    }
-
-    /// A newcomer's draws: always eight words.
-    fn arrive(&self, rng: &mut impl Rng, block: u64) -> Temper {
-        let debt_usd = self.size.sample(rng);
-        // Uniform in the logarithm: more borrowers near the line than far from it.
-        let health_target = exp(uniform(rng, log(self.health.0), log(self.health.1)));
-        let trigger = uniform(rng, self.trigger.0, self.trigger.1);
-        let reacts = uniform(rng, 0.0, 1.0) >= self.never_react_share;
-        let tops_up = uniform(rng, 0.0, 1.0) < self.top_up_share;
-        Temper {
-            debt_usd,
-            health_target,
-            trigger,
-            reacts,
-            tops_up,
-            savings_usd: self.savings_ratio * debt_usd,
-            rate_factor: 1.0,
-            leaves_at: block + waiting_blocks(rng, self.holding_blocks),
-        }
-    }
-
-    /// What a newcomer opens with; nothing where the market takes less than a tenth of it.
-    fn opening(&self, temper: &Temper, sight: &Sight, prices: (f64, f64)) -> Decision {
-        if sight.ltv <= 0.0 || sight.threshold <= 0.0 {
-            return Decision::Stay;
-        }
-        let wanted_usd = temper.debt_usd * self.rate_factor(sight.rate);
-        let health = self.target(temper, sight);
-        let collateral_of_debt = health / sight.threshold;
-        let most_usd =
-            (sight.borrow_room * prices.1).min(sight.supply_room * prices.0 / collateral_of_debt);
-        let debt_usd = wanted_usd.min(0.9 * most_usd);
-        if debt_usd < 0.1 * wanted_usd || debt_usd < MIN_MOVE_USD {
-            return Decision::Stay;
-        }
-        Decision::Open {
-            collateral: debt_usd * collateral_of_debt / prices.0,
-            debt: debt_usd / prices.1,
-        }
-    }
-
-    /// What a borrower does who is in.
-    fn tend(&self, temper: &Temper, sight: &Sight, block: u64) -> Decision {
-        let Sight { collateral, collateral_usd, debt, debt_usd, ltv, threshold, .. } = *sight;
-        if debt_usd <= 0.0 {
-            return if collateral_usd > 0.0 { Decision::Leave } else { Decision::Forget };
-        }
-        if block >= temper.leaves_at {
-            return Decision::Leave;
-        }
-        if threshold <= 0.0 || collateral_usd <= 0.0 {
-            return Decision::Stay;
-        }
-        let tokens_of_debt = debt / debt_usd;
-        let health = collateral_usd * threshold / debt_usd;
-        if health < 1.0 + temper.trigger * (temper.health_target - 1.0) {
-            if !temper.reacts || temper.savings_usd < MIN_MOVE_USD {
-                return Decision::Stay;
-            }
-            let missing_collateral_usd = (temper.health_target * debt_usd / threshold
-                - collateral_usd)
-                .min(temper.savings_usd);
-            let top_up = missing_collateral_usd * collateral / collateral_usd;
-            if temper.tops_up && ltv > 0.0 && top_up < sight.supply_room {
-                return Decision::TopUp { collateral: top_up };
-            }
-            let excess_usd = debt_usd - collateral_usd * threshold / temper.health_target;
-            return Decision::Repay { debt: excess_usd.min(temper.savings_usd) * tokens_of_debt };
-        }
-        let factor = self.rate_factor(sight.rate);
-        if temper.reacts && factor < temper.rate_factor * (1.0 - RATE_BAND) {
-            return Decision::Repay { debt: debt * (1.0 - factor / temper.rate_factor) };
-        }
-        if ltv <= 0.0 {
-            return Decision::Stay;
-        }
-        let target = self.target(temper, sight);
-        let rate_allows = factor >= temper.rate_factor * (1.0 - RATE_BAND);
-        if health > target * (1.0 + self.releverage) && rate_allows {
-            // Desired debt at the target, less what the rate takes off.
-            let desired_usd = collateral_usd * threshold / target * factor.min(1.0);
-            let limit_usd = collateral_usd * ltv * LTV_USE;
-            let more_usd = desired_usd.min(limit_usd) - debt_usd;
-            let more = (more_usd * tokens_of_debt).min(0.9 * sight.borrow_room);
-            if more > 0.02 * debt && more_usd > MIN_MOVE_USD {
-                return Decision::Borrow { debt: more };
-            }
-        }
-        Decision::Stay
-    }
-}
-
-impl Habits {
-    /// A small need or surplus of money; always two words. None where LTV, health or liquidity would
-    /// not let the need be met.
-    fn errand(&self, temper: &Temper, sight: &Sight, rng: &mut impl Rng) -> Decision {
-        let happens = uniform(rng, 0.0, 1.0) < self.errand_probability;
-        let share = uniform(rng, -self.errand_max_ratio, self.errand_max_ratio);
-        let (tokens, usd) = (share.abs() * sight.debt, share.abs() * sight.debt_usd);
-        if !happens || usd < MIN_MOVE_USD {
-            return Decision::Stay;
-        }
-        let after_usd = sight.debt_usd + usd;
-        // Halfway between the trigger and the target at least: an errand is no gamble.
-        let floor = 1.0 + 0.5 * (1.0 + temper.trigger) * (temper.health_target - 1.0);
-        let healthy = sight.collateral_usd * sight.threshold > floor * after_usd;
-        let covered = sight.collateral_usd * sight.ltv * LTV_USE > after_usd;
-        // Who could not borrow does not repay either: else errands would deleverage whoever is in need.
-        if !healthy || !covered || tokens > 0.5 * sight.borrow_room {
-            Decision::Stay
-        } else if share > 0.0 {
-            Decision::Borrow { debt: tokens }
-        } else {
-            Decision::Repay { debt: tokens }
-        }
-    }
 }
 
 /// Room below a cap in whole tokens, unbounded where there is none; none where the reserve is shut.
@@ -421,57 +178,6 @@ fn look(chain: &Chain, habits: &Habits, account: AccountId) -> Option<(Sight, (f
         borrow_room: if d.config.borrowing_enabled { borrow_room } else { 0.0 },
     };
     Some((sight, prices))
-}
-
-impl Borrower {
-    /// Decides, and updates what the borrower remembers.
-    fn decide(
-        &mut self,
-        sight: &Sight,
-        prices: (f64, f64),
-        block: u64,
-        rng: impl Fn() -> ChaCha8Rng,
-    ) -> Decision {
-        let habits = self.habits;
-        match &mut self.phase {
-            Phase::Away { returns_at } if block < *returns_at => Decision::Stay,
-            Phase::Away { .. } => {
-                if sight.collateral_usd > 0.0 || sight.debt_usd > 0.0 {
-                    // The last departure failed: liquidity was short.
-                    return Decision::Leave;
-                }
-                let mut temper = habits.arrive(&mut rng(), block);
-                let decision = habits.opening(&temper, sight, prices);
-                if matches!(decision, Decision::Open { .. }) {
-                    temper.rate_factor = habits.rate_factor(sight.rate);
-                    self.phase = Phase::In(temper);
-                }
-                decision
-            }
-            Phase::In(temper) => {
-                let decision = habits.tend(temper, sight, block);
-                if decision == Decision::Stay && habits.errand_probability > 0.0 {
-                    return habits.errand(temper, sight, &mut rng());
-                }
-                let spent_usd = match decision {
-                    Decision::Repay { debt } => debt * prices.1,
-                    Decision::TopUp { collateral } => collateral * prices.0,
-                    Decision::Borrow { .. } | Decision::Stay | Decision::Open { .. } => 0.0,
-                    Decision::Forget | Decision::Leave => {
-                        let mut rng = rng();
-                        let returns_at = block + waiting_blocks(&mut rng, habits.absence_blocks);
-                        self.phase = Phase::Away { returns_at };
-                        return decision;
-                    }
-                };
-                temper.savings_usd = (temper.savings_usd - spent_usd).max(0.0);
-                if matches!(decision, Decision::Repay { .. } | Decision::Borrow { .. }) {
-                    temper.rate_factor = habits.rate_factor(sight.rate);
-                }
-                decision
-            }
-        }
-    }
 }
 
 /// What the outside world must pay in for a decision to succeed.

@@ -32,6 +32,7 @@ pub enum AmountExpr {
 
 /// One thing asked of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "a call's sentence names its fields")]
 pub enum Call {
     /// Moves an asset from the sender.
     Transfer { to: AccountId, asset: AssetId, amount: AmountExpr },
@@ -223,6 +224,7 @@ pub enum Revert {
 
 /// What became of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the variant's sentence names its fields")]
 pub enum Outcome {
     /// Executed in full.
     Success,
@@ -247,6 +249,7 @@ pub struct Receipt {
 
 /// A fact that a call reports; the world's metrics and observers read these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "a log's sentence names its fields")]
 pub enum Log {
     /// A swap, with the amounts that moved.
     Swap { pool: PoolId, by: AccountId, asset_in: AssetId, amount_in: Amount, amount_out: Amount },

@@ -30,7 +30,8 @@ impl Chain {
         let fee = if header.system {
             0
         } else {
-            let Some(fee) = self.effective_fee(header.max_fee_per_gas, header.max_priority_fee_per_gas)
+            let Some(fee) =
+                self.effective_fee(header.max_fee_per_gas, header.max_priority_fee_per_gas)
             else {
                 return INVALID;
             };
@@ -279,8 +280,7 @@ impl Chain {
                     return Err(Revert::NotTransferable);
                 }
                 let amount = self.amount(amount, asset, context)?;
-                self.ledger
-                    .perform(&Flow::Move { from: by, to, asset, amount }, &mut self.journal)
+                self.ledger.perform(&Flow::Move { from: by, to, asset, amount }, &mut self.journal)
             }
             Call::Swap { pool, asset_in, amount, min_out } => {
                 let amount = self.amount(amount, asset_in, context)?;
@@ -380,14 +380,12 @@ impl Chain {
                 self.journal.push(Undo::Feed { feed });
                 Ok(())
             }
-            Call::ProposeRisk { market, change: proposed } => {
-                self.whole_market(market, |pooled, chain, change| {
+            Call::ProposeRisk { market, change: proposed } => self
+                .whole_market(market, |pooled, chain, change| {
                     pooled.propose_risk(chain, by, proposed, change)
-                })
-            }
-            Call::ExecuteRisk { market } => {
-                self.whole_market(market, |pooled, chain, change| pooled.execute_risk(chain, change))
-            }
+                }),
+            Call::ExecuteRisk { market } => self
+                .whole_market(market, |pooled, chain, change| pooled.execute_risk(chain, change)),
             Call::Settle { trader, pays_asset, pays, receives_asset, receives } => {
                 if by != self.outside {
                     return Err(Revert::NotAuthorised);
@@ -402,9 +400,11 @@ impl Chain {
                 self.logs.push(Log::Settled { trader, pays_asset, pays, receives_asset, receives });
                 Ok(())
             }
-            Call::MintToTreasury { market } => self.whole_market(market, |pooled, chain, change| {
-                pooled.mint_to_treasury(chain, change).map_err(Revert::from)
-            }),
+            Call::MintToTreasury { market } => {
+                self.whole_market(market, |pooled, chain, change| {
+                    pooled.mint_to_treasury(chain, change).map_err(Revert::from)
+                })
+            }
             Call::CoverDeficit { market, asset, amount } => {
                 let amount = self.amount_or_max(amount, asset, context)?;
                 self.lending(market, asset, |pooled, chain, reserve, change| {
@@ -556,7 +556,12 @@ impl Chain {
         self.update_pool_and_k(id, &mut pool)
     }
 
-    fn remove_liquidity(&mut self, by: AccountId, id: PoolId, shares: Amount) -> Result<(), Revert> {
+    fn remove_liquidity(
+        &mut self,
+        by: AccountId,
+        id: PoolId,
+        shares: Amount,
+    ) -> Result<(), Revert> {
         let Some(Pool::ConstantProduct(pool)) = self.pools.get(id.index()) else {
             return Err(Revert::UnknownId);
         };

@@ -93,7 +93,8 @@ impl Chain {
                     );
                     return Err(violation(4, detail));
                 }
-                let (threshold, bonus) = (config.liquidation_threshold.0, config.liquidation_bonus.0);
+                let (threshold, bonus) =
+                    (config.liquidation_threshold.0, config.liquidation_bonus.0);
                 if u64::from(threshold) * (10_000 + u64::from(bonus)) > 100_000_000 {
                     let detail =
                         format!("market {m} reserve {r}: threshold {threshold}, bonus {bonus} bps");

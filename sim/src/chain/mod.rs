@@ -21,13 +21,11 @@ use crate::chain::ledger::Ledger;
 use crate::chain::undo::Journal;
 use bevy_ecs::prelude::Resource;
 use markets::amm::constant_product::ConstantProduct;
+use markets::oracle::OracleError;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
-use markets::oracle::OracleError;
-use markets::units::{
-    AccountId, Amount, Asset, AssetId, FeedId, Flow, MarketId, PoolId, Price,
-};
+use markets::units::{AccountId, Amount, Asset, AssetId, FeedId, Flow, MarketId, PoolId, Price};
 use protocols::LendingView;
 use protocols::health::Health;
 use protocols::lending::{Change, LendingError, Pooled};
@@ -203,7 +201,13 @@ impl Chain {
     #[must_use]
     pub fn new(gas_symbol: &str, timestamp: u64, base_fee: u64) -> Self {
         let mut chain = Self {
-            clock: Clock { block: 0, timestamp, base_fee, gas_used: 0, gas_limit: gas::BLOCK_LIMIT },
+            clock: Clock {
+                block: 0,
+                timestamp,
+                base_fee,
+                gas_used: 0,
+                gas_limit: gas::BLOCK_LIMIT,
+            },
             gas_asset: AssetId(0),
             outside: AccountId(0),
             builder: AccountId(1),

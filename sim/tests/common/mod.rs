@@ -157,7 +157,9 @@ pub fn chain(borrowers: usize) -> Chain {
         chain.add_account(&format!("borrower {i}"));
     }
     let outside = chain.outside();
-    for account in [outside, account("whale"), account("trader"), account("keeper"), account("seller")] {
+    for account in
+        [outside, account("whale"), account("trader"), account("keeper"), account("seller")]
+    {
         chain.genesis_mint(account, WETH, Amount::new(100_000 * E18)).unwrap();
         chain.genesis_mint(account, usdc, Amount::new(1_000_000_000 * E6)).unwrap();
         chain.genesis_mint(account, tail, Amount::new(100_000_000 * E18)).unwrap();
@@ -192,7 +194,11 @@ pub fn chain(borrowers: usize) -> Chain {
         account("manager"),
         RiskRegime::guardian(),
     );
-    let listed = [(WETH, weth_feed, 18, 8_000, 8_300), (usdc, usdc_feed, 6, 7_500, 8_000), (tail, tail_feed, 18, 5_000, 6_000)];
+    let listed = [
+        (WETH, weth_feed, 18, 8_000, 8_300),
+        (usdc, usdc_feed, 6, 7_500, 8_000),
+        (tail, tail_feed, 18, 5_000, 6_000),
+    ];
     for ((underlying, feed, decimals, ltv, threshold), (a, d)) in listed.into_iter().zip(shares) {
         let config = reserve_config(ltv, threshold);
         market.add_reserve(Reserve::new(underlying, a, d, feed, decimals, config, GENESIS));
@@ -230,8 +236,15 @@ impl LaneSetup for Small {
         }
         let joint = JointPrices::new(
             vec![
-                PriceSpec::Gbm(Gbm { drift_per_year: 0.0, vol_per_sqrt_year: self.vol_per_sqrt_year }),
-                PriceSpec::Stable(Stable { half_life_secs: 3_600.0, vol_per_sqrt_year: 0.01, depeg: None }),
+                PriceSpec::Gbm(Gbm {
+                    drift_per_year: 0.0,
+                    vol_per_sqrt_year: self.vol_per_sqrt_year,
+                }),
+                PriceSpec::Stable(Stable {
+                    half_life_secs: 3_600.0,
+                    vol_per_sqrt_year: 0.01,
+                    depeg: None,
+                }),
                 PriceSpec::Beta(Beta {
                     on: 0,
                     beta: 1.2,
@@ -244,9 +257,20 @@ impl LaneSetup for Small {
             12,
         )
         .unwrap();
-        let listing = |asset, depth_usd| Listing { asset, half_spread_bps: 2.0, taker_fee_bps: 5.0, depth_usd };
+        let listing = |asset, depth_usd| Listing {
+            asset,
+            half_spread_bps: 2.0,
+            taker_fee_bps: 5.0,
+            depth_usd,
+        };
         let listings = [listing(WETH, 2e7), listing(USDC, f64::INFINITY), listing(TAIL, 2e5)];
-        world.insert_resource(Exchange::new(&listings, chain.assets().len(), 600.0, 12, self.impact));
+        world.insert_resource(Exchange::new(
+            &listings,
+            chain.assets().len(),
+            600.0,
+            12,
+            self.impact,
+        ));
         world.insert_resource(PriceSource { joint, assets: vec![WETH, USDC, TAIL] });
         world.insert_resource(Config {
             block_secs: 12,
@@ -269,17 +293,30 @@ impl LaneSetup for Small {
             Actor { id: id - 1, key: actor_key(cohort, 0) }
         };
         let manager = actor("manager");
-        world.insert_resource(RiskSeat { actor: manager, wallet: Wallet(account("manager")), gas: GAS });
+        world.insert_resource(RiskSeat {
+            actor: manager,
+            wallet: Wallet(account("manager")),
+            gas: GAS,
+        });
         if self.traffic {
             let daily = Cadence { every_blocks: 1, phase: 0 };
-            world.spawn((actor("trader"), Wallet(account("trader")), daily, Trader, Mood(plan.episode)));
+            world.spawn((
+                actor("trader"),
+                Wallet(account("trader")),
+                daily,
+                Trader,
+                Mood(plan.episode),
+            ));
             world.spawn((actor("node"), Wallet(account("reporter")), Node { feed: FeedId(0) }));
             world.spawn((actor("keeper"), Wallet(account("keeper")), Keeper));
             let often = Cadence { every_blocks: 5, phase: 0 };
             world.spawn((actor("seller"), Wallet(account("seller")), often, Seller));
         }
         for i in 0..self.silent {
-            world.spawn((Actor { id: 1_000 + i as u32, key: actor_key("silent", i as u64) }, Silent));
+            world.spawn((
+                Actor { id: 1_000 + i as u32, key: actor_key("silent", i as u64) },
+                Silent,
+            ));
         }
     }
 
@@ -338,7 +375,8 @@ fn trade(
         let buys = mood.0.is_multiple_of(2);
         let (asset_in, amount) =
             if buys { (USDC, size as u128 * E6) } else { (TAIL, (size / 2.0) as u128 * E18) };
-        let swap = Call::Swap { pool: POOL, asset_in, amount: exact(amount + 1), min_out: Amount::ZERO };
+        let swap =
+            Call::Swap { pool: POOL, asset_in, amount: exact(amount + 1), min_out: Amount::ZERO };
         outbox.submit(actor, *wallet, GAS, &[swap]);
     }
 }

@@ -121,7 +121,7 @@ impl Source for LiveSource {
             return Ok(());
         }
         self.lane.restore(snapshot)?;
-        self.recorder.truncate(&moment(&self.lane, &self.no_attackers), *at);
+        self.recorder.go_to(&moment(&self.lane, &self.no_attackers), *at);
         Ok(())
     }
 

@@ -42,7 +42,6 @@ pub(crate) struct Recorder {
     positions: PositionViews,
     wallets: BTreeMap<u32, Wallet>,
     inspected: Option<u32>,
-    attacker_profit_usd: f64,
 }
 
 impl Recorder {
@@ -64,53 +63,23 @@ impl Recorder {
             positions: PositionViews::default(),
             wallets: BTreeMap::new(),
             inspected: None,
-            attacker_profit_usd: 0.0,
         };
-        recorder.sample(moment, 0);
+        recorder.go_to(moment, 0);
+        recorder.sample(moment);
         recorder
     }
 
-    /// Goes back to a block, whose state is given.
-    pub(crate) fn truncate(&mut self, moment: &Moment<'_>, block: u64) {
-        // Without the block itself: it is sampled again, and with it what is not a series.
-        let len = block as usize;
-        let frame = &mut self.frame;
-        for asset in &mut frame.assets {
-            let AssetHistory { symbol: _, fair, pool, oracle } = asset;
-            cut([fair, pool, oracle], len);
-        }
-        for reserve in &mut frame.reserves {
-            let ReserveHistory {
-                symbol: _,
-                utilisation,
-                borrow_rate,
-                supply_rate,
-                ltv,
-                threshold,
-                bonus,
-                supply_cap,
-                borrow_cap,
-                frozen,
-            } = reserve;
-            cut([utilisation, borrow_rate, supply_rate, ltv, threshold, bonus], len);
-            cut([supply_cap, borrow_cap, frozen], len);
-        }
-        let Totals {
-            supplied_usd,
-            borrowed_usd,
-            bad_debt_usd,
-            liquidated_usd,
-            attacker_profit_usd,
-            objective_usd,
-            transactions: _,
-            reverted: _,
-            liquidations: _,
-        } = &mut frame.totals;
-        cut([supplied_usd, borrowed_usd, bad_debt_usd, liquidated_usd], len);
-        cut([attacker_profit_usd, objective_usd, &mut frame.close_factor], len);
-        let kept = frame.events.iter().take_while(|event| event.block <= block).count();
-        frame.events.truncate(kept);
-        self.sample(moment, block);
+    /// Goes to a block that has been recorded, whose state is given. What is known of later blocks is
+    /// kept: equal worlds have equal histories.
+    pub(crate) fn go_to(&mut self, moment: &Moment<'_>, block: u64) {
+        let Moment { chain, prices, totals, .. } = *moment;
+        self.views.project(chain, prices);
+        self.frame.block = block;
+        self.frame.timestamp = chain.clock().timestamp;
+        let sums = &mut self.frame.totals;
+        sums.transactions = totals.transactions;
+        sums.reverted = totals.reverted;
+        sums.liquidations = totals.liquidations;
     }
 
     /// Adds the state at the end of a block, and what happened in it.
@@ -120,22 +89,25 @@ impl Recorder {
         block: u64,
         included: impl Iterator<Item = (Transaction<'t>, &'t Receipt)>,
     ) {
-        let gain_usd = moment.totals.attacker_profit_usd - self.attacker_profit_usd;
+        self.go_to(moment, block);
+        if (block as usize) < self.frame.close_factor.len() {
+            return;
+        }
+        let earned_before = self.frame.totals.attacker_profit_usd.last_value().unwrap_or(0.0);
+        let gain_usd = moment.totals.attacker_profit_usd - earned_before;
         for (transaction, receipt) in included {
             self.transaction(moment, block, &transaction, receipt, gain_usd);
         }
         for log in moment.chain.logs() {
             self.log(moment, block, log);
         }
-        self.sample(moment, block);
+        self.sample(moment);
     }
 
-    fn sample(&mut self, moment: &Moment<'_>, block: u64) {
-        let Moment { chain, prices, totals, .. } = *moment;
-        self.views.project(chain, prices);
+    /// Appends the present values to every series.
+    fn sample(&mut self, moment: &Moment<'_>) {
+        let totals = moment.totals;
         let frame = &mut self.frame;
-        frame.block = block;
-        frame.timestamp = chain.clock().timestamp;
         for (asset, view) in frame.assets.iter_mut().zip(&self.views.reserves) {
             asset.fair.push(view.mid_usd);
             asset.pool.push(if view.pool.is_some() { view.pool_usd } else { f64::NAN });
@@ -160,10 +132,6 @@ impl Recorder {
         sums.liquidated_usd.push(totals.liquidated_usd);
         sums.attacker_profit_usd.push(totals.attacker_profit_usd);
         sums.objective_usd.push(moment.objective_usd);
-        sums.transactions = totals.transactions;
-        sums.reverted = totals.reverted;
-        sums.liquidations = totals.liquidations;
-        self.attacker_profit_usd = totals.attacker_profit_usd;
     }
 
     /// Attacks are bundles of an attacker that borrow by flash loan or insist on a gain.
@@ -265,6 +233,7 @@ impl Recorder {
             }
         }
         let mut frame = self.frame.clone();
+        cut_after_block(&mut frame);
         frame.origin = origin;
         frame.health = health;
         frame.inspected = self
@@ -296,6 +265,49 @@ impl Recorder {
         }
         view
     }
+}
+
+/// Cuts off what is known of blocks after the frame's.
+fn cut_after_block(frame: &mut Frame) {
+    let len = frame.block as usize + 1;
+    if frame.close_factor.len() <= len {
+        return;
+    }
+    for asset in &mut frame.assets {
+        let AssetHistory { symbol: _, fair, pool, oracle } = asset;
+        cut([fair, pool, oracle], len);
+    }
+    for reserve in &mut frame.reserves {
+        let ReserveHistory {
+            symbol: _,
+            utilisation,
+            borrow_rate,
+            supply_rate,
+            ltv,
+            threshold,
+            bonus,
+            supply_cap,
+            borrow_cap,
+            frozen,
+        } = reserve;
+        cut([utilisation, borrow_rate, supply_rate, ltv, threshold, bonus], len);
+        cut([supply_cap, borrow_cap, frozen], len);
+    }
+    let Totals {
+        supplied_usd,
+        borrowed_usd,
+        bad_debt_usd,
+        liquidated_usd,
+        attacker_profit_usd,
+        objective_usd,
+        transactions: _,
+        reverted: _,
+        liquidations: _,
+    } = &mut frame.totals;
+    cut([supplied_usd, borrowed_usd, bad_debt_usd, liquidated_usd], len);
+    cut([attacker_profit_usd, objective_usd, &mut frame.close_factor], len);
+    let kept = frame.events.iter().take_while(|event| event.block <= frame.block).count();
+    frame.events.truncate(kept);
 }
 
 fn cut<const N: usize>(series: [&mut Series; N], len: usize) {

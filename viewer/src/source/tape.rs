@@ -36,8 +36,7 @@ impl TapeWorld {
 }
 
 /// A tape that is played. Totals are scored anew from the replayed blocks by the functions that scored
-/// the run; usage is read at the end of each block where the run read it in its middle, so the
-/// objective agrees to about six digits.
+/// the run, to within rounding: usage misses the interest of the block that is being scored.
 pub struct TapeSource {
     player: Player<'static>,
     genesis: u64,
@@ -113,7 +112,7 @@ impl Score {
         positions.rebuild(chain, market.market);
         positions.sweep(&market);
         let treasury = TreasuryBook::open(chain, &market, positions.shortfall_total_usd);
-        let attackers = AttackerBooks::open(chain, &attackers.0);
+        let attackers = AttackerBooks::open(chain, prices, &attackers.0);
         let totals = EpisodeTotals::default();
         Self { market, positions, treasury, attackers, totals, objective_usd: 0.0 }
     }
@@ -127,6 +126,11 @@ impl Score {
         for (index, receipt) in player.receipts().iter().enumerate() {
             block.executed.push(Executed { index: index as u32, receipt: *receipt });
         }
+        // Usage counts what was owed before the block's transactions, at the block's prices.
+        for view in &mut market.reserves {
+            view.mid_usd = prices.usd(view.asset);
+        }
+        score(config, chain, prices, &block, market, totals);
         market.project(chain, prices);
         // Everybody is read anew: a window has the time.
         positions.rebuild(chain, market.market);
@@ -141,7 +145,6 @@ impl Score {
                 }
             }
         }
-        score(config, chain, prices, &block, market, totals);
         totals.latent_bad_debt_usd = positions.shortfall_total_usd - treasury.latent_at_start_usd;
         totals.revenue_usd += treasury.collect(chain, market);
         totals.attacker_profit_usd += attackers.settle(chain, prices, market, positions);
@@ -179,7 +182,7 @@ impl Source for TapeSource {
         self.player.rewind(self.genesis + at).map_err(|error| error.to_string())?;
         self.world.prices.fair.clone_from(&self.player.record().prices);
         self.score = score.clone();
-        self.recorder.truncate(&moment(&self.player, &self.world, &self.score), *at);
+        self.recorder.go_to(&moment(&self.player, &self.world, &self.score), *at);
         Ok(())
     }
 
