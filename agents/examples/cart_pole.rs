@@ -144,6 +144,7 @@ fn card() -> PolicyCard {
                 ceil: 1,
                 max_raise: Step::Absolute(1),
                 max_cut: Step::Absolute(1),
+                policy_step: Step::Absolute(1),
                 at_once: AtOnce::Never,
                 min_interval_secs: 0,
                 delay_secs: 0,

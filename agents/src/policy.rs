@@ -44,7 +44,8 @@ impl RiskPolicy for FreezeAll {
     fn act(&mut self, _obs: &[f32], mask: &[f32], action: &mut [f32]) {
         sim::action::hold(action);
         let Some(freeze) = offset_of(RiskParam::Frozen) else { return };
-        for head in (0..action.len()).filter(|head| head % RESERVE_ACTIONS.len() == freeze) {
+        let reserves = action.len() / RESERVE_ACTIONS.len();
+        for head in (0..reserves).map(|reserve| reserve * RESERVE_ACTIONS.len() + freeze) {
             if is_legal(mask, head, UP) {
                 action[head] = UP as f32;
             }
@@ -55,8 +56,8 @@ impl RiskPolicy for FreezeAll {
 /// Every seventh decision, moves each collateral's LTV toward 0.75 − 0.08 σ.
 ///
 /// The published baseline sets a collateral factor directly. Here it moves by the regime's step, and
-/// only where the step lands nearer to the goal than the present value is; σ is the volatility over 24 hours, per √year, as observed.
-/// Reserves that were no collateral when the episode began stay so.
+/// only where the step lands nearer to the goal than the present value is; σ is the volatility over 24
+/// hours, per √year, as observed. Reserves that were no collateral when the episode began stay so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolatilityRule {
     ltv_rule: Rule,
@@ -118,9 +119,9 @@ impl RiskPolicy for VolatilityRule {
     }
 }
 
-/// Position of a parameter's head among a reserve's.
+/// Position, among a reserve's heads, of the one that steps a parameter.
 fn offset_of(param: RiskParam) -> Option<usize> {
-    RESERVE_ACTIONS.iter().position(|field| field.param == param)
+    RESERVE_ACTIONS.iter().position(|field| field.param == param && !field.is_brake)
 }
 
 /// Whether the mask allows a choice.
@@ -152,6 +153,7 @@ mod tests {
         ceil: 9_000,
         max_raise: Step::Absolute(50),
         max_cut: Step::Absolute(50),
+        policy_step: Step::Absolute(50),
         at_once: AtOnce::Never,
         min_interval_secs: 0,
         delay_secs: 0,
@@ -182,7 +184,8 @@ mod tests {
         rule.act(&row(0.60, 1.0), &mask, &mut action);
         assert_eq!(action[0], UP as f32);
         // A step of 0.30 would land farther from the goal than staying.
-        let mut coarse = VolatilityRule::new(1, Rule { max_cut: Step::Absolute(3_000), ..RULE });
+        let far = Step::Absolute(3_000);
+        let mut coarse = VolatilityRule::new(1, Rule { max_cut: far, policy_step: far, ..RULE });
         coarse.act(&row(0.80, 1.0), &mask, &mut action);
         assert_eq!(action[0], HOLD as f32);
     }

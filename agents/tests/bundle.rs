@@ -49,6 +49,7 @@ fn card() -> PolicyCard {
             ceil: 10_000,
             max_raise: Step::Absolute(50),
             max_cut: Step::RelativeBps(10_000),
+            policy_step: Step::RelativeBps(10_000),
             at_once: AtOnce::Floor,
             min_interval_secs: 259_200,
             delay_secs: 0,

@@ -152,6 +152,9 @@ pub struct Reserve {
     pub virtual_balance: Amount,
     /// Supply shares owed to the treasury, in scaled units.
     pub accrued_to_treasury: Amount,
+    /// The part of the treasury's shares, owed or minted, that was booked twice and that nothing backs,
+    /// in scaled units: v3.6 does so where a liquidation repays and seizes in one reserve.
+    pub booked_twice: Amount,
     /// Bad debt written off and not yet covered, in underlying units.
     pub deficit: Amount,
     /// Unix time at which a risk change last touched a parameter, by [`RiskParam::index`]; zero:
@@ -187,6 +190,7 @@ impl Reserve {
             last_update: now,
             virtual_balance: Amount::ZERO,
             accrued_to_treasury: Amount::ZERO,
+            booked_twice: Amount::ZERO,
             deficit: Amount::ZERO,
             last_changed_at: [0; RiskParam::COUNT],
         }
@@ -257,6 +261,20 @@ impl Reserve {
         let interest = ray_mul(debt_shares.0, growth.0, Rounding::Floor)?;
         let share = percent_mul(interest, factor.0, Rounding::HalfUp)?;
         shares_minted_from_supply(Amount(share), next.liquidity_index)
+    }
+    /// What the book has and what it owes, in underlying, at its own indexes: `(at hand, lent and written
+    /// off, owned by suppliers and treasury)`. Debt is ceiled and claims floored, as repayment and
+    /// withdrawal round them. The first covers the second, as conversions round in the protocol's favour
+    /// and only debt compounds; indexes and the treasury's part round half up, which may cost a unit.
+    /// What was booked twice does not count as owed: nobody ever paid it.
+    #[must_use]
+    pub fn solvency(&self, supply_shares: Amount, debt_shares: Amount) -> Option<(Amount, Amount)> {
+        let lent = debt_from_shares(debt_shares, self.borrow_index)?;
+        let has = self.virtual_balance.checked_add(lent)?.checked_add(self.deficit)?;
+        let shares = supply_shares.checked_add(self.accrued_to_treasury)?;
+        let owed =
+            supply_from_shares(shares.saturating_sub(self.booked_twice), self.liquidity_index)?;
+        Some((has, owed))
     }
     /// Books liquidity in and out, and sets the rates that follow
     /// (`updateInterestRatesAndVirtualBalance`). `debt_shares` is all that will exist of the debt

@@ -6,6 +6,7 @@ mod common;
 
 use common::{MANAGER, Refused, USER, World, usd};
 use markets::units::{AccountId, Amount, Bps};
+use protocols::lending::Pooled;
 use protocols::risk_params::{
     AtOnce, Direction, RiskChange, RiskError, RiskParam, RiskRegime, Rule, Step,
 };
@@ -228,6 +229,38 @@ fn step_values_clamp_to_the_bounds() {
 }
 
 #[test]
+fn a_policys_step_is_shorter_than_the_limit_where_the_rule_says_so() {
+    let cap = RiskRegime::steward().supply_cap;
+    assert_eq!(cap.step_value(1_000, Direction::Down), 750);
+    assert_eq!(cap.step_value(1_000, Direction::Up), 1_250);
+    assert_eq!(cap.allows(1_000, 1, 0, 0), Ok(()));
+    assert_eq!(cap.step_value(1, Direction::Down), 1);
+    let cap = RiskRegime::guardian().supply_cap;
+    assert_eq!(cap.step_value(1_000, Direction::Up), 2_000);
+    assert_eq!(cap.step_value(1_000, Direction::Down), 500);
+}
+
+#[test]
+fn the_brake_goes_to_the_bound_within_the_interval_or_not_at_all() {
+    let mut w = World::three(RiskRegime::guardian());
+    w.market.reserves[2].config.supply_cap = 1_000;
+    let now = w.ledger.now;
+    let brake = |w: &World, param| {
+        let Pooled { regime, reserves, state, .. } = &w.market;
+        regime.brake(reserves, state, Some(2), param, now).map(|change| change.value)
+    };
+    assert_eq!(propose(&mut w, Some(2), RiskParam::SupplyCap, 500), Ok(()));
+    assert_eq!(brake(&w, RiskParam::SupplyCap), Ok(1));
+    assert_eq!(brake(&w, RiskParam::Ltv), Ok(0));
+    assert_eq!(brake(&w, RiskParam::Frozen), Ok(1));
+    assert_eq!(brake(&w, RiskParam::LiquidationThreshold), Err(RiskError::NotAllowed));
+    assert_eq!(propose(&mut w, Some(2), RiskParam::Ltv, 0), Ok(()));
+    assert_eq!(brake(&w, RiskParam::Ltv), Err(RiskError::NoChange));
+    w.market.regime = RiskRegime::steward();
+    assert_eq!(brake(&w, RiskParam::SupplyCap), Err(RiskError::NotAllowed));
+}
+
+#[test]
 fn a_regime_reads_back_from_its_text() {
     let mut regime = RiskRegime::guardian();
     regime.ltv = Rule {
@@ -236,6 +269,7 @@ fn a_regime_reads_back_from_its_text() {
         ceil: 20,
         max_raise: Step::RelativeBps(7),
         max_cut: Step::Absolute(9),
+        policy_step: Step::Absolute(3),
         at_once: AtOnce::Never,
         min_interval_secs: 5,
         delay_secs: 6,

@@ -93,16 +93,16 @@ macro_rules! fields {
 /// Fields of the market as a whole.
 pub const GLOBAL_FIELDS: &[Field] = fields!(Field:
     ("base_fee", "ln gwei", 3.0, Public, |s| ln(s.chain.clock().base_fee as f64 / 1e9)),
-    ("supplied", "log10 USD − 6", 3.0, Public, |s| log10(supplied_usd(s)) - 6.0),
-    ("borrowed", "log10 USD − 6", 3.0, Public, |s| log10(borrowed_usd(s)) - 6.0),
+    ("supplied", "log10(1 + USD) − 6", 3.0, Public, |s| log10(1.0 + supplied_usd(s)) - 6.0),
+    ("borrowed", "log10(1 + USD) − 6", 3.0, Public, |s| log10(1.0 + borrowed_usd(s)) - 6.0),
     ("close_factor", "ratio", 1.0, Public, |s| s.market.close_factor),
-    ("debt_below_1", "share of debt", 1.0, Public, |s| s.health[0]),
-    ("debt_below_1.05", "share of debt", 1.0, Public, |s| s.health[1]),
-    ("debt_below_1.1", "share of debt", 1.0, Public, |s| s.health[2]),
-    ("debt_below_1.2", "share of debt", 1.0, Public, |s| s.health[3]),
-    ("debt_below_1.4", "share of debt", 1.0, Public, |s| s.health[4]),
-    ("debt_below_1.7", "share of debt", 1.0, Public, |s| s.health[5]),
-    ("debt_below_2.2", "share of debt", 1.0, Public, |s| s.health[6]),
+    ("debt_hf_below_1", "share of debt", 1.0, Public, |s| s.health[0]),
+    ("debt_hf_1_1.05", "share of debt", 1.0, Public, |s| s.health[1]),
+    ("debt_hf_1.05_1.1", "share of debt", 1.0, Public, |s| s.health[2]),
+    ("debt_hf_1.1_1.2", "share of debt", 1.0, Public, |s| s.health[3]),
+    ("debt_hf_1.2_1.4", "share of debt", 1.0, Public, |s| s.health[4]),
+    ("debt_hf_1.4_1.7", "share of debt", 1.0, Public, |s| s.health[5]),
+    ("debt_hf_1.7_2.2", "share of debt", 1.0, Public, |s| s.health[6]),
     ("at_risk", "accounts", 10.0, Public, |s| s.positions.at_risk.len() as f64),
     ("liquidated_24h", "share of debt", 0.1, Public,
         |s| share(s.market.liquidated_24h_usd, borrowed_usd(s))),
@@ -168,7 +168,7 @@ fn ln(x: f64) -> f64 {
     libm::log(x.max(1e-300))
 }
 fn log10(x: f64) -> f64 {
-    libm::log10(x.max(1.0))
+    libm::log10(x.max(1e-300))
 }
 fn ln_ratio(a: f64, b: f64) -> f64 {
     if a > 0.0 && b > 0.0 { libm::log(a / b) } else { 0.0 }

@@ -22,7 +22,8 @@ pub enum OpenSystems {
     Tick,
     /// Step the joint price process.
     Prices,
-    /// Exchanges quote around fair value; last block's orders match and settle.
+    /// Exchanges quote around fair value and fill last block's orders; what was bought and paid is
+    /// submitted as transactions of the world, which come first in this block.
     Exchanges,
     /// Oracle nodes decide to push; an update is a transaction in the mempool.
     Oracles,
@@ -41,7 +42,8 @@ pub enum CloseSystems {
     Order,
     /// Each transaction atomically; receipts.
     Execute,
-    /// Keepers, checkpoints, queued risk changes, next base fee: each as a taped call.
+    /// The world's keepers: checkpoints that are due and queued risk changes, each as a taped call; the
+    /// accounts that the block touched are read again.
     Settle,
     /// Conservation and invariants by id.
     Audit,

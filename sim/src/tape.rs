@@ -36,7 +36,7 @@ const END: u8 = 3;
 pub struct TapeHeader {
     /// The scenario's name.
     pub scenario: String,
-    /// Hash of the scenario's text, in hexadecimal.
+    /// Names the scenario: a hash over its text and its price files, in hexadecimal.
     pub scenario_hash: String,
     /// The run's seed.
     pub run_seed: u64,

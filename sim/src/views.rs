@@ -269,7 +269,7 @@ pub struct PositionViews {
     pub shortfall_usd: Vec<f64>,
     /// Accounts whose exact health factor is below one now, by id.
     pub at_risk: Vec<AccountId>,
-    /// Accounts that a transaction of the last block touched.
+    /// Accounts that the block's transactions have touched so far; empty from the tick to execution.
     pub touched: Vec<AccountId>,
     /// Exact health factors that differ from the belief by more than a millionth, since the start.
     pub disagreements: u64,

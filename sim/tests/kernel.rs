@@ -1,13 +1,15 @@
 //! The kernel's rules, a test each, on a small world: USD, a thin token, their pool, a spot feed on
 //! it, a market that lends both.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
-use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price, Ray};
+use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
 use proptest::prelude::*;
-use protocols::interest::{RateStrategy, Rates};
-use protocols::lending::{MarketState, Pooled};
+use protocols::interest::RateStrategy;
+use protocols::lending::Pooled;
 use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::{RiskChange, RiskParam, RiskRegime};
 use sim::chain::call::{AmountExpr, Call, Log, Outcome, Revert, Transaction, TxHeader};
@@ -92,39 +94,15 @@ fn world() -> World {
     }));
     let tok_feed =
         chain.add_feed(Feed::Spot(SpotFeed { pool, asset: tok, quote: Some(usd_feed) }));
-    let reserve = |underlying, feed, decimals, i: usize, ltv, threshold| Reserve {
-        underlying,
-        a_token: tokens[2 * i],
-        debt_token: tokens[2 * i + 1],
-        feed,
-        decimals,
-        config: config(ltv, threshold),
-        liquidity_index: Ray::ONE,
-        borrow_index: Ray::ONE,
-        rates: Rates::default(),
-        last_update: 1_600_000_000,
-        virtual_balance: Amount::ZERO,
-        accrued_to_treasury: Amount::ZERO,
-        deficit: Amount::ZERO,
-        last_changed_at: [0; RiskParam::COUNT],
+    let reserve = |underlying, feed, decimals, i: usize, ltv, threshold| {
+        let (shares, debt) = (tokens[2 * i], tokens[2 * i + 1]);
+        let config = config(ltv, threshold);
+        Reserve::new(underlying, shares, debt, feed, decimals, config, 1_600_000_000)
     };
-    let market = chain.add_market(Market::Pooled(Pooled {
-        reserves: vec![
-            reserve(usd, usd_feed, 6, 0, 7_500, 8_000),
-            reserve(tok, tok_feed, 18, 1, 6_000, 7_000),
-        ],
-        positions: Vec::new(),
-        state: MarketState {
-            close_factor: Bps(5_000),
-            close_factor_changed_at: 0,
-            pending: Default::default(),
-        },
-        account: market_account,
-        treasury,
-        risk_manager: manager,
-        flash_premium: Bps(5),
-        regime: RiskRegime::guardian(),
-    }));
+    let mut pooled = Pooled::new(market_account, treasury, manager, RiskRegime::guardian());
+    pooled.add_reserve(reserve(usd, usd_feed, 6, 0, 7_500, 8_000));
+    pooled.add_reserve(reserve(tok, tok_feed, 18, 1, 6_000, 7_000));
+    let market = chain.add_market(Market::Pooled(pooled));
     chain.begin_block(1_600_000_012, 15_000_000);
     let mut w = World {
         chain,
@@ -386,6 +364,37 @@ fn interest_accrues_on_touch_and_views_project() {
     );
     assert!(w.chain.pooled(w.market).reserves[0].last_update > stored.last_update);
     assert!(w.chain.pooled(w.market).debt(&w.chain, w.alice, 0).is_zero());
+}
+
+#[test]
+fn what_a_liquidation_within_one_reserve_books_twice_does_not_break_the_books() {
+    let mut w = world();
+    let (market, usd, tok) = (w.market, w.usd, w.tok);
+    let calls = [
+        Call::Supply { market, asset: tok, amount: exact(100_000 * E18) },
+        Call::Supply { market, asset: usd, amount: exact(50_000 * E6) },
+        Call::Borrow { market, asset: usd, amount: AmountExpr::MaxBorrow },
+    ];
+    assert_eq!(w.run(w.alice, &calls), Outcome::Success);
+    w.chain.begin_block(1_631_536_000, 15_000_000);
+    let amount = exact(500_000 * E18);
+    let dump = Call::Swap { pool: w.pool, asset_in: tok, amount, min_out: Amount::ZERO };
+    let seize = Call::Liquidate {
+        market,
+        borrower: w.alice,
+        collateral: usd,
+        debt: usd,
+        amount: exact(20_000 * E6),
+    };
+    assert_eq!(w.run(w.bob, &[dump, seize]), Outcome::Success);
+    let book = w.chain.pooled(market).reserves[0];
+    assert!(!book.booked_twice.is_zero());
+    let supply = w.chain.ledger().total_supply(book.a_token);
+    let debt = w.chain.ledger().total_supply(book.debt_token);
+    let (has, owes) = book.solvency(supply, debt).unwrap();
+    assert!(has >= owes);
+    let (has, owes) = Reserve { booked_twice: Amount::ZERO, ..book }.solvency(supply, debt).unwrap();
+    assert!(has < owes, "booked twice, and paid once");
 }
 
 /// Any call with small random ids and amounts: most fail, and that is the point.

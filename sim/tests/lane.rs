@@ -1,12 +1,15 @@
 //! A lane's promises: determinism, isolation of luck, snapshots, rewards, the exchange.
-#![allow(clippy::unwrap_used, reason = "tests")]
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use common::{MARKET, Small, USDC, WETH, account};
-use markets::units::{AccountId, Amount};
+use markets::units::{AccountId, Amount, Bps};
 use proptest::prelude::*;
-use sim::action::{CHOICES, Decoder, HOLD};
+use protocols::lending::Pooled;
+use protocols::risk_params::{RiskParam, RiskRegime};
+use sim::action::{CHOICES, Decoder, HOLD, heads, write_mask};
 use sim::actor::{ExchangeOrder, Outbox};
 use sim::chain::call::{Call, Outcome, Transaction, TxHeader};
 use sim::environment::{Environment, StepOut};
@@ -186,6 +189,55 @@ fn rewards_of_an_episode_add_up_to_its_objective() {
     assert!((sum - scaled).abs() < 1e-4 * scaled.abs().max(1.0), "{sum} {scaled}");
 }
 
+/// The brake's head of reserve 0: after its five parameters and the freeze.
+const BRAKE: usize = 6;
+
+#[test]
+fn the_brake_goes_to_the_floor_at_once_whatever_the_steps_ask() {
+    let small = Small::default();
+    let mut lane = small.lane(1, 2, 3);
+    let mut brake = |_: &[f32], mask: &[f32], action: &mut [f32]| {
+        if mask[BRAKE * CHOICES] == 1.0 {
+            // LTV: a step up and the brake.
+            (action[0], action[BRAKE]) = (2.0, 0.0);
+        }
+    };
+    lane.run(3, Some(&mut brake));
+    assert_eq!(lane.chain().pooled(MARKET).reserves[0].config.ltv, Bps(0));
+    assert_eq!(lane.totals().changes, 1);
+
+    let mut chain = common::chain(4);
+    chain.begin_block(1_600_000_100, 0);
+    let mut pooled = chain.pooled(MARKET).clone();
+    let mut action = vec![HOLD as f32; heads(pooled.reserves.len())];
+    action[BRAKE] = 2.0;
+    let asked = |pooled: &Pooled, action: &[f32]| -> Vec<(RiskParam, u64)> {
+        let mut decoder = Decoder::default();
+        let calls = decoder.decode(action, MARKET, pooled, chain.clock().timestamp);
+        let changes = calls.iter().map(|call| match call {
+            Call::ProposeRisk { change, .. } => (change.param, change.value),
+            other => panic!("{other:?}"),
+        });
+        changes.collect()
+    };
+    for (supply_cap, borrow_cap) in [(1_000, 500), (1_000, 0)] {
+        let config = &mut pooled.reserves[0].config;
+        (config.supply_cap, config.borrow_cap) = (supply_cap, borrow_cap);
+        let mut expected = vec![(RiskParam::SupplyCap, 1), (RiskParam::BorrowCap, 1)];
+        // What has no cap has no floor either.
+        expected.truncate(if borrow_cap == 0 { 1 } else { 2 });
+        assert_eq!(asked(&pooled, &action), expected);
+    }
+    let mut mask = vec![0.0; heads(pooled.reserves.len()) * CHOICES];
+    pooled.regime = RiskRegime::steward();
+    write_mask(&pooled, chain.clock().timestamp, &mut mask);
+    assert_eq!(mask[BRAKE * CHOICES..][..CHOICES], [0.0, 1.0, 0.0]);
+    assert!(asked(&pooled, &action).is_empty());
+    // A steward's cap falls by a quarter, not to one token.
+    (action[BRAKE], action[3]) = (HOLD as f32, 0.0);
+    assert_eq!(asked(&pooled, &action), [(RiskParam::SupplyCap, 750)]);
+}
+
 #[test]
 fn freezing_by_action_takes_effect_and_is_counted() {
     let mut lane = Small::default().lane(1, 2, 3);
@@ -294,8 +346,15 @@ proptest! {
         action in prop::collection::vec(
             prop_oneof![Just(0.0_f32), Just(1.0), Just(2.0), any::<f32>()], 0..40),
         rounds in 1_usize..4,
+        is_delayed in any::<bool>(),
     ) {
         let mut chain = common::chain(4);
+        if is_delayed {
+            let regime = &mut chain.genesis_market(MARKET).unwrap().regime;
+            for rule in [&mut regime.ltv, &mut regime.supply_cap, &mut regime.liquidation_bonus] {
+                rule.delay_secs = 9_000;
+            }
+        }
         let mut decoder = Decoder::default();
         for round in 0..rounds {
             chain.begin_block(1_600_000_000 + 4_000 * (round as u64 + 1), 0);
@@ -312,8 +371,12 @@ proptest! {
             };
             let receipt = chain.execute(Transaction { header: &header, calls: &calls });
             prop_assert_eq!(receipt.outcome, Outcome::Success, "{:?}", calls);
-            let proposals = calls.iter().filter(|c| matches!(c, Call::ProposeRisk { .. })).count();
-            prop_assert_eq!(proposals, calls.len());
+            let proposed = calls.iter().map(|call| match call {
+                Call::ProposeRisk { change, .. } => (change.reserve, change.param),
+                other => panic!("{other:?}"),
+            });
+            let once: std::collections::BTreeSet<_> = proposed.collect();
+            prop_assert_eq!(once.len(), calls.len());
             prop_assert!(chain.audit_all().is_ok());
         }
     }

@@ -22,6 +22,7 @@ pub mod window;
 pub mod worker;
 
 pub use app::App;
+pub use egui::Theme;
 pub use frame::{Command, Frame};
 pub use open::{Selection, open, opener};
 pub use screenshot::{ScreenshotError, frame_at, render, screenshot};

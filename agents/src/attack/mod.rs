@@ -159,6 +159,9 @@ fn find_target(
             listed.push(found);
         }
     }
+    if listed.len() > MAX_LOOT {
+        return Err(SpawnError::TooMuchLoot { most: MAX_LOOT, asked: listed.len() });
+    }
     let mut loot = [None; MAX_LOOT];
     for (slot, found) in loot.iter_mut().zip(listed) {
         *slot = Some((found.token, found.reserve));
@@ -176,7 +179,7 @@ fn find_target(
 /// Puts an attacker into a world, with its accounts; their gains count as attacker profit.
 ///
 /// # Errors
-/// [`SpawnError`]: an asset that does not exist or is not listed.
+/// [`SpawnError`]: an asset that does not exist or is not listed, or too many.
 pub fn spawn(
     world: &mut World,
     market: MarketId,

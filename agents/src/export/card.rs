@@ -39,7 +39,7 @@ pub struct ActionHead {
 pub struct Provenance {
     /// Scenario's name.
     pub scenario: String,
-    /// Hash of the scenario's text, hexadecimal.
+    /// Names the scenario: a hash over its text and its price files, hexadecimal.
     pub scenario_hash: String,
     /// Training seeds; the first is this policy's own.
     pub seeds: Vec<u64>,

@@ -1,8 +1,8 @@
 //! The observation and action tables of a risk policy, for its bundle: read off the tables that the
 //! simulation itself uses.
 
-use protocols::risk_params::{RiskParam, RiskRegime};
-use sim::action::{MARKET_ACTIONS, RESERVE_ACTIONS};
+use protocols::risk_params::RiskRegime;
+use sim::action::{ActionField, MARKET_ACTIONS, RESERVE_ACTIONS};
 use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
 
 use super::card::{ActionHead, ObservationField};
@@ -29,24 +29,16 @@ pub fn observation_fields(symbols: &[&str]) -> Vec<ObservationField> {
 /// The rows of what it may move under `regime`.
 #[must_use]
 pub fn action_heads(symbols: &[&str], regime: &RiskRegime) -> Vec<ActionHead> {
-    let head = |name: String, unit: &str, param| ActionHead {
+    let head = |name: String, field: &ActionField| ActionHead {
         name,
-        unit: unit.into(),
-        choices: choices(param).map(Into::into).to_vec(),
-        rule: *regime.rule(param),
+        unit: field.unit.into(),
+        choices: field.choices.map(Into::into).to_vec(),
+        rule: *regime.rule(field.param),
     };
     let mut rows = Vec::new();
     for symbol in symbols {
-        let actions = RESERVE_ACTIONS.iter();
-        rows.extend(actions.map(|f| head(format!("{symbol}_{}", f.name), f.unit, f.param)));
+        rows.extend(RESERVE_ACTIONS.iter().map(|f| head(format!("{symbol}_{}", f.name), f)));
     }
-    rows.extend(MARKET_ACTIONS.iter().map(|f| head(f.name.into(), f.unit, f.param)));
+    rows.extend(MARKET_ACTIONS.iter().map(|f| head(f.name.into(), f)));
     rows
-}
-
-fn choices(param: RiskParam) -> [&'static str; sim::action::CHOICES] {
-    match param {
-        RiskParam::Frozen => ["unfreeze", "hold", "freeze"],
-        _ => ["down", "hold", "up"],
-    }
 }

@@ -56,7 +56,7 @@ impl Default for ArbitrageurConfig {
 }
 
 /// An arbitrageur of one pool.
-#[derive(Component, Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Component, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Arbitrageur {
     pool: PoolId,
     tokens: [Token; 2],
@@ -173,7 +173,7 @@ pub fn spawn(
             + if token.asset == gas.asset { config.gas_purse_tokens } else { 0.0 },
     };
     let wants = [target(tokens[1]), target(tokens[0])];
-    let treasury = Treasury::new(&wants, 100.0, config.inventory_band);
+    let treasury = Treasury::new(wants.to_vec(), 100.0, config.inventory_band);
     let mut members = Vec::with_capacity(config.count as usize);
     for index in 0..config.count {
         let (actor, wallet) = enrol(&mut chain, first_id + index, &config.cohort, index);
@@ -189,7 +189,7 @@ pub fn spawn(
             gas,
             min_profit_usd: config.min_profit_usd,
             bid_share: config.bid_share,
-            treasury,
+            treasury: treasury.clone(),
         };
         members.push((actor, wallet, arbitrageur));
     }

@@ -22,6 +22,7 @@ use super::{Listed, SpawnError, Token, Treasury, Wants, endow, enrol, gas_of, ne
 use bevy_ecs::prelude::*;
 use markets::price::draw;
 use markets::units::{AccountId, Amount, MarketId, PoolId};
+use protocols::position::MAX_RESERVES;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, Outbox, Wallet};
@@ -35,8 +36,8 @@ use sim::views::{MarketViews, PositionViews};
 
 /// Most attempts of one liquidator in a block.
 const MAX_ATTEMPTS: usize = 4;
-/// Most reserves whose inventory is tracked within a block.
-const MAX_RESERVES: usize = 6;
+/// What is offered to repay, over what the quote takes.
+const HEADROOM: f64 = 1.02;
 /// Gas of a liquidation alone.
 const GAS_PLAIN: u64 = gas_of::TRANSACTION + gas_of::LIQUIDATE;
 /// Gas of one whose collateral is sold in a pool, with marks and guard.
@@ -96,7 +97,7 @@ impl Default for LiquidatorConfig {
 }
 
 /// A liquidator of one market.
-#[derive(Component, Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Component, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Liquidator {
     market: MarketId,
     gas: Token,
@@ -266,8 +267,10 @@ impl Liquidator {
             Route::Exchange | Route::Pool(_) => 0.0,
         };
         let profit_usd = (proceeds - repaid - premium) * d.mid_usd;
-        // A flash loan must be the whole of what is repaid; rounding up costs a unit.
-        let repay = size.repaid;
+        // The market takes no more than it needs. Somewhat more is offered, so that a price that moves
+        // before execution does not leave dust, which would revert.
+        let repay = Amount::from_f64_floor(size.repaid.to_f64() * HEADROOM).max(size.repaid);
+        let repay = repay.min(offered);
         (profit_usd > 0.0).then_some(Attempt {
             borrower,
             collateral,
@@ -367,7 +370,7 @@ pub fn spawn(
             bid_share: (config.bid_share_min, config.bid_share_max),
             attention: config.attention,
             flash_loans: config.flash_loans,
-            treasury: Treasury::new(&wants, 500.0, 0.05),
+            treasury: Treasury::new(wants.clone(), 500.0, 0.05),
         };
         members.push((actor, wallet, liquidator));
     }

@@ -45,6 +45,14 @@ pub enum SpawnError {
     /// The feed is not of the kind that this participant serves.
     #[error("the feed is not of the kind that this participant serves")]
     WrongFeed,
+    /// More is to be borrowed in one attack than its bundle has room for.
+    #[error("an attack borrows at most {most} assets, and {asked} are listed as loot")]
+    TooMuchLoot {
+        /// The limit.
+        most: usize,
+        /// How many are listed.
+        asked: usize,
+    },
     /// The chain refused an opening balance.
     #[error("opening balances: {0}")]
     Chain(#[from] Revert),

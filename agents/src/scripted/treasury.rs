@@ -7,9 +7,6 @@ use sim::actor::{Actor, ExchangeOrder, Outbox};
 use sim::chain::Chain;
 use sim::prices::FairPrices;
 
-/// Most tokens that an inventory has targets for.
-const MAX_TOKENS: usize = 6;
-
 /// A target.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Wants {
@@ -20,11 +17,10 @@ pub(crate) struct Wants {
 }
 
 /// Targets in several tokens, and what keeps the participant from ordering twice for one gap.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Treasury {
-    wants: [Option<Wants>; MAX_TOKENS],
-    /// Where everything is turned into and bought from: index of the cash token.
-    cash: usize,
+    /// The first is cash: what everything is turned into and bought from.
+    wants: Vec<Wants>,
     /// Smallest gap that is traded, in USD.
     min_order_usd: f64,
     /// Smallest gap that is traded, as a share of the target.
@@ -34,13 +30,9 @@ pub(crate) struct Treasury {
 }
 
 impl Treasury {
-    /// Targets, the cash token first. Tokens beyond the sixth are left out.
-    pub(crate) fn new(wants: &[Wants], min_order_usd: f64, band: f64) -> Self {
-        let mut slots = [None; MAX_TOKENS];
-        for (slot, want) in slots.iter_mut().zip(wants) {
-            *slot = Some(*want);
-        }
-        Self { wants: slots, cash: 0, min_order_usd, band, busy_until: 0 }
+    /// Targets, the cash token first.
+    pub(crate) fn new(wants: Vec<Wants>, min_order_usd: f64, band: f64) -> Self {
+        Self { wants, min_order_usd, band, busy_until: 0 }
     }
 
     /// Sends orders that lead every token but cash back to its target: what is above is sold for
@@ -58,12 +50,8 @@ impl Treasury {
         if block < self.busy_until {
             return;
         }
-        let Some(cash) = self.wants[self.cash] else { return };
-        for (i, want) in self.wants.iter().enumerate() {
-            let Some(want) = want else { break };
-            if i == self.cash {
-                continue;
-            }
+        let Some((cash, others)) = self.wants.split_first() else { return };
+        for want in others {
             let gap = want.token.held(chain, account) - want.tokens;
             let price = prices.usd(want.token.asset);
             let size = gap.abs();

@@ -103,7 +103,8 @@ impl Pooled {
 
 impl<V: LendingView> Liquidating<'_, V> {
     /// Accrues both books. Where they are one, the deployed contract reads it into two caches before
-    /// it updates either, and so books that call's treasury share twice; so do we, to the wei.
+    /// it updates either, and so books that call's treasury share twice; so do we, to the wei, and
+    /// remember how much nothing backs ([`Reserve::booked_twice`](crate::reserve::Reserve)).
     fn touch(&self, out: &mut Change) -> Result<(), LendingError> {
         out.touch(self.pooled, self.view, self.call.debt)?;
         let at = out.touch(self.pooled, self.view, self.call.collateral)?;
@@ -111,10 +112,10 @@ impl<V: LendingView> Liquidating<'_, V> {
             let stored = self.pooled.reserve(self.call.debt)?;
             let book = &mut out.reserves[at].1;
             let shares = self.view.total_supply(book.debt_token);
-            book.accrued_to_treasury = stored
-                .treasury_shares(shares, book)
-                .and_then(|again| book.accrued_to_treasury.checked_add(again))
-                .ok_or(LendingError::Overflow)?;
+            let again = stored.treasury_shares(shares, book).ok_or(LendingError::Overflow)?;
+            for booked in [&mut book.accrued_to_treasury, &mut book.booked_twice] {
+                *booked = booked.checked_add(again).ok_or(LendingError::Overflow)?;
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{Change, LendingError, Pooled};
 use crate::LendingView;
-use crate::reserve::{shares_burned_from_withdrawal, supply_from_shares};
+use crate::reserve::{Reserve, shares_burned_from_withdrawal};
 use markets::units::{AccountId, Amount, Flow};
 
 impl Pooled {
@@ -21,7 +21,7 @@ impl Pooled {
             if !reserve.config.active || amount.is_zero() {
                 continue;
             }
-            let minted = super::Reserve { accrued_to_treasury: Amount::ZERO, ..*reserve };
+            let minted = Reserve { accrued_to_treasury: Amount::ZERO, ..*reserve };
             out.reserves.push((index as u16, minted));
             out.flow(Flow::Mint { to: self.treasury, asset: reserve.a_token, amount });
         }
@@ -74,18 +74,12 @@ impl Pooled {
         Ok(())
     }
 
-    /// What a reserve holds against what it owes, in underlying: `(at hand and lent, owed to
-    /// suppliers and the treasury)`. The first plus the deficit covers the second but for rounding
-    /// (invariant `LEND-02`), until a liquidation has repaid and seized in one reserve: v3.6 then
-    /// books that call's treasury share twice.
+    /// What a reserve has and what it owes, in underlying, projected to now ([`Reserve::solvency`]).
     #[must_use]
     pub fn solvency(&self, view: &impl LendingView, reserve: u16) -> Option<(Amount, Amount)> {
         let book = self.reserve(reserve).ok()?;
         let debt_shares = view.total_supply(book.debt_token);
         let book = book.accrued(debt_shares, view.now())?;
-        let lent = crate::reserve::debt_from_shares(debt_shares, book.borrow_index)?;
-        let shares = view.total_supply(book.a_token).checked_add(book.accrued_to_treasury)?;
-        let owed = supply_from_shares(shares, book.liquidity_index)?;
-        Some((book.virtual_balance.checked_add(lent)?, owed))
+        book.solvency(view.total_supply(book.a_token), debt_shares)
     }
 }

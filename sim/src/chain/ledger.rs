@@ -16,9 +16,42 @@ pub struct Ledger {
     balances: Vec<Amount>,
     minted: Vec<Amount>,
     burned: Vec<Amount>,
-    /// Columns written since the last audit, a bit each.
     #[serde(skip)]
-    touched: u64,
+    audited: Audited,
+}
+
+/// What the last audit saw and what has been written since. Empty: nothing was audited yet, and nothing
+/// is remembered, so that a fork that nobody audits costs nothing.
+#[derive(Debug, Default)]
+struct Audited {
+    balances: Vec<Amount>,
+    /// Minted less burned, by column.
+    supply: Vec<U256>,
+    /// Where balances were written since; one may come twice.
+    written: Vec<u32>,
+    /// Scratch: a sum by column.
+    sums: Vec<U256>,
+    /// Audits of written balances since the last of all.
+    rounds: u32,
+}
+
+/// Audits of written balances between two that look at every balance.
+const FULL_AUDIT_EVERY: u32 = 1_024;
+
+impl Audited {
+    /// Makes the next audit look at every balance.
+    fn forget(&mut self) {
+        self.balances.clear();
+        self.written.clear();
+    }
+    #[inline]
+    fn note(&mut self, index: usize) {
+        if self.written.len() < self.balances.len() {
+            self.written.push(index as u32);
+        } else {
+            self.forget();
+        }
+    }
 }
 
 impl Clone for Ledger {
@@ -28,16 +61,16 @@ impl Clone for Ledger {
             balances: self.balances.clone(),
             minted: self.minted.clone(),
             burned: self.burned.clone(),
-            touched: self.touched,
+            audited: Audited::default(),
         }
     }
     fn clone_from(&mut self, source: &Self) {
-        let Self { n_assets, balances, minted, burned, touched } = source;
+        let Self { n_assets, balances, minted, burned, audited: _ } = source;
         self.n_assets = *n_assets;
         self.balances.clone_from(balances);
         self.minted.clone_from(minted);
         self.burned.clone_from(burned);
-        self.touched = *touched;
+        self.audited.forget();
     }
 }
 
@@ -61,6 +94,7 @@ impl Ledger {
             wider.push(Amount::ZERO);
         }
         self.balances = wider;
+        self.audited.forget();
         self.n_assets += 1;
         self.minted.push(Amount::ZERO);
         self.burned.push(Amount::ZERO);
@@ -68,6 +102,7 @@ impl Ledger {
     }
     /// A new row of zeros.
     pub(super) fn add_account(&mut self) {
+        self.audited.forget();
         self.balances.resize(self.balances.len() + self.n_assets as usize, Amount::ZERO);
     }
 
@@ -99,7 +134,7 @@ impl Ledger {
     }
     /// Whether two ledgers hold the same, whatever has been audited.
     pub(super) fn same_state(&self, other: &Self) -> bool {
-        let Self { n_assets, balances, minted, burned, touched: _ } = self;
+        let Self { n_assets, balances, minted, burned, audited: _ } = self;
         *n_assets == other.n_assets
             && *balances == other.balances
             && *minted == other.minted
@@ -117,10 +152,10 @@ impl Ledger {
     }
 
     #[inline]
-    fn write(&mut self, index: usize, asset: AssetId, value: Amount, journal: &mut Journal) {
+    fn write(&mut self, index: usize, value: Amount, journal: &mut Journal) {
         journal.push(Undo::Balance { index: index as u32, old: self.balances[index] });
         self.balances[index] = value;
-        self.touched |= 1 << (asset.0 & 63);
+        self.audited.note(index);
     }
 
     #[inline]
@@ -133,7 +168,7 @@ impl Ledger {
     ) -> Result<(), Revert> {
         let i = self.at(to, asset)?;
         let value = self.balances[i].checked_add(amount).ok_or(Revert::Overflow)?;
-        self.write(i, asset, value, journal);
+        self.write(i, value, journal);
         Ok(())
     }
 
@@ -147,7 +182,7 @@ impl Ledger {
     ) -> Result<(), Revert> {
         let i = self.at(from, asset)?;
         let value = self.balances[i].checked_sub(amount).ok_or(Revert::InsufficientBalance)?;
-        self.write(i, asset, value, journal);
+        self.write(i, value, journal);
         Ok(())
     }
 
@@ -192,6 +227,7 @@ impl Ledger {
 
     pub(super) fn restore_balance(&mut self, index: u32, old: Amount) {
         self.balances[index as usize] = old;
+        self.audited.note(index as usize);
     }
     pub(super) fn restore_minted(&mut self, asset: AssetId, old: Amount) {
         self.minted[asset.index()] = old;
@@ -200,23 +236,114 @@ impl Ledger {
         self.burned[asset.index()] = old;
     }
 
-    /// The first column whose sum is not minted less burned, with the sum; columns untouched since
-    /// the last call hold by induction and are passed over unless `all`.
+    /// The first column whose sum is not minted less burned, with the sum. Unless `all`, only balances
+    /// written since the last audit are looked at: what they changed by must be what was minted less
+    /// burned since, and the rest holds by induction.
     pub(super) fn broken_column(&mut self, all: bool) -> Option<(AssetId, U256)> {
-        let touched = std::mem::take(&mut self.touched);
-        let n = self.n_assets as usize;
-        for asset in 0..n {
-            if !all && touched & (1 << (asset & 63)) == 0 {
-                continue;
+        let Self { n_assets, balances, minted, burned, audited } = self;
+        let n = *n_assets as usize;
+        let Audited { balances: seen, supply, written, sums, rounds } = audited;
+        sums.clear();
+        if all || seen.len() != balances.len() || *rounds >= FULL_AUDIT_EVERY {
+            *rounds = 0;
+            sums.resize(n, U256::ZERO);
+            for row in balances.chunks_exact(n.max(1)) {
+                for (sum, balance) in sums.iter_mut().zip(row) {
+                    *sum = sum.wrapping_add(balance.0);
+                }
             }
-            let mut sum = U256::ZERO;
-            for balance in self.balances[asset..].iter().step_by(n) {
-                sum = sum.wrapping_add(balance.0);
-            }
-            if self.minted[asset].0.wrapping_sub(self.burned[asset].0) != sum {
-                return Some((AssetId(asset as u16), sum));
+            seen.clone_from(balances);
+            written.clear();
+        } else {
+            *rounds += 1;
+            sums.extend_from_slice(supply);
+            for index in written.drain(..) {
+                let (now, then) = (balances[index as usize].0, &mut seen[index as usize].0);
+                let sum = &mut sums[index as usize % n];
+                *sum = sum.wrapping_add(now).wrapping_sub(*then);
+                *then = now;
             }
         }
-        None
+        supply.clear();
+        supply.extend(minted.iter().zip(&*burned).map(|(m, b)| m.0.wrapping_sub(b.0)));
+        let broken = sums.iter().zip(&*supply).position(|(sum, supply)| sum != supply)?;
+        let sum = sums[broken];
+        audited.forget();
+        Some((AssetId(broken as u16), sum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// Three accounts with two assets, audited.
+    fn ledger() -> (Ledger, Journal) {
+        let (mut ledger, mut journal) = (Ledger::default(), Journal::default());
+        for _ in 0..2 {
+            ledger.add_asset(0);
+        }
+        for account in 0..3 {
+            ledger.add_account();
+            for asset in 0..2 {
+                let (to, asset) = (AccountId(account), AssetId(asset));
+                let mint = Flow::Mint { to, asset, amount: Amount::new(100) };
+                ledger.perform(&mint, &mut journal).unwrap();
+            }
+        }
+        assert_eq!(ledger.broken_column(false), None);
+        (ledger, journal)
+    }
+
+    #[test]
+    fn an_audit_of_what_was_written_follows_flows_and_their_undoing() {
+        let (mut ledger, mut journal) = ledger();
+        let (from, to, asset) = (AccountId(0), AccountId(1), AssetId(1));
+        let amount = Amount::new(40);
+        for flow in [
+            Flow::Move { from, to, asset, amount },
+            Flow::Burn { from: to, asset, amount },
+            Flow::Mint { to, asset, amount },
+            Flow::Move { from: to, to, asset, amount },
+        ] {
+            ledger.perform(&flow, &mut journal).unwrap();
+            assert_eq!(ledger.broken_column(false), None);
+            assert_eq!(ledger.broken_column(true), None);
+        }
+        let at = journal.entries.len();
+        ledger.perform(&Flow::Move { from, to, asset, amount }, &mut journal).unwrap();
+        assert_eq!(ledger.broken_column(false), None);
+        for entry in journal.entries.drain(at..).rev() {
+            let Undo::Balance { index, old } = entry else { panic!("{entry:?}") };
+            ledger.restore_balance(index, old);
+        }
+        assert_eq!(ledger.broken_column(false), None);
+    }
+
+    #[test]
+    fn value_from_nowhere_breaks_its_column() {
+        for all in [false, true] {
+            let (mut ledger, mut journal) = ledger();
+            let more = Amount::new(101);
+            let at = ledger.at(AccountId(2), AssetId(1)).unwrap();
+            ledger.write(at, more, &mut journal);
+            assert_eq!(ledger.broken_column(all), Some((AssetId(1), Amount::new(301).0)));
+            // Nor is it forgotten.
+            assert_eq!(ledger.broken_column(all), Some((AssetId(1), Amount::new(301).0)));
+        }
+        let (mut ledger, _) = ledger();
+        ledger.minted[0] = Amount::new(299);
+        assert_eq!(ledger.broken_column(false), Some((AssetId(0), Amount::new(300).0)));
+    }
+
+    #[test]
+    fn every_balance_is_looked_at_from_time_to_time() {
+        let (mut ledger, _) = ledger();
+        // A write that went around the ledger's own.
+        ledger.balances[0] = Amount::new(7);
+        let found = (0..=FULL_AUDIT_EVERY).find_map(|_| ledger.broken_column(false));
+        assert_eq!(found, Some((AssetId(0), Amount::new(207).0)));
     }
 }

@@ -245,7 +245,7 @@ impl Chain {
         self.size_positions();
         id
     }
-    /// Adds a pool; its reserves are what its account holds (see [`Chain::genesis_mint`]).
+    /// Adds an empty pool: its reserves come from the first [`call::Call::AddLiquidity`].
     pub fn add_pool(&mut self, pool: Pool) -> PoolId {
         self.pools.push(pool);
         PoolId((self.pools.len() - 1) as u16)

@@ -136,7 +136,7 @@ impl Habits {
         temper.health_target.max(sight.threshold / (sight.ltv * LTV_USE))
     }
 
-    /// A newcomer's draws: always eight words.
+    /// A newcomer's draws: always seven words.
     fn arrive(&self, rng: &mut impl Rng, block: u64) -> Temper {
         let debt_usd = self.size.sample(rng);
         // Uniform in the logarithm: more borrowers near the line than far from it.

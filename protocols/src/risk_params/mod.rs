@@ -1,0 +1,90 @@
+//! What a risk policy may move: parameters, bounds, rate limits and delays.
+//!
+//! One function, [`RiskRegime::legal`], says whether a change is allowed now; action masks, the
+//! decoding of learned actions and execution all ask it, so they cannot disagree.
+
+pub(crate) mod apply;
+mod error;
+mod regime;
+mod rule;
+
+pub use apply::{Standing, standing};
+pub use error::RiskError;
+pub use regime::{RegimeName, RiskRegime};
+pub use rule::{AtOnce, Rule, Step};
+
+use serde::{Deserialize, Serialize};
+
+/// A parameter that a risk policy may move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RiskParam {
+    /// Loan-to-value of a reserve, in bps.
+    Ltv,
+    /// Liquidation threshold of a reserve, in bps.
+    LiquidationThreshold,
+    /// Liquidation bonus of a reserve beyond par, in bps.
+    LiquidationBonus,
+    /// Supply cap of a reserve, in whole tokens.
+    SupplyCap,
+    /// Borrow cap of a reserve, in whole tokens.
+    BorrowCap,
+    /// The market's close factor, in bps.
+    CloseFactor,
+    /// Whether a reserve is frozen: 0 or 1.
+    Frozen,
+}
+
+impl RiskParam {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+    /// All, in the order of [`RiskParam::index`].
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Ltv,
+        Self::LiquidationThreshold,
+        Self::LiquidationBonus,
+        Self::SupplyCap,
+        Self::BorrowCap,
+        Self::CloseFactor,
+        Self::Frozen,
+    ];
+    /// Position in [`RiskParam::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+    /// Whether it belongs to the market rather than to one reserve.
+    #[must_use]
+    pub const fn is_market_wide(self) -> bool {
+        matches!(self, Self::CloseFactor)
+    }
+}
+
+/// A wish to set one parameter to one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RiskChange {
+    /// Which reserve; `None` for a parameter of the whole market.
+    pub reserve: Option<u16>,
+    /// Which parameter.
+    pub param: RiskParam,
+    /// The value after, in the parameter's unit.
+    pub value: u64,
+}
+
+/// Up or down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Direction {
+    /// Toward larger values.
+    Up,
+    /// Toward smaller values.
+    Down,
+}
+
+/// A queued change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingChange {
+    /// What will change.
+    pub change: RiskChange,
+    /// Unix time from which anyone may apply it, in seconds.
+    pub ready_at: u64,
+}
