@@ -59,7 +59,8 @@ fn a_block_in_steady_state_allocates_nothing() {
         asked.push(ASKED.get() - before);
     }
     assert_eq!(lane.violation(), None);
-    assert!(lane.totals().transactions > transactions + WATCHED);
+    let transactions = lane.totals().transactions - transactions;
+    assert!(transactions > WATCHED / 2, "{transactions} transactions");
     let blocks: Vec<(usize, u64)> =
         asked.iter().copied().enumerate().filter(|(_, asked)| *asked > 0).collect();
     assert!(blocks.is_empty(), "{} blocks, such as {:?}", blocks.len(), &blocks[..blocks.len().min(9)]);

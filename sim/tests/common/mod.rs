@@ -29,13 +29,13 @@ use sim::snapshot::SnapshotRegistry;
 use sim::views::PositionViews;
 use std::sync::Arc;
 
-pub const E18: u128 = 1_000_000_000_000_000_000;
-pub const E6: u128 = 1_000_000;
-pub const WETH: AssetId = AssetId(0);
-pub const USDC: AssetId = AssetId(1);
-pub const TAIL: AssetId = AssetId(2);
-pub const MARKET: MarketId = MarketId(0);
-pub const POOL: PoolId = PoolId(0);
+pub(crate) const E18: u128 = 1_000_000_000_000_000_000;
+pub(crate) const E6: u128 = 1_000_000;
+pub(crate) const WETH: AssetId = AssetId(0);
+pub(crate) const USDC: AssetId = AssetId(1);
+pub(crate) const TAIL: AssetId = AssetId(2);
+pub(crate) const MARKET: MarketId = MarketId(0);
+pub(crate) const POOL: PoolId = PoolId(0);
 const GENESIS: u64 = 1_600_000_000;
 const GAS: GasBid = GasBid {
     limit: 1_000_000,
@@ -45,15 +45,15 @@ const GAS: GasBid = GasBid {
 
 /// What varies between tests.
 #[derive(Clone, Debug)]
-pub struct Small {
-    pub borrowers: usize,
-    pub traffic: bool,
-    pub silent: usize,
-    pub impact: bool,
-    pub random_order: bool,
-    pub episode_blocks: u64,
-    pub vol_per_sqrt_year: f64,
-    pub record_metrics: bool,
+pub(crate) struct Small {
+    pub(crate) borrowers: usize,
+    pub(crate) traffic: bool,
+    pub(crate) silent: usize,
+    pub(crate) impact: bool,
+    pub(crate) random_order: bool,
+    pub(crate) episode_blocks: u64,
+    pub(crate) vol_per_sqrt_year: f64,
+    pub(crate) record_metrics: bool,
 }
 
 impl Default for Small {
@@ -72,25 +72,25 @@ impl Default for Small {
 }
 
 impl Small {
-    pub fn lane(&self, run_seed: u64, instance: u64, episode: u64) -> Lane {
+    pub(crate) fn lane(&self, run_seed: u64, instance: u64, episode: u64) -> Lane {
         Lane::new(Arc::new(self.clone()), EpisodePlan { run_seed, instance, episode })
     }
 }
 
 #[derive(Component)]
-pub struct Trader;
+pub(crate) struct Trader;
 #[derive(Component)]
-pub struct Seller;
+pub(crate) struct Seller;
 #[derive(Component)]
-pub struct Node {
+pub(crate) struct Node {
     feed: FeedId,
 }
 #[derive(Component)]
-pub struct Keeper;
+pub(crate) struct Keeper;
 #[derive(Component)]
-pub struct Silent;
+pub(crate) struct Silent;
 #[derive(Component, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Mood(pub u64);
+pub(crate) struct Mood(pub u64);
 
 fn reserve_config(ltv: u32, threshold: u32) -> ReserveConfig {
     ReserveConfig {
@@ -115,7 +115,7 @@ fn reserve_config(ltv: u32, threshold: u32) -> ReserveConfig {
     }
 }
 
-pub fn exact(amount: u128) -> AmountExpr {
+pub(crate) fn exact(amount: u128) -> AmountExpr {
     AmountExpr::Exact(Amount::new(amount))
 }
 
@@ -134,13 +134,13 @@ fn genesis(chain: &mut Chain, sender: AccountId, calls: &[Call]) {
 }
 
 /// Accounts beyond the chain's own two, in order.
-pub const NAMES: [&str; 9] =
+pub(crate) const NAMES: [&str; 9] =
     ["pool", "market", "treasury", "manager", "reporter", "whale", "trader", "keeper", "seller"];
-pub fn account(name: &str) -> AccountId {
+pub(crate) fn account(name: &str) -> AccountId {
     AccountId(NAMES.iter().position(|n| *n == name).unwrap() as u32 + 2)
 }
 
-pub fn chain(borrowers: usize) -> Chain {
+pub(crate) fn chain(borrowers: usize) -> Chain {
     let mut chain = Chain::new("WETH", GENESIS, 10_000_000_000);
     let (usdc, tail) = (chain.add_asset("USDC", 6), chain.add_asset("TAIL", 18));
     let lp = chain.add_asset("LP", 18);
@@ -330,7 +330,7 @@ impl LaneSetup for Small {
     }
 }
 
-pub const OBJECTIVE: Objective = Objective {
+pub(crate) const OBJECTIVE: Objective = Objective {
     usage_value_per_year: 0.02,
     revenue_weight: 1.0,
     bad_debt_price: 1.0,

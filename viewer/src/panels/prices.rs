@@ -10,14 +10,15 @@ use egui::Ui;
 /// Prices of one asset at a time. The gap between pool and oracle is what attackers live on.
 #[derive(Debug, Default)]
 pub struct Prices {
-    asset: usize,
+    /// None until there is a frame to choose by.
+    asset: Option<usize>,
 }
 
 impl Prices {
     /// Shows the asset of this index first.
     #[must_use]
     pub fn showing(asset: usize) -> Self {
-        Self { asset }
+        Self { asset: Some(asset) }
     }
 }
 
@@ -29,18 +30,18 @@ impl Panel for Prices {
     fn ui(&mut self, frame: &Frame, ui: &mut Ui, _commands: &mut Vec<Command>) {
         let palette = Palette::of(ui);
         let name = self.name();
+        let count = frame.assets.len();
+        let with_pool = || frame.assets.iter().position(|a| a.pool.last_value().is_some());
+        let mut chosen = self.asset.or_else(with_pool).unwrap_or(0).min(count.saturating_sub(1));
         plots::title_ui(ui, name, |ui| {
-            plots::choice_ui(
-                ui,
-                &mut self.asset,
-                frame.assets.iter().enumerate().map(|(i, a)| (i, a.symbol.clone())),
-            );
+            let symbols = frame.assets.iter().enumerate().map(|(i, a)| (i, a.symbol.clone()));
+            plots::choice_ui(ui, &mut chosen, symbols);
         });
-        self.asset = self.asset.min(frame.assets.len().saturating_sub(1));
-        let Some(asset) = frame.assets.get(self.asset) else {
+        let Some(asset) = frame.assets.get(chosen) else {
             ui.label("This scenario has no assets with prices.");
             return;
         };
+        self.asset = Some(chosen);
         let kinds = [
             ("fair", palette.fair, &asset.fair, true),
             ("pool", palette.pool, &asset.pool, false),

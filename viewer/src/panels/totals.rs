@@ -22,13 +22,15 @@ impl Panel for TotalsPanel {
         let alarm = |series: &Series| {
             if series.last_value().unwrap_or(0.0) > 0.0 { palette.bad } else { palette.weak }
         };
+        let lost = totals.objective_usd.last_value().is_some_and(|usd| usd < 0.0);
+        let outcome = if lost { palette.bad } else { palette.good };
         let cards: [(&str, &Series, Color32); 6] = [
             ("Supplied", &totals.supplied_usd, palette.lines[0]),
             ("Borrowed", &totals.borrowed_usd, palette.lines[4]),
             ("Liquidated", &totals.liquidated_usd, palette.warn),
             ("Bad debt", &totals.bad_debt_usd, alarm(&totals.bad_debt_usd)),
             ("Attacker profit", &totals.attacker_profit_usd, alarm(&totals.attacker_profit_usd)),
-            ("Objective", &totals.objective_usd, palette.good),
+            ("Objective", &totals.objective_usd, outcome),
         ];
         ui.columns(cards.len(), |columns| {
             for (column, (name, series, color)) in columns.iter_mut().zip(cards) {
