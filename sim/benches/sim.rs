@@ -68,7 +68,7 @@ fn blocks(c: &mut Criterion) {
     let totals = lane.totals();
     let per_block = totals.transactions as f64 / totals.blocks as f64;
     assert_eq!(lane.violation(), None);
-    println!("{per_block:.2} transactions a block, {} reverted", totals.reverted);
+    eprintln!("{per_block:.2} transactions a block, {} reverted", totals.reverted);
     let mut episode = 0;
     c.bench_function("begin an episode, 256 borrowers (its genesis transactions included)", |b| {
         b.iter(|| {

@@ -241,8 +241,9 @@ mod tests {
         }
         let order = PASSES.map(|(offset, only)| (RESERVE_ACTIONS[offset].name, only));
         assert_eq!(order[..3], [("brake", HOLD), ("ltv", DOWN), ("bonus", DOWN)]);
-        assert_eq!(order[3..7].iter().map(|(name, _)| *name).collect::<Vec<_>>(), [
-            "threshold", "threshold", "ltv", "bonus"
-        ]);
+        assert_eq!(
+            order[3..7].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+            ["threshold", "threshold", "ltv", "bonus"]
+        );
     }
 }

@@ -92,8 +92,7 @@ fn world() -> World {
         deviation_bps: 50,
         max_age_secs: 0,
     }));
-    let tok_feed =
-        chain.add_feed(Feed::Spot(SpotFeed { pool, asset: tok, quote: Some(usd_feed) }));
+    let tok_feed = chain.add_feed(Feed::Spot(SpotFeed { pool, asset: tok, quote: Some(usd_feed) }));
     let reserve = |underlying, feed, decimals, i: usize, ltv, threshold| {
         let (shares, debt) = (tokens[2 * i], tokens[2 * i + 1]);
         let config = config(ltv, threshold);
@@ -148,8 +147,7 @@ fn header(sender: AccountId) -> TxHeader {
 
 impl World {
     fn run(&mut self, sender: AccountId, calls: &[Call]) -> Outcome {
-        let outcome =
-            self.chain.execute(Transaction { header: &header(sender), calls }).outcome;
+        let outcome = self.chain.execute(Transaction { header: &header(sender), calls }).outcome;
         self.chain.audit_all().unwrap();
         outcome
     }
@@ -159,7 +157,12 @@ impl World {
         vec![
             Call::Mark { mark: 0, asset: usd },
             Call::FlashLoan { market, asset: usd, amount: Amount::new(2_000_000 * E6), body: 4 },
-            Call::Swap { pool, asset_in: usd, amount: exact(2_000_000 * E6), min_out: Amount::ZERO },
+            Call::Swap {
+                pool,
+                asset_in: usd,
+                amount: exact(2_000_000 * E6),
+                min_out: Amount::ZERO,
+            },
             Call::Supply { market, asset: tok, amount: exact(1_000_000 * E18) },
             Call::Borrow { market, asset: usd, amount: AmountExpr::MaxBorrow },
             Call::Swap { pool, asset_in: tok, amount: exact(600_000 * E18), min_out: Amount::ZERO },
@@ -172,12 +175,16 @@ impl World {
 fn a_spot_oracle_sees_the_pool_in_flight() {
     let mut w = world();
     let before = w.chain.price(w.tok_feed).unwrap().usd();
-    let pump =
-        [Call::Swap { pool: w.pool, asset_in: w.usd, amount: exact(1_000_000 * E6), min_out: Amount::ZERO }];
+    let pump = [Call::Swap {
+        pool: w.pool,
+        asset_in: w.usd,
+        amount: exact(1_000_000 * E6),
+        min_out: Amount::ZERO,
+    }];
     let h = header(w.bob);
-    let (_, during) = w
-        .chain
-        .simulate(Transaction { header: &h, calls: &pump }, |c, _| c.price(w.tok_feed).unwrap().usd());
+    let (_, during) = w.chain.simulate(Transaction { header: &h, calls: &pump }, |c, _| {
+        c.price(w.tok_feed).unwrap().usd()
+    });
     assert!(during > 3.9 * before, "{during} against {before}");
     assert_eq!(w.chain.price(w.tok_feed).unwrap().usd(), before);
 }
@@ -230,7 +237,11 @@ fn a_forced_revert_at_every_call_index_changes_nothing() {
         if let Some(Call::FlashLoan { body, .. }) = broken.get_mut(1) {
             *body = (cut as u16 - 2).min(4) + u16::from(cut < 6);
         }
-        broken.push(Call::Transfer { to: w.alice, asset: w.tok, amount: AmountExpr::Exact(Amount::MAX) });
+        broken.push(Call::Transfer {
+            to: w.alice,
+            asset: w.tok,
+            amount: AmountExpr::Exact(Amount::MAX),
+        });
         let mut chain = w.chain.clone();
         let mut system = header(w.bob);
         system.system = true; // no gas, so that nothing at all may change
@@ -248,9 +259,8 @@ fn simulating_leaves_no_trace_and_tells_the_truth() {
     let calls = w.attack(1);
     let before = w.chain.clone();
     let h = header(w.bob);
-    let (foretold, gain) = w.chain.simulate(Transaction { header: &h, calls: &calls }, |c, _| {
-        c.balance(w.bob, w.usd)
-    });
+    let (foretold, gain) =
+        w.chain.simulate(Transaction { header: &h, calls: &calls }, |c, _| c.balance(w.bob, w.usd));
     assert!(w.chain == before && w.chain.clock() == before.clock());
     let mut fork = Fork(w.chain.clone());
     fork.sync(&w.chain);
@@ -266,7 +276,11 @@ fn gas_is_charged_burned_and_paid_even_when_reverted() {
     let before = w.chain.balance(w.bob, w.eth).0;
     let receipt = w.chain.execute(Transaction {
         header: &header(w.bob),
-        calls: &[Call::Transfer { to: w.alice, asset: w.usd, amount: AmountExpr::Exact(Amount::MAX) }],
+        calls: &[Call::Transfer {
+            to: w.alice,
+            asset: w.usd,
+            amount: AmountExpr::Exact(Amount::MAX),
+        }],
     });
     assert!(matches!(receipt.outcome, Outcome::Reverted { call: 0, .. }));
     assert_eq!(before - w.chain.balance(w.bob, w.eth).0, receipt.gas_paid.0);
@@ -300,10 +314,7 @@ fn a_fee_below_the_base_fee_is_invalid_and_free() {
 fn only_the_authorised_may_push_settle_and_propose() {
     let mut w = world();
     let push = [Call::PushPrice { feed: w.usd_feed, price: Price(99_000_000) }];
-    assert_eq!(
-        w.run(w.bob, &push),
-        Outcome::Reverted { call: 0, reason: Revert::NotAuthorised }
-    );
+    assert_eq!(w.run(w.bob, &push), Outcome::Reverted { call: 0, reason: Revert::NotAuthorised });
     assert_eq!(w.run(w.reporter, &push), Outcome::Success);
     assert_eq!(w.chain.price(w.usd_feed).unwrap(), Price(99_000_000));
     let settle = [Call::Settle {
@@ -393,7 +404,8 @@ fn what_a_liquidation_within_one_reserve_books_twice_does_not_break_the_books() 
     let debt = w.chain.ledger().total_supply(book.debt_token);
     let (has, owes) = book.solvency(supply, debt).unwrap();
     assert!(has >= owes);
-    let (has, owes) = Reserve { booked_twice: Amount::ZERO, ..book }.solvency(supply, debt).unwrap();
+    let (has, owes) =
+        Reserve { booked_twice: Amount::ZERO, ..book }.solvency(supply, debt).unwrap();
     assert!(has < owes, "booked twice, and paid once");
 }
 
@@ -410,8 +422,11 @@ fn any_call() -> impl Strategy<Value = Call> {
     ];
     let (market, pool) = (MarketId(0), PoolId(0));
     prop_oneof![
-        (asset.clone(), amount.clone())
-            .prop_map(|(asset, amount)| Call::Transfer { to: AccountId(3), asset, amount }),
+        (asset.clone(), amount.clone()).prop_map(|(asset, amount)| Call::Transfer {
+            to: AccountId(3),
+            asset,
+            amount
+        }),
         (1u16..3, amount.clone()).prop_map(move |(a, amount)| Call::Swap {
             pool,
             asset_in: AssetId(a),
@@ -424,16 +439,31 @@ fn any_call() -> impl Strategy<Value = Call> {
             max1: Amount::new(b)
         }),
         amount.clone().prop_map(move |shares| Call::RemoveLiquidity { pool, shares }),
-        (asset.clone(), amount.clone())
-            .prop_map(move |(asset, amount)| Call::Supply { market, asset, amount }),
-        (asset.clone(), amount.clone())
-            .prop_map(move |(asset, amount)| Call::Withdraw { market, asset, amount }),
-        (asset.clone(), amount.clone())
-            .prop_map(move |(asset, amount)| Call::Borrow { market, asset, amount }),
-        (asset.clone(), amount.clone())
-            .prop_map(move |(asset, amount)| Call::Repay { market, asset, amount }),
-        (asset.clone(), any::<bool>())
-            .prop_map(move |(asset, enabled)| Call::SetCollateral { market, asset, enabled }),
+        (asset.clone(), amount.clone()).prop_map(move |(asset, amount)| Call::Supply {
+            market,
+            asset,
+            amount
+        }),
+        (asset.clone(), amount.clone()).prop_map(move |(asset, amount)| Call::Withdraw {
+            market,
+            asset,
+            amount
+        }),
+        (asset.clone(), amount.clone()).prop_map(move |(asset, amount)| Call::Borrow {
+            market,
+            asset,
+            amount
+        }),
+        (asset.clone(), amount.clone()).prop_map(move |(asset, amount)| Call::Repay {
+            market,
+            asset,
+            amount
+        }),
+        (asset.clone(), any::<bool>()).prop_map(move |(asset, enabled)| Call::SetCollateral {
+            market,
+            asset,
+            enabled
+        }),
         (2u32..6, 1u16..3, 1u16..3, amount).prop_map(move |(b, c, d, amount)| Call::Liquidate {
             market,
             borrower: AccountId(b),
@@ -445,10 +475,8 @@ fn any_call() -> impl Strategy<Value = Call> {
             Call::FlashLoan { market, asset: AssetId(a), amount: Amount::new(amount), body }
         }),
         (0u8..5, asset.clone()).prop_map(|(mark, asset)| Call::Mark { mark, asset }),
-        (0u16..4, 0u128..3 * E6 * 100).prop_map(|(feed, price)| Call::PushPrice {
-            feed: FeedId(feed),
-            price: Price(price)
-        }),
+        (0u16..4, 0u128..3 * E6 * 100)
+            .prop_map(|(feed, price)| Call::PushPrice { feed: FeedId(feed), price: Price(price) }),
         (0u16..4).prop_map(|feed| Call::Checkpoint { feed: FeedId(feed) }),
         Just(Call::ExecuteRisk { market }),
         Just(Call::MintToTreasury { market }),

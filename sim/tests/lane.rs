@@ -271,7 +271,7 @@ fn impact_decays_and_can_be_switched_off() {
             let prices = lane.world().resource::<FairPrices>();
             let exchange = lane.world().resource::<Exchange>();
             impacts.push(exchange.impact(WETH));
-            let displaced = prices.replayed[0] * libm_exp(exchange.impact(WETH));
+            let displaced = prices.replayed[0] * libm::exp(exchange.impact(WETH));
             assert!((prices.usd(WETH) - displaced).abs() < 1e-9 * displaced);
         }
         assert_eq!(lane.violation(), None);
@@ -284,10 +284,6 @@ fn impact_decays_and_can_be_switched_off() {
     // Half of it is gone after 600 s: 50 blocks.
     assert!((on[50] / on[0] - 0.5).abs() < 1e-9, "{} {}", on[50], on[0]);
     assert!(run(false).iter().all(|x| *x == 0.0));
-}
-
-fn libm_exp(x: f64) -> f64 {
-    x.exp()
 }
 
 #[test]

@@ -66,8 +66,8 @@ fn broken_scenarios_are_refused_with_file_line_and_fix() {
     );
     refused(
         "negative amount",
-        &case("quote_reserve_tokens: 400000.0", "quote_reserve_tokens: -400000.0"),
-        Some("quote_reserve_tokens: -4"),
+        &case("quote_reserve_tokens: ", "quote_reserve_tokens: -"),
+        Some("quote_reserve_tokens: -"),
         &["must not be negative"],
     );
     refused(

@@ -43,6 +43,9 @@ fn every_bundled_scenario_plays_as_recorded() {
 
 #[test]
 fn every_bundled_scenario_has_a_transcript_and_every_transcript_a_scenario() {
+    if std::env::var_os("BALLAST_BLESS").is_some() {
+        return; // The other test is writing them.
+    }
     let mut recorded: Vec<String> = fs::read_dir(root().join("tests/golden"))
         .expect("the goldens are there")
         .filter_map(|e| Some(e.ok()?.path().file_stem()?.to_str()?.to_owned()))

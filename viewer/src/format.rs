@@ -31,7 +31,7 @@ pub fn short(value: f64) -> String {
         (value, "")
     };
     let decimals = match scaled.abs() {
-        s if s == 0.0 => 0,
+        0.0 => 0,
         s if s < 0.01 => 5,
         s if s < 1.0 => 4,
         s if s < 100.0 => 2,

@@ -187,7 +187,7 @@ fn mark_events(
 fn time_marks(input: &GridInput, block_secs: u64) -> Vec<GridMark> {
     let (min, max) = input.bounds;
     let secs = block_secs as f64;
-    if !(max > min) || !(max - min).is_finite() {
+    if max <= min || !(max - min).is_finite() {
         return Vec::new();
     }
     // A label such as `1 d 06:00` needs some 70 points: three of the least grid spacing.
@@ -209,7 +209,7 @@ fn time_marks(input: &GridInput, block_secs: u64) -> Vec<GridMark> {
 fn value_marks(input: &GridInput) -> Vec<GridMark> {
     let (min, max) = input.bounds;
     let least = input.base_step_size;
-    if !(max > min) || !(max - min).is_finite() || !(least > 0.0) {
+    if max <= min || !(max - min).is_finite() || least <= 0.0 || least.is_nan() {
         return Vec::new();
     }
     let power = 10f64.powi(least.log10().floor() as i32);

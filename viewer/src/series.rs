@@ -49,11 +49,12 @@ impl<T: Clone> History<T> {
     /// Keeps the first `len` elements.
     pub fn truncate(&mut self, len: usize) {
         self.chunks.truncate(len.div_ceil(CHUNK));
+        let rest = len % CHUNK;
         if let Some(last) = self.chunks.last_mut()
-            && len % CHUNK != 0
-            && last.len() > len % CHUNK
+            && rest != 0
+            && last.len() > rest
         {
-            Arc::make_mut(last).truncate(len % CHUNK);
+            Arc::make_mut(last).truncate(rest);
         }
     }
 

@@ -178,7 +178,6 @@ fn style(palette: &Palette, mut visuals: Visuals) -> Style {
 }
 
 /// A panel's frame.
-#[must_use]
 pub fn card(ui: &Ui) -> egui::Frame {
     let palette = Palette::of(ui);
     egui::Frame::new()

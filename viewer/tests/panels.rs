@@ -1,5 +1,7 @@
 //! The panels, driven by label from a fixed frame, without a display.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use egui_kittest::{Harness, kittest::Queryable};
 use viewer::frame::{Origin, PlayState, Speed};
 use viewer::panels::{Controls, Events, Health, Panel, Prices, Risk, TotalsPanel, Utilisation};

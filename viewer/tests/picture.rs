@@ -1,5 +1,7 @@
 //! The whole view, rendered without a display.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use viewer::App;
 

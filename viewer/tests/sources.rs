@@ -1,5 +1,7 @@
 //! Live worlds and recordings of a bundled scenario, as the window shows them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::load;

@@ -1,5 +1,7 @@
 //! The simulation's thread, driven by commands as the UI drives it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use viewer::frame::{Origin, Speed};
