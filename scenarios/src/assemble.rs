@@ -129,8 +129,7 @@ impl Setup {
         let s = &self.shared.scenario;
         let streams = world.resource::<Streams>();
         let path = self.shared.paths.path(self.path, streams, plan.episode)?;
-        let Genesis { chain, market, assets, pools, feeds } =
-            genesis(s, &path, &self.statics)?;
+        let Genesis { chain, market, assets, pools, feeds } = genesis(s, &path, &self.statics)?;
         let pooled = chain.pooled(market).clone();
         let listings: Vec<Listing> = s
             .exchange

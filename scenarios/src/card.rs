@@ -5,7 +5,7 @@ use crate::genesis::regime;
 use crate::load::Loaded;
 use crate::manifest::{Build, DateSplit};
 use agents::export::bundle::{ActionHead, ObservationField, PolicyCard, Provenance};
-use sim::action::{ActionField, CHOICES, MARKET_ACTIONS, RESERVE_ACTIONS};
+use sim::action::{ActionField, MARKET_ACTIONS, RESERVE_ACTIONS};
 use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
 use std::collections::BTreeMap;
 
@@ -78,12 +78,10 @@ fn observations(symbols: &[&str]) -> Vec<ObservationField> {
 fn actions(loaded: &Loaded, symbols: &[&str]) -> Vec<ActionHead> {
     let regime = regime(loaded.scenario.market.regime);
     let head = |prefix: &str, field: &ActionField| {
-        let choices: [&str; CHOICES] =
-            if field.name == "frozen" { ["unfreeze", "hold", "freeze"] } else { ["down", "hold", "up"] };
         ActionHead {
             name: format!("{prefix}{}", field.name),
             unit: field.unit.to_owned(),
-            choices: choices.iter().map(|c| (*c).to_owned()).collect(),
+            choices: field.choices.map(str::to_owned).to_vec(),
             rule: *regime.rule(field.param),
         }
     };

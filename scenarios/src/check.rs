@@ -153,7 +153,12 @@ impl Checker<'_> {
                 }
                 PriceSource::Stable { half_life_hours, shock_percent_per_sqrt_hour } => {
                     let shock = format!("{at}.price.shock_percent_per_sqrt_hour");
-                    self.within(&format!("{at}.price.half_life_hours"), *half_life_hours, 1e-3, 1e6);
+                    self.within(
+                        &format!("{at}.price.half_life_hours"),
+                        *half_life_hours,
+                        1e-3,
+                        1e6,
+                    );
                     self.within(&shock, *shock_percent_per_sqrt_hour, 0.0, 100.0);
                 }
             }
@@ -282,7 +287,9 @@ impl Checker<'_> {
                 OracleSpec::Twap { window_secs, .. } => {
                     self.within(&format!("{at}.window_secs"), f64::from(*window_secs), 1.0, 1e8);
                 }
-                OracleSpec::Push { heartbeat_secs, deviation_bps, lag_secs, max_age_secs, .. } => {
+                OracleSpec::Push {
+                    heartbeat_secs, deviation_bps, lag_secs, max_age_secs, ..
+                } => {
                     let secs = *heartbeat_secs as f64;
                     self.within(&format!("{at}.heartbeat_secs"), secs, 1.0, 1e8);
                     let bps = f64::from(*deviation_bps);

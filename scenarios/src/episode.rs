@@ -64,11 +64,7 @@ impl Arena for Worlds {
         let mut lane = self.lane(world, statics.clone(), false);
         policy.reset();
         lane.run(u64::MAX, Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
-        assert!(
-            lane.violation().is_none(),
-            "Invariant: {:?} in world {world:?}",
-            lane.violation()
-        );
+        assert!(lane.violation().is_none(), "Invariant: {:?} in world {world:?}", lane.violation());
         totals(&lane)
     }
 
@@ -125,10 +121,7 @@ pub fn record(
     let header = TapeHeader {
         scenario: loaded.scenario.name.clone(),
         scenario_hash: loaded.hash.clone(),
-        notes: vec![
-            ("path".to_owned(), window),
-            ("policy".to_owned(), policy.name().to_owned()),
-        ],
+        notes: vec![("path".to_owned(), window), ("policy".to_owned(), policy.name().to_owned())],
         ..TapeHeader::default()
     };
     let start = lane.digest();
@@ -164,8 +157,7 @@ pub fn record(
 pub fn metrics_table(lanes: &[Recorded]) -> Table {
     let rows = |r: &Recorded| r.metrics.first().map_or(0, Vec::len);
     let ids = lanes.iter().enumerate();
-    let lane: Vec<i64> =
-        ids.flat_map(|(i, r)| std::iter::repeat_n(i as i64, rows(r))).collect();
+    let lane: Vec<i64> = ids.flat_map(|(i, r)| std::iter::repeat_n(i as i64, rows(r))).collect();
     let episode = vec![0; lane.len()];
     let mut table = Table::default()
         .with("lane", Values::Integers(lane))
@@ -192,10 +184,7 @@ pub fn receipts_table(lanes: &[Recorded]) -> Table {
 ///
 /// # Errors
 /// Those of the file system and the writer.
-pub fn write_tables(
-    folder: &Path,
-    lanes: &[Recorded],
-) -> Result<(), crate::manifest::RunError> {
+pub fn write_tables(folder: &Path, lanes: &[Recorded]) -> Result<(), crate::manifest::RunError> {
     for (name, table) in
         [("metrics.parquet", metrics_table(lanes)), ("receipts.parquet", receipts_table(lanes))]
     {

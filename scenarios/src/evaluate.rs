@@ -103,7 +103,8 @@ pub fn baseline<'a>(
         Baseline::BestStaticInHindsight => fixed("best static in hindsight", &statics.hindsight),
         Baseline::VolatilityRule => {
             let (reserves, rule) = (deployed.reserves.len(), deployed.regime.ltv);
-            let make: MakePolicy<'a> = Box::new(move || Box::new(VolatilityRule::new(reserves, rule)));
+            let make: MakePolicy<'a> =
+                Box::new(move || Box::new(VolatilityRule::new(reserves, rule)));
             plain("volatility rule", vec![make])
         }
         Baseline::FreezeAll => plain("freeze all", vec![Box::new(|| Box::new(FreezeAll))]),

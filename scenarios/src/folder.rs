@@ -43,7 +43,12 @@ impl Folder {
         if target.exists() {
             return Err(RunError::Exists { path: target.to_owned() });
         }
-        Ok(Self { target: target.to_owned(), partial: Self::partial(target), keep, finished: false })
+        Ok(Self {
+            target: target.to_owned(),
+            partial: Self::partial(target),
+            keep,
+            finished: false,
+        })
     }
 
     /// Where the folder `target` is while it is being made.

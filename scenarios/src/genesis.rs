@@ -83,7 +83,8 @@ pub(crate) fn genesis(
     }
     let mut shares = Vec::new();
     for reserve in &s.market.reserves {
-        let decimals = s.assets.iter().find(|a| a.symbol == reserve.asset).map_or(18, |a| a.decimals);
+        let decimals =
+            s.assets.iter().find(|a| a.symbol == reserve.asset).map_or(18, |a| a.decimals);
         let a_token = chain.add_asset(&format!("a{}", reserve.asset), decimals);
         let debt_token = chain.add_asset(&format!("vd{}", reserve.asset), decimals);
         shares.push((a_token, debt_token, decimals));
@@ -101,8 +102,13 @@ pub(crate) fn genesis(
     let mut feeds = vec![FeedId(0); s.oracles.len()];
     // Push feeds first: pool feeds quote in them.
     for (spec, feed) in s.oracles.iter().zip(&mut feeds) {
-        if let OracleSpec::Push { asset, heartbeat_secs, deviation_bps, max_age_secs, lag_secs: _ } =
-            spec
+        if let OracleSpec::Push {
+            asset,
+            heartbeat_secs,
+            deviation_bps,
+            max_age_secs,
+            lag_secs: _,
+        } = spec
         {
             let reporter = chain.add_account(&format!("node:{asset}"));
             *feed = chain.add_feed(Feed::Push(PushFeed {
@@ -116,16 +122,18 @@ pub(crate) fn genesis(
         }
     }
     let push_of = |symbol: &str, feeds: &[FeedId]| {
-        let found = s.oracles.iter().position(|o| {
-            o.asset() == symbol && matches!(o, OracleSpec::Push { .. })
-        });
+        let found = s
+            .oracles
+            .iter()
+            .position(|o| o.asset() == symbol && matches!(o, OracleSpec::Push { .. }));
         found.map(|i| feeds[i])
     };
     for i in 0..s.oracles.len() {
         let spec = &s.oracles[i];
         let Some(name) = spec.pool() else { continue };
         let p = s.pools.iter().position(|p| p.name == name).unwrap_or(0);
-        let other = if s.pools[p].base == spec.asset() { &s.pools[p].quote } else { &s.pools[p].base };
+        let other =
+            if s.pools[p].base == spec.asset() { &s.pools[p].quote } else { &s.pools[p].base };
         let quote = push_of(other, &feeds);
         let asset = at(spec.asset()).0;
         let feed = match spec {
@@ -150,7 +158,8 @@ pub(crate) fn genesis(
     pooled.flash_premium = Bps(s.market.flash_premium_bps);
     pooled.state.close_factor = Bps(s.market.close_factor_bps);
     for (spec, (a_token, debt_token, decimals)) in s.market.reserves.iter().zip(shares) {
-        let feed = s.oracles.iter().position(|o| o.asset() == spec.asset).map_or(FeedId(0), |i| feeds[i]);
+        let feed =
+            s.oracles.iter().position(|o| o.asset() == spec.asset).map_or(FeedId(0), |i| feeds[i]);
         let underlying = at(&spec.asset).0;
         let config = config(spec);
         pooled.add_reserve(Reserve::new(

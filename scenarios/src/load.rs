@@ -123,9 +123,7 @@ fn explain(source: &Source, error: &SpannedError) -> Problem {
              amounts are not negative"
                 .to_owned(),
         ),
-        RonError::ExpectedInteger => {
-            Some("a whole, non-negative number is needed here".to_owned())
-        }
+        RonError::ExpectedInteger => Some("a whole, non-negative number is needed here".to_owned()),
         _ => Some("see scenarios/library for a scenario that uses every field".to_owned()),
     };
     source.problem(Some(at), error.code.to_string(), help)

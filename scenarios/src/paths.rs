@@ -86,7 +86,11 @@ impl Paths {
         let (spec, start, secs) = match choice {
             PathChoice::Window(i) => {
                 let window = &self.windows[i];
-                (replay(window.bars.clone(), window.bar_secs), window.start.0, window.duration_secs())
+                (
+                    replay(window.bars.clone(), window.bar_secs),
+                    window.start.0,
+                    window.duration_secs(),
+                )
             }
             PathChoice::Drawn => self.draw(&mut rng),
         };

@@ -36,7 +36,9 @@ impl Receipts {
             let (outcome, reason) = match receipt.outcome {
                 Outcome::Success => ("success", String::new()),
                 Outcome::Refused(reason) => ("refused", reason.to_string()),
-                Outcome::Reverted { reason, call } => ("reverted", format!("call {call}: {reason}")),
+                Outcome::Reverted { reason, call } => {
+                    ("reverted", format!("call {call}: {reason}"))
+                }
                 Outcome::Invalid => ("invalid", String::new()),
             };
             self.outcome.push(outcome.to_owned());

@@ -153,9 +153,11 @@ impl Report {
         for comparison in self.comparisons.iter().filter(|c| c.against == BEST_STATIC) {
             line(format!("**{}**\n", comparison.sentence));
         }
-        line("USD per episode; 95 % intervals over training seeds and paths \
+        line(
+            "USD per episode; 95 % intervals over training seeds and paths \
               in brackets; every policy plays the same worlds.\n"
-            .to_owned());
+                .to_owned(),
+        );
         let mut groups: Vec<&str> = self.rows.iter().map(|r| r.group.as_str()).collect();
         groups.dedup();
         for group in groups {
@@ -195,7 +197,7 @@ fn short(value: f64) -> String {
         format!("{:.1}M", value / 1e6)
     } else if size >= 1e4 {
         format!("{:.1}k", value / 1e3)
-    } else if size >= 10.0 || size < 0.05 {
+    } else if !(0.05..10.0).contains(&size) {
         format!("{value:.0}")
     } else {
         format!("{value:.1}")
@@ -251,7 +253,10 @@ mod tests {
         let totals = (0..seeds)
             .map(|_| {
                 (0..12)
-                    .map(|p| Totals { objective_usd: f64::from(p) * 100.0 + shift, ..Totals::default() })
+                    .map(|p| Totals {
+                        objective_usd: f64::from(p) * 100.0 + shift,
+                        ..Totals::default()
+                    })
                     .collect()
             })
             .collect();
@@ -263,7 +268,11 @@ mod tests {
         let group = GroupResult {
             group: "fresh".into(),
             about: String::new(),
-            entries: vec![entry(LEARNED, 3, 5.0), entry(BEST_STATIC, 1, 0.0), entry("same", 1, 5.0)],
+            entries: vec![
+                entry(LEARNED, 3, 5.0),
+                entry(BEST_STATIC, 1, 0.0),
+                entry("same", 1, 5.0),
+            ],
         };
         let report = Report::build("t", "h", Vec::new(), &[group], 500, 1);
         assert_eq!(report.better_than_static(), Some(true));

@@ -99,12 +99,7 @@ pub fn search(
     blocks += evaluate(arena, &mut elites, &last, progress);
     elites.sort_by(|a, b| b.score().total_cmp(&a.score()));
     let best = elites.swap_remove(0);
-    Found {
-        objective_usd: best.score(),
-        statics: best.statics,
-        blocks,
-        candidates: tried,
-    }
+    Found { objective_usd: best.score(), statics: best.statics, blocks, candidates: tried }
 }
 
 /// Plays all candidates on the same worlds; returns the blocks spent.

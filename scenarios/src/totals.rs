@@ -128,10 +128,5 @@ pub const COLUMNS: &[Column] = &[
         statistic: Statistic::Mean,
         value: |t| t.revenue_usd,
     },
-    Column {
-        key: "changes",
-        title: "changes",
-        statistic: Statistic::Mean,
-        value: |t| t.changes,
-    },
+    Column { key: "changes", title: "changes", statistic: Statistic::Mean, value: |t| t.changes },
 ];

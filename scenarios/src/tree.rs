@@ -58,9 +58,7 @@ impl Node {
     /// `asset` field).
     pub(crate) fn child<'a>(&'a self, text: &str, step: &str) -> Option<&'a Self> {
         match &self.kind {
-            Kind::Fields { fields, .. } => {
-                fields.iter().find(|f| f.key == step).map(|f| &f.node)
-            }
+            Kind::Fields { fields, .. } => fields.iter().find(|f| f.key == step).map(|f| &f.node),
             Kind::Items(items) => match step.parse::<usize>() {
                 Ok(i) => items.get(i),
                 Err(_) => items.iter().find(|item| item.name(text) == Some(step)),

@@ -76,7 +76,8 @@ impl Window {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let bad = |reason: String| WindowError::Line { file: file.clone(), line: i + 1, reason };
+            let bad =
+                |reason: String| WindowError::Line { file: file.clone(), line: i + 1, reason };
             if !header {
                 header = true;
                 if line != HEADER {
@@ -136,7 +137,8 @@ fn row(line: &str) -> Result<(u64, Bar), String> {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         _ => Err(format!("`{cell}` is not a positive price")),
     };
-    let bar = Bar { open: price(open)?, high: price(high)?, low: price(low)?, close: price(close)? };
+    let bar =
+        Bar { open: price(open)?, high: price(high)?, low: price(low)?, close: price(close)? };
     if bar.low > bar.open.min(bar.close) || bar.high < bar.open.max(bar.close) {
         return Err("open and close must lie between low and high".to_owned());
     }

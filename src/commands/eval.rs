@@ -77,8 +77,7 @@ pub(crate) fn compare(
     if !policies.is_empty() {
         contestants.push(learned(policies));
     }
-    contestants
-        .extend(baselines.iter().filter_map(|b| baseline(*b, worlds.deployed(), statics)));
+    contestants.extend(baselines.iter().filter_map(|b| baseline(*b, worlds.deployed(), statics)));
     let bar = progress_bar("evaluate", 0);
     let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n));
     bar.finish_and_clear();

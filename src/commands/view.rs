@@ -55,8 +55,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
                 return Err(scenarios::manifest::RunError::Exists { path }.into());
             }
             let mut source = viewer::open(&args.target, &selection).map_err(Failure::Message)?;
-            let frame =
-                viewer::frame_at(source.as_mut(), args.block).map_err(Failure::Message)?;
+            let frame = viewer::frame_at(source.as_mut(), args.block).map_err(Failure::Message)?;
             let block = frame.block;
             let mut app = viewer::App::fixed(std::sync::Arc::new(frame), theme);
             let size = [args.size[0], args.size[1]];

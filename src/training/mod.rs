@@ -54,8 +54,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     } else {
         let bar = progress_bar("search", 0);
         let baselines = &loaded.scenario.evaluate.baselines;
-        let found =
-            search_statics(&worlds, &loaded, baselines, learner_blocks, &|n| bar.inc(n));
+        let found = search_statics(&worlds, &loaded, baselines, learner_blocks, &|n| bar.inc(n));
         bar.finish_and_clear();
         found
     };
@@ -164,7 +163,8 @@ fn observe(worlds: &Worlds, policy: &FrozenPolicy, seed: u64) -> Vec<(Vec<f32>, 
     let inner = policy.clone();
     let mut recording =
         Recording { inner, rows: Vec::new(), limit: GOLDEN_ROWS, every: 2, asked: 0 };
-    let world = WorldAddress { seed, instance: seed::VALIDATION_INSTANCES, path: PathChoice::Drawn };
+    let world =
+        WorldAddress { seed, instance: seed::VALIDATION_INSTANCES, path: PathChoice::Drawn };
     worlds.play(world, &StaticParams::default(), &mut recording);
     recording.rows
 }
@@ -242,11 +242,11 @@ fn write_log(trained: &[Trained], folder: &Path) -> Result<(), Failure> {
     let rows = || trained.iter().flat_map(|t| t.log.iter().map(move |log| (t.seed, log)));
     let mut table = Table::default()
         .with("seed", Values::Integers(rows().map(|(seed, _)| seed as i64).collect()));
-    let whole: [(&str, fn(&Log) -> u64); 2] =
-        [("update", |l| l.update), ("decisions", |l| l.decisions)];
-    for (name, value) in whole {
-        table = table.with(name, Values::Integers(rows().map(|(_, l)| value(l) as i64).collect()));
-    }
+    let updates = rows().map(|(_, log)| log.update as i64).collect();
+    let decisions = rows().map(|(_, log)| log.decisions as i64).collect();
+    table = table
+        .with("update", Values::Integers(updates))
+        .with("decisions", Values::Integers(decisions));
     for (name, value) in Log::NUMBERS {
         let values = rows().map(|(_, l)| value(l).unwrap_or(f64::NAN)).collect();
         table = table.with(name, Values::Numbers(values));

@@ -78,9 +78,8 @@ impl Log {
 
     fn of(log: &UpdateLog) -> Self {
         let finite = |value: f64| value.is_finite().then_some(value);
-        let summary = |name: &str| {
-            log.summary.iter().find(|(n, _)| *n == name).and_then(|(_, v)| finite(*v))
-        };
+        let summary =
+            |name: &str| log.summary.iter().find(|(n, _)| *n == name).and_then(|(_, v)| finite(*v));
         Self {
             update: log.update,
             decisions: log.decisions,
@@ -129,11 +128,8 @@ pub(crate) fn train_seeds(
     let bar = progress_bar("train", spec.budget_blocks * spec.seeds.len() as u64);
     let shared = Shared { worlds, spec, folder, device, resume, output, bar };
     let results: Vec<Result<Trained, Failure>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = spec
-            .seeds
-            .iter()
-            .map(|seed| scope.spawn(|| train_seed(&shared, *seed)))
-            .collect();
+        let threads: Vec<_> =
+            spec.seeds.iter().map(|seed| scope.spawn(|| train_seed(&shared, *seed))).collect();
         let join = |t: std::thread::ScopedJoinHandle<'_, _>| {
             t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
@@ -204,9 +200,8 @@ fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
 fn config(worlds: &Worlds, spec: &TrainSpec, seed: u64) -> PpoConfig {
     let updates = spec.budget_blocks.div_ceil(blocks_per_update(worlds, spec)).max(1);
     let logits = worlds.spec().action.logits();
-    let bias = (0..logits)
-        .map(|i| if i % CHOICES == HOLD { spec.hold_bias } else { 0.0 })
-        .collect();
+    let bias =
+        (0..logits).map(|i| if i % CHOICES == HOLD { spec.hold_bias } else { 0.0 }).collect();
     PpoConfig { seed, updates, initial_logit_bias: bias, ..spec.ppo.clone() }
 }
 
@@ -224,11 +219,7 @@ fn checkpoint_path(folder: &Path, seed: u64) -> Result<PathBuf, Failure> {
 /// Mean objective on worlds drawn like training's that training does not play, and the blocks spent.
 fn validate(shared: &Shared<'_>, policy: &FrozenPolicy, seed: u64) -> (f64, u64) {
     let worlds: Vec<WorldAddress> = (0..VALIDATION_PATHS)
-        .map(|i| WorldAddress {
-            seed,
-            instance: VALIDATION_INSTANCES + i,
-            path: PathChoice::Drawn,
-        })
+        .map(|i| WorldAddress { seed, instance: VALIDATION_INSTANCES + i, path: PathChoice::Drawn })
         .collect();
     let contestant = learned(std::slice::from_ref(policy));
     let entries = compete(shared.worlds, &[contestant], &worlds, &|_| ());
@@ -257,7 +248,6 @@ fn tell(shared: &Shared<'_>, seed: u64, log: &UpdateLog, row: &Log, blocks: u64)
 }
 
 /// Seconds since 1970, for TensorBoard's time axis; no result depends on it.
-#[expect(clippy::disallowed_methods, reason = "TensorBoard wants the time of day")]
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }

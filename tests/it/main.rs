@@ -1,7 +1,10 @@
 //! The command line from outside: what it prints, leaves behind and returns.
 
 mod bad_input;
+mod bundles;
 mod determinism;
 mod economics;
 mod goldens;
 mod support;
+#[cfg(feature = "learn")]
+mod training;

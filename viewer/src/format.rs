@@ -77,11 +77,11 @@ pub fn usd_mark(value: f64) -> String {
 /// A ratio as a percentage.
 #[must_use]
 pub fn percent(ratio: f64) -> String {
-    if ratio.is_finite() {
-        format!("{:.2} %", ratio * 100.0).replace('-', "−")
-    } else {
-        "–".to_owned()
+    if !ratio.is_finite() {
+        return "–".to_owned();
     }
+    let text = format!("{:.2} %", (ratio * 100.0).abs());
+    if ratio < 0.0 && text != "0.00 %" { format!("−{text}") } else { text }
 }
 
 /// Elapsed time, in the two largest units that are not zero.
@@ -148,6 +148,8 @@ mod tests {
         assert_eq!(usd_mark(0.0), "$0");
         assert_eq!(usd_mark(1200.0), "$1,200");
         assert_eq!(percent(0.8312), "83.12 %");
+        assert_eq!(percent(-0.000_001), "0.00 %");
+        assert_eq!(percent(-0.05), "−5.00 %");
     }
 
     #[test]

@@ -266,6 +266,7 @@ impl Speed {
     #[must_use]
     pub fn label(self) -> String {
         match self {
+            Self::BlocksPerSec(1) => "1 block/s".to_owned(),
             Self::BlocksPerSec(n) => format!("{} blocks/s", crate::format::integer(u64::from(n))),
             Self::Unlimited => "as fast as possible".to_owned(),
         }

@@ -48,7 +48,9 @@ impl LaneSetup for WithWhale {
         let amount = Amount::from_f64_floor(self.sells_tokens * unit);
         let account = chain.add_account("whale");
         let gas = chain.gas_asset();
-        for (asset, wealth) in [(token, amount.0 * Amount::new(1_000).0), (gas, Amount::new(10_u128.pow(20)).0)] {
+        for (asset, wealth) in
+            [(token, amount.0 * Amount::new(1_000).0), (gas, Amount::new(10_u128.pow(20)).0)]
+        {
             chain.genesis_mint(account, asset, Amount(wealth)).expect("the account exists");
         }
         let actor = Actor { id, key: actor_key("whale", 0) };

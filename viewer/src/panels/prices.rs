@@ -2,7 +2,7 @@
 
 use super::Panel;
 use crate::format;
-use crate::frame::{Command, EventKind, Frame};
+use crate::frame::{AssetHistory, Command, EventKind, Frame};
 use crate::plots::{self, TimeLine, TimePlot};
 use crate::theme::Palette;
 use egui::Ui;
@@ -31,8 +31,13 @@ impl Panel for Prices {
         let palette = Palette::of(ui);
         let name = self.name();
         let count = frame.assets.len();
-        let with_pool = || frame.assets.iter().position(|a| a.pool.last_value().is_some());
-        let mut chosen = self.asset.or_else(with_pool).unwrap_or(0).min(count.saturating_sub(1));
+        // The first asset that a pool prices; the dollar on the pool's other side says little.
+        let is_told = |a: &AssetHistory| {
+            let fair = a.fair.first_value().unwrap_or(1.0);
+            a.pool.last_value().is_some() && (fair - 1.0).abs() > 0.02
+        };
+        let told = || frame.assets.iter().position(is_told);
+        let mut chosen = self.asset.or_else(told).unwrap_or(0).min(count.saturating_sub(1));
         plots::title_ui(ui, name, |ui| {
             let symbols = frame.assets.iter().enumerate().map(|(i, a)| (i, a.symbol.clone()));
             plots::choice_ui(ui, &mut chosen, symbols);

@@ -1,0 +1,73 @@
+//! Training is bit-identical on a CPU, through an interruption too.
+
+use crate::support::{ballast, library};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Settings small enough for a test.
+const SMALL: [&str; 9] = [
+    "episode_hours=1",
+    "train.seeds=[1]",
+    "train.lanes=4",
+    "train.budget_blocks=40000",
+    "train.checkpoint_every_updates=1",
+    "train.ppo.rollout_steps=10",
+    "train.ppo.minibatch=20",
+    "train.ppo.hidden=[16, 16]",
+    "train.hold_bias=1.0",
+];
+
+fn args(scenario: &str, out: &str, resume: bool) -> Vec<String> {
+    let mut args: Vec<String> =
+        ["train", scenario, "--train-only", "--out", out].map(str::to_owned).into();
+    for set in SMALL {
+        args.extend(["--set".to_owned(), set.to_owned()]);
+    }
+    if resume {
+        args.push("--resume".to_owned());
+    }
+    args
+}
+
+fn train(dir: &Path, out: &str, resume: bool) {
+    let siege = library("siege");
+    let args = args(siege.to_str().expect("UTF-8"), out, resume);
+    let out = ballast(dir, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn training_ends_with_the_same_bytes_twice_and_after_a_kill() {
+    let dir = tempfile::tempdir().expect("a folder");
+    train(dir.path(), "one", false);
+    train(dir.path(), "two", false);
+    let checkpoint = "checkpoints/seed-1/latest.ckpt";
+    let siege = library("siege");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ballast"))
+        .args(args(siege.to_str().expect("UTF-8"), "three", false))
+        .current_dir(dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let partial = dir.path().join("three.partial").join(checkpoint);
+    let started = Instant::now();
+    while !partial.exists() && started.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("kills");
+    child.wait().expect("ends");
+    assert!(!dir.path().join("three").exists(), "a partial result is not a result");
+    // Without --resume the interrupted run is not touched.
+    let again = args(siege.to_str().expect("UTF-8"), "three", false);
+    let refused = ballast(dir.path(), &again.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(refused.status.code(), Some(2));
+    train(dir.path(), "three", true);
+    for file in [checkpoint, "policy/weights.bin", "policy/golden.json", "training.parquet"] {
+        let read = |run: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+        assert_eq!(read("one"), read("two"), "{file}: twice");
+        assert_eq!(read("one"), read("three"), "{file}: after a kill");
+    }
+}
