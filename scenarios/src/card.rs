@@ -76,7 +76,7 @@ fn observations(symbols: &[&str]) -> Vec<ObservationField> {
 }
 
 fn actions(loaded: &Loaded, symbols: &[&str]) -> Vec<ActionHead> {
-    let regime = regime(loaded.scenario.market.regime);
+    let regime = regime(&loaded.scenario.market);
     let head = |prefix: &str, field: &ActionField| {
         ActionHead {
             name: format!("{prefix}{}", field.name),

@@ -60,7 +60,9 @@ impl Checker<'_> {
     fn place(&self, path: &str) -> Option<Range<usize>> {
         let steps: Vec<&str> = path.split('.').collect();
         let (node, _) = self.root?.descend(&self.source.text, &steps);
-        Some(node.span.clone())
+        // Of a long value the first line is enough.
+        let first = self.source.text[node.span.clone()].lines().next().map_or(0, str::len);
+        Some(node.span.start..node.span.start + first)
     }
 
     /// Refuses a value that is not finite or not within `[min, max]`.
@@ -312,6 +314,15 @@ impl Checker<'_> {
         let m = &s.market;
         self.within("market.flash_premium_bps", f64::from(m.flash_premium_bps), 0.0, 1e4);
         self.within("market.close_factor_bps", f64::from(m.close_factor_bps), 1.0, 1e4);
+        for (i, over) in m.rules.iter().enumerate() {
+            if over.rule.floor > over.rule.ceil {
+                self.refuse(
+                    &format!("market.rules.{i}.rule.floor"),
+                    format!("floor {} is above ceil {}", over.rule.floor, over.rule.ceil),
+                    "swap the two",
+                );
+            }
+        }
         if m.reserves.is_empty() {
             self.refuse("market.reserves", "a market needs reserves", "add one per asset lent");
         }

@@ -2,7 +2,9 @@
 //! fair prices that an episode opens with.
 
 use crate::paths::Path;
-use crate::schema::{OracleSpec, PoolSpec, Regime, ReserveSpec, Scenario};
+use crate::schema::{
+    MarketSpec, OracleSpec, PoolSpec, Regime, ReserveSpec, RuleOverride, Scenario,
+};
 use crate::statics::StaticParams;
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::OracleError;
@@ -14,7 +16,7 @@ use markets::units::{Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price
 use protocols::interest::RateStrategy;
 use protocols::lending::Pooled;
 use protocols::reserve::{Reserve, ReserveConfig};
-use protocols::risk_params::RiskRegime;
+use protocols::risk_params::{RiskParam, RiskRegime};
 use sim::chain::call::{Call, Outcome, Revert, Transaction, TxHeader};
 use sim::chain::{Chain, Feed, Market, Pool};
 
@@ -60,12 +62,24 @@ pub(crate) struct Genesis {
     pub(crate) feeds: Vec<FeedId>,
 }
 
-/// What a regime's name stands for.
-pub(crate) const fn regime(regime: Regime) -> RiskRegime {
-    match regime {
+/// What a market's regime stands for, the scenario's own rules in place.
+pub(crate) fn regime(market: &MarketSpec) -> RiskRegime {
+    let mut regime = match market.regime {
         Regime::Steward => RiskRegime::steward(),
         Regime::Guardian => RiskRegime::guardian(),
+    };
+    for RuleOverride { param, rule } in &market.rules {
+        *match param {
+            RiskParam::Ltv => &mut regime.ltv,
+            RiskParam::LiquidationThreshold => &mut regime.liquidation_threshold,
+            RiskParam::LiquidationBonus => &mut regime.liquidation_bonus,
+            RiskParam::SupplyCap => &mut regime.supply_cap,
+            RiskParam::BorrowCap => &mut regime.borrow_cap,
+            RiskParam::CloseFactor => &mut regime.close_factor,
+            RiskParam::Frozen => &mut regime.frozen,
+        } = *rule;
     }
+    regime
 }
 
 /// Builds the chain.
@@ -154,7 +168,7 @@ pub(crate) fn genesis(
     let account = chain.add_account("market");
     let treasury = chain.add_account("treasury");
     let risk_manager = chain.add_account("risk manager");
-    let mut pooled = Pooled::new(account, treasury, risk_manager, regime(s.market.regime));
+    let mut pooled = Pooled::new(account, treasury, risk_manager, regime(&s.market));
     pooled.flash_premium = Bps(s.market.flash_premium_bps);
     pooled.state.close_factor = Bps(s.market.close_factor_bps);
     for (spec, (a_token, debt_token, decimals)) in s.market.reserves.iter().zip(shares) {

@@ -2,6 +2,7 @@
 //! variant, and a field that does not exist is an error.
 
 use agents::learn::PpoConfig;
+use protocols::risk_params::{RiskParam, Rule};
 use serde::{Deserialize, Serialize};
 use sim::reward::Objective;
 
@@ -298,6 +299,16 @@ pub enum Regime {
     Guardian,
 }
 
+/// A rule of the regime, replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleOverride {
+    /// The parameter.
+    pub param: RiskParam,
+    /// Its rule here.
+    pub rule: Rule,
+}
+
 /// The lending market.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -308,6 +319,9 @@ pub struct MarketSpec {
     pub close_factor_bps: u32,
     /// What the risk policy may do.
     pub regime: Regime,
+    /// Rules of the regime that this scenario replaces.
+    #[serde(default)]
+    pub rules: Vec<RuleOverride>,
     /// Reserves, in order.
     pub reserves: Vec<ReserveSpec>,
 }

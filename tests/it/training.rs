@@ -1,6 +1,6 @@
 //! Training is bit-identical on a CPU, through an interruption too.
 
-use crate::support::{ballast, library};
+use crate::support::{ballast, json, library};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -70,4 +70,22 @@ fn training_ends_with_the_same_bytes_twice_and_after_a_kill() {
         assert_eq!(read("one"), read("two"), "{file}: twice");
         assert_eq!(read("one"), read("three"), "{file}: after a kill");
     }
+    let siege = siege.to_str().expect("UTF-8");
+    export_and_judge(dir.path(), siege);
+}
+
+/// The bundle of a run, outside of it.
+fn export_and_judge(dir: &Path, siege: &str) {
+    json(dir, &["export", "one", "--out", "bundle"]);
+    assert_eq!(json(dir, &["verify", "bundle"])["verified"], true);
+    assert_eq!(ballast(dir, &["export", "one", "--out", "bundle"]).status.code(), Some(2));
+    let none = ballast(dir, &["export", "one", "--out", "other", "--train-seed", "7"]);
+    assert_eq!(none.status.code(), Some(2));
+    let short = ["--set", "evaluate.fresh_paths=1", "--set", "evaluate.paths_per_window=1"];
+    let mut args = vec!["eval", siege, "--policy", "bundle"];
+    args.extend(short);
+    let report = json(dir, &args);
+    assert!(report["report"]["rows"].as_array().is_some_and(|rows| rows.len() == 3));
+    let replayed = json(dir, &["replay", "one"]);
+    assert_eq!(replayed["matches"], true);
 }

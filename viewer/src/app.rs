@@ -155,7 +155,8 @@ impl App {
 
 /// Space plays and pauses, the right arrow steps, home goes to the start.
 fn keys(ui: &Ui, frame: &Frame, commands: &mut Vec<Command>) {
-    if ui.ctx().egui_wants_keyboard_input() {
+    // A focused widget has its own use for them.
+    if ui.ctx().memory(|memory| memory.focused().is_some()) {
         return;
     }
     ui.input(|input| {

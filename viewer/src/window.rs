@@ -6,8 +6,17 @@ use egui::{Context, Theme, Ui};
 
 /// Why there is no window.
 #[derive(Debug, thiserror::Error)]
-#[error("the window could not be opened: {0}")]
-pub struct WindowError(String);
+pub enum WindowError {
+    /// There is nothing to open it on.
+    #[error(
+        "no display to open a window on: neither WAYLAND_DISPLAY nor DISPLAY is set; \
+         `--screenshot FILE` renders the same view without one"
+    )]
+    NoDisplay,
+    /// The system refused.
+    #[error("the window could not be opened: {0}")]
+    Refused(String),
+}
 
 /// Opens the window on a scenario or a run and returns when it is closed.
 ///
@@ -19,6 +28,12 @@ pub fn run(
     catalogue: Vec<String>,
     theme: Theme,
 ) -> Result<(), WindowError> {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(target_os = "linux")
+        && !["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"].into_iter().any(is_set)
+    {
+        return Err(WindowError::NoDisplay);
+    }
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Ballast")
@@ -37,7 +52,7 @@ pub fn run(
             Ok(Box::new(Window(App::new(worker, catalogue, theme))))
         }),
     )
-    .map_err(|error| WindowError(error.to_string()))
+    .map_err(|error| WindowError::Refused(error.to_string()))
 }
 
 struct Window(App);

@@ -135,3 +135,22 @@ fn prices_of_another_asset_are_one_click_away() {
     harness.run();
     assert!(harness.query_by_label("pool").is_none(), "no pool trades WBTC in this frame");
 }
+
+#[test]
+fn a_click_on_the_slider_seeks() {
+    let mut harness = harness(Controls::default(), paused());
+    let rect = harness.get_by_label("Seek").rect();
+    harness.hover_at(rect.center());
+    harness.run();
+    for pressed in [true, false] {
+        harness.event(egui::Event::PointerButton {
+            pos: rect.center(),
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: egui::Modifiers::NONE,
+        });
+        harness.run();
+    }
+    let commands = &harness.state().commands;
+    assert!(matches!(commands[..], [Command::Seek(3500..3700)]), "{commands:?}");
+}

@@ -84,3 +84,25 @@ fn a_panic_of_the_simulation_is_shown_and_survived() {
     let frame = wait(&worker, |f| f.play.error.is_some());
     assert_eq!(frame.play.error.as_deref(), Some("no scenario `nothing`"));
 }
+
+#[test]
+fn keys_step_and_play() {
+    let worker = Worker::spawn("counter", open(), Box::new(|| {})).unwrap();
+    wait(&worker, |f| f.origin == Origin::Live);
+    let app = viewer::App::new(worker, Vec::new(), viewer::Theme::Dark);
+    let mut harness = egui_kittest::Harness::builder().build_ui_state(
+        |ui, app: &mut viewer::App| {
+            app.update(ui.ctx());
+            app.ui(ui);
+        },
+        app,
+    );
+    for (key, block) in [(egui::Key::ArrowRight, 1), (egui::Key::Space, 100)] {
+        harness.key_press(key);
+        let start = Instant::now();
+        while harness.state().frame().block < block {
+            harness.step();
+            assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {block}");
+        }
+    }
+}

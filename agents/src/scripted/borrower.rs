@@ -118,7 +118,7 @@ impl Default for BorrowerConfig {
             trigger_max: 0.6,
             savings_ratio: 0.4,
             releverage_band: 0.15,
-            errand_probability: 0.5,
+            errand_probability: 0.8,
             errand_max_ratio: 0.03,
             rate_reference_percent: 4.0,
             rate_semi_elasticity_per_percent: 0.03,

@@ -139,7 +139,15 @@ impl Controls {
             ui.spacing_mut().slider_width = (ui.available_width() - 8.0).max(60.0);
             let slider = ui.add(Slider::new(&mut self.scrub, 0..=last).show_value(false));
             slider.widget_info(|| egui::WidgetInfo::slider(true, self.scrub as f64, "Seek"));
+            // A click that begins and ends between two frames is no drag, so the slider misses it.
+            let clicked = ui
+                .input(|i| i.pointer.primary_clicked().then(|| i.pointer.interact_pos()).flatten())
+                .filter(|at| slider.rect.contains(*at) && !slider.drag_stopped());
             if slider.changed() {
+                commands.push(Command::Seek(self.scrub));
+            } else if let Some(at) = clicked {
+                let part = (at.x - slider.rect.left()) / slider.rect.width().max(1.0);
+                self.scrub = (f64::from(part) * last as f64).round() as u64;
                 commands.push(Command::Seek(self.scrub));
             } else if !slider.dragged() && frame.play.seeking_to.is_none() {
                 self.scrub = frame.block;
