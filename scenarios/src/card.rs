@@ -77,13 +77,11 @@ fn observations(symbols: &[&str]) -> Vec<ObservationField> {
 
 fn actions(loaded: &Loaded, symbols: &[&str]) -> Vec<ActionHead> {
     let regime = regime(&loaded.scenario.market);
-    let head = |prefix: &str, field: &ActionField| {
-        ActionHead {
-            name: format!("{prefix}{}", field.name),
-            unit: field.unit.to_owned(),
-            choices: field.choices.map(str::to_owned).to_vec(),
-            rule: *regime.rule(field.param),
-        }
+    let head = |prefix: &str, field: &ActionField| ActionHead {
+        name: format!("{prefix}{}", field.name),
+        unit: field.unit.to_owned(),
+        choices: field.choices.map(str::to_owned).to_vec(),
+        rule: *regime.rule(field.param),
     };
     let mut heads = Vec::new();
     for symbol in symbols {

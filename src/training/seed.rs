@@ -46,16 +46,38 @@ pub(crate) struct Trained {
 pub(crate) struct Log {
     pub(crate) update: u64,
     pub(crate) decisions: u64,
+    #[serde(with = "bits")]
     objective_usd: Option<f64>,
+    #[serde(with = "bits")]
     bad_debt_usd: Option<f64>,
+    #[serde(with = "bits")]
     validation_usd: Option<f64>,
+    #[serde(with = "bits")]
     entropy: Option<f64>,
+    #[serde(with = "bits")]
     approx_kl: Option<f64>,
+    #[serde(with = "bits")]
     clip_fraction: Option<f64>,
+    #[serde(with = "bits")]
     explained_variance: Option<f64>,
+    #[serde(with = "bits")]
     policy_loss: Option<f64>,
+    #[serde(with = "bits")]
     value_loss: Option<f64>,
+    #[serde(with = "bits")]
     grad_norm: Option<f64>,
+}
+
+/// Numbers by their bits: JSON's decimals do not come back to the last bit.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+        value.map(f64::to_bits).serialize(s)
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+        Ok(Option::<u64>::deserialize(d)?.map(f64::from_bits))
+    }
 }
 
 /// A column of numbers of the log.

@@ -49,7 +49,10 @@ fn a_bundle_with_a_flipped_byte_is_refused() {
         let out = ballast(dir.path(), &["verify", "policy"]);
         let said = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(2), "{}: {said}", file.display());
-        assert!(said.contains("policy") && said.contains("again") || said.contains("anew"), "{said}");
+        assert!(
+            said.contains("policy") && said.contains("again") || said.contains("anew"),
+            "{said}"
+        );
         fs::write(&file, &good).expect("writes");
     }
     assert_eq!(json(dir.path(), &["verify", "policy"])["verified"], true);

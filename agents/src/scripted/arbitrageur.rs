@@ -172,16 +172,17 @@ pub fn spawn(
         tokens: config.capital_usd / prices.usd(token.asset)
             + if token.asset == gas.asset { config.gas_purse_tokens } else { 0.0 },
     };
-    let wants = [target(tokens[1]), target(tokens[0])];
-    let treasury = Treasury::new(wants.to_vec(), 100.0, config.inventory_band);
+    let mut wants = vec![target(tokens[1]), target(tokens[0])];
+    if tokens.iter().all(|token| token.asset != gas.asset) {
+        // Bought back from earnings: who cannot pay for gas leaves the pool to itself.
+        wants.push(Wants { token: gas, tokens: config.gas_purse_tokens });
+    }
+    let treasury = Treasury::new(wants.clone(), 100.0, config.inventory_band);
     let mut members = Vec::with_capacity(config.count as usize);
     for index in 0..config.count {
         let (actor, wallet) = enrol(&mut chain, first_id + index, &config.cohort, index);
         for want in &wants {
             endow(&mut chain, wallet.0, want.token, want.tokens)?;
-        }
-        if tokens.iter().all(|token| token.asset != gas.asset) {
-            endow(&mut chain, wallet.0, gas, config.gas_purse_tokens)?;
         }
         let arbitrageur = Arbitrageur {
             pool,
