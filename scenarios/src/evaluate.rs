@@ -69,14 +69,17 @@ pub fn search_statics(
     let e = &loaded.scenario.evaluate;
     // The searches' worlds are neither training's nor evaluation's.
     let seed = e.seed ^ 0x5ea7_c400;
-    let run = |which: &SearchWorlds| search(arena, which, &e.search, budget_blocks, seed, progress);
+    let run = |which: &SearchWorlds, starts: &[StaticParams]| {
+        search(arena, which, starts, &e.search, budget_blocks, seed, progress)
+    };
     let tests: Vec<usize> =
         (0..loaded.windows.len()).filter(|i| loaded.windows[*i].role == Role::Test).collect();
-    Statics {
-        best: baselines.contains(&Baseline::BestStatic).then(|| run(&SearchWorlds::Training)),
-        hindsight: (baselines.contains(&Baseline::BestStaticInHindsight) && !tests.is_empty())
-            .then(|| run(&SearchWorlds::Hindsight(tests))),
-    }
+    let best = baselines.contains(&Baseline::BestStatic).then(|| run(&SearchWorlds::Training, &[]));
+    let hindsight = baselines.contains(&Baseline::BestStaticInHindsight) && !tests.is_empty();
+    // Hindsight knows what foresight found.
+    let found: Vec<StaticParams> = best.iter().map(|f| f.statics.clone()).collect();
+    let hindsight = hindsight.then(|| run(&SearchWorlds::Hindsight(tests), &found));
+    Statics { best, hindsight }
 }
 
 /// The contestant of a baseline; `None` where its search was not run.

@@ -49,10 +49,12 @@ impl Candidate {
     }
 }
 
-/// Searches until both the rounds of `spec` and `budget_blocks` are spent.
+/// Searches until both the rounds of `spec` and `budget_blocks` are spent. `starts` compete from the
+/// first round on, and candidates are drawn around them.
 pub fn search(
     arena: &impl Arena,
     which: &SearchWorlds,
+    starts: &[StaticParams],
     spec: &SearchSpec,
     budget_blocks: u64,
     seed: u64,
@@ -62,7 +64,9 @@ pub fn search(
     let mut blocks = 0;
     let mut tried: u64 = 0;
     let mut worlds_used = 0;
-    let mut elites: Vec<Candidate> = Vec::new();
+    let start =
+        |statics: &StaticParams| Candidate { statics: statics.clone(), objectives: Vec::new() };
+    let mut elites: Vec<Candidate> = starts.iter().map(start).collect();
     let mut round = 0;
     while round <= u64::from(spec.refinements) || blocks < budget_blocks {
         let mut pool: Vec<Candidate> = Vec::with_capacity(spec.candidates as usize + ELITES);

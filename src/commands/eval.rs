@@ -98,6 +98,14 @@ pub(crate) fn compare(
             );
         }
     }
+    if statics.best.is_some() || statics.hindsight.is_some() {
+        fact(
+            "static parameters",
+            "stand from before the first block, so that borrowers open under them; every other \
+             policy begins with the deployed ones"
+                .to_owned(),
+        );
+    }
     let s = &loaded.scenario;
     let report =
         Report::build(&s.name, &loaded.hash, facts, &results, e.bootstrap_resamples, e.seed);
