@@ -73,7 +73,7 @@ fn an_attacker_stays_out_of_a_market_that_lends_nothing_on_the_tail() {
     run(&mut lane, 50);
     let mut attackers = lane.world_mut().query::<&Attacker>();
     let attacker = attackers.single(lane.world()).unwrap();
-    assert_eq!((attacker.attacks, attacker.searches), (0, 0));
+    assert_eq!((attacker.attacks, attacker.simulations), (0, 0));
 }
 
 fn digest_after(seed: u64, blocks: u64, spawn: fn(&mut World)) -> Digest {

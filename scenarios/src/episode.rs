@@ -91,14 +91,14 @@ pub fn totals(lane: &Lane) -> Totals {
         transactions: t.transactions,
         reverted: t.reverted,
         liquidations: t.liquidations,
-        searches: searches(lane),
+        simulations: simulations(lane),
     }
 }
 
-/// Searches that attackers have made in a lane's episode.
-fn searches(lane: &Lane) -> u64 {
+/// Bundles that attackers have simulated in a lane's episode.
+fn simulations(lane: &Lane) -> u64 {
     let Some(mut query) = lane.world().try_query::<&Attacker>() else { return 0 };
-    query.iter(lane.world()).map(|attacker| u64::from(attacker.searches)).sum()
+    query.iter(lane.world()).map(|attacker| attacker.simulations).sum()
 }
 
 /// Plays an episode with everything recorded; the tape goes to `tape`. `progress` hears every block.

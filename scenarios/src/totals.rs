@@ -32,8 +32,8 @@ pub struct Totals {
     pub reverted: u64,
     /// Liquidations.
     pub liquidations: u64,
-    /// Searches of attackers on a fork of the chain.
-    pub searches: u64,
+    /// Bundles that attackers simulated on a fork of the chain.
+    pub simulations: u64,
 }
 
 /// How a column is summed up over paths.

@@ -81,7 +81,7 @@ fn training_world(args: &Args) -> Result<Value, Failure> {
     let address = |instance| WorldAddress { seed: 1, instance, path: PathChoice::Drawn };
     let mut lane = worlds.lane(address(0), StaticParams::default(), false);
     let borrowers: u32 = loaded.scenario.agents.borrowers.iter().map(|b| b.count).sum();
-    let (mut blocks, mut transactions, mut liquidations, mut searches) = (0, 0, 0, 0);
+    let (mut blocks, mut transactions, mut liquidations, mut simulations) = (0, 0, 0, 0);
     let (mut episodes, mut reset_secs) = (0_u64, 0.0);
     let started = Instant::now();
     while started.elapsed().as_secs_f64() < args.seconds * 2.0 || episodes == 0 {
@@ -93,7 +93,7 @@ fn training_world(args: &Args) -> Result<Value, Failure> {
         blocks += totals.blocks;
         transactions += totals.transactions;
         liquidations += totals.liquidations;
-        searches += totals.searches;
+        simulations += totals.simulations;
         episodes += 1;
     }
     let secs = started.elapsed().as_secs_f64();
@@ -104,7 +104,7 @@ fn training_world(args: &Args) -> Result<Value, Failure> {
         "microseconds_per_block": secs * 1e6 / blocks as f64,
         "transactions_per_block": per_block(transactions),
         "liquidations_per_block": per_block(liquidations),
-        "searches_per_block": per_block(searches),
+        "simulations_per_block": per_block(simulations),
         "reset_microseconds": reset_secs * 1e6 / episodes as f64,
     }))
 }

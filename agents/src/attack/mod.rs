@@ -91,8 +91,8 @@ pub struct Attacker {
     submitted: bool,
     /// Bundles that succeeded.
     pub attacks: u32,
-    /// Searches made.
-    pub searches: u32,
+    /// Bundles simulated in searches.
+    pub simulations: u64,
     /// Profit that the last successful bundle was expected to make, in USD.
     pub last_expected_usd: f64,
 }
@@ -227,7 +227,7 @@ pub fn spawn(
         resting_until: finds_at,
         submitted: false,
         attacks: 0,
-        searches: 0,
+        simulations: 0,
         last_expected_usd: 0.0,
     };
     world.spawn((actor, wallet, attacker));
@@ -274,8 +274,9 @@ pub fn attack_markets(
             }
             none => none.insert(Fork(chain.clone())),
         };
-        attacker.searches += 1;
-        let (plan, gains) = best_by_simulation(&target, &setting, fork, account, &mut buffer);
+        let (plan, gains, simulations) =
+            best_by_simulation(&target, &setting, fork, account, &mut buffer);
+        attacker.simulations += u64::from(simulations);
         let purse = attacker.gas.held(&chain, account).min(attacker.purse);
         // The simulation paid the base fee already: the offer counts it once.
         let before_gas_usd = gains.profit_usd + setting.gas_usd();

@@ -386,19 +386,21 @@ impl Setting {
 }
 
 /// The best plan by simulation: the model's, then golden-section search on the chain itself around it,
-/// over the pump and over the supply. Returns the plan and what it earns.
+/// over the pump and over the supply. Returns the plan, what it earns, and how many simulations that took.
 pub(super) fn best_by_simulation(
     target: &Target,
     setting: &Setting,
     fork: &mut Fork,
     account: AccountId,
     buffer: &mut Vec<Call>,
-) -> (Plan, Gains) {
+) -> (Plan, Gains, u32) {
     let start = setting.best_plan();
+    let mut simulations = 1;
     let mut best = start;
     let mut gains = target.simulate(fork, setting, account, &best, buffer);
     let mut consider = |plan: Plan, fork: &mut Fork| {
         let seen = target.simulate(fork, setting, account, &plan, buffer);
+        simulations += 1;
         if seen.profit_usd > gains.profit_usd {
             (best, gains) = (plan, seen);
         }
@@ -415,7 +417,7 @@ pub(super) fn best_by_simulation(
         let high = (start.supply * (1.0 + width)).min(most);
         maximise(low, high, 2, 6, |supply| consider(setting.plan(start.pump, supply), fork));
     }
-    (best, gains)
+    (best, gains, simulations)
 }
 
 #[cfg(test)]
@@ -510,7 +512,8 @@ mod tests {
             let setting = scene.setting();
             let mut fork = Fork(scene.chain.clone());
             let (target, account) = (&scene.target, scene.account);
-            let (_, found) = best_by_simulation(target, &setting, &mut fork, account, &mut buffer);
+            let (_, found, _) =
+                best_by_simulation(target, &setting, &mut fork, account, &mut buffer);
             let mut grid = f64::NEG_INFINITY;
             for x in 1..=120 {
                 // Even in the square root, as sizes matter by ratio.
@@ -576,7 +579,8 @@ mod tests {
         let mut fork = Fork(scene.chain.clone());
         let mut calls = Vec::new();
         let (target, account) = (scene.target, scene.account);
-        let (plan, gains) = best_by_simulation(&target, &setting, &mut fork, account, &mut calls);
+        let (plan, gains, _) =
+            best_by_simulation(&target, &setting, &mut fork, account, &mut calls);
         assert!(gains.profit_usd > 1e5, "{gains:?}");
         target.bundle(&plan, &mut calls);
         target.guard(&gains, &mut calls);
