@@ -72,12 +72,17 @@ const WALLS: &[Wall] = &[
     Wall {
         name: "scenarios",
         ours: &["markets", "protocols", "sim", "agents"],
+        // Worlds are assembled here (bevy_ecs), static parameters are searched here with addressed draws
+        // (rand) whose arithmetic is the same on every platform (libm).
         theirs: &[
+            "bevy_ecs",
             "blake3",
             "bytes",
+            "libm",
             "miette",
             "parquet",
             "postcard",
+            "rand",
             "rayon",
             "ron",
             "serde",

@@ -40,7 +40,9 @@ pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> P
             scenario: s.name.clone(),
             scenario_hash: loaded.hash.clone(),
             seeds: training.seeds,
-            train_windows: dates.train.iter().map(|r| format!("{}/{}", r.start, r.end)).collect(),
+            train_windows: (dates.train.iter().map(|r| format!("{}/{}", r.start, r.end)))
+                .chain(dates.fitted.iter().map(|f| format!("{}/{}", f.start_utc, f.end_utc)))
+                .collect(),
             updates: training.updates,
             decisions: training.decisions,
             commit: build.commit.clone(),

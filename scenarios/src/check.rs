@@ -1,11 +1,13 @@
 //! The semantic pass: everything that parses but cannot be, collected before failing.
 
+use crate::dates::{DAY_SECS, Utc};
 use crate::problem::{Problem, Source, nearest};
 use crate::schema::{
     OracleSpec, PathKind, PriceSource, ReserveSpec, Role, SCHEMA, Scenario, TrainSpec,
 };
 use crate::tree::Node;
 use crate::windows::Window;
+use markets::price::HOUR_SECS;
 use std::ops::Range;
 use std::path::Path;
 
@@ -24,6 +26,7 @@ pub(crate) fn check(
     checker.pools(scenario);
     checker.oracles(scenario);
     checker.market(scenario);
+    checker.objective(scenario);
     crate::cohorts::check(scenario, &mut checker);
     if let Some(train) = &scenario.train {
         checker.train(train, scenario);
@@ -110,7 +113,14 @@ impl Checker<'_> {
         if s.name.is_empty() || !s.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             self.refuse("name", "a name is letters, digits and `_`", "for example \"siege\"");
         }
-        self.within("block_secs", f64::from(s.block_secs), 1.0, 3600.0);
+        self.within("block_secs", f64::from(s.block_secs), 1.0, 900.0);
+        if s.block_secs > 0 && !HOUR_SECS.is_multiple_of(s.block_secs) {
+            self.refuse(
+                "block_secs",
+                format!("blocks of {} s do not divide an hour", s.block_secs),
+                "write a divisor of 3600, for example 12",
+            );
+        }
         self.within("episode_hours", f64::from(s.episode_hours), 1.0, 24.0 * 365.0);
         self.within("decision_every_blocks", f64::from(s.decision_every_blocks), 1.0, 1e6);
         self.within("gas.base_fee_gwei", s.gas.base_fee_gwei, 1e-3, 1e5);
@@ -394,9 +404,33 @@ impl Checker<'_> {
         }
     }
 
+    fn objective(&mut self, s: &Scenario) {
+        let o = &s.objective;
+        for (field, value) in [
+            ("usage_value_per_year", o.usage_value_per_year),
+            ("revenue_weight", o.revenue_weight),
+            ("bad_debt_price", o.bad_debt_price),
+            ("borrower_loss_price", o.borrower_loss_price),
+            ("cvar_weight", o.cvar_weight),
+        ] {
+            self.within(&format!("objective.{field}"), value, 0.0, 1e6);
+        }
+        self.within("objective.churn_price_usd", o.churn_price_usd, 0.0, 1e12);
+        self.within("objective.cvar_alpha", o.cvar_alpha, 0.0, 0.9999);
+        self.within("objective.cvar_budget_usd", o.cvar_budget_usd, 0.0, 1e15);
+        self.within("objective.reward_scale_usd", o.reward_scale_usd, 1e-6, 1e15);
+    }
+
     fn train(&mut self, t: &TrainSpec, s: &Scenario) {
         if t.seeds.is_empty() {
             self.refuse("train.seeds", "no training seed", "write at least one, better three");
+        }
+        if (1..t.seeds.len()).any(|i| t.seeds[..i].contains(&t.seeds[i])) {
+            self.refuse(
+                "train.seeds",
+                "a training seed appears twice: it would train the same policy",
+                "write different seeds",
+            );
         }
         if t.seeds.contains(&s.evaluate.seed) {
             self.refuse(
@@ -411,7 +445,7 @@ impl Checker<'_> {
         let every = t.checkpoint_every_updates as f64;
         self.within("train.checkpoint_every_updates", every, 1.0, 1e9);
         if let Err(error) = t.ppo.check() {
-            self.refuse("train.ppo", error.to_string(), "see `PpoConfig` for the ranges");
+            self.refuse("train.ppo", error.to_string(), "docs/scenarios.md lists the settings");
         }
     }
 
@@ -431,7 +465,22 @@ impl Checker<'_> {
         let mut read: Vec<(usize, Window)> = Vec::new();
         for (i, spec) in s.windows.iter().enumerate() {
             match Window::read(&spec.name, spec.role, &base.join(&spec.csv)) {
-                Ok(window) => read.push((i, window)),
+                Ok(window) => {
+                    let bar = window.bar_secs;
+                    let hourly = s.block_secs > 0 && HOUR_SECS.is_multiple_of(s.block_secs);
+                    if hourly && !(bar.is_multiple_of(s.block_secs) && bar / s.block_secs >= 4) {
+                        self.refuse(
+                            &format!("windows.{i}.csv"),
+                            format!(
+                                "blocks of {} s must divide the bars of {bar} s, at least four to \
+                                 a bar",
+                                s.block_secs
+                            ),
+                            "change block_secs, or bring bars of another length",
+                        );
+                    }
+                    read.push((i, window));
+                }
                 Err(error) => self.refuse(
                     &format!("windows.{i}.csv"),
                     error.to_string(),
@@ -460,7 +509,39 @@ impl Checker<'_> {
                 }
             }
         }
-        read.into_iter().map(|(_, window)| window).collect()
+        let read: Vec<Window> = read.into_iter().map(|(_, window)| window).collect();
+        self.fits(s, &read);
+        read
+    }
+
+    /// Holds the dates of fitted figures and test windows apart.
+    fn fits(&mut self, s: &Scenario, windows: &[Window]) {
+        let embargo = u64::from(s.embargo_days) * DAY_SECS;
+        for (i, fit) in s.fitted_on.iter().enumerate() {
+            let at = format!("fitted_on.{i}");
+            let dates = Utc::parse(&fit.start_utc).zip(Utc::parse(&fit.end_utc));
+            let Some((start, end)) = dates.filter(|(start, end)| start < end) else {
+                self.refuse(
+                    &at,
+                    format!("`{}` to `{}` is no range of UTC dates", fit.start_utc, fit.end_utc),
+                    "write both as 2020-03-12T00:00:00Z, the start before the end",
+                );
+                continue;
+            };
+            for test in windows.iter().filter(|w| w.role == Role::Test) {
+                if start.0 < test.end.0 + embargo && test.start.0 < end.0 + embargo {
+                    self.refuse(
+                        &at,
+                        format!(
+                            "{} were fitted on {start} to {end}, which overlaps test window \"{}\" \
+                             ({} to {}) or its embargo of {} days",
+                            fit.figures, test.name, test.start, test.end, s.embargo_days
+                        ),
+                        "refit without these dates (docs/calibration.md), or test on other ones",
+                    );
+                }
+            }
+        }
     }
 }
 

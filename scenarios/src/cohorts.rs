@@ -92,50 +92,157 @@ pub(crate) fn spawn(
     Ok(())
 }
 
-/// Checks what the cohorts refer to, and that nothing is negative.
+/// Most members of a cohort.
+const MOST: f64 = 1e6;
+/// Most gas money of a participant, in whole tokens, and most gwei per gas.
+const MOST_GAS: f64 = 1e9;
+/// Most capital, in USD.
+const MOST_USD: f64 = 1e13;
+
+/// Checks what the cohorts refer to, and that every number is one that can be.
 pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     let listed: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
-    let pools: Vec<&str> = s.pools.iter().map(|p| p.name.as_str()).collect();
     let c = &s.agents;
     for (i, lender) in c.lenders.iter().enumerate() {
-        let at = format!("agents.lenders.{i}");
-        checker.known(&format!("{at}.asset"), "reserve", &lender.asset, &listed);
-        checker.within(&format!("{at}.total_usd"), lender.total_usd, 0.0, 1e13);
+        check_lender(&format!("agents.lenders.{i}"), lender, &listed, checker);
     }
     for (i, borrower) in c.borrowers.iter().enumerate() {
-        let at = format!("agents.borrowers.{i}");
-        checker.known(&format!("{at}.collateral"), "reserve", &borrower.collateral, &listed);
-        checker.known(&format!("{at}.debt"), "reserve", &borrower.debt, &listed);
-        let size = borrower.debt_size;
-        checker.within(&format!("{at}.debt_size.median_usd"), size.median_usd, 1e-6, 1e12);
-        checker.within(&format!("{at}.debt_size.tail_exponent"), size.tail_exponent, 0.1, 100.0);
-        let (min, max) = (borrower.health_target_min, borrower.health_target_max);
-        checker.within(&format!("{at}.health_target_min"), min, 1.0, 100.0);
-        checker.within(&format!("{at}.health_target_max"), max, min, 100.0);
+        check_borrower(&format!("agents.borrowers.{i}"), borrower, &listed, checker);
     }
+    let pools: Vec<&str> = s.pools.iter().map(|p| p.name.as_str()).collect();
     for (i, arbitrageur) in c.arbitrageurs.iter().enumerate() {
         let at = format!("agents.arbitrageurs.{i}");
         checker.known(&format!("{at}.pool"), "pool", &arbitrageur.pool, &pools);
-        let capital = arbitrageur.cohort.capital_usd;
-        checker.within(&format!("{at}.cohort.capital_usd"), capital, 0.0, 1e13);
+        let a = &arbitrageur.cohort;
+        let ranges = [
+            ("count", f64::from(a.count), 0.0, MOST),
+            ("capital_usd", a.capital_usd, 0.0, MOST_USD),
+            ("min_profit_usd", a.min_profit_usd, 0.0, MOST_USD),
+            ("bid_share", a.bid_share, 0.0, 1.0),
+            ("inventory_band", a.inventory_band, 0.0, 1e3),
+            ("gas_purse_tokens", a.gas_purse_tokens, 0.0, MOST_GAS),
+        ];
+        within(&format!("{at}.cohort"), &ranges, checker);
     }
     for (i, liquidator) in c.liquidators.iter().enumerate() {
-        let at = format!("agents.liquidators.{i}");
-        checker.known(&format!("{at}.cash"), "reserve", &liquidator.cash, &listed);
-        for (k, symbol) in liquidator.inventory.iter().enumerate() {
-            checker.known(&format!("{at}.inventory.{k}"), "reserve", symbol, &listed);
-        }
-        checker.within(&format!("{at}.capital_usd"), liquidator.capital_usd, 0.0, 1e13);
-        checker.within(&format!("{at}.attention"), liquidator.attention, 0.0, 1.0);
+        check_liquidator(&format!("agents.liquidators.{i}"), liquidator, &listed, checker);
     }
     for (i, attacker) in c.attackers.iter().enumerate() {
-        let at = format!("agents.attackers.{i}");
-        checker.known(&format!("{at}.collateral"), "reserve", &attacker.collateral, &listed);
-        for (k, symbol) in attacker.loot.iter().enumerate() {
-            checker.known(&format!("{at}.loot.{k}"), "reserve", symbol, &listed);
-        }
-        checker.within(&format!("{at}.capital_tokens"), attacker.capital_tokens, 0.0, 1e15);
+        check_attacker(&format!("agents.attackers.{i}"), attacker, &listed, checker);
     }
+    let nodes = [
+        ("gas_purse_tokens", c.oracle_nodes.gas_purse_tokens, 0.0, MOST_GAS),
+        ("priority_fee_gwei", c.oracle_nodes.priority_fee_gwei, 0.0, MOST_GAS),
+    ];
+    within("agents.oracle_nodes", &nodes, checker);
+    let seat = [
+        ("gas_purse_tokens", c.risk_manager.gas_purse_tokens, 0.0, MOST_GAS),
+        ("max_fee_gwei", c.risk_manager.max_fee_gwei, 0.0, MOST_GAS),
+        ("priority_fee_gwei", c.risk_manager.priority_fee_gwei, 0.0, MOST_GAS),
+    ];
+    within("agents.risk_manager", &seat, checker);
+    names(c, checker);
+}
+
+/// Holds fields against their ranges.
+fn within(at: &str, ranges: &[(&str, f64, f64, f64)], checker: &mut Checker<'_>) {
+    for (field, value, min, max) in ranges {
+        checker.within(&format!("{at}.{field}"), *value, *min, *max);
+    }
+}
+
+fn check_lender(at: &str, l: &LenderConfig, listed: &[&str], checker: &mut Checker<'_>) {
+    checker.known(&format!("{at}.asset"), "reserve", &l.asset, listed);
+    let ranges = [
+        ("count", f64::from(l.count), 0.0, MOST),
+        ("total_usd", l.total_usd, 0.0, MOST_USD),
+        ("size_log_sd", l.size_log_sd, 0.0, 10.0),
+        ("rate_reference_percent", l.rate_reference_percent, 1e-6, 1e6),
+        ("rate_elasticity", l.rate_elasticity, 0.0, 100.0),
+        ("desired_min_ratio", l.desired_min_ratio, 0.0, 1e3),
+        ("desired_max_ratio", l.desired_max_ratio, l.desired_min_ratio, 1e3),
+        ("band", l.band, 0.0, 1e3),
+        ("speed", l.speed, 0.0, 1.0),
+        ("trap_utilisation_percent", l.trap_utilisation_percent, 0.0, 100.0),
+        ("calm_utilisation_percent", l.calm_utilisation_percent, 0.0, l.trap_utilisation_percent),
+        ("rest_hours", l.rest_hours, 0.0, 1e6),
+        ("every_blocks", f64::from(l.every_blocks), 1.0, f64::from(u32::MAX)),
+        ("gas_purse_tokens", l.gas_purse_tokens, 0.0, MOST_GAS),
+        ("priority_fee_gwei", l.priority_fee_gwei, 0.0, MOST_GAS),
+    ];
+    within(at, &ranges, checker);
+}
+
+fn check_borrower(at: &str, b: &BorrowerConfig, listed: &[&str], checker: &mut Checker<'_>) {
+    checker.known(&format!("{at}.collateral"), "reserve", &b.collateral, listed);
+    checker.known(&format!("{at}.debt"), "reserve", &b.debt, listed);
+    let size = b.debt_size;
+    let ranges = [
+        ("count", f64::from(b.count), 0.0, MOST),
+        ("debt_size.median_usd", size.median_usd, 1e-6, 1e12),
+        ("debt_size.log_sd", size.log_sd, 0.0, 10.0),
+        ("debt_size.tail_share", size.tail_share, 0.0, 1.0),
+        ("debt_size.tail_from_usd", size.tail_from_usd, 1e-6, 1e12),
+        ("debt_size.tail_exponent", size.tail_exponent, 0.1, 100.0),
+        ("debt_size.cap_usd", size.cap_usd, 1e-6, 1e12),
+        ("health_target_min", b.health_target_min, 1.0, 100.0),
+        ("health_target_max", b.health_target_max, b.health_target_min, 100.0),
+        ("never_react_share", b.never_react_share, 0.0, 1.0),
+        ("top_up_share", b.top_up_share, 0.0, 1.0),
+        ("trigger_min", b.trigger_min, 0.0, 1.0),
+        ("trigger_max", b.trigger_max, b.trigger_min, 1.0),
+        ("savings_ratio", b.savings_ratio, 0.0, 1e3),
+        ("releverage_band", b.releverage_band, 0.0, 1e3),
+        ("errand_probability", b.errand_probability, 0.0, 1.0),
+        ("errand_max_ratio", b.errand_max_ratio, 0.0, 1.0),
+        ("rate_reference_percent", b.rate_reference_percent, 0.0, 1e6),
+        ("rate_semi_elasticity_per_percent", b.rate_semi_elasticity_per_percent, 0.0, 100.0),
+        ("holding_days", b.holding_days, 1e-6, 1e9),
+        ("absence_days", b.absence_days, 0.0, 1e9),
+        ("every_blocks", f64::from(b.every_blocks), 1.0, f64::from(u32::MAX)),
+        ("gas_purse_tokens", b.gas_purse_tokens, 0.0, MOST_GAS),
+        ("priority_fee_gwei", b.priority_fee_gwei, 0.0, MOST_GAS),
+    ];
+    within(at, &ranges, checker);
+}
+
+fn check_liquidator(at: &str, l: &LiquidatorConfig, listed: &[&str], checker: &mut Checker<'_>) {
+    checker.known(&format!("{at}.cash"), "reserve", &l.cash, listed);
+    for (k, symbol) in l.inventory.iter().enumerate() {
+        checker.known(&format!("{at}.inventory.{k}"), "reserve", symbol, listed);
+    }
+    let ranges = [
+        ("count", f64::from(l.count), 0.0, MOST),
+        ("capital_usd", l.capital_usd, 0.0, MOST_USD),
+        ("inventory_usd", l.inventory_usd, 0.0, MOST_USD),
+        ("min_profit_usd", l.min_profit_usd, 0.0, MOST_USD),
+        ("bid_share_min", l.bid_share_min, 0.0, 1.0),
+        ("bid_share_max", l.bid_share_max, l.bid_share_min, 1.0),
+        ("attention", l.attention, 0.0, 1.0),
+        ("gas_purse_tokens", l.gas_purse_tokens, 0.0, MOST_GAS),
+    ];
+    within(at, &ranges, checker);
+}
+
+fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut Checker<'_>) {
+    checker.known(&format!("{at}.collateral"), "reserve", &a.collateral, listed);
+    for (k, symbol) in a.loot.iter().enumerate() {
+        checker.known(&format!("{at}.loot.{k}"), "reserve", symbol, listed);
+    }
+    let ranges = [
+        ("accounts", f64::from(a.accounts), 1.0, 1e3),
+        ("capital_tokens", a.capital_tokens, 0.0, 1e15),
+        ("seed_tokens", a.seed_tokens, 0.0, 1e15),
+        ("min_profit_usd", a.min_profit_usd, 0.0, MOST_USD),
+        ("bid_share", a.bid_share, 0.0, 1.0),
+        ("discovery_hours", a.discovery_hours, 0.0, 1e6),
+        ("gas_purse_tokens", a.gas_purse_tokens, 0.0, MOST_GAS),
+    ];
+    within(at, &ranges, checker);
+}
+
+/// No two cohorts may share a name: it is the address of their luck.
+fn names(c: &Cohorts, checker: &mut Checker<'_>) {
     let mut names: Vec<&str> = Vec::new();
     let cohorts = (c.lenders.iter().map(|x| ("lenders", &x.cohort)))
         .chain(c.borrowers.iter().map(|x| ("borrowers", &x.cohort)))

@@ -117,6 +117,9 @@ fn explain(source: &Source, error: &SpannedError) -> Problem {
         RonError::Eof | RonError::ExpectedStructLikeEnd | RonError::ExpectedArrayEnd => {
             Some("a bracket is not closed; look above this place".to_owned())
         }
+        RonError::ExpectedComma if source.text[start..].starts_with('.') => {
+            Some("a whole number is needed here".to_owned())
+        }
         RonError::ExpectedComma => Some("put a comma between values".to_owned()),
         RonError::IntegerOutOfBounds | RonError::InvalidIntegerDigit { .. } => Some(
             "an integer is needed here, of the size and sign that the field's unit allows; \
@@ -143,7 +146,8 @@ fn apply(file: &str, text: &str, one: &str) -> Result<String, Box<Problem>> {
     let refuse = |at: Range<usize>, message: String, help: String| {
         Box::new(given.problem(Some(at), message, Some(help)))
     };
-    let Some((path, value)) = one.split_once('=') else {
+    let parts = one.split_once('=').filter(|(path, _)| !path.trim().is_empty());
+    let Some((path, value)) = parts else {
         return Err(refuse(
             0..one.len(),
             "an override is written path=value".to_owned(),

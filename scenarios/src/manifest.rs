@@ -1,7 +1,7 @@
 //! The manifest: what a run was, complete enough to do it again.
 
 use crate::load::{Loaded, ron_options};
-use crate::schema::Role;
+use crate::schema::{FitSpec, Role};
 use ron::ser::PrettyConfig;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -75,8 +75,11 @@ pub struct DateRange {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DateSplit {
-    /// Seen by fits, bootstraps, searches and checkpoint selection.
+    /// Windows seen by bootstraps, training, searches and checkpoint selection.
     pub train: Vec<DateRange>,
+    /// Dates that the scenario's fitted figures have seen.
+    #[serde(default)]
+    pub fitted: Vec<FitSpec>,
     /// Seen by the final evaluation only.
     pub test: Vec<DateRange>,
     /// Days between them.
@@ -100,6 +103,7 @@ impl DateSplit {
         };
         Self {
             train: ranges(Role::Train),
+            fitted: loaded.scenario.fitted_on.clone(),
             test: ranges(Role::Test),
             embargo_days: loaded.scenario.embargo_days,
         }
@@ -185,7 +189,7 @@ pub enum RunError {
         reason: String,
     },
     /// The file system refused.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; check the path, its permissions and the space left")]
     Io {
         /// Which file.
         path: PathBuf,

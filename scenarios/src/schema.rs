@@ -38,6 +38,9 @@ pub struct Scenario {
     /// Days that must lie between a training and a test window.
     #[serde(default)]
     pub embargo_days: u32,
+    /// Dates whose prices the fitted figures have seen; none may touch a test window.
+    #[serde(default)]
+    pub fitted_on: Vec<FitSpec>,
     /// How the paths of the asset that has records are drawn.
     pub paths: Paths,
     /// The exchange that everybody can trade at.
@@ -131,6 +134,18 @@ pub struct WindowSpec {
     pub csv: String,
     /// Whether training may see it.
     pub role: Role,
+}
+
+/// A range of dates that figures of the scenario were fitted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitSpec {
+    /// Which figures.
+    pub figures: String,
+    /// First moment seen, UTC: `2020-03-12T00:00:00Z`.
+    pub start_utc: String,
+    /// First moment after it that was not seen.
+    pub end_utc: String,
 }
 
 /// How the paths of the asset that has records are drawn in an episode.

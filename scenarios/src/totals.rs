@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 pub struct Totals {
     /// The scenario's objective, in USD.
     pub objective_usd: f64,
-    /// Debt written off, in USD.
+    /// Debt that no collateral covers at the end, written off or not, in USD.
     pub bad_debt_usd: f64,
     /// What attackers gained, in USD.
     pub attacker_profit_usd: f64,
-    /// The largest write-off of one block, in USD.
+    /// The deepest fall of the protocol's equity from an earlier high, in USD.
     pub largest_loss_usd: f64,
-    /// Collateral seized in liquidations, in USD.
+    /// Debt repaid by liquidators, in USD.
     pub liquidated_usd: f64,
-    /// What liquidated borrowers lost beyond their debt, in USD.
+    /// Collateral seized beyond the debt repaid, in USD.
     pub borrower_loss_usd: f64,
     /// Debt outstanding times time, in USD · years.
     pub borrow_usage_usd_years: f64,

@@ -1,7 +1,9 @@
 //! `ballast check`: is this scenario sound?
 
 use crate::output::{Failure, Output, Verdict};
+use scenarios::assemble::Worlds;
 use scenarios::load::{Loaded, load};
+use scenarios::problem::Rejected;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -22,7 +24,14 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let mut rejected = Vec::new();
     for path in &args.scenarios {
         match load(path, &args.set) {
-            Ok(loaded) => sound.push(loaded),
+            Ok(loaded) => match Worlds::new(&loaded) {
+                Ok(_) => sound.push(loaded),
+                Err(error) => rejected.push(Rejected::whole(
+                    path,
+                    format!("no world can be built: {error}"),
+                    "change what the message names; docs/scenarios.md has every field",
+                )),
+            },
             Err(error) => rejected.push(error),
         }
     }

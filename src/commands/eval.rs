@@ -11,7 +11,7 @@ use scenarios::evaluate::{
 };
 use scenarios::load::Loaded;
 use scenarios::report::{GroupResult, Report};
-use scenarios::schema::Baseline;
+use scenarios::schema::{Baseline, EvaluateSpec};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -37,11 +37,7 @@ pub(crate) struct Args {
 
 /// Compares and prints the report.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
-    let mut play = args.play.clone();
-    if let Some(seed) = play.seed {
-        play.set.push(format!("evaluate.seed={seed}"));
-    }
-    let loaded = play.load(&args.scenario)?;
+    let loaded = load(args)?;
     if let Some(out) = args.out.as_ref().filter(|out| out.exists()) {
         return Err(scenarios::manifest::RunError::Exists { path: out.clone() }.into());
     }
@@ -51,7 +47,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     for path in &bundles {
         policies.push(admit(&worlds, &loaded, path)?);
     }
-    play.start_threads()?;
+    args.play.start_threads()?;
     let budget = args.search_blocks.unwrap_or_else(|| training_budget(&loaded));
     let bar = progress_bar("search", 0);
     let statics = search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n));
@@ -63,6 +59,21 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     }
     output.result(&json!({"report": report, "statics": statics}), || report.to_markdown());
     Ok(Verdict::Yes)
+}
+
+/// The scenario; `--seed` replaces the seed of its evaluation.
+fn load(args: &Args) -> Result<Loaded, Failure> {
+    let loaded = args.play.load(&args.scenario)?;
+    let Some(seed) = args.play.seed else { return Ok(loaded) };
+    let mut play = args.play.clone();
+    // A section that the file leaves out has no seed to replace.
+    let default = loaded.scenario.evaluate == EvaluateSpec::default();
+    play.set.push(if default {
+        format!("evaluate=(seed: {seed})")
+    } else {
+        format!("evaluate.seed={seed}")
+    });
+    play.load(&args.scenario)
 }
 
 /// Plays all groups and sums up.

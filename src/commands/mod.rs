@@ -22,6 +22,9 @@ pub(crate) const FEATURES: &[&str] = &[
     "viewer",
 ];
 
+/// More worker threads than this are a typing error.
+const MOST_THREADS: usize = 1024;
+
 /// Options of every command that plays a scenario.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Play {
@@ -44,6 +47,12 @@ impl Play {
 
     /// Starts the worker threads; returns how many.
     pub(crate) fn start_threads(&self) -> Result<usize, Failure> {
+        if self.threads > MOST_THREADS {
+            return Err(Failure::Message(format!(
+                "--threads {}: at most {MOST_THREADS}; 0 is one per core",
+                self.threads
+            )));
+        }
         rayon::ThreadPoolBuilder::new()
             .num_threads(self.threads)
             .build_global()

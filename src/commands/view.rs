@@ -51,8 +51,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         }
         Some(path) => {
             if path.exists() {
-                let path = path.clone();
-                return Err(scenarios::manifest::RunError::Exists { path }.into());
+                return Err(Failure::Message(format!(
+                    "{} exists already; choose another --screenshot, or remove it",
+                    path.display()
+                )));
             }
             let mut source = viewer::open(&args.target, &selection).map_err(Failure::Message)?;
             let frame = viewer::frame_at(source.as_mut(), args.block).map_err(Failure::Message)?;

@@ -9,6 +9,7 @@ use crate::commands::{FEATURES, out_folder};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
+use agents::learn::network;
 use scenarios::arena::{Arena, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         )));
     };
     let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
+    network::device(&args.device).map_err(Failure::from_error)?;
     let threads = args.play.start_threads()?;
     let folder = open_folder(args, &loaded)?;
     let trained = train_seeds(&worlds, &spec, folder.path(), &args.device, args.resume, output)?;
