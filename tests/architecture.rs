@@ -319,7 +319,7 @@ fn the_table_itself_runs_one_way() {
     };
     assert_eq!(holders("tch"), ["agents"]);
     assert_eq!(holders("egui"), ["viewer"]);
-    assert_eq!(holders("bevy_ecs"), ["sim", "agents"]);
+    assert_eq!(holders("bevy_ecs"), ["sim", "agents", "scenarios"]);
     assert_eq!(holders("clap"), ["ballast"]);
 }
 
