@@ -14,7 +14,7 @@
 //!
 //! # A world in ten lines
 //!
-//! ```no_run
+//! ```no_run,standalone_crate
 //! use ballast::agents::policy::Hold;
 //! use ballast::scenarios::arena::{Arena, PathChoice, WorldAddress};
 //! use ballast::scenarios::{assemble::Worlds, load::load, statics::StaticParams};
