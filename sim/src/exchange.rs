@@ -1,7 +1,7 @@
 //! The exchange: a dealer around the fair price, with spread, fee, depth and transient impact.
 //!
 //! An order fills one block after it was sent (latency) and settles on chain as a
-//! [`Call::Settle`](crate::chain::call::Call::Settle) of the world, first in its block. With
+//! [`Call::Settle`] of the world, first in its block. With
 //! `impact_enabled`, an order of `v` USD displaces the log price of what it trades by
 //! `ln(1.01) · v / depth_usd`, is itself filled at half that displacement (a linear book), and the
 //! displacement decays with a half-life: a cascade moves the venue it sells into, transiently around

@@ -5,7 +5,7 @@
 //! the attacker rests. The bundle is one transaction: it succeeds as a whole, guarded by the gain that
 //! was simulated, or costs its gas.
 //!
-//! One file per family of attacks, each citing its incidents: [`spot_oracle`].
+//! One file per family of attacks, each citing its incidents: `spot_oracle`.
 
 mod search;
 mod spot_oracle;
