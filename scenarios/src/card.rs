@@ -4,9 +4,8 @@
 use crate::genesis::regime;
 use crate::load::Loaded;
 use crate::manifest::{Build, DateSplit};
-use agents::export::bundle::{ActionHead, ObservationField, PolicyCard, Provenance};
-use sim::action::{ActionField, MARKET_ACTIONS, RESERVE_ACTIONS};
-use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
+use agents::export::bundle::{PolicyCard, Provenance};
+use agents::export::tables;
 use std::collections::BTreeMap;
 
 /// What training adds to a card.
@@ -34,8 +33,8 @@ pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> P
         regime: format!("{:?}", s.market.regime),
         decision_every_blocks: s.decision_every_blocks,
         block_secs: s.block_secs,
-        observations: observations(&symbols),
-        actions: actions(loaded, &symbols),
+        observations: tables::observation_fields(&symbols),
+        actions: tables::action_heads(&symbols, &regime(&s.market)),
         provenance: Provenance {
             scenario: s.name.clone(),
             scenario_hash: loaded.hash.clone(),
@@ -50,45 +49,4 @@ pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> P
             versions,
         },
     }
-}
-
-fn observations(symbols: &[&str]) -> Vec<ObservationField> {
-    let public = |v: Visibility| v == Visibility::Public;
-    let mut rows: Vec<ObservationField> = GLOBAL_FIELDS
-        .iter()
-        .filter(|f| public(f.visibility))
-        .map(|f| ObservationField {
-            name: f.name.to_owned(),
-            unit: f.unit.to_owned(),
-            scale: f.scale,
-            visibility: format!("{:?}", f.visibility),
-        })
-        .collect();
-    for symbol in symbols {
-        rows.extend(RESERVE_FIELDS.iter().filter(|f| public(f.visibility)).map(|f| {
-            ObservationField {
-                name: format!("{symbol}_{}", f.name),
-                unit: f.unit.to_owned(),
-                scale: f.scale,
-                visibility: format!("{:?}", f.visibility),
-            }
-        }));
-    }
-    rows
-}
-
-fn actions(loaded: &Loaded, symbols: &[&str]) -> Vec<ActionHead> {
-    let regime = regime(&loaded.scenario.market);
-    let head = |prefix: &str, field: &ActionField| ActionHead {
-        name: format!("{prefix}{}", field.name),
-        unit: field.unit.to_owned(),
-        choices: field.choices.map(str::to_owned).to_vec(),
-        rule: *regime.rule(field.param),
-    };
-    let mut heads = Vec::new();
-    for symbol in symbols {
-        heads.extend(RESERVE_ACTIONS.iter().map(|f| head(&format!("{symbol}_"), f)));
-    }
-    heads.extend(MARKET_ACTIONS.iter().map(|f| head("", f)));
-    heads
 }

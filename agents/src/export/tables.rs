@@ -14,7 +14,7 @@ pub fn observation_fields(symbols: &[&str]) -> Vec<ObservationField> {
         name,
         unit: unit.into(),
         scale,
-        visibility: "public".into(),
+        visibility: format!("{:?}", Visibility::Public),
     };
     let global = GLOBAL_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
     let mut rows: Vec<ObservationField> =
