@@ -152,7 +152,7 @@ pub(crate) fn genesis(
         let asset = at(spec.asset()).0;
         let feed = match spec {
             OracleSpec::Twap { window_secs, .. } => {
-                let pool = chain.pool(pools[p]).constant_product();
+                let pool = chain.pair(pools[p]);
                 let twap = TwapFeed::new(pools[p], asset, quote, *window_secs);
                 let seeded = twap.seeded(pool, path.start).map_err(|reason| {
                     AssembleError::Oracle { asset: spec.asset().to_owned(), reason }

@@ -31,7 +31,7 @@ impl Receipts {
             self.index.push(index as i64);
             let name = chain.accounts().get(tx.header.sender.index());
             self.sender.push(name.cloned().unwrap_or_default());
-            let kinds: Vec<&str> = tx.calls.iter().map(kind).collect();
+            let kinds: Vec<&str> = tx.calls.iter().map(Call::kind).collect();
             self.calls.push(kinds.join(" "));
             let (outcome, reason) = match receipt.outcome {
                 Outcome::Success => ("success", String::new()),
@@ -88,31 +88,5 @@ impl Receipts {
             .with("reason", Values::Words(self.reason))
             .with("gas_used", Values::Integers(self.gas_used))
             .with("gas_paid_wei", Values::Numbers(self.gas_paid_wei))
-    }
-}
-
-/// A call's name.
-const fn kind(call: &Call) -> &'static str {
-    match call {
-        Call::Transfer { .. } => "transfer",
-        Call::Swap { .. } => "swap",
-        Call::AddLiquidity { .. } => "add_liquidity",
-        Call::RemoveLiquidity { .. } => "remove_liquidity",
-        Call::Supply { .. } => "supply",
-        Call::Withdraw { .. } => "withdraw",
-        Call::Borrow { .. } => "borrow",
-        Call::Repay { .. } => "repay",
-        Call::SetCollateral { .. } => "set_collateral",
-        Call::Liquidate { .. } => "liquidate",
-        Call::FlashLoan { .. } => "flash_loan",
-        Call::Mark { .. } => "mark",
-        Call::RequireGain { .. } => "require_gain",
-        Call::PushPrice { .. } => "push_price",
-        Call::Checkpoint { .. } => "checkpoint",
-        Call::ProposeRisk { .. } => "propose_risk",
-        Call::ExecuteRisk { .. } => "execute_risk",
-        Call::Settle { .. } => "settle",
-        Call::MintToTreasury { .. } => "mint_to_treasury",
-        Call::CoverDeficit { .. } => "cover_deficit",
     }
 }

@@ -130,11 +130,8 @@ impl Mempool {
 fn touch(tx: &Transaction<'_>, touched: &mut impl FnMut(AccountId)) {
     touched(tx.header.sender);
     for call in tx.calls {
-        match call {
-            Call::Liquidate { borrower, .. } => touched(*borrower),
-            Call::Transfer { to, .. } => touched(*to),
-            Call::Settle { trader, .. } => touched(*trader),
-            _ => {}
+        if let Some(account) = call.touches() {
+            touched(account);
         }
     }
 }

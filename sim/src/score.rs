@@ -145,7 +145,7 @@ fn read_holdings(chain: &Chain, prices: &FairPrices, account: AccountId, holding
 fn wealth_usd(chain: &Chain, prices: &FairPrices, market: &MarketViews, holdings: &[f64]) -> f64 {
     let mut usd: f64 = holdings.iter().zip(&prices.fair).map(|(held, price)| held * price).sum();
     for pool in chain.pools() {
-        let pool = pool.constant_product();
+        let Some(pool) = pool.constant_product() else { continue };
         let held = holdings[pool.share.index()];
         if held > 0.0 {
             let total = prices.tokens(pool.share, chain.ledger().total_supply(pool.share));

@@ -115,7 +115,9 @@ impl MarketViews {
         let pooled = chain.pooled(market);
         let reserves = pooled.reserves.iter().map(|r| {
             let mid = prices.usd(r.underlying);
-            let holds = |p: &crate::chain::Pool| p.constant_product().other(r.underlying).is_ok();
+            let holds = |p: &crate::chain::Pool| {
+                p.constant_product().is_some_and(|pair| pair.other(r.underlying).is_ok())
+            };
             ReserveView {
                 asset: r.underlying,
                 feed: r.feed,
@@ -244,7 +246,7 @@ impl MarketViews {
 fn project_pool(view: &mut ReserveView, chain: &Chain, prices: &FairPrices) {
     view.pool_usd = view.mid_usd;
     let Some(pool) = view.pool else { return };
-    let pool = chain.pool(pool).constant_product();
+    let pool = chain.pair(pool);
     let Ok(other) = pool.other(view.asset) else { return };
     let Ok((_, reserve)) = pool.reserves_from(view.asset) else { return };
     let depth = prices.value_usd(other, Amount::new(reserve));

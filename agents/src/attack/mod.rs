@@ -145,7 +145,7 @@ fn find_target(
     let tail = Listed::of(chain, market, &config.collateral)?;
     let feed = chain.pooled(market).reserves[usize::from(tail.reserve)].feed;
     let Feed::Spot(spot) = chain.feed(feed) else { return Ok(None) };
-    let pair = chain.pool(spot.pool).constant_product();
+    let pair = chain.pair(spot.pool);
     let other = pair
         .other(tail.token.asset)
         .map_err(|_not_in_pool| SpawnError::NotInPool(config.collateral.clone()))?;

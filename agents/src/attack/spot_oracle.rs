@@ -160,7 +160,7 @@ impl Target {
             let lends = config.flash_loan_enabled && config.active && !config.paused;
             if lends { views.reserves[usize::from(r)].available } else { 0.0 }
         });
-        let pool = chain.pool(self.pool).constant_product();
+        let pool = chain.pair(self.pool);
         let (t, u) = pool.reserves_from(self.tail.asset).ok()?;
         let (t, u) = (t as f64 / self.tail.unit, u as f64 / self.quote.unit);
         Some(Setting {

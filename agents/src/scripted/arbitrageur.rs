@@ -163,7 +163,7 @@ pub fn spawn(
     let first_id = next_actor_id(world);
     let prices = world.resource::<FairPrices>().clone();
     let mut chain = world.resource_mut::<Chain>();
-    let pair = *chain.pool(pool).constant_product();
+    let pair = *chain.pair(pool);
     let tokens = [Token::of_id(&chain, pair.token0), Token::of_id(&chain, pair.token1)];
     let gas = Token::of_id(&chain, chain.gas_asset());
     // Cash is the second asset by convention; gas money counts as inventory where it trades.
@@ -210,7 +210,7 @@ pub fn arbitrage_pools(
     for (actor, wallet, mut arbitrageur) in &mut arbitrageurs {
         let arb = &mut *arbitrageur;
         arb.treasury.rebalance(&chain, &prices, actor, wallet.0, &mut outbox);
-        let pool = chain.pool(arb.pool).constant_product();
+        let pool = chain.pair(arb.pool);
         let [a, b] = arb.tokens;
         let sale = |sell: Token, buy: Token| {
             let capital = chain.balance(wallet.0, sell.asset);

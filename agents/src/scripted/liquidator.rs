@@ -205,7 +205,7 @@ impl Liquidator {
     ) -> [Option<Route>; 3] {
         let debt_asset = scene.views.reserves[usize::from(debt)].asset;
         let pool = scene.views.reserves[usize::from(collateral)].pool.filter(|pool| {
-            let pair = scene.chain.pool(*pool).constant_product();
+            let pair = scene.chain.pair(*pool);
             collateral != debt && pair.other(debt_asset).is_ok()
         });
         let has_means = !own.is_zero();
@@ -239,7 +239,7 @@ impl Liquidator {
             Route::Flash(_) => pooled.reserves[usize::from(debt)].virtual_balance,
         };
         if let Route::Pool(pool) | Route::Flash(pool) = route {
-            let pair = scene.chain.pool(pool).constant_product();
+            let pair = scene.chain.pair(pool);
             let most = pair.optimal_in(c.asset, 1.0 / received) / received;
             offered = offered.min(Amount::from_f64_floor(most));
         }
@@ -258,7 +258,7 @@ impl Liquidator {
                 size.received.to_f64() * c.unit,
             )?,
             Route::Pool(pool) | Route::Flash(pool) => {
-                let pair = scene.chain.pool(pool).constant_product();
+                let pair = scene.chain.pair(pool);
                 pair.quote_exact_in(c.asset, size.received).ok()?.amount_out.to_f64() * d.unit
             }
         };

@@ -43,7 +43,7 @@ impl LaneSetup for WithWhale {
         let id = world.query::<&Actor>().iter(world).count() as u32;
         let mut chain = world.resource_mut::<Chain>();
         let pool = PoolId(0);
-        let token = chain.pool(pool).constant_product().token0;
+        let token = chain.pair(pool).token0;
         let unit = 10_f64.powi(i32::from(chain.asset(token).decimals));
         let amount = Amount::from_f64_floor(self.sells_tokens * unit);
         let account = chain.add_account("whale");
@@ -81,7 +81,7 @@ fn sell(
         if !clock.block.is_multiple_of(whale.every_blocks) {
             continue;
         }
-        let asset_in = chain.pool(whale.pool).constant_product().token0;
+        let asset_in = chain.pair(whale.pool).token0;
         let amount = AmountExpr::Exact(whale.amount);
         let swap = Call::Swap { pool: whale.pool, asset_in, amount, min_out: Amount::ZERO };
         let gas = GasBid {

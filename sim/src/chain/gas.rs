@@ -40,6 +40,15 @@ pub const fn of(call: &Call) -> u64 {
         Call::Settle { .. } => 0,
         Call::MintToTreasury { .. } => 100_000,
         Call::CoverDeficit { .. } => 150_000,
+        Call::Pair(call) => call.gas(),
+        Call::Concentrated(call) => call.gas(),
+        Call::StableSwap(call) => call.gas(),
+        Call::Pooled(call) => call.gas(),
+        Call::Compound(call) => call.gas(),
+        Call::Isolated(call) => call.gas(),
+        Call::Vault(call) => call.gas(),
+        Call::Oracle(call) => call.gas(),
+        Call::Desk(call) => call.gas(),
     }
 }
 

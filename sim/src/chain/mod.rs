@@ -11,9 +11,13 @@
 
 pub mod call;
 mod execute;
+mod feed;
+mod fork;
 pub mod gas;
 pub mod invariants;
 pub mod ledger;
+mod market;
+mod pool;
 mod undo;
 
 use crate::chain::call::{Log, Revert};
@@ -22,21 +26,18 @@ use crate::chain::undo::Journal;
 use bevy_ecs::prelude::Resource;
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::OracleError;
-use markets::oracle::push::PushFeed;
-use markets::oracle::spot::SpotFeed;
-use markets::oracle::twap::TwapFeed;
 use markets::units::{AccountId, Amount, Asset, AssetId, FeedId, Flow, MarketId, PoolId, Price};
 use protocols::LendingView;
 use protocols::health::Health;
 use protocols::lending::{Change, LendingError, Pooled};
 use serde::{Deserialize, Serialize};
 
+pub use feed::Feed;
+pub use fork::Fork;
 pub use invariants::Violation;
+pub use market::Market;
+pub use pool::Pool;
 pub use undo::Checkpoint;
-
-/// Most feeds that a price is looked up through: a feed that refers to itself is an error, not a
-/// stack overflow.
-const MAX_FEED_DEPTH: u8 = 4;
 
 /// A 32-byte name of a state or of a history.
 pub type Digest = [u8; 32];
@@ -54,63 +55,6 @@ pub struct Clock {
     pub gas_used: u64,
     /// Gas that a block may use.
     pub gas_limit: u64,
-}
-
-/// An AMM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pool {
-    /// Uniswap v2's pair.
-    ConstantProduct(ConstantProduct),
-}
-
-impl Pool {
-    /// The constant-product pool that it is.
-    #[must_use]
-    pub const fn constant_product(&self) -> &ConstantProduct {
-        match self {
-            Self::ConstantProduct(pool) => pool,
-        }
-    }
-    /// The account that holds its reserves.
-    #[must_use]
-    pub const fn account(&self) -> AccountId {
-        match self {
-            Self::ConstantProduct(pool) => pool.account,
-        }
-    }
-}
-
-/// A lending market.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Market {
-    /// Pooled lending in Aave v3's shape.
-    Pooled(Pooled),
-}
-
-impl Market {
-    /// The pooled market that it is.
-    #[must_use]
-    pub const fn pooled(&self) -> &Pooled {
-        match self {
-            Self::Pooled(market) => market,
-        }
-    }
-    const fn pooled_mut(&mut self) -> &mut Pooled {
-        match self {
-            Self::Pooled(market) => market,
-        }
-    }
-}
-
-/// An oracle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Feed {
-    /// Reads a pool as it is now.
-    Spot(SpotFeed),
-    /// Reads a pool's time-weighted average.
-    Twap(TwapFeed),
-    /// Says what its reporter last pushed.
-    Push(PushFeed),
 }
 
 /// Everything a transaction can change, as one value. `clone()` is a snapshot, equality is state
@@ -277,12 +221,12 @@ impl Chain {
     }
     /// Changes a pooled market before the first block (a static policy's parameters, say).
     pub fn genesis_market(&mut self, market: MarketId) -> Option<&mut Pooled> {
-        self.markets.get_mut(market.index()).map(Market::pooled_mut)
+        self.markets.get_mut(market.index()).and_then(Market::pooled_mut)
     }
     /// A position per account, so that no block grows a vector.
     fn size_positions(&mut self) {
         for market in &mut self.markets {
-            market.pooled_mut().positions.resize(self.accounts.len(), Default::default());
+            market.size_accounts(self.accounts.len());
         }
     }
 
@@ -356,6 +300,18 @@ impl Chain {
     pub fn pool(&self, id: PoolId) -> &Pool {
         &self.pools[id.index()]
     }
+    /// A constant-product pool.
+    ///
+    /// # Panics
+    /// Where there is no such pool, or it is of another kind: ask [`Pool::constant_product`] where it
+    /// may be.
+    #[inline]
+    #[must_use]
+    pub fn pair(&self, id: PoolId) -> &ConstantProduct {
+        self.pools[id.index()]
+            .constant_product()
+            .expect("Invariant: the pool is a constant-product one")
+    }
     /// All markets, by id.
     #[must_use]
     pub fn markets(&self) -> &[Market] {
@@ -364,11 +320,11 @@ impl Chain {
     /// A pooled market.
     ///
     /// # Panics
-    /// Where there is no such market.
+    /// Where there is no such market, or it is of another kind: ask [`Market::pooled`] where it may be.
     #[inline]
     #[must_use]
     pub fn pooled(&self, id: MarketId) -> &Pooled {
-        self.markets[id.index()].pooled()
+        self.markets[id.index()].pooled().expect("Invariant: the market is a pooled one")
     }
     /// All feeds, by id.
     #[must_use]
@@ -382,38 +338,6 @@ impl Chain {
     #[must_use]
     pub fn feed(&self, id: FeedId) -> &Feed {
         &self.feeds[id.index()]
-    }
-    /// What a feed says now, mid-transaction state included.
-    ///
-    /// # Errors
-    /// No such feed, an empty pool, or a stale report.
-    #[inline]
-    pub fn price(&self, feed: FeedId) -> Result<Price, OracleError> {
-        self.price_through(feed, MAX_FEED_DEPTH)
-    }
-    /// A feed's price, through at most `depth` feeds that price one another's quote assets.
-    fn price_through(&self, feed: FeedId, depth: u8) -> Result<Price, OracleError> {
-        let now = self.clock.timestamp;
-        let (pool, asset, quote) =
-            match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
-                Feed::Push(push) => return push.price(now),
-                Feed::Spot(spot) => (spot.pool, spot.asset, spot.quote),
-                Feed::Twap(twap) => (twap.pool, twap.asset, twap.quote),
-            };
-        let quote_price = match (quote, depth) {
-            (None, _) => Price::ONE,
-            (Some(_), 0) => return Err(OracleError::BrokenReference),
-            (Some(feed), _) => self.price_through(feed, depth - 1)?,
-        };
-        let pool =
-            self.pools.get(pool.index()).ok_or(OracleError::BrokenReference)?.constant_product();
-        let asset_decimals = self.decimals[asset.index()];
-        let quote_decimals = self.decimals[pool.other(asset)?.index()];
-        match &self.feeds[feed.index()] {
-            Feed::Push(push) => push.price(now),
-            Feed::Spot(spot) => spot.price(pool, asset_decimals, quote_decimals, quote_price),
-            Feed::Twap(twap) => twap.price(pool, now, asset_decimals, quote_decimals, quote_price),
-        }
     }
     /// An account's health in a market, projected to now.
     ///
@@ -473,56 +397,5 @@ impl LendingView for Chain {
     #[inline]
     fn now(&self) -> u64 {
         self.clock.timestamp
-    }
-}
-
-/// A scratch copy of the chain for what-if: strategies hold a fork, never the live chain.
-#[derive(Resource, Clone, Debug)]
-pub struct Fork(pub Chain);
-
-impl Fork {
-    /// Makes the fork equal to the chain, reusing its memory.
-    pub fn sync(&mut self, chain: &Chain) {
-        let Chain {
-            clock,
-            gas_asset,
-            outside,
-            builder,
-            assets,
-            decimals,
-            accounts,
-            ledger,
-            pools,
-            markets,
-            feeds,
-            journal: _,
-            logs: _,
-            scratch: _,
-            open_checkpoints: _,
-        } = chain;
-        let fork = &mut self.0;
-        fork.clock = *clock;
-        fork.gas_asset = *gas_asset;
-        fork.outside = *outside;
-        fork.builder = *builder;
-        if fork.assets.len() != assets.len() || fork.accounts.len() != accounts.len() {
-            fork.assets.clone_from(assets);
-            fork.decimals.clone_from(decimals);
-            fork.accounts.clone_from(accounts);
-        }
-        fork.ledger.clone_from(ledger);
-        fork.pools.clone_from(pools);
-        if fork.markets.len() == markets.len() {
-            for (mine, theirs) in fork.markets.iter_mut().zip(markets) {
-                let (Market::Pooled(mine), Market::Pooled(theirs)) = (mine, theirs);
-                mine.clone_from(theirs);
-            }
-        } else {
-            fork.markets.clone_from(markets);
-        }
-        fork.feeds.clone_from(feeds);
-        fork.journal.clear();
-        fork.logs.clear();
-        fork.open_checkpoints = 0;
     }
 }

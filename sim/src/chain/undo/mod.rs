@@ -1,10 +1,30 @@
 //! The undo journal: a flat list of old values; a checkpoint is a length.
 
-use super::{Feed, Pool};
+pub(crate) mod compound;
+pub(crate) mod concentrated;
+pub(crate) mod desk;
+pub(crate) mod isolated;
+pub(crate) mod oracle;
+pub(crate) mod pair;
+pub(crate) mod pooled;
+pub(crate) mod stable_swap;
+pub(crate) mod vault;
+
+use super::Feed;
+use compound::CompoundUndo;
+use concentrated::ConcentratedUndo;
+use desk::DeskUndo;
+use isolated::IsolatedUndo;
+use markets::amm::constant_product::ConstantProduct;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
+use oracle::OracleUndo;
+use pair::PairUndo;
+use pooled::PooledUndo;
 use protocols::lending::MarketState;
 use protocols::position::Position;
 use protocols::reserve::Reserve;
+use stable_swap::StableSwapUndo;
+use vault::VaultUndo;
 
 /// One write that can be undone. At most 64 bytes; larger old values lie on side stacks.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +35,8 @@ pub(crate) enum Undo {
     Minted { asset: AssetId, old: Amount },
     /// *Action*: shares were burned. *Revert*: restore the column's total.
     Burned { asset: AssetId, old: Amount },
-    /// *Action*: a pool changed. *Revert*: pop the old one from the pools' stack.
-    Pool { pool: PoolId },
+    /// *Action*: a constant-product pool changed. *Revert*: pop the old one from the pairs' stack.
+    ConstantProduct { pool: PoolId },
     /// *Action*: a reserve changed. *Revert*: pop the old one from the reserves' stack.
     Reserve { market: MarketId, reserve: u16 },
     /// *Action*: a user's flags changed. *Revert*: write the old ones.
@@ -25,13 +45,31 @@ pub(crate) enum Undo {
     State { market: MarketId },
     /// *Action*: a feed changed. *Revert*: pop the old one from the feeds' stack.
     Feed { feed: FeedId },
+    /// *Action* and *Revert*: as the entry says.
+    Pair(PairUndo),
+    /// *Action* and *Revert*: as the entry says.
+    Concentrated(ConcentratedUndo),
+    /// *Action* and *Revert*: as the entry says.
+    StableSwap(StableSwapUndo),
+    /// *Action* and *Revert*: as the entry says.
+    Pooled(PooledUndo),
+    /// *Action* and *Revert*: as the entry says.
+    Compound(CompoundUndo),
+    /// *Action* and *Revert*: as the entry says.
+    Isolated(IsolatedUndo),
+    /// *Action* and *Revert*: as the entry says.
+    Vault(VaultUndo),
+    /// *Action* and *Revert*: as the entry says.
+    Oracle(OracleUndo),
+    /// *Action* and *Revert*: as the entry says.
+    Desk(DeskUndo),
 }
 
 /// The journal and its side stacks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     pub(super) entries: Vec<Undo>,
-    pub(super) pools: Vec<Pool>,
+    pub(super) pairs: Vec<ConstantProduct>,
     pub(super) reserves: Vec<Reserve>,
     pub(super) states: Vec<MarketState>,
     pub(super) feeds: Vec<Feed>,
@@ -45,9 +83,9 @@ impl Journal {
     /// Forgets everything: what was done is final.
     #[inline]
     pub(super) fn clear(&mut self) {
-        let Self { entries, pools, reserves, states, feeds } = self;
+        let Self { entries, pairs, reserves, states, feeds } = self;
         entries.clear();
-        pools.clear();
+        pairs.clear();
         reserves.clear();
         states.clear();
         feeds.clear();

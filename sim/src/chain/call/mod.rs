@@ -4,10 +4,29 @@
 //! by its body: the next `body` calls, nested bodies included. Flat lists live in one arena
 //! ([`TxBuffer`]), so a block of transactions allocates nothing in steady state and a tape is a copy.
 
-use arrayvec::ArrayVec;
+pub mod compound;
+pub mod concentrated;
+pub mod desk;
+pub mod isolated;
+pub mod oracle;
+pub mod pair;
+pub mod pooled;
+pub mod stable_swap;
+pub mod vault;
+
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId, Price};
 use protocols::risk_params::RiskChange;
 use serde::{Deserialize, Serialize};
+
+pub use compound::CompoundCall;
+pub use concentrated::ConcentratedCall;
+pub use desk::DeskCall;
+pub use isolated::IsolatedCall;
+pub use oracle::OracleCall;
+pub use pair::PairCall;
+pub use pooled::PooledCall;
+pub use stable_swap::StableSwapCall;
+pub use vault::VaultCall;
 
 /// Deepest nesting of calls with bodies.
 pub const MAX_DEPTH: usize = 4;
@@ -89,15 +108,98 @@ pub enum Call {
     /// Covers a reserve's deficit by burning the sender's supply shares (Aave v3.3
     /// `eliminateReserveDeficit`); `All` is the whole deficit.
     CoverDeficit { market: MarketId, asset: AssetId, amount: AmountExpr },
+    /// What only a Uniswap v2 pair understands.
+    Pair(PairCall),
+    /// What only a Uniswap v3 pool understands.
+    Concentrated(ConcentratedCall),
+    /// What only a StableSwap pool understands.
+    StableSwap(StableSwapCall),
+    /// What only a pooled market in Aave v3's shape understands.
+    Pooled(PooledCall),
+    /// What only a Compound v2 market understands.
+    Compound(CompoundCall),
+    /// What only an isolated market in Morpho's shape understands.
+    Isolated(IsolatedCall),
+    /// What only vaults and their liquidation auctions in Maker's shape understand.
+    Vault(VaultCall),
+    /// What only composed oracles understand.
+    Oracle(OracleCall),
+    /// What only a margin-trading desk in bZx's shape understands.
+    Desk(DeskCall),
 }
 
 impl Call {
-    /// How many of the following calls are this call's body.
+    /// How many of the following calls are this call's body; `None` where it has none.
     #[must_use]
-    pub const fn body(&self) -> usize {
+    pub const fn body(&self) -> Option<usize> {
         match self {
-            Self::FlashLoan { body, .. } => *body as usize,
-            _ => 0,
+            Self::FlashLoan { body, .. } => Some(*body as usize),
+            Self::Pair(call) => call.body(),
+            Self::Concentrated(call) => call.body(),
+            Self::StableSwap(call) => call.body(),
+            Self::Pooled(call) => call.body(),
+            Self::Compound(call) => call.body(),
+            Self::Isolated(call) => call.body(),
+            Self::Vault(call) => call.body(),
+            Self::Oracle(call) => call.body(),
+            Self::Desk(call) => call.body(),
+            _ => None,
+        }
+    }
+
+    /// Its name in receipts.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Transfer { .. } => "transfer",
+            Self::Swap { .. } => "swap",
+            Self::AddLiquidity { .. } => "add_liquidity",
+            Self::RemoveLiquidity { .. } => "remove_liquidity",
+            Self::Supply { .. } => "supply",
+            Self::Withdraw { .. } => "withdraw",
+            Self::Borrow { .. } => "borrow",
+            Self::Repay { .. } => "repay",
+            Self::SetCollateral { .. } => "set_collateral",
+            Self::Liquidate { .. } => "liquidate",
+            Self::FlashLoan { .. } => "flash_loan",
+            Self::Mark { .. } => "mark",
+            Self::RequireGain { .. } => "require_gain",
+            Self::PushPrice { .. } => "push_price",
+            Self::Checkpoint { .. } => "checkpoint",
+            Self::ProposeRisk { .. } => "propose_risk",
+            Self::ExecuteRisk { .. } => "execute_risk",
+            Self::Settle { .. } => "settle",
+            Self::MintToTreasury { .. } => "mint_to_treasury",
+            Self::CoverDeficit { .. } => "cover_deficit",
+            Self::Pair(call) => call.kind(),
+            Self::Concentrated(call) => call.kind(),
+            Self::StableSwap(call) => call.kind(),
+            Self::Pooled(call) => call.kind(),
+            Self::Compound(call) => call.kind(),
+            Self::Isolated(call) => call.kind(),
+            Self::Vault(call) => call.kind(),
+            Self::Oracle(call) => call.kind(),
+            Self::Desk(call) => call.kind(),
+        }
+    }
+
+    /// The account besides the sender whose position it may change.
+    #[must_use]
+    pub const fn touches(&self) -> Option<AccountId> {
+        match self {
+            Self::Liquidate { borrower, .. } => Some(*borrower),
+            Self::Transfer { to, .. } => Some(*to),
+            Self::Settle { trader, .. } => Some(*trader),
+            Self::Pair(call) => call.touches(),
+            Self::Concentrated(call) => call.touches(),
+            Self::StableSwap(call) => call.touches(),
+            Self::Pooled(call) => call.touches(),
+            Self::Compound(call) => call.touches(),
+            Self::Isolated(call) => call.touches(),
+            Self::Vault(call) => call.touches(),
+            Self::Oracle(call) => call.touches(),
+            Self::Desk(call) => call.touches(),
+            _ => None,
         }
     }
 }
@@ -292,5 +394,3 @@ pub enum Log {
 
 /// Balances remembered by `Mark`.
 pub(crate) type Marks = [Option<(AssetId, Amount)>; MAX_MARKS];
-/// Repayments owed by the enclosing flash loans, innermost last.
-pub(crate) type FlashDebts = ArrayVec<Amount, MAX_DEPTH>;

@@ -1,0 +1,30 @@
+//! What only composed oracles understand.
+
+use serde::{Deserialize, Serialize};
+
+/// What only composed oracles understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OracleCall {}
+
+impl OracleCall {
+    /// How many of the following calls are this call's body; `None` where it has none.
+    #[must_use]
+    pub const fn body(&self) -> Option<usize> {
+        match *self {}
+    }
+    /// Gas, its body not included.
+    #[must_use]
+    pub const fn gas(&self) -> u64 {
+        match *self {}
+    }
+    /// Its name in receipts.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match *self {}
+    }
+    /// The account besides the sender whose position it may change.
+    #[must_use]
+    pub const fn touches(&self) -> Option<markets::units::AccountId> {
+        match *self {}
+    }
+}

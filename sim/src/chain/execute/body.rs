@@ -1,0 +1,80 @@
+//! Calls with a body: open, body, close on actual balances.
+
+use super::super::Chain;
+use super::super::call::{Call, Log, Revert};
+use super::{Context, Stop};
+use markets::units::{Amount, AssetId, MarketId};
+
+/// A call whose body runs now: what its close must know.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Opened {
+    /// A flash loan from a pooled market, with what is owed at its end.
+    FlashLoan { market: MarketId, asset: AssetId, amount: Amount, premium: Amount, owed: Amount },
+}
+
+impl Opened {
+    /// What [`super::AmountExpr::FlashDebt`] stands for inside the body.
+    pub(super) const fn debt(&self) -> Option<Amount> {
+        match self {
+            Self::FlashLoan { owed, .. } => Some(*owed),
+        }
+    }
+}
+
+impl Chain {
+    /// Opens `calls[at]`, runs its body up to `end`, closes it.
+    pub(super) fn with_body(
+        &mut self,
+        calls: &[Call],
+        at: usize,
+        end: usize,
+        context: &mut Context,
+    ) -> Result<(), (usize, Stop)> {
+        let opened = self.open(&calls[at], context).map_err(|stop| (at, stop))?;
+        context.opened.push(opened);
+        self.run(calls, at + 1, end, context)?;
+        let closed = self.close(opened, context);
+        context.opened.pop();
+        closed.map_err(|stop| (at, stop))
+    }
+
+    fn open(&mut self, call: &Call, context: &mut Context) -> Result<Opened, Stop> {
+        match call {
+            Call::FlashLoan { market, asset, amount, .. } => {
+                let (market, asset, amount) = (*market, *asset, *amount);
+                let by = context.sender;
+                let premium = self.lending(market, asset, |pooled, chain, reserve, change| {
+                    pooled.flash_open(chain, by, reserve, amount, change)
+                })?;
+                let owed = amount.checked_add(premium).ok_or(Revert::Overflow)?;
+                Ok(Opened::FlashLoan { market, asset, amount, premium, owed })
+            }
+            Call::Pair(call) => self.pair_open(call, context),
+            Call::Concentrated(call) => self.concentrated_open(call, context),
+            Call::StableSwap(call) => self.stable_swap_open(call, context),
+            Call::Pooled(call) => self.pooled_open(call, context),
+            Call::Compound(call) => self.compound_open(call, context),
+            Call::Isolated(call) => self.isolated_open(call, context),
+            Call::Vault(call) => self.vault_open(call, context),
+            Call::Oracle(call) => self.oracle_open(call, context),
+            Call::Desk(call) => self.desk_open(call, context),
+            _ => Err(Revert::MalformedBody.into()),
+        }
+    }
+
+    fn close(&mut self, opened: Opened, context: &mut Context) -> Result<(), Stop> {
+        let by = context.sender;
+        match opened {
+            Opened::FlashLoan { market, asset, amount, premium, owed } => {
+                if self.ledger.balance(by, asset) < owed {
+                    return Err(Revert::FlashLoanNotRepaid.into());
+                }
+                self.lending(market, asset, |pooled, chain, reserve, change| {
+                    pooled.flash_close(chain, by, reserve, amount, change)
+                })?;
+                self.logs.push(Log::FlashLoan { market, by, asset, amount, premium });
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The verbs that every kind of pool or market understands in its own way.
+
+use super::super::call::{AmountExpr, Revert};
+use super::super::{Chain, Market, Pool};
+use super::{Context, Stop};
+use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId};
+
+impl Chain {
+    pub(super) fn swap(
+        &mut self,
+        pool: PoolId,
+        asset_in: AssetId,
+        amount: AmountExpr,
+        min_out: Amount,
+        context: &Context,
+    ) -> Result<(), Revert> {
+        let amount = self.amount(amount, asset_in, context)?;
+        match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
+            Pool::ConstantProduct(_) => {
+                self.pair_swap(context.sender, pool, asset_in, amount, min_out)
+            }
+        }
+    }
+
+    pub(super) fn supply(
+        &mut self,
+        market: MarketId,
+        asset: AssetId,
+        amount: AmountExpr,
+        context: &mut Context,
+    ) -> Result<(), Stop> {
+        match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
+            Market::Pooled(_) => Ok(self.pooled_supply(market, asset, amount, context)?),
+        }
+    }
+
+    pub(super) fn withdraw(
+        &mut self,
+        market: MarketId,
+        asset: AssetId,
+        amount: AmountExpr,
+        context: &mut Context,
+    ) -> Result<(), Stop> {
+        match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
+            Market::Pooled(_) => Ok(self.pooled_withdraw(market, asset, amount, context)?),
+        }
+    }
+
+    pub(super) fn borrow(
+        &mut self,
+        market: MarketId,
+        asset: AssetId,
+        amount: AmountExpr,
+        context: &mut Context,
+    ) -> Result<(), Stop> {
+        match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
+            Market::Pooled(_) => Ok(self.pooled_borrow(market, asset, amount, context)?),
+        }
+    }
+
+    pub(super) fn repay(
+        &mut self,
+        market: MarketId,
+        asset: AssetId,
+        amount: AmountExpr,
+        context: &mut Context,
+    ) -> Result<(), Stop> {
+        match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
+            Market::Pooled(_) => Ok(self.pooled_repay(market, asset, amount, context)?),
+        }
+    }
+
+    pub(super) fn set_collateral(
+        &mut self,
+        market: MarketId,
+        asset: AssetId,
+        enabled: bool,
+        context: &mut Context,
+    ) -> Result<(), Stop> {
+        match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
+            Market::Pooled(_) => Ok(self.pooled_set_collateral(market, asset, enabled, context)?),
+        }
+    }
+
+    pub(super) fn liquidate(
+        &mut self,
+        market: MarketId,
+        borrower: AccountId,
+        collateral: AssetId,
+        debt: AssetId,
+        amount: AmountExpr,
+        context: &mut Context,
+    ) -> Result<(), Stop> {
+        match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
+            Market::Pooled(_) => {
+                Ok(self.pooled_liquidate(market, borrower, collateral, debt, amount, context)?)
+            }
+        }
+    }
+}
