@@ -8,6 +8,7 @@
 pub mod push;
 pub mod spot;
 pub mod twap;
+pub mod window;
 
 use crate::amm::PoolError;
 use crate::math::{Rounding, mul_div};
