@@ -7,6 +7,7 @@
 use super::constant_product::ConstantProduct;
 use super::formulas::{fee_fraction, mul, to_reserve};
 use super::{BurnQuote, MintQuote, PoolError};
+use crate::math::{Rounding, mul_div};
 use crate::units::{Amount, U256};
 use crate::wide;
 use ruint::aliases::U512;
@@ -26,6 +27,19 @@ impl ConstantProduct {
             return Err(PoolError::InsufficientLiquidity);
         }
         Ok(())
+    }
+
+    /// What of the same asset pays for a flash swap of one asset: ⌈out · 1000/997⌉ at v2's fee, rounded
+    /// in the pool's favour. `None` where both assets are taken, neither, or the fee is everything.
+    #[must_use]
+    pub fn flash_debt(&self, out0: Amount, out1: Amount) -> Option<Amount> {
+        let out = match (out0.is_zero(), out1.is_zero()) {
+            (false, true) => out0,
+            (true, false) => out1,
+            _ => return None,
+        };
+        let (keep, one) = fee_fraction(self.fee);
+        mul_div(out.0, U256::from(one), U256::from(keep), Rounding::Ceil).map(Amount)
     }
 
     /// Whether a swap that has paid out `out0` and `out1` and left these balances is paid for (`swap`,

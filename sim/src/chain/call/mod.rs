@@ -57,6 +57,8 @@ pub enum Call {
     Transfer { to: AccountId, asset: AssetId, amount: AmountExpr },
     /// Sells `amount` of `asset_in` to a pool, for at least `min_out` of the other asset.
     Swap { pool: PoolId, asset_in: AssetId, amount: AmountExpr, min_out: Amount },
+    /// Buys `amount` of `asset_out` from a pool, for at most `max_in` of the other asset.
+    SwapExactOut { pool: PoolId, asset_out: AssetId, amount: AmountExpr, max_in: Amount },
     /// Adds liquidity: the pool pulls the proportional amounts, at most these, and mints shares.
     AddLiquidity { pool: PoolId, max0: Amount, max1: Amount },
     /// Burns pool shares for both assets.
@@ -153,6 +155,7 @@ impl Call {
         match self {
             Self::Transfer { .. } => "transfer",
             Self::Swap { .. } => "swap",
+            Self::SwapExactOut { .. } => "swap_exact_out",
             Self::AddLiquidity { .. } => "add_liquidity",
             Self::RemoveLiquidity { .. } => "remove_liquidity",
             Self::Supply { .. } => "supply",
@@ -355,6 +358,8 @@ pub struct Receipt {
 pub enum Log {
     /// A swap, with the amounts that moved.
     Swap { pool: PoolId, by: AccountId, asset_in: AssetId, amount_in: Amount, amount_out: Amount },
+    /// A swap of a pair that was not one asset for the other, with what came in and went out of each.
+    PairSwap { pool: PoolId, by: AccountId, ins: [Amount; 2], outs: [Amount; 2] },
     /// Supplied.
     Supply { market: MarketId, by: AccountId, asset: AssetId, amount: Amount },
     /// Withdrawn.

@@ -3,13 +3,16 @@
 use super::super::Chain;
 use super::super::call::{Call, Log, Revert};
 use super::{Context, Stop};
-use markets::units::{Amount, AssetId, MarketId};
+use markets::units::{Amount, AssetId, MarketId, PoolId};
 
 /// A call whose body runs now: what its close must know.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Opened {
     /// A flash loan from a pooled market, with what is owed at its end.
     FlashLoan { market: MarketId, asset: AssetId, amount: Amount, premium: Amount, owed: Amount },
+    /// A flash swap of a Uniswap v2 pair, with what it has paid out and, where that is of one asset,
+    /// what of the same asset pays for it.
+    PairSwap { pool: PoolId, out0: Amount, out1: Amount, owed: Option<Amount> },
 }
 
 impl Opened {
@@ -17,6 +20,7 @@ impl Opened {
     pub(super) const fn debt(&self) -> Option<Amount> {
         match self {
             Self::FlashLoan { owed, .. } => Some(*owed),
+            Self::PairSwap { owed, .. } => *owed,
         }
     }
 }
@@ -74,6 +78,9 @@ impl Chain {
                 })?;
                 self.logs.push(Log::FlashLoan { market, by, asset, amount, premium });
                 Ok(())
+            }
+            Opened::PairSwap { pool, out0, out1, .. } => {
+                Ok(self.pair_collect(by, pool, out0, out1)?)
             }
         }
     }

@@ -16,9 +16,46 @@ impl Chain {
     ) -> Result<(), Revert> {
         let amount = self.amount(amount, asset_in, context)?;
         match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
+            Pool::ConstantProduct(_) => self.pair_swap(pool, asset_in, amount, min_out, context),
+        }
+    }
+
+    pub(super) fn swap_exact_out(
+        &mut self,
+        pool: PoolId,
+        asset_out: AssetId,
+        amount: AmountExpr,
+        max_in: Amount,
+        context: &Context,
+    ) -> Result<(), Revert> {
+        let amount = self.amount(amount, asset_out, context)?;
+        match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
             Pool::ConstantProduct(_) => {
-                self.pair_swap(context.sender, pool, asset_in, amount, min_out)
+                self.pair_swap_exact_out(pool, asset_out, amount, max_in, context)
             }
+        }
+    }
+
+    pub(super) fn add_liquidity(
+        &mut self,
+        pool: PoolId,
+        max0: Amount,
+        max1: Amount,
+        context: &Context,
+    ) -> Result<(), Revert> {
+        match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
+            Pool::ConstantProduct(_) => self.pair_add_liquidity(pool, max0, max1, context),
+        }
+    }
+
+    pub(super) fn remove_liquidity(
+        &mut self,
+        pool: PoolId,
+        shares: AmountExpr,
+        context: &Context,
+    ) -> Result<(), Revert> {
+        match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
+            Pool::ConstantProduct(_) => self.pair_remove_liquidity(pool, shares, context),
         }
     }
 
