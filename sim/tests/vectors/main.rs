@@ -15,6 +15,7 @@
 )]
 
 mod support;
+mod uniswap_v2;
 
 use serde_json::Value;
 use std::io::Write;
@@ -26,7 +27,10 @@ use support::{Failed, Mismatch};
 type Replay = fn(header: &Value, case: &Value) -> Result<usize, Failed>;
 
 /// Every family: its name, where its project copy may live, and how it is replayed.
-const FAMILIES: &[(&str, Home, Replay)] = &[];
+const FAMILIES: &[(&str, Home, Replay)] = &[
+    ("uniswap_v2_pair", Home::Project, uniswap_v2::pair),
+    ("uniswap_v2_quotes", Home::Project, uniswap_v2::quote),
+];
 
 /// Where the vectors of a family are when `BALLAST_VECTORS` is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,4 +147,13 @@ fn every_file_belongs_to_a_family() {
         let known = FAMILIES.iter().any(|(name, ..)| file["family"] == *name);
         assert!(known, "{}: unknown family {}", path.display(), file["family"]);
     }
+}
+
+#[test]
+fn uniswap_v2_pair() {
+    replay("uniswap_v2_pair");
+}
+#[test]
+fn uniswap_v2_quotes() {
+    replay("uniswap_v2_quotes");
 }
