@@ -6,6 +6,7 @@ use markets::oracle::OracleError;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
+use markets::oracle::window::WindowFeed;
 use markets::units::{FeedId, Price};
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +15,14 @@ use serde::{Deserialize, Serialize};
 const MAX_FEED_DEPTH: u8 = 4;
 
 /// An oracle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Feed {
     /// Reads a pool as it is now.
     Spot(SpotFeed),
     /// Reads a pool's time-weighted average.
     Twap(TwapFeed),
+    /// Reads a pool's average over a sliding window of many checkpoints.
+    Window(Box<WindowFeed>),
     /// Says what its reporter last pushed.
     Push(PushFeed),
 }
@@ -46,6 +49,7 @@ impl Chain {
                 Feed::Push(push) => return push.price(now),
                 Feed::Spot(spot) => (spot.pool, spot.asset, spot.quote),
                 Feed::Twap(twap) => (twap.pool, twap.asset, twap.quote),
+                Feed::Window(window) => (window.pool, window.asset, window.quote),
             };
         let quote_price = match (quote, depth) {
             (None, _) => Price::ONE,
@@ -59,6 +63,9 @@ impl Chain {
             Feed::Push(push) => push.price(now),
             Feed::Spot(spot) => spot.price(pool, asset_decimals, quote_decimals, quote_price),
             Feed::Twap(twap) => twap.price(pool, now, asset_decimals, quote_decimals, quote_price),
+            Feed::Window(window) => {
+                window.price(pool, now, asset_decimals, quote_decimals, quote_price)
+            }
         }
     }
 }
