@@ -3,6 +3,7 @@
 use super::{Chain, Pool};
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::OracleError;
+use markets::oracle::concentrated::{self, ConcentratedTwapFeed};
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
@@ -22,6 +23,8 @@ pub enum Feed {
     Twap(TwapFeed),
     /// Says what its reporter last pushed.
     Push(PushFeed),
+    /// Reads a concentrated-liquidity pool's time-weighted average tick.
+    ConcentratedTwap(ConcentratedTwapFeed),
 }
 
 /// The constant-product pool that a feed refers to.
@@ -46,19 +49,38 @@ impl Chain {
                 Feed::Push(push) => return push.price(now),
                 Feed::Spot(spot) => (spot.pool, spot.asset, spot.quote),
                 Feed::Twap(twap) => (twap.pool, twap.asset, twap.quote),
+                Feed::ConcentratedTwap(twap) => (twap.pool, twap.asset, twap.quote),
             };
         let quote_price = match (quote, depth) {
             (None, _) => Price::ONE,
             (Some(_), 0) => return Err(OracleError::BrokenReference),
             (Some(feed), _) => self.price_through(feed, depth - 1)?,
         };
-        let pool = pair_of(self.pools.get(pool.index()))?;
         let asset_decimals = self.decimals[asset.index()];
+        if let Some(Pool::Concentrated(pool)) = self.pools.get(pool.index()) {
+            let other = pool.other(asset).ok_or(OracleError::UnknownAsset)?;
+            let quote_decimals = self.decimals[other.index()];
+            return match &self.feeds[feed.index()] {
+                Feed::Spot(_) => concentrated::spot_price(
+                    asset,
+                    pool,
+                    asset_decimals,
+                    quote_decimals,
+                    quote_price,
+                ),
+                Feed::ConcentratedTwap(twap) => {
+                    twap.price(pool, now, asset_decimals, quote_decimals, quote_price)
+                }
+                Feed::Twap(_) | Feed::Push(_) => Err(OracleError::BrokenReference),
+            };
+        }
+        let pool = pair_of(self.pools.get(pool.index()))?;
         let quote_decimals = self.decimals[pool.other(asset)?.index()];
         match &self.feeds[feed.index()] {
             Feed::Push(push) => push.price(now),
             Feed::Spot(spot) => spot.price(pool, asset_decimals, quote_decimals, quote_price),
             Feed::Twap(twap) => twap.price(pool, now, asset_decimals, quote_decimals, quote_price),
+            Feed::ConcentratedTwap(_) => Err(OracleError::BrokenReference),
         }
     }
 }

@@ -99,7 +99,18 @@ pub fn quote_at_tick(
     base_amount: u128,
     base_is_token0: bool,
 ) -> Result<U256, ConcentratedError> {
-    let sqrt = sqrt_ratio_at_tick(tick)?;
+    quote_at_sqrt_price(sqrt_ratio_at_tick(tick)?, base_amount, base_is_token0)
+}
+
+/// [`quote_at_tick`] at any √price.
+///
+/// # Errors
+/// [`ConcentratedError::Overflow`] above 256 bits, or where the price is zero.
+pub fn quote_at_sqrt_price(
+    sqrt: U256,
+    base_amount: u128,
+    base_is_token0: bool,
+) -> Result<U256, ConcentratedError> {
     let base = U256::from(base_amount);
     // The square of a √price above 2¹²⁸ would not fit 256 bits: keep 64 bits less.
     let (ratio, one) = if sqrt < Q128 {

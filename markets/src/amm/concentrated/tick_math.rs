@@ -82,7 +82,7 @@ pub fn sqrt_ratio_at_tick(tick: i32) -> Result<U256, ConcentratedError> {
 /// [`ConcentratedError::SqrtPrice`] outside [[`MIN_SQRT_RATIO`], [`MAX_SQRT_RATIO`]).
 pub fn tick_at_sqrt_ratio(sqrt_price: U256) -> Result<i32, ConcentratedError> {
     // Ticks per unit of ln √price: 2 / ln 1.0001.
-    const TICKS: f64 = 20_000.999_950_003_333;
+    const TICKS: f64 = 20_000.999_983_334_167;
     // A √price near the lowest tick is rounded up by as much as 2⁻³², which is 4.7·10⁻⁶ of a tick; the
     // logarithm, the product and the conversion add less than 10⁻⁹.
     const MARGIN: f64 = 1e-5;

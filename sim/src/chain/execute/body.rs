@@ -2,6 +2,7 @@
 
 use super::super::Chain;
 use super::super::call::{Call, Log, Revert};
+use super::concentrated::ConcentratedOpened;
 use super::{Context, Stop};
 use markets::units::{Amount, AssetId, MarketId};
 
@@ -10,13 +11,16 @@ use markets::units::{Amount, AssetId, MarketId};
 pub(super) enum Opened {
     /// A flash loan from a pooled market, with what is owed at its end.
     FlashLoan { market: MarketId, asset: AssetId, amount: Amount, premium: Amount, owed: Amount },
+    /// A flash loan, swap or mint of a concentrated pool.
+    Concentrated(ConcentratedOpened),
 }
 
 impl Opened {
     /// What [`super::AmountExpr::FlashDebt`] stands for inside the body.
-    pub(super) const fn debt(&self) -> Option<Amount> {
+    pub(super) fn debt(&self) -> Option<Amount> {
         match self {
             Self::FlashLoan { owed, .. } => Some(*owed),
+            Self::Concentrated(opened) => opened.debt(),
         }
     }
 }
@@ -75,6 +79,7 @@ impl Chain {
                 self.logs.push(Log::FlashLoan { market, by, asset, amount, premium });
                 Ok(())
             }
+            Opened::Concentrated(opened) => Ok(self.concentrated_close(&opened, by)?),
         }
     }
 }

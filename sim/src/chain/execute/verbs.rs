@@ -12,12 +12,15 @@ impl Chain {
         asset_in: AssetId,
         amount: AmountExpr,
         min_out: Amount,
-        context: &Context,
+        context: &mut Context,
     ) -> Result<(), Revert> {
         let amount = self.amount(amount, asset_in, context)?;
         match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
             Pool::ConstantProduct(_) => {
                 self.pair_swap(context.sender, pool, asset_in, amount, min_out)
+            }
+            Pool::Concentrated(_) => {
+                self.concentrated_swap(pool, asset_in, amount, min_out, context)
             }
         }
     }
