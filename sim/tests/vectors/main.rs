@@ -15,6 +15,7 @@
 )]
 
 mod support;
+mod uniswap_v3;
 
 use serde_json::Value;
 use std::io::Write;
@@ -26,7 +27,10 @@ use support::{Failed, Mismatch};
 type Replay = fn(header: &Value, case: &Value) -> Result<usize, Failed>;
 
 /// Every family: its name, where its project copy may live, and how it is replayed.
-const FAMILIES: &[(&str, Home, Replay)] = &[];
+const FAMILIES: &[(&str, Home, Replay)] = &[
+    ("uniswap_v3_math", Home::Project, uniswap_v3::math),
+    ("uniswap_v3_pool", Home::Project, uniswap_v3::pool),
+];
 
 /// Where the vectors of a family are when `BALLAST_VECTORS` is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +137,15 @@ fn replay(family: &str) {
     say(&format!("{name}: {equal_cases} of {cases} cases equal, {steps} steps"));
     assert!(cases > 0, "no vectors of {name} in {}", folder.display());
     assert_eq!(equal_cases, cases, "{name}: see the mismatches above");
+}
+
+#[test]
+fn uniswap_v3_math() {
+    replay("uniswap_v3_math");
+}
+#[test]
+fn uniswap_v3_pool() {
+    replay("uniswap_v3_pool");
 }
 
 /// A file that no family would replay is an error, not a file that passed.

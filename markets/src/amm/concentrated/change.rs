@@ -51,7 +51,8 @@ impl Change {
     /// Forgets the last quote and begins from a state.
     #[inline]
     pub(super) fn begin(&mut self, state: State) {
-        let Self { state: old, observation, slots, crossed, ticks, position, amount0, amount1 } = self;
+        let Self { state: old, observation, slots, crossed, ticks, position, amount0, amount1 } =
+            self;
         *old = state;
         *observation = None;
         *slots = 0;

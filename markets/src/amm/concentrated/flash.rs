@@ -44,7 +44,9 @@ impl Concentrated {
         }
         let fee = |amount: Amount| {
             let (fee, one) = (U256::from(self.fee.0), U256::from(1_000_000));
-            mul_div(amount.0, fee, one, Rounding::Ceil).map(Amount).ok_or(ConcentratedError::Overflow)
+            mul_div(amount.0, fee, one, Rounding::Ceil)
+                .map(Amount)
+                .ok_or(ConcentratedError::Overflow)
         };
         let (fee0, fee1) = (fee(amount0)?, fee(amount1)?);
         if amount0 > balance0 || amount1 > balance1 {

@@ -19,9 +19,8 @@ pub(super) fn product<const A: usize, const B: usize, const N: usize>(
         let mut carry = 0_u64;
         for (j, &y) in b.iter().enumerate() {
             if i + j < N {
-                let sum = u128::from(x) * u128::from(y)
-                    + u128::from(out[i + j])
-                    + u128::from(carry);
+                let sum =
+                    u128::from(x) * u128::from(y) + u128::from(out[i + j]) + u128::from(carry);
                 out[i + j] = sum as u64;
                 carry = (sum >> 64) as u64;
             }
@@ -68,9 +67,12 @@ pub(super) const fn shl_96(x: [u64; 5]) -> [u64; 6] {
 
 /// The quotient, `None` where it exceeds 256 bits. The denominator is not zero.
 #[inline(always)]
-pub(super) fn quotient(numerator: [u64; 6], denominator: [u64; 6], rounding: Rounding) -> Option<U256> {
-    let (quotient, rest) =
-        U384::from_limbs(numerator).div_rem(U384::from_limbs(denominator));
+pub(super) fn quotient(
+    numerator: [u64; 6],
+    denominator: [u64; 6],
+    rounding: Rounding,
+) -> Option<U256> {
+    let (quotient, rest) = U384::from_limbs(numerator).div_rem(U384::from_limbs(denominator));
     let q = quotient.as_limbs();
     if (q[4] | q[5]) != 0 {
         return None;

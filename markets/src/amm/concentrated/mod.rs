@@ -96,8 +96,14 @@ pub struct Concentrated {
 
 impl Clone for Concentrated {
     fn clone(&self) -> Self {
-        let mut new =
-            Self::new(self.token0, self.token1, self.account, self.owner, self.fee, self.tick_spacing);
+        let mut new = Self::new(
+            self.token0,
+            self.token1,
+            self.account,
+            self.owner,
+            self.fee,
+            self.tick_spacing,
+        );
         new.clone_from(self);
         new
     }
@@ -202,7 +208,8 @@ impl Concentrated {
         let limbs = self.state.sqrt_price.as_limbs();
         let (two_64, two_96) =
             (18_446_744_073_709_551_616.0, 79_228_162_514_264_337_593_543_950_336.0);
-        let sqrt = ((limbs[2] as f64 * two_64 + limbs[1] as f64) * two_64 + limbs[0] as f64) / two_96;
+        let sqrt =
+            ((limbs[2] as f64 * two_64 + limbs[1] as f64) * two_64 + limbs[0] as f64) / two_96;
         if asset == self.token0 && sqrt > 0.0 {
             sqrt * sqrt
         } else if asset == self.token1 && sqrt > 0.0 {
@@ -273,8 +280,10 @@ impl Concentrated {
             ..State::default()
         });
         change.slots = 1;
-        change.observation =
-            Some((0, Observation { timestamp: now as u32, initialized: true, ..Observation::default() }));
+        change.observation = Some((
+            0,
+            Observation { timestamp: now as u32, initialized: true, ..Observation::default() },
+        ));
         Ok(())
     }
 

@@ -58,8 +58,7 @@ impl Observation {
                 self.tick_cumulative.wrapping_add(i64::from(tick) * i64::from(elapsed)),
             ),
             seconds_per_liquidity: modulo_160(
-                self.seconds_per_liquidity
-                    .wrapping_add(seconds_per_liquidity(elapsed, liquidity)),
+                self.seconds_per_liquidity.wrapping_add(seconds_per_liquidity(elapsed, liquidity)),
             ),
         }
     }
@@ -128,8 +127,7 @@ pub fn observe(
     let last = ring[usize::from(index)];
     let reading = |o: &Observation| (o.tick_cumulative, o.seconds_per_liquidity);
     if seconds_ago == 0 {
-        let now =
-            if last.timestamp == time { last } else { last.extended(time, tick, liquidity) };
+        let now = if last.timestamp == time { last } else { last.extended(time, tick, liquidity) };
         return Ok(reading(&now));
     }
     let target = time.wrapping_sub(seconds_ago);
@@ -160,10 +158,7 @@ pub fn observe(
     let gathered =
         modulo_160(after.seconds_per_liquidity.wrapping_sub(before.seconds_per_liquidity));
     let part = gathered * U256::from(since) / U256::from(between);
-    Ok((
-        int56(tick_cumulative),
-        modulo_160(before.seconds_per_liquidity.wrapping_add(part)),
-    ))
+    Ok((int56(tick_cumulative), modulo_160(before.seconds_per_liquidity.wrapping_add(part))))
 }
 
 /// The neighbours of `target` in time, the oldest slot being `oldest` (`Oracle.binarySearch`). The target
@@ -221,9 +216,15 @@ mod tests {
 
     #[test]
     fn seconds_per_liquidity_equals_the_schoolbook_quotient() {
-        for (elapsed, liquidity) in
-            [(0, 0), (7, 0), (7, 1), (7, 3), (u32::MAX, u128::MAX), (1, 1 << 127), (9, 10_u128.pow(30))]
-        {
+        for (elapsed, liquidity) in [
+            (0, 0),
+            (7, 0),
+            (7, 1),
+            (7, 3),
+            (u32::MAX, u128::MAX),
+            (1, 1 << 127),
+            (9, 10_u128.pow(30)),
+        ] {
             let numerator: U256 = U256::from(elapsed) << 128;
             let expected = numerator / U256::from(liquidity.max(1));
             assert_eq!(seconds_per_liquidity(elapsed, liquidity), expected);

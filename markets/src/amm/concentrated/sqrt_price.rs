@@ -53,8 +53,7 @@ pub(super) fn amount0_delta_up_near(
     let fits = (narrow_a[2] | narrow_b[2] | narrow_b[3] | narrow[2] | narrow[3]) == 0;
     if fits && (narrow[0] | narrow[1]) != 0 {
         let numerator = shl_96(product(two(liquidity), three(b - a)?));
-        let area: [u64; 4] =
-            product([narrow_a[0], narrow_a[1]], [narrow_b[0], narrow_b[1]]);
+        let area: [u64; 4] = product([narrow_a[0], narrow_a[1]], [narrow_b[0], narrow_b[1]]);
         let most: [u64; 6] = product([narrow[0], narrow[1]], area);
         // (guess − 1) · a · b < numerator ≤ guess · a · b.
         if !less(most, numerator) && less(minus(most, area), numerator) {
@@ -200,9 +199,7 @@ fn after_amount0(
     };
     let d = denominator.as_limbs();
     let numerator: [u64; 6] = product(shl_4_96(l), price);
-    price_of(
-        quotient(numerator, [d[0], d[1], d[2], d[3], 0, 0], Rounding::Ceil).ok_or(Overflow)?,
-    )
+    price_of(quotient(numerator, [d[0], d[1], d[2], d[3], 0, 0], Rounding::Ceil).ok_or(Overflow)?)
 }
 
 /// L · 2⁹⁶ in four limbs, for a product that is known to fit 384 bits (L · 2⁹⁶ has 224, √P 160).

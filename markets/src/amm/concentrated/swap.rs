@@ -50,7 +50,8 @@ impl Concentrated {
         }
         change.begin(*start);
         let Change { state, crossed, .. } = change;
-        let fee_protocol = if zero_for_one { start.fee_protocol & 15 } else { start.fee_protocol >> 4 };
+        let fee_protocol =
+            if zero_for_one { start.fee_protocol & 15 } else { start.fee_protocol >> 4 };
         let mut growth = if zero_for_one { start.fee_growth0 } else { start.fee_growth1 };
         let mut protocol_fees = 0_u128;
         let (mut remaining, mut calculated) = (amount, U256::ZERO);
@@ -72,7 +73,8 @@ impl Concentrated {
                 compute_swap_step(before, target, state.liquidity, remaining, exact_in, self.fee)?;
             state.sqrt_price = step.sqrt_price;
             let paid = step.amount_in + step.fee;
-            let (specified, other) = if exact_in { (paid, step.amount_out) } else { (step.amount_out, paid) };
+            let (specified, other) =
+                if exact_in { (paid, step.amount_out) } else { (step.amount_out, paid) };
             remaining = remaining.wrapping_sub(specified);
             calculated = calculated.checked_add(other).filter(|c| *c < most).ok_or(Overflow)?;
             let mut fee = step.fee;
@@ -155,7 +157,8 @@ pub(super) fn growth_of(fee: U256, liquidity: u128) -> Result<U256, Concentrated
     let limbs = fee.as_limbs();
     if (limbs[2] | limbs[3]) == 0 {
         let fee = low_128(fee);
-        let (whole, rest) = if fee < liquidity { (0, fee) } else { (fee / liquidity, fee % liquidity) };
+        let (whole, rest) =
+            if fee < liquidity { (0, fee) } else { (fee / liquidity, fee % liquidity) };
         let part = wide::div(rest, 0, liquidity).0;
         return Ok(U256::from_limbs([
             part as u64,

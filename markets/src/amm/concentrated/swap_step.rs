@@ -55,7 +55,8 @@ pub fn compute_swap_step(
     };
     if exact_in {
         let kept = parts(remaining, PIPS - fee.0, PIPS, Floor)?;
-        let known = if zero_for_one { covers_amount0(kept, target, current, liquidity) } else { None };
+        let known =
+            if zero_for_one { covers_amount0(kept, target, current, liquidity) } else { None };
         let reached = match known {
             Some(false) => None,
             Some(true) => Some(input(target)?),

@@ -128,18 +128,17 @@ pub(super) fn add_delta(liquidity: u128, delta: i128) -> Result<u128, Concentrat
 /// Fees per unit of liquidity gathered between two ticks, of (`token0`, `token1`), modulo 2²⁵⁶
 /// (`Tick.getFeeGrowthInside`).
 #[must_use]
-pub(super) fn fee_growth_inside(lower: &Tick, upper: &Tick, current: i32, now: &Globals) -> (U256, U256) {
+pub(super) fn fee_growth_inside(
+    lower: &Tick,
+    upper: &Tick,
+    current: i32,
+    now: &Globals,
+) -> (U256, U256) {
     let inside = |global: U256, lower_outside: U256, upper_outside: U256| {
-        let below = if current >= lower.tick {
-            lower_outside
-        } else {
-            global.wrapping_sub(lower_outside)
-        };
-        let above = if current < upper.tick {
-            upper_outside
-        } else {
-            global.wrapping_sub(upper_outside)
-        };
+        let below =
+            if current >= lower.tick { lower_outside } else { global.wrapping_sub(lower_outside) };
+        let above =
+            if current < upper.tick { upper_outside } else { global.wrapping_sub(upper_outside) };
         global.wrapping_sub(below).wrapping_sub(above)
     };
     (

@@ -157,7 +157,12 @@ impl Chain {
                 ConcentratedOpened::Mint { pool, before, owed: [amount0, amount1] }
             }
             ConcentratedCall::Swap {
-                pool, zero_for_one, exact_out, amount, sqrt_price_limit, ..
+                pool,
+                zero_for_one,
+                exact_out,
+                amount,
+                sqrt_price_limit,
+                ..
             } => {
                 let specified = self.specified(pool, zero_for_one, exact_out)?;
                 let amount = self.amount(amount, specified, context)?;
