@@ -315,7 +315,9 @@ fn a_body_must_pay_what_is_owed_and_finds_the_pool_locked() {
     };
     let exact = |amount: u128| AmountExpr::Exact(Amount::new(amount));
     let (owed, short) = (E18 + E18 * 3 / 1_000, E18 + E18 * 3 / 1_000 - 1);
-    let pay = |token, amount| w.transfer(token, exact(amount));
+    let (to, tokens) = (w.account, w.tokens);
+    let pay =
+        |token: usize, amount| Call::Transfer { to, asset: tokens[token], amount: exact(amount) };
     let cases = [
         (vec![flash(0)], (0, ConcentratedError::Flash0)),
         (vec![flash(2), pay(0, owed), pay(1, short)], (0, ConcentratedError::Flash1)),
