@@ -3,6 +3,7 @@
 //! A swap is *quote* (fallible, here) → *move money* (the ledger) → *update* (here, from the balances
 //! that the ledger then shows). A pool never holds or moves a balance itself.
 
+pub mod concentrated;
 pub mod constant_product;
 mod formulas;
 mod liquidity;

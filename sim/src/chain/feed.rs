@@ -3,11 +3,12 @@
 use super::{Chain, Pool};
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::OracleError;
+use markets::oracle::concentrated::{self, ConcentratedTwapFeed};
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::oracle::window::WindowFeed;
-use markets::units::{FeedId, Price};
+use markets::units::{AssetId, FeedId, Price};
 use serde::{Deserialize, Serialize};
 
 /// Most feeds that a price is looked up through: a feed that refers to itself is an error, not a
@@ -25,6 +26,8 @@ pub enum Feed {
     Window(Box<WindowFeed>),
     /// Says what its reporter last pushed.
     Push(PushFeed),
+    /// Reads a concentrated-liquidity pool's time-weighted average tick.
+    ConcentratedTwap(ConcentratedTwapFeed),
 }
 
 /// The constant-product pool that a feed refers to.
@@ -41,31 +44,63 @@ impl Chain {
     pub fn price(&self, feed: FeedId) -> Result<Price, OracleError> {
         self.price_through(feed, MAX_FEED_DEPTH)
     }
+
     /// A feed's price, through at most `depth` feeds that price one another's quote assets.
     fn price_through(&self, feed: FeedId, depth: u8) -> Result<Price, OracleError> {
         let now = self.clock.timestamp;
-        let (pool, asset, quote) =
-            match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
-                Feed::Push(push) => return push.price(now),
-                Feed::Spot(spot) => (spot.pool, spot.asset, spot.quote),
-                Feed::Twap(twap) => (twap.pool, twap.asset, twap.quote),
-                Feed::Window(window) => (window.pool, window.asset, window.quote),
-            };
-        let quote_price = match (quote, depth) {
-            (None, _) => Price::ONE,
-            (Some(_), 0) => return Err(OracleError::BrokenReference),
-            (Some(feed), _) => self.price_through(feed, depth - 1)?,
-        };
-        let pool = pair_of(self.pools.get(pool.index()))?;
-        let asset_decimals = self.decimals[asset.index()];
-        let quote_decimals = self.decimals[pool.other(asset)?.index()];
-        match &self.feeds[feed.index()] {
+        match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
             Feed::Push(push) => push.price(now),
-            Feed::Spot(spot) => spot.price(pool, asset_decimals, quote_decimals, quote_price),
-            Feed::Twap(twap) => twap.price(pool, now, asset_decimals, quote_decimals, quote_price),
+            Feed::Spot(spot) => self.spot_price(spot, depth),
+            Feed::Twap(twap) => {
+                let pool = pair_of(self.pools.get(twap.pool.index()))?;
+                let (asset, other) = self.places(twap.asset, pool.other(twap.asset)?);
+                let quote_price = self.price_below(twap.quote, depth)?;
+                twap.price(pool, now, asset, other, quote_price)
+            }
             Feed::Window(window) => {
-                window.price(pool, now, asset_decimals, quote_decimals, quote_price)
+                let pool = pair_of(self.pools.get(window.pool.index()))?;
+                let (asset, other) = self.places(window.asset, pool.other(window.asset)?);
+                let quote_price = self.price_below(window.quote, depth)?;
+                window.price(pool, now, asset, other, quote_price)
+            }
+            Feed::ConcentratedTwap(twap) => {
+                let pool = self.pools.get(twap.pool.index()).and_then(Pool::concentrated);
+                let pool = pool.ok_or(OracleError::BrokenReference)?;
+                let other = pool.other(twap.asset).ok_or(OracleError::UnknownAsset)?;
+                let (asset, other) = self.places(twap.asset, other);
+                let quote_price = self.price_below(twap.quote, depth)?;
+                twap.price(pool, now, asset, other, quote_price)
             }
         }
+    }
+
+    /// A pool's price as it is now.
+    fn spot_price(&self, spot: &SpotFeed, depth: u8) -> Result<Price, OracleError> {
+        let quote_price = self.price_below(spot.quote, depth)?;
+        match self.pools.get(spot.pool.index()).ok_or(OracleError::BrokenReference)? {
+            Pool::ConstantProduct(pool) => {
+                let (asset, other) = self.places(spot.asset, pool.other(spot.asset)?);
+                spot.price(pool, asset, other, quote_price)
+            }
+            Pool::Concentrated(pool) => {
+                let other = pool.other(spot.asset).ok_or(OracleError::UnknownAsset)?;
+                let (asset, other) = self.places(spot.asset, other);
+                concentrated::spot_price(spot.asset, pool, asset, other, quote_price)
+            }
+        }
+    }
+
+    /// The price of a feed that another refers to; [`Price::ONE`] where it refers to none.
+    fn price_below(&self, feed: Option<FeedId>, depth: u8) -> Result<Price, OracleError> {
+        match (feed, depth) {
+            (None, _) => Ok(Price::ONE),
+            (Some(_), 0) => Err(OracleError::BrokenReference),
+            (Some(feed), _) => self.price_through(feed, depth - 1),
+        }
+    }
+
+    /// The decimals of an asset and of what it is priced in.
+    fn places(&self, asset: AssetId, other: AssetId) -> (u8, u8) {
+        (self.decimals[asset.index()], self.decimals[other.index()])
     }
 }

@@ -16,6 +16,7 @@
 
 mod support;
 mod uniswap_v2;
+mod uniswap_v3;
 
 use serde_json::Value;
 use std::io::Write;
@@ -30,6 +31,8 @@ type Replay = fn(header: &Value, case: &Value) -> Result<usize, Failed>;
 const FAMILIES: &[(&str, Home, Replay)] = &[
     ("uniswap_v2_pair", Home::Project, uniswap_v2::pair),
     ("uniswap_v2_quotes", Home::Project, uniswap_v2::quote),
+    ("uniswap_v3_math", Home::Project, uniswap_v3::math),
+    ("uniswap_v3_pool", Home::Project, uniswap_v3::pool),
 ];
 
 /// Where the vectors of a family are when `BALLAST_VECTORS` is not set.
@@ -137,6 +140,15 @@ fn replay(family: &str) {
     say(&format!("{name}: {equal_cases} of {cases} cases equal, {steps} steps"));
     assert!(cases > 0, "no vectors of {name} in {}", folder.display());
     assert_eq!(equal_cases, cases, "{name}: see the mismatches above");
+}
+
+#[test]
+fn uniswap_v3_math() {
+    replay("uniswap_v3_math");
+}
+#[test]
+fn uniswap_v3_pool() {
+    replay("uniswap_v3_pool");
 }
 
 /// A file that no family would replay is an error, not a file that passed.

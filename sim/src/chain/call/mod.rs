@@ -19,7 +19,7 @@ use protocols::risk_params::RiskChange;
 use serde::{Deserialize, Serialize};
 
 pub use compound::CompoundCall;
-pub use concentrated::ConcentratedCall;
+pub use concentrated::{ConcentratedCall, ConcentratedLog};
 pub use desk::DeskCall;
 pub use isolated::IsolatedCall;
 pub use oracle::OracleCall;
@@ -289,6 +289,9 @@ pub enum Revert {
     /// A pool or market refused; the reason is the mechanism's.
     #[error("pool: {0}")]
     Pool(#[from] markets::amm::PoolError),
+    /// A concentrated-liquidity pool refused.
+    #[error("pool: {0}")]
+    Concentrated(#[from] markets::amm::concentrated::ConcentratedError),
     /// The lending market refused.
     #[error("lending: {0}")]
     Lending(#[from] protocols::lending::LendingError),
@@ -319,6 +322,9 @@ pub enum Revert {
     /// No such pool, market, feed, asset or account.
     #[error("unknown id")]
     UnknownId,
+    /// This kind of pool or market has no such call.
+    #[error("this kind of pool or market has no such call")]
+    Unsupported,
     /// Gas limit exceeded.
     #[error("out of gas")]
     OutOfGas,
@@ -395,6 +401,8 @@ pub enum Log {
         receives_asset: AssetId,
         receives: Amount,
     },
+    /// What a Uniswap v3 pool reports besides swaps.
+    Concentrated(ConcentratedLog),
 }
 
 /// Balances remembered by `Mark`.

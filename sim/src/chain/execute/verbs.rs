@@ -12,11 +12,14 @@ impl Chain {
         asset_in: AssetId,
         amount: AmountExpr,
         min_out: Amount,
-        context: &Context,
+        context: &mut Context,
     ) -> Result<(), Revert> {
         let amount = self.amount(amount, asset_in, context)?;
         match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
             Pool::ConstantProduct(_) => self.pair_swap(pool, asset_in, amount, min_out, context),
+            Pool::Concentrated(_) => {
+                self.concentrated_swap(pool, asset_in, amount, min_out, context)
+            }
         }
     }
 
@@ -26,12 +29,15 @@ impl Chain {
         asset_out: AssetId,
         amount: AmountExpr,
         max_in: Amount,
-        context: &Context,
+        context: &mut Context,
     ) -> Result<(), Revert> {
         let amount = self.amount(amount, asset_out, context)?;
         match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
             Pool::ConstantProduct(_) => {
                 self.pair_swap_exact_out(pool, asset_out, amount, max_in, context)
+            }
+            Pool::Concentrated(_) => {
+                self.concentrated_swap_exact_out(pool, asset_out, amount, max_in, context)
             }
         }
     }
@@ -45,6 +51,8 @@ impl Chain {
     ) -> Result<(), Revert> {
         match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
             Pool::ConstantProduct(_) => self.pair_add_liquidity(pool, max0, max1, context),
+            // Positions have owners and a range: there is no share of the whole.
+            Pool::Concentrated(_) => Err(Revert::Unsupported),
         }
     }
 
@@ -56,6 +64,8 @@ impl Chain {
     ) -> Result<(), Revert> {
         match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
             Pool::ConstantProduct(_) => self.pair_remove_liquidity(pool, shares, context),
+            // Positions have owners and a range: there is no share of the whole.
+            Pool::Concentrated(_) => Err(Revert::Unsupported),
         }
     }
 

@@ -12,7 +12,7 @@ pub(crate) mod vault;
 
 use super::Feed;
 use compound::CompoundUndo;
-use concentrated::ConcentratedUndo;
+use concentrated::{ConcentratedStacks, ConcentratedUndo};
 use desk::DeskUndo;
 use isolated::IsolatedUndo;
 use markets::amm::constant_product::ConstantProduct;
@@ -73,6 +73,7 @@ pub(crate) struct Journal {
     pub(super) reserves: Vec<Reserve>,
     pub(super) states: Vec<MarketState>,
     pub(super) feeds: Vec<Feed>,
+    pub(super) concentrated: ConcentratedStacks,
 }
 
 impl Journal {
@@ -83,12 +84,13 @@ impl Journal {
     /// Forgets everything: what was done is final.
     #[inline]
     pub(super) fn clear(&mut self) {
-        let Self { entries, pairs, reserves, states, feeds } = self;
+        let Self { entries, pairs, reserves, states, feeds, concentrated } = self;
         entries.clear();
         pairs.clear();
         reserves.clear();
         states.clear();
         feeds.clear();
+        concentrated.clear();
     }
 }
 
