@@ -1,7 +1,7 @@
 //! The comptroller's view of an account: what it has entered, and whether it is covered.
 
 use super::exponential::checked;
-use super::{Change, ComptrollerCode, Compound, CompoundError, CompoundView, Stop};
+use super::{Change, Compound, CompoundError, CompoundView, ComptrollerCode, Stop};
 use markets::units::{AccountId, Amount, U256, Wad};
 
 /// By how much an account is covered or not, in USD · 10¹⁸; at most one of the two is not zero.
@@ -54,7 +54,7 @@ impl Compound {
                 .balance(index)
                 .zip(self.exchange_rate_in(view, change, token))
                 .ok_or(ComptrollerCode::SnapshotError)?;
-            let price = Wad(view.price_mantissa(listed.feed, listed.decimals));
+            let price = Wad(view.price_mantissa(listed.feed, listed.decimals).0);
             if price.is_zero() {
                 return Err(ComptrollerCode::PriceError.into());
             }
@@ -99,8 +99,7 @@ impl Compound {
         if self.membership_in(change, account) >> token & 1 == 0 {
             return Ok(());
         }
-        let hypothesis =
-            Hypothesis { token, redeem_tokens: tokens, borrow_amount: Amount::ZERO };
+        let hypothesis = Hypothesis { token, redeem_tokens: tokens, borrow_amount: Amount::ZERO };
         let after = self.liquidity_in(view, change, account, Some(hypothesis))?;
         if after.shortfall.is_zero() {
             Ok(())
@@ -112,12 +111,7 @@ impl Compound {
     ///
     /// # Errors
     /// No such market.
-    pub fn enter_market(
-        &self,
-        by: AccountId,
-        token: u16,
-        change: &mut Change,
-    ) -> Result<(), Stop> {
+    pub fn enter_market(&self, by: AccountId, token: u16, change: &mut Change) -> Result<(), Stop> {
         self.token(token)?;
         let bits = self.membership_in(change, by);
         if bits >> token & 1 == 0 {

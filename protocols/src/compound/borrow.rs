@@ -2,7 +2,7 @@
 
 use super::account::Hypothesis;
 use super::{
-    Change, ComptrollerCode, Compound, CompoundError, CompoundView, Loan, Stop, TokenCode,
+    Change, Compound, CompoundError, CompoundView, ComptrollerCode, Loan, Stop, TokenCode,
 };
 use markets::math::{Rounding, mul_div};
 use markets::units::{AccountId, Amount, Flow, U256, WAD};
@@ -65,8 +65,7 @@ impl Compound {
                 return Err(CompoundError::BorrowCapReached.into());
             }
         }
-        let hypothesis =
-            Hypothesis { token, redeem_tokens: Amount::ZERO, borrow_amount: amount };
+        let hypothesis = Hypothesis { token, redeem_tokens: Amount::ZERO, borrow_amount: amount };
         let after = self.liquidity_in(view, change, by, Some(hypothesis))?;
         if after.shortfall.is_zero() {
             Ok(())
@@ -139,7 +138,7 @@ impl Compound {
             let listed = self.token(token).ok()?;
             let after = self.liquidity_in(view, &change, by, None).ok()?;
             // floor(price · x / 10¹⁸) ≤ liquidity ⇔ price · x < (liquidity + 1) · 10¹⁸
-            let price = view.price_mantissa(listed.feed, listed.decimals);
+            let price = view.price_mantissa(listed.feed, listed.decimals).0;
             let above = after.liquidity.checked_add(U256::ONE)?;
             let affordable = mul_div(above, WAD, price, Rounding::Ceil)?.checked_sub(U256::ONE)?;
             let mut most = Amount(affordable).min(listed.cash(view));

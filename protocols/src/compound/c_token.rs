@@ -211,11 +211,7 @@ impl Compound {
     ///
     /// # Errors
     /// Accrual or arithmetic fails.
-    pub fn exchange_rate_current(
-        &self,
-        view: &impl CompoundView,
-        token: u16,
-    ) -> Result<Wad, Stop> {
+    pub fn exchange_rate_current(&self, view: &impl CompoundView, token: u16) -> Result<Wad, Stop> {
         let mut change = Change::default();
         self.touch(view, token, &mut change)?;
         self.exchange_rate_in(view, &change, token)

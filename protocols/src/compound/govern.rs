@@ -1,8 +1,8 @@
 //! What admin and guardians may do, and reserves.
 
 use super::{
-    Change, ComptrollerCode, Compound, CompoundError, CompoundView, MAX_COLLATERAL_FACTOR, Policy,
-    Stop, TokenConfig, TokenCode,
+    Change, Compound, CompoundError, CompoundView, ComptrollerCode, MAX_COLLATERAL_FACTOR, Policy,
+    Stop, TokenCode, TokenConfig,
 };
 use markets::units::{AccountId, Amount, Flow, Wad};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use super::exponential::checked;
 use super::{
-    Change, ComptrollerCode, Compound, CompoundError, CompoundView, PROTOCOL_SEIZE_SHARE, Stop,
+    Change, Compound, CompoundError, CompoundView, ComptrollerCode, PROTOCOL_SEIZE_SHARE, Stop,
     TokenCode,
 };
 use markets::math::{Rounding, mul_div};
@@ -117,7 +117,7 @@ impl Compound {
     ) -> Result<Wad, Stop> {
         let price = |token| {
             let listed = self.token(token)?;
-            Ok::<_, CompoundError>(Wad(view.price_mantissa(listed.feed, listed.decimals)))
+            Ok::<_, CompoundError>(Wad(view.price_mantissa(listed.feed, listed.decimals).0))
         };
         let (of_debt, of_collateral) = (price(debt)?, price(collateral)?);
         if of_debt.is_zero() || of_collateral.is_zero() {
@@ -176,6 +176,7 @@ impl Compound {
         change.flows.push(Flow::Move { from, to, asset, amount: to_liquidator });
         change.flows.push(Flow::Burn { from, asset, amount: Amount(to_market) });
         (change.tokens, change.to_liquidator) = (seized, to_liquidator);
+        change.seized = Amount(checked::mul_scalar_truncate(rate, to_liquidator.0)?);
         Ok(())
     }
 

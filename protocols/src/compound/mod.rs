@@ -26,14 +26,14 @@ mod supply;
 
 pub use account::Liquidity;
 pub use c_token::{Book, CToken, Loan, TokenConfig};
-pub use error::{ComptrollerCode, CompoundError, Refusal, Stop, TokenCode};
+pub use error::{CompoundError, ComptrollerCode, Refusal, Stop, TokenCode};
 pub use govern::Governance;
 pub use liquidate::Liquidation;
 pub use rate_model::{BLOCKS_PER_YEAR, RateError, RateModel, YearlyRates, utilization};
 
 use crate::LendingView;
 use arrayvec::ArrayVec;
-use markets::units::{AccountId, Amount, AssetId, FeedId, Flow, U256, Wad};
+use markets::units::{AccountId, Amount, AssetId, FeedId, Flow, PriceMantissa, Wad};
 use serde::{Deserialize, Serialize};
 
 /// Most markets that a comptroller lists: one bit each in an account's membership.
@@ -51,7 +51,7 @@ pub trait CompoundView: LendingView {
     fn block(&self) -> u64;
     /// What a feed says of one smallest unit: USD · 10^(36 − decimals); zero where it has no usable
     /// price (`PriceOracle.getUnderlyingPrice`).
-    fn price_mantissa(&self, feed: FeedId, decimals: u8) -> U256;
+    fn price_mantissa(&self, feed: FeedId, decimals: u8) -> PriceMantissa;
 }
 
 /// What governance sets for the comptroller as a whole.
@@ -108,6 +108,8 @@ pub struct Change {
     pub tokens: Amount,
     /// The liquidator's part of `tokens`.
     pub to_liquidator: Amount,
+    /// What the liquidator's part is worth in the collateral's underlying, truncated.
+    pub seized: Amount,
 }
 
 impl Change {

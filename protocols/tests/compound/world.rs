@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "shared by tests and a bench")]
 
 use markets::oracle::OracleError;
-use markets::units::{AccountId, Amount, AssetId, FeedId, Flow, Price, U256, Wad};
+use markets::units::{AccountId, Amount, AssetId, FeedId, Flow, Price, PriceMantissa, U256, Wad};
 use protocols::LendingView;
 use protocols::compound::{
     Book, CToken, Change, Compound, CompoundError, CompoundView, Policy, RateModel, Refusal, Stop,
@@ -38,7 +38,7 @@ pub const fn percent(x: u128) -> Wad {
 pub struct Ledger {
     pub balances: Vec<Amount>,
     pub supplies: Vec<Amount>,
-    pub prices: Vec<U256>,
+    pub prices: Vec<PriceMantissa>,
     pub block: u64,
 }
 
@@ -60,7 +60,7 @@ impl CompoundView for Ledger {
     fn block(&self) -> u64 {
         self.block
     }
-    fn price_mantissa(&self, feed: FeedId, _decimals: u8) -> U256 {
+    fn price_mantissa(&self, feed: FeedId, _decimals: u8) -> PriceMantissa {
         self.prices[feed.index()]
     }
 }
@@ -135,11 +135,14 @@ impl World {
             prices: Vec::new(),
             block,
         };
-        for (i, (decimals, usd, factor)) in [(18, 2_000, 80), (6, 1, 85), (8, 5, 50)].into_iter().enumerate() {
+        for (i, (decimals, usd, factor)) in
+            [(18, 2_000, 80), (6, 1, 85), (8, 5, 50)].into_iter().enumerate()
+        {
             let token = i as u16;
             let scale = |exponent: u32| U256::from(10).pow(U256::from(exponent));
             let unit = scale(u32::from(decimals));
-            ledger.prices.push(U256::from(usd) * scale(36 - u32::from(decimals)));
+            let price = U256::from(usd) * scale(36 - u32::from(decimals));
+            ledger.prices.push(PriceMantissa(price));
             market.add_token(CToken {
                 underlying: underlying(token),
                 c_token: c_token(token),
@@ -199,7 +202,12 @@ impl World {
     pub fn redeem(&mut self, by: u32, token: u16, tokens: Amount) -> Result<Change, Stop> {
         self.act(|m, v, c| m.redeem(v, user(by), token, tokens, c))
     }
-    pub fn redeem_underlying(&mut self, by: u32, token: u16, amount: Amount) -> Result<Change, Stop> {
+    pub fn redeem_underlying(
+        &mut self,
+        by: u32,
+        token: u16,
+        amount: Amount,
+    ) -> Result<Change, Stop> {
         self.act(|m, v, c| m.redeem_underlying(v, user(by), token, amount, c))
     }
     pub fn enter(&mut self, by: u32, token: u16) -> Result<Change, Stop> {

@@ -3,10 +3,11 @@
 use super::{Chain, Pool};
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::OracleError;
+use markets::oracle::mantissa::MantissaFeed;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
-use markets::units::{FeedId, Price};
+use markets::units::{FeedId, Price, PriceMantissa};
 use serde::{Deserialize, Serialize};
 
 /// Most feeds that a price is looked up through: a feed that refers to itself is an error, not a
@@ -22,6 +23,8 @@ pub enum Feed {
     Twap(TwapFeed),
     /// Says what its reporter last pushed.
     Push(PushFeed),
+    /// Says what its reporter last posted, in Compound's price type.
+    Mantissa(MantissaFeed),
 }
 
 /// The constant-product pool that a feed refers to.
@@ -44,6 +47,7 @@ impl Chain {
         let (pool, asset, quote) =
             match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
                 Feed::Push(push) => return push.price(now),
+                Feed::Mantissa(posted) => return posted.price(),
                 Feed::Spot(spot) => (spot.pool, spot.asset, spot.quote),
                 Feed::Twap(twap) => (twap.pool, twap.asset, twap.quote),
             };
@@ -57,8 +61,22 @@ impl Chain {
         let quote_decimals = self.decimals[pool.other(asset)?.index()];
         match &self.feeds[feed.index()] {
             Feed::Push(push) => push.price(now),
+            Feed::Mantissa(posted) => posted.price(),
             Feed::Spot(spot) => spot.price(pool, asset_decimals, quote_decimals, quote_price),
             Feed::Twap(twap) => twap.price(pool, now, asset_decimals, quote_decimals, quote_price),
+        }
+    }
+    /// What a feed says now in Compound's price type, for a token of so many decimals; zero where it
+    /// has no usable price.
+    #[inline]
+    pub(super) fn mantissa_of(&self, feed: FeedId, decimals: u8) -> PriceMantissa {
+        match self.feeds.get(feed.index()) {
+            Some(Feed::Mantissa(posted)) => posted.mantissa,
+            _ => self
+                .price(feed)
+                .ok()
+                .and_then(|price| PriceMantissa::from_price(price, decimals))
+                .unwrap_or_default(),
         }
     }
 }

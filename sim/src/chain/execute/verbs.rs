@@ -31,6 +31,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_supply(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_supply(market, asset, amount, context),
         }
     }
 
@@ -43,6 +44,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_withdraw(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_withdraw(market, asset, amount, context),
         }
     }
 
@@ -55,6 +57,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_borrow(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_borrow(market, asset, amount, context),
         }
     }
 
@@ -67,6 +70,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_repay(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_repay(market, asset, amount, context),
         }
     }
 
@@ -79,6 +83,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_set_collateral(market, asset, enabled, context)?),
+            Market::Compound(_) => self.compound_set_collateral(market, asset, enabled, context),
         }
     }
 
@@ -94,6 +99,9 @@ impl Chain {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => {
                 Ok(self.pooled_liquidate(market, borrower, collateral, debt, amount, context)?)
+            }
+            Market::Compound(_) => {
+                self.compound_liquidate(market, borrower, (collateral, debt), amount, context)
             }
         }
     }

@@ -11,7 +11,7 @@ pub(crate) mod stable_swap;
 pub(crate) mod vault;
 
 use super::Feed;
-use compound::CompoundUndo;
+use compound::{CompoundStacks, CompoundUndo};
 use concentrated::ConcentratedUndo;
 use desk::DeskUndo;
 use isolated::IsolatedUndo;
@@ -73,6 +73,7 @@ pub(crate) struct Journal {
     pub(super) reserves: Vec<Reserve>,
     pub(super) states: Vec<MarketState>,
     pub(super) feeds: Vec<Feed>,
+    pub(super) compound: CompoundStacks,
 }
 
 impl Journal {
@@ -83,12 +84,13 @@ impl Journal {
     /// Forgets everything: what was done is final.
     #[inline]
     pub(super) fn clear(&mut self) {
-        let Self { entries, pairs, reserves, states, feeds } = self;
+        let Self { entries, pairs, reserves, states, feeds, compound } = self;
         entries.clear();
         pairs.clear();
         reserves.clear();
         states.clear();
         feeds.clear();
+        compound.clear();
     }
 }
 
