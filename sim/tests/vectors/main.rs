@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and nobody imports it"
 )]
 
+mod compound;
 mod support;
 
 use serde_json::Value;
@@ -26,7 +27,10 @@ use support::{Failed, Mismatch};
 type Replay = fn(header: &Value, case: &Value) -> Result<usize, Failed>;
 
 /// Every family: its name, where its project copy may live, and how it is replayed.
-const FAMILIES: &[(&str, Home, Replay)] = &[];
+const FAMILIES: &[(&str, Home, Replay)] = &[
+    ("compound_v2", Home::Shared, compound::replay),
+    ("compound_v2_rates", Home::Shared, compound::replay_rates),
+];
 
 /// Where the vectors of a family are when `BALLAST_VECTORS` is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,4 +147,14 @@ fn every_file_belongs_to_a_family() {
         let known = FAMILIES.iter().any(|(name, ..)| file["family"] == *name);
         assert!(known, "{}: unknown family {}", path.display(), file["family"]);
     }
+}
+
+#[test]
+fn compound_v2_is_equal_to_the_wei() {
+    replay("compound_v2");
+}
+
+#[test]
+fn compound_v2_rates_are_equal_to_the_wei() {
+    replay("compound_v2_rates");
 }
