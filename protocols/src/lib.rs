@@ -7,6 +7,7 @@
 //! The shape is Aave v3 with the rules of v3.6: explicit rounding in the protocol's favour, a virtual
 //! balance per reserve, bad debt written to a deficit.
 
+pub mod compound;
 pub mod flash_loan;
 pub mod health;
 pub mod interest;

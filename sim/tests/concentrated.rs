@@ -385,7 +385,7 @@ fn a_body_must_pay_what_is_owed_and_finds_the_pool_locked() {
 }
 
 #[test]
-fn the_common_verb_sells_exactly_in() {
+fn the_common_verbs_sell_and_buy_exactly() {
     let mut w = world(1);
     let [alice, bob] = w.users;
     w.mint(alice, -1_000, 1_000, 1_000 * E18);
@@ -407,6 +407,18 @@ fn the_common_verb_sells_exactly_in() {
     ));
     let too_little = markets::amm::PoolError::TooLittleReceived.into();
     assert_eq!(w.run(bob, &[third]), Err((0, too_little)));
+    let pool = w.pool;
+    let buy = |asset_out, max_in| Call::SwapExactOut {
+        pool,
+        asset_out,
+        amount: AmountExpr::Exact(floor),
+        max_in,
+    };
+    let before = w.chain.balance(bob, b);
+    assert_eq!(w.run(bob, &[buy(b, greedy)]), Ok(()));
+    assert_eq!(w.chain.balance(bob, b), before.checked_add(floor).unwrap());
+    let excessive = markets::amm::PoolError::ExcessiveInput.into();
+    assert_eq!(w.run(bob, &[buy(b, floor)]), Err((0, excessive)));
     let stranger = w.chain.gas_asset();
     let unknown = markets::amm::PoolError::UnknownAsset.into();
     let call = Call::Swap {

@@ -6,6 +6,7 @@
 //! deployed integer divisions are.
 
 pub mod concentrated;
+pub mod mantissa;
 pub mod push;
 pub mod spot;
 pub mod twap;

@@ -4,11 +4,12 @@ use super::{Chain, Pool};
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::OracleError;
 use markets::oracle::concentrated::{self, ConcentratedTwapFeed};
+use markets::oracle::mantissa::MantissaFeed;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::oracle::window::WindowFeed;
-use markets::units::{AssetId, FeedId, Price};
+use markets::units::{AssetId, FeedId, Price, PriceMantissa};
 use serde::{Deserialize, Serialize};
 
 /// Most feeds that a price is looked up through: a feed that refers to itself is an error, not a
@@ -28,6 +29,8 @@ pub enum Feed {
     Push(PushFeed),
     /// Reads a concentrated-liquidity pool's time-weighted average tick.
     ConcentratedTwap(ConcentratedTwapFeed),
+    /// Says what its reporter last posted, in Compound's price type.
+    Mantissa(MantissaFeed),
 }
 
 /// The constant-product pool that a feed refers to.
@@ -50,6 +53,7 @@ impl Chain {
         let now = self.clock.timestamp;
         match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
             Feed::Push(push) => push.price(now),
+            Feed::Mantissa(posted) => posted.price(),
             Feed::Spot(spot) => self.spot_price(spot, depth),
             Feed::Twap(twap) => {
                 let pool = pair_of(self.pools.get(twap.pool.index()))?;
@@ -102,5 +106,19 @@ impl Chain {
     /// The decimals of an asset and of what it is priced in.
     fn places(&self, asset: AssetId, other: AssetId) -> (u8, u8) {
         (self.decimals[asset.index()], self.decimals[other.index()])
+    }
+
+    /// What a feed says now in Compound's price type, for a token of so many decimals; zero where it
+    /// has no usable price.
+    #[inline]
+    pub(super) fn mantissa_of(&self, feed: FeedId, decimals: u8) -> PriceMantissa {
+        match self.feeds.get(feed.index()) {
+            Some(Feed::Mantissa(posted)) => posted.mantissa,
+            _ => self
+                .price(feed)
+                .ok()
+                .and_then(|price| PriceMantissa::from_price(price, decimals))
+                .unwrap_or_default(),
+        }
     }
 }

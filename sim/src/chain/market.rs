@@ -1,6 +1,8 @@
 //! Every kind of lending market, as one closed enum.
 
-use markets::units::AssetId;
+use super::Chain;
+use markets::units::{AssetId, FeedId, MarketId, PriceMantissa};
+use protocols::compound::{Compound, CompoundView};
 use protocols::lending::Pooled;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Market {
     /// Pooled lending in Aave v3's shape.
     Pooled(Pooled),
+    /// Compound v2: a comptroller and its cTokens.
+    Compound(Compound),
 }
 
 impl Market {
@@ -18,11 +22,28 @@ impl Market {
     pub const fn pooled(&self) -> Option<&Pooled> {
         match self {
             Self::Pooled(market) => Some(market),
+            Self::Compound(_) => None,
         }
     }
     pub(super) const fn pooled_mut(&mut self) -> Option<&mut Pooled> {
         match self {
             Self::Pooled(market) => Some(market),
+            Self::Compound(_) => None,
+        }
+    }
+    /// The Compound market, where it is one.
+    #[inline]
+    #[must_use]
+    pub const fn compound(&self) -> Option<&Compound> {
+        match self {
+            Self::Compound(market) => Some(market),
+            Self::Pooled(_) => None,
+        }
+    }
+    pub(super) const fn compound_mut(&mut self) -> Option<&mut Compound> {
+        match self {
+            Self::Compound(market) => Some(market),
+            Self::Pooled(_) => None,
         }
     }
     /// Whether an asset is one of the market's shares, which move only with its consent.
@@ -30,12 +51,14 @@ impl Market {
     pub fn is_share(&self, asset: AssetId) -> bool {
         match self {
             Self::Pooled(market) => market.is_share(asset),
+            Self::Compound(market) => market.token_of_share(asset).is_some(),
         }
     }
     /// Room for what the market keeps per account, so that no block grows a vector.
     pub(super) fn size_accounts(&mut self, accounts: usize) {
         match self {
             Self::Pooled(market) => market.positions.resize(accounts, Default::default()),
+            Self::Compound(market) => market.resize_accounts(accounts),
         }
     }
 }
@@ -44,12 +67,38 @@ impl Clone for Market {
     fn clone(&self) -> Self {
         match self {
             Self::Pooled(market) => Self::Pooled(market.clone()),
+            Self::Compound(market) => Self::Compound(market.clone()),
         }
     }
     /// Reuses the memory of a market of the same kind: a fork is synced every block.
     fn clone_from(&mut self, source: &Self) {
         match (self, source) {
             (Self::Pooled(mine), Self::Pooled(theirs)) => mine.clone_from(theirs),
+            (Self::Compound(mine), Self::Compound(theirs)) => mine.clone_from(theirs),
+            (mine, theirs) => *mine = theirs.clone(),
         }
+    }
+}
+
+impl Chain {
+    /// A Compound market.
+    ///
+    /// # Panics
+    /// Where there is no such market.
+    #[inline]
+    #[must_use]
+    pub fn compound_market(&self, id: MarketId) -> &Compound {
+        self.markets[id.index()].compound().expect("Invariant: the market is a Compound one")
+    }
+}
+
+impl CompoundView for Chain {
+    #[inline]
+    fn block(&self) -> u64 {
+        self.clock.block
+    }
+    #[inline]
+    fn price_mantissa(&self, feed: FeedId, decimals: u8) -> PriceMantissa {
+        self.mantissa_of(feed, decimals)
     }
 }

@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and nobody imports it"
 )]
 
+mod compound;
 mod support;
 mod uniswap_v2;
 mod uniswap_v3;
@@ -27,13 +28,27 @@ use support::{Failed, Mismatch};
 /// not.
 type Replay = fn(header: &Value, case: &Value) -> Result<usize, Failed>;
 
-/// Every family: its name, where its project copy may live, and how it is replayed.
-const FAMILIES: &[(&str, Home, Replay)] = &[
-    ("uniswap_v2_pair", Home::Project, uniswap_v2::pair),
-    ("uniswap_v2_quotes", Home::Project, uniswap_v2::quote),
-    ("uniswap_v3_math", Home::Project, uniswap_v3::math),
-    ("uniswap_v3_pool", Home::Project, uniswap_v3::pool),
-];
+/// Every family: its name, where its files live, and how it is replayed. Each becomes a row of `FAMILIES`
+/// and a test of its name.
+macro_rules! families {
+    ($($name:ident: $home:ident, $replay:path;)*) => {
+        const FAMILIES: &[(&str, Home, Replay)] =
+            &[$((stringify!($name), Home::$home, $replay)),*];
+        $(#[test]
+        fn $name() {
+            replay(stringify!($name));
+        })*
+    };
+}
+
+families! {
+    compound_v2: Shared, compound::replay;
+    compound_v2_rates: Shared, compound::replay_rates;
+    uniswap_v2_pair: Project, uniswap_v2::pair;
+    uniswap_v2_quotes: Project, uniswap_v2::quote;
+    uniswap_v3_math: Project, uniswap_v3::math;
+    uniswap_v3_pool: Project, uniswap_v3::pool;
+}
 
 /// Where the vectors of a family are when `BALLAST_VECTORS` is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,15 +157,6 @@ fn replay(family: &str) {
     assert_eq!(equal_cases, cases, "{name}: see the mismatches above");
 }
 
-#[test]
-fn uniswap_v3_math() {
-    replay("uniswap_v3_math");
-}
-#[test]
-fn uniswap_v3_pool() {
-    replay("uniswap_v3_pool");
-}
-
 /// A file that no family would replay is an error, not a file that passed.
 #[test]
 fn every_file_belongs_to_a_family() {
@@ -159,13 +165,4 @@ fn every_file_belongs_to_a_family() {
         let known = FAMILIES.iter().any(|(name, ..)| file["family"] == *name);
         assert!(known, "{}: unknown family {}", path.display(), file["family"]);
     }
-}
-
-#[test]
-fn uniswap_v2_pair() {
-    replay("uniswap_v2_pair");
-}
-#[test]
-fn uniswap_v2_quotes() {
-    replay("uniswap_v2_quotes");
 }

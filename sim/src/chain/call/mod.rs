@@ -295,6 +295,12 @@ pub enum Revert {
     /// The lending market refused.
     #[error("lending: {0}")]
     Lending(#[from] protocols::lending::LendingError),
+    /// A Compound market reverted.
+    #[error("compound: {0}")]
+    Compound(#[from] protocols::compound::CompoundError),
+    /// A Compound market refused by a code, which undoes nothing.
+    #[error("compound: {0}")]
+    CompoundCode(#[from] protocols::compound::Refusal),
     /// A risk change was refused.
     #[error("risk change: {0}")]
     Risk(#[from] protocols::risk_params::RiskError),

@@ -52,7 +52,7 @@ impl Chain {
     }
 
     /// Stores a feed's new value, the old one journalled.
-    fn store_feed(&mut self, feed: FeedId, new: Feed) {
+    pub(super) fn store_feed(&mut self, feed: FeedId, new: Feed) {
         let slot = &mut self.feeds[feed.index()];
         self.journal.feeds.push(std::mem::replace(slot, new));
         self.journal.push(Undo::Feed { feed });

@@ -78,6 +78,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_supply(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_supply(market, asset, amount, context),
         }
     }
 
@@ -90,6 +91,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_withdraw(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_withdraw(market, asset, amount, context),
         }
     }
 
@@ -102,6 +104,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_borrow(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_borrow(market, asset, amount, context),
         }
     }
 
@@ -114,6 +117,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_repay(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_repay(market, asset, amount, context),
         }
     }
 
@@ -126,6 +130,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_set_collateral(market, asset, enabled, context)?),
+            Market::Compound(_) => self.compound_set_collateral(market, asset, enabled, context),
         }
     }
 
@@ -141,6 +146,9 @@ impl Chain {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => {
                 Ok(self.pooled_liquidate(market, borrower, collateral, debt, amount, context)?)
+            }
+            Market::Compound(_) => {
+                self.compound_liquidate(market, borrower, (collateral, debt), amount, context)
             }
         }
     }

@@ -11,7 +11,7 @@ pub(crate) mod stable_swap;
 pub(crate) mod vault;
 
 use super::Feed;
-use compound::CompoundUndo;
+use compound::{CompoundStacks, CompoundUndo};
 use concentrated::{ConcentratedStacks, ConcentratedUndo};
 use desk::DeskUndo;
 use isolated::IsolatedUndo;
@@ -74,6 +74,7 @@ pub(crate) struct Journal {
     pub(super) states: Vec<MarketState>,
     pub(super) feeds: Vec<Feed>,
     pub(super) concentrated: ConcentratedStacks,
+    pub(super) compound: CompoundStacks,
 }
 
 impl Journal {
@@ -84,13 +85,14 @@ impl Journal {
     /// Forgets everything: what was done is final.
     #[inline]
     pub(super) fn clear(&mut self) {
-        let Self { entries, pairs, reserves, states, feeds, concentrated } = self;
+        let Self { entries, pairs, reserves, states, feeds, concentrated, compound } = self;
         entries.clear();
         pairs.clear();
         reserves.clear();
         states.clear();
         feeds.clear();
         concentrated.clear();
+        compound.clear();
     }
 }
 
