@@ -4,8 +4,13 @@
 //! that the ledger then shows). A pool never holds or moves a balance itself.
 
 pub mod constant_product;
+pub mod exponential;
+pub mod fixed_price;
 mod formulas;
 mod liquidity;
+pub mod reserve;
+pub mod stable_math;
+pub mod stable_swap;
 
 pub(crate) use formulas::uq112;
 
