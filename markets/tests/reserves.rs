@@ -63,7 +63,7 @@ fn exact_tokens(paid: u128, inventory: u128) -> U256 {
     let scale = Wide::from(10).pow(Wide::from(54));
     let numerator = bought * scale;
     let denominator = rate * Wide::from(3_700_000_000_000_000_u64) * factor;
-    let exact = numerator / denominator;
+    let exact: Wide = numerator / denominator;
     U256::from_limbs_slice(&exact.as_limbs()[..4])
 }
 

@@ -19,6 +19,14 @@ use markets::units::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Every property that [`MarginDesk::check`] looks at: id and sentence.
+pub const INVARIANTS: [(&str, &str); 4] = [
+    ("DESK-01", "a margin desk's account holds at least the cash of its lending pool"),
+    ("DESK-02", "a margin desk's account holds at least what its positions hold"),
+    ("DESK-03", "the scaled debts of a desk's positions add up to its books'"),
+    ("DESK-04", "a desk's borrow index is at least one"),
+];
+
 /// Why a desk refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum DeskError {
@@ -389,5 +397,32 @@ impl MarginDesk {
         let amount = proceeds.saturating_sub(repaid);
         change.flows.push(Flow::Move { from: self.account, to: by, asset: self.loan, amount });
         Ok(change)
+    }
+
+    /// Checks every property in [`INVARIANTS`]: what the desk's account has of the lent asset and of the
+    /// asset bought.
+    ///
+    /// # Errors
+    /// The index of the first that is broken, and the figures.
+    pub fn check(&self, loan_held: Amount, position_held: Amount) -> Result<(), (usize, String)> {
+        let books = &self.books;
+        if loan_held < books.cash {
+            return Err((0, format!("holds {loan_held}, cash {}", books.cash)));
+        }
+        let (mut held, mut scaled) = (U256::ZERO, U256::ZERO);
+        for (_, position) in &self.positions {
+            held = held.saturating_add(position.held.0);
+            scaled = scaled.saturating_add(position.scaled_debt.0);
+        }
+        if position_held.0 < held {
+            return Err((1, format!("holds {position_held}, positions {held}")));
+        }
+        if scaled != books.scaled_debt.0 {
+            return Err((2, format!("positions owe {scaled}, books {}", books.scaled_debt)));
+        }
+        if books.borrow_index < Ray::ONE {
+            return Err((3, format!("index {}", books.borrow_index)));
+        }
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use super::stable_math::{
     A_PRECISION, Scaled, balance_at, difference, floor_div, invariant, product, sum,
 };
 use crate::units::{AccountId, Amount, AssetId, U256, WAD};
+use ruint::Uint;
 use serde::{Deserialize, Serialize};
 
 /// Most coins of a pool.
@@ -26,6 +27,18 @@ pub const MAX_A: u64 = 1_000_000;
 pub const MAX_A_CHANGE: u64 = 10;
 /// Shortest ramp, and shortest time between the starts of two, in seconds (`MIN_RAMP_TIME`).
 pub const MIN_RAMP_SECS: u64 = 86_400;
+
+/// Every property that [`StableSwap::check`] looks at: id and sentence.
+pub const INVARIANTS: [(&str, &str); 4] = [
+    ("STABLE-01", "a StableSwap pool's account holds at least its balances; the rest is admin fees"),
+    ("STABLE-02", "a StableSwap pool that has shares has every coin"),
+    ("STABLE-03", "a StableSwap pool's A lies between the ends of its ramp"),
+    (
+        "STABLE-04",
+        "a StableSwap pool's D is at most the sum of its coins and at least their number times the geometric \
+         mean",
+    ),
+];
 
 /// Why a StableSwap pool refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -501,6 +514,46 @@ impl StableSwap {
         let current = self.amplification(now);
         (self.initial_a, self.future_a) = (current, current);
         (self.initial_a_time, self.future_a_time) = (now, now);
+        Ok(())
+    }
+
+    /// Checks every property in [`INVARIANTS`]: `held` is what the pool's account has of each coin, `supply`
+    /// what there is of its share.
+    ///
+    /// # Errors
+    /// The index of the first that is broken, and the figures.
+    pub fn check(&self, held: &Coins, supply: Amount, now: u64) -> Result<(), (usize, String)> {
+        let n = self.n();
+        for (held, balance) in held[..n].iter().zip(&self.balances) {
+            if held < balance {
+                return Err((0, format!("holds {held}, balance {balance}")));
+            }
+        }
+        if supply.is_zero() {
+            return Ok(());
+        }
+        if self.balances[..n].iter().any(|balance| balance.is_zero()) {
+            return Err((1, format!("{supply} shares of {:?}", &self.balances[..n])));
+        }
+        let (low, high) = (self.initial_a.min(self.future_a), self.initial_a.max(self.future_a));
+        let a = self.amplification(now);
+        if a < low || a > high {
+            return Err((2, format!("{a} outside {low} to {high}")));
+        }
+        let (Ok(xp), Ok(d)) = (self.scaled(&self.balances), self.d(now)) else {
+            return Err((3, format!("no invariant of {:?}", &self.balances[..n])));
+        };
+        let total = xp.iter().fold(U256::ZERO, |total, x| total.saturating_add(*x));
+        // (D / n)ⁿ ≥ Πx, but for the last units of Newton's method; in 768 bits, as D has at most 256.
+        let wide = |x: U256| Uint::<768, 12>::from_limbs_slice(x.as_limbs());
+        let (mut power, mut product) = (Uint::<768, 12>::from(1), Uint::<768, 12>::from(1));
+        for x in &xp[..n] {
+            power *= wide(d.saturating_add(U256::from(2)));
+            product *= wide(x.saturating_mul(U256::from(self.n_coins)));
+        }
+        if d > total || power < product {
+            return Err((3, format!("D {d} of {:?}", &self.balances[..n])));
+        }
         Ok(())
     }
 }

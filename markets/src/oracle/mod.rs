@@ -5,6 +5,7 @@
 //! moves only when its reporter says so. Prices are USD per whole token, scaled by 10⁸, floored as the
 //! deployed integer divisions are.
 
+pub mod lowest;
 pub mod lp;
 pub mod push;
 pub mod spot;

@@ -286,6 +286,15 @@ pub enum Revert {
     /// A pool or market refused; the reason is the mechanism's.
     #[error("pool: {0}")]
     Pool(#[from] markets::amm::PoolError),
+    /// A StableSwap pool refused.
+    #[error("StableSwap: {0}")]
+    StableSwap(#[from] markets::amm::stable_swap::StableSwapError),
+    /// A reserve or depot refused.
+    #[error("reserve: {0}")]
+    Reserve(#[from] markets::amm::reserve::ReserveError),
+    /// A margin desk refused.
+    #[error("margin desk: {0}")]
+    Desk(#[from] protocols::margin_desk::DeskError),
     /// The lending market refused.
     #[error("lending: {0}")]
     Lending(#[from] protocols::lending::LendingError),

@@ -15,9 +15,36 @@ impl Chain {
         context: &Context,
     ) -> Result<(), Revert> {
         let amount = self.amount(amount, asset_in, context)?;
-        match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
-            Pool::ConstantProduct(_) => {
-                self.pair_swap(context.sender, pool, asset_in, amount, min_out)
+        self.swap_for(context.sender, pool, asset_in, amount, min_out)
+    }
+
+    /// A swap for an account's own money, whoever sent the transaction: a desk trades for its clients.
+    pub(super) fn swap_for(
+        &mut self,
+        by: AccountId,
+        id: PoolId,
+        asset_in: AssetId,
+        amount: Amount,
+        min_out: Amount,
+    ) -> Result<(), Revert> {
+        match self.pools.get(id.index()).ok_or(Revert::UnknownId)? {
+            Pool::ConstantProduct(_) => self.pair_swap(by, id, asset_in, amount, min_out),
+            Pool::StableSwap(pool) => {
+                let asset_out = pool.other(asset_in)?;
+                self.stable_exchange(by, id, asset_in, asset_out, amount, min_out)
+            }
+            Pool::Exponential(pool) => {
+                let base = self.ledger.balance(pool.account, pool.base);
+                let quote = self.ledger.balance(pool.account, pool.quote);
+                let trade = pool.quote_exact_in(asset_in, amount, base, quote)?;
+                let (account, assets) = (pool.account, (asset_in, pool.other(asset_in)?));
+                self.reserve_swap(by, id, assets, account, trade, min_out)
+            }
+            Pool::FixedPrice(pool) => {
+                let base = self.ledger.balance(pool.account, pool.base);
+                let trade = pool.quote_exact_in(asset_in, amount, base)?;
+                let (account, assets) = (pool.account, (asset_in, pool.other(asset_in)?));
+                self.reserve_swap(by, id, assets, account, trade, min_out)
             }
         }
     }
@@ -31,6 +58,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_supply(market, asset, amount, context)?),
+            Market::MarginDesk(_) => Ok(self.desk_supply(market, asset, amount, context)?),
         }
     }
 
@@ -43,6 +71,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_withdraw(market, asset, amount, context)?),
+            Market::MarginDesk(_) => Ok(self.desk_withdraw(market, asset, amount, context)?),
         }
     }
 
@@ -55,6 +84,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_borrow(market, asset, amount, context)?),
+            Market::MarginDesk(_) => Err(Revert::UnknownId.into()),
         }
     }
 
@@ -67,6 +97,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_repay(market, asset, amount, context)?),
+            Market::MarginDesk(_) => Err(Revert::UnknownId.into()),
         }
     }
 
@@ -79,6 +110,7 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_set_collateral(market, asset, enabled, context)?),
+            Market::MarginDesk(_) => Err(Revert::UnknownId.into()),
         }
     }
 
@@ -95,6 +127,7 @@ impl Chain {
             Market::Pooled(_) => {
                 Ok(self.pooled_liquidate(market, borrower, collateral, debt, amount, context)?)
             }
+            Market::MarginDesk(_) => Err(Revert::UnknownId.into()),
         }
     }
 }

@@ -16,11 +16,13 @@ use concentrated::ConcentratedUndo;
 use desk::DeskUndo;
 use isolated::IsolatedUndo;
 use markets::amm::constant_product::ConstantProduct;
+use markets::amm::stable_swap::StableSwap;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
 use oracle::OracleUndo;
 use pair::PairUndo;
 use pooled::PooledUndo;
 use protocols::lending::MarketState;
+use protocols::margin_desk::{DeskBooks, DeskPosition};
 use protocols::position::Position;
 use protocols::reserve::Reserve;
 use stable_swap::StableSwapUndo;
@@ -73,6 +75,9 @@ pub(crate) struct Journal {
     pub(super) reserves: Vec<Reserve>,
     pub(super) states: Vec<MarketState>,
     pub(super) feeds: Vec<Feed>,
+    pub(super) stable_swaps: Vec<StableSwap>,
+    pub(super) desk_books: Vec<DeskBooks>,
+    pub(super) desk_positions: Vec<(AccountId, Option<DeskPosition>)>,
 }
 
 impl Journal {
@@ -83,12 +88,24 @@ impl Journal {
     /// Forgets everything: what was done is final.
     #[inline]
     pub(super) fn clear(&mut self) {
-        let Self { entries, pairs, reserves, states, feeds } = self;
+        let Self {
+            entries,
+            pairs,
+            reserves,
+            states,
+            feeds,
+            stable_swaps,
+            desk_books,
+            desk_positions,
+        } = self;
         entries.clear();
         pairs.clear();
         reserves.clear();
         states.clear();
         feeds.clear();
+        stable_swaps.clear();
+        desk_books.clear();
+        desk_positions.clear();
     }
 }
 
