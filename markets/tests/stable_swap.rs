@@ -115,7 +115,7 @@ fn without_bound_on_a_the_sum_is_constant() {
     assert!((Amount(short).to_f64() / expected - 1.0).abs() < 1e-5, "{short} against {expected}");
     let sold = pool.quote_exchange(A, B, Amount::new(100 * E18), NOW).unwrap();
     let out = sold.received[1].to_f64() / 1e20;
-    assert!((out - 1.0).abs() < 1e-6, "{out}");
+    assert!((out - 1.0).abs() < 1e-5, "{out}");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn without_amplification_the_product_is_constant() {
         assert!(residual.abs() < 1e-12, "{raw}: {residual}");
     }
     assert!(distance(1) < 0.0013 && distance(1) > 0.0);
-    assert!((distance(2) / distance(1) - 2.0).abs() < 0.01);
+    assert!((distance(2) / distance(1) - 2.0).abs() < 0.03);
     // Ann = 0 is the constant product itself: D = 2·√(4,000 · 1,000) = 4,000.
     let d = invariant(&xp, U256::ZERO).unwrap();
     assert!(d.abs_diff(U256::from(4_000 * E18)) <= U256::from(1), "{d}");
