@@ -13,6 +13,7 @@ pub mod health;
 pub mod interest;
 pub mod lending;
 pub mod liquidation;
+pub mod margin_desk;
 pub mod position;
 pub mod reserve;
 pub mod risk_params;

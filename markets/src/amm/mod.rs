@@ -5,9 +5,14 @@
 
 pub mod concentrated;
 pub mod constant_product;
+pub mod exponential;
+pub mod fixed_price;
 mod formulas;
 mod liquidity;
 mod pair;
+pub mod reserve;
+pub mod stable_math;
+pub mod stable_swap;
 
 pub(crate) use formulas::uq112;
 

@@ -6,6 +6,8 @@
 //! deployed integer divisions are.
 
 pub mod concentrated;
+pub mod lowest;
+pub mod lp;
 pub mod mantissa;
 pub mod push;
 pub mod spot;

@@ -2,14 +2,17 @@
 
 use super::{Chain, Pool};
 use markets::amm::constant_product::ConstantProduct;
+use markets::amm::stable_swap::MAX_COINS;
 use markets::oracle::OracleError;
 use markets::oracle::concentrated::{self, ConcentratedTwapFeed};
+use markets::oracle::lowest::LowestFeed;
+use markets::oracle::lp::{self, LpFeed};
 use markets::oracle::mantissa::MantissaFeed;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::oracle::window::WindowFeed;
-use markets::units::{AssetId, FeedId, Price, PriceMantissa};
+use markets::units::{Amount, AssetId, FeedId, Price, PriceMantissa};
 use serde::{Deserialize, Serialize};
 
 /// Most feeds that a price is looked up through: a feed that refers to itself is an error, not a
@@ -31,6 +34,12 @@ pub enum Feed {
     ConcentratedTwap(ConcentratedTwapFeed),
     /// Says what its reporter last posted, in Compound's price type.
     Mantissa(MantissaFeed),
+    /// A pool's share at its reserves' value, this instant.
+    LpNaive(LpFeed),
+    /// A pool's share at a value that a swap does not move.
+    LpFair(LpFeed),
+    /// The lowest of two feeds.
+    Lowest(LowestFeed),
 }
 
 /// The constant-product pool that a feed refers to.
@@ -54,6 +63,12 @@ impl Chain {
         match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
             Feed::Push(push) => push.price(now),
             Feed::Mantissa(posted) => posted.price(),
+            Feed::LpNaive(feed) => self.lp_price(feed, false, depth),
+            Feed::LpFair(feed) => self.lp_price(feed, true, depth),
+            Feed::Lowest(lowest) => {
+                let [a, b] = lowest.feeds.map(|feed| self.price_below(Some(feed), depth));
+                Ok(a?.min(b?))
+            }
             Feed::Spot(spot) => self.spot_price(spot, depth),
             Feed::Twap(twap) => {
                 let pool = pair_of(self.pools.get(twap.pool.index()))?;
@@ -91,6 +106,11 @@ impl Chain {
                 let (asset, other) = self.places(spot.asset, other);
                 concentrated::spot_price(spot.asset, pool, asset, other, quote_price)
             }
+            Pool::Exponential(reserve) => {
+                let inventory = self.ledger.balance(reserve.account, reserve.quote);
+                spot.price_on_curve(reserve, inventory, quote_price)
+            }
+            Pool::StableSwap(_) | Pool::FixedPrice(_) => Err(OracleError::BrokenReference),
         }
     }
 
@@ -119,6 +139,40 @@ impl Chain {
                 .ok()
                 .and_then(|price| PriceMantissa::from_price(price, decimals))
                 .unwrap_or_default(),
+        }
+    }
+
+    /// What a pool's share is worth, from its coins' feeds and its reserves as they are now.
+    fn lp_price(&self, feed: &LpFeed, fair: bool, depth: u8) -> Result<Price, OracleError> {
+        let mut prices = [Price::ONE; MAX_COINS];
+        let decimals = |share: AssetId| self.decimals[share.index()];
+        match self.pools.get(feed.pool.index()).ok_or(OracleError::BrokenReference)? {
+            Pool::ConstantProduct(pool) => {
+                for (price, coin) in prices.iter_mut().zip(&feed.coins[..2]) {
+                    *price = self.price_below(*coin, depth)?;
+                }
+                let (supply, share) = (self.ledger.total_supply(pool.share), decimals(pool.share));
+                let places = [decimals(pool.token0), decimals(pool.token1)];
+                if fair {
+                    return lp::fair(pool, places, [prices[0], prices[1]], supply, share);
+                }
+                let reserves = [Amount::new(pool.reserve0), Amount::new(pool.reserve1)];
+                lp::naive(&reserves, &places, &prices[..2], supply, share)
+            }
+            Pool::StableSwap(pool) => {
+                let n = pool.n();
+                for (price, coin) in prices.iter_mut().zip(&feed.coins[..n]) {
+                    *price = self.price_below(*coin, depth)?;
+                }
+                let (supply, share) = (self.ledger.total_supply(pool.share), decimals(pool.share));
+                if fair {
+                    return lp::fair_stable(pool, &prices[..n], supply, self.clock.timestamp);
+                }
+                lp::naive(&pool.balances[..n], &pool.decimals[..n], &prices[..n], supply, share)
+            }
+            Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => {
+                Err(OracleError::BrokenReference)
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::Chain;
 use markets::units::{AssetId, FeedId, MarketId, PriceMantissa};
 use protocols::compound::{Compound, CompoundView};
 use protocols::lending::Pooled;
+use protocols::margin_desk::MarginDesk;
 use serde::{Deserialize, Serialize};
 
 /// A lending market.
@@ -13,6 +14,8 @@ pub enum Market {
     Pooled(Pooled),
     /// Compound v2: a comptroller and its cTokens.
     Compound(Compound),
+    /// A margin-trading desk in bZx's shape.
+    MarginDesk(MarginDesk),
 }
 
 impl Market {
@@ -20,31 +23,29 @@ impl Market {
     #[inline]
     #[must_use]
     pub const fn pooled(&self) -> Option<&Pooled> {
-        match self {
-            Self::Pooled(market) => Some(market),
-            Self::Compound(_) => None,
-        }
+        if let Self::Pooled(market) = self { Some(market) } else { None }
     }
+    #[inline]
     pub(super) const fn pooled_mut(&mut self) -> Option<&mut Pooled> {
-        match self {
-            Self::Pooled(market) => Some(market),
-            Self::Compound(_) => None,
-        }
+        if let Self::Pooled(market) = self { Some(market) } else { None }
     }
     /// The Compound market, where it is one.
     #[inline]
     #[must_use]
     pub const fn compound(&self) -> Option<&Compound> {
-        match self {
-            Self::Compound(market) => Some(market),
-            Self::Pooled(_) => None,
-        }
+        if let Self::Compound(market) = self { Some(market) } else { None }
     }
+    #[inline]
     pub(super) const fn compound_mut(&mut self) -> Option<&mut Compound> {
-        match self {
-            Self::Compound(market) => Some(market),
-            Self::Pooled(_) => None,
-        }
+        if let Self::Compound(market) = self { Some(market) } else { None }
+    }
+    /// The margin desk, where it is one.
+    #[must_use]
+    pub const fn margin_desk(&self) -> Option<&MarginDesk> {
+        if let Self::MarginDesk(desk) = self { Some(desk) } else { None }
+    }
+    pub(super) const fn margin_desk_mut(&mut self) -> Option<&mut MarginDesk> {
+        if let Self::MarginDesk(desk) = self { Some(desk) } else { None }
     }
     /// Whether an asset is one of the market's shares, which move only with its consent.
     #[must_use]
@@ -52,6 +53,8 @@ impl Market {
         match self {
             Self::Pooled(market) => market.is_share(asset),
             Self::Compound(market) => market.token_of_share(asset).is_some(),
+            // A desk's pool shares are plain tokens.
+            Self::MarginDesk(_) => false,
         }
     }
     /// Room for what the market keeps per account, so that no block grows a vector.
@@ -59,6 +62,7 @@ impl Market {
         match self {
             Self::Pooled(market) => market.positions.resize(accounts, Default::default()),
             Self::Compound(market) => market.resize_accounts(accounts),
+            Self::MarginDesk(_) => {}
         }
     }
 }
@@ -68,6 +72,7 @@ impl Clone for Market {
         match self {
             Self::Pooled(market) => Self::Pooled(market.clone()),
             Self::Compound(market) => Self::Compound(market.clone()),
+            Self::MarginDesk(desk) => Self::MarginDesk(desk.clone()),
         }
     }
     /// Reuses the memory of a market of the same kind: a fork is synced every block.
@@ -75,6 +80,7 @@ impl Clone for Market {
         match (self, source) {
             (Self::Pooled(mine), Self::Pooled(theirs)) => mine.clone_from(theirs),
             (Self::Compound(mine), Self::Compound(theirs)) => mine.clone_from(theirs),
+            (Self::MarginDesk(mine), Self::MarginDesk(theirs)) => mine.clone_from(theirs),
             (mine, theirs) => *mine = theirs.clone(),
         }
     }

@@ -292,6 +292,15 @@ pub enum Revert {
     /// A concentrated-liquidity pool refused.
     #[error("pool: {0}")]
     Concentrated(#[from] markets::amm::concentrated::ConcentratedError),
+    /// A StableSwap pool refused.
+    #[error("StableSwap: {0}")]
+    StableSwap(#[from] markets::amm::stable_swap::StableSwapError),
+    /// A reserve or depot refused.
+    #[error("reserve: {0}")]
+    Reserve(#[from] markets::amm::reserve::ReserveError),
+    /// A margin desk refused.
+    #[error("margin desk: {0}")]
+    Desk(#[from] protocols::margin_desk::DeskError),
     /// The lending market refused.
     #[error("lending: {0}")]
     Lending(#[from] protocols::lending::LendingError),

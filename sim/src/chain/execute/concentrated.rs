@@ -92,7 +92,8 @@ impl Chain {
             } => {
                 let specified = self.specified(pool, zero_for_one, exact_out)?;
                 let amount = self.amount(amount, specified, context)?;
-                let sale = Sale { pool, zero_for_one, exact_out, amount, limit: sqrt_price_limit };
+                let sale =
+                    Sale { by, pool, zero_for_one, exact_out, amount, limit: sqrt_price_limit };
                 let asset_in = self.specified(pool, zero_for_one, false)?;
                 let (paid, got) = self.concentrated_trade(&sale, context)?;
                 self.log_swap(pool, by, asset_in, paid, got);
@@ -164,7 +165,8 @@ impl Chain {
             } => {
                 let specified = self.specified(pool, zero_for_one, exact_out)?;
                 let amount = self.amount(amount, specified, context)?;
-                let sale = Sale { pool, zero_for_one, exact_out, amount, limit: sqrt_price_limit };
+                let sale =
+                    Sale { by, pool, zero_for_one, exact_out, amount, limit: sqrt_price_limit };
                 let [before0, before1] = self.pool_balances(pool)?;
                 let before = if zero_for_one { before0 } else { before1 };
                 let (asset, owed, got) = self.quote_and_send(&sale, context)?;
@@ -219,6 +221,7 @@ impl Chain {
     /// Sells exactly `amount_in` (less where the pool runs out) for at least `min_out`: the common verb.
     pub(super) fn concentrated_swap(
         &mut self,
+        by: AccountId,
         id: PoolId,
         asset_in: AssetId,
         amount_in: Amount,
@@ -228,12 +231,12 @@ impl Chain {
         let pool = self.concentrated_in(id)?;
         pool.other(asset_in).ok_or(PoolError::UnknownAsset)?;
         let zero_for_one = asset_in == pool.token0;
-        let sale = Sale::without_limit(id, zero_for_one, false, amount_in);
+        let sale = Sale::without_limit(by, id, zero_for_one, false, amount_in);
         let (paid, got) = self.concentrated_trade(&sale, context)?;
         if got < min_out {
             return Err(PoolError::TooLittleReceived.into());
         }
-        self.log_swap(id, context.sender, asset_in, paid, got);
+        self.log_swap(id, by, asset_in, paid, got);
         Ok(())
     }
 
@@ -249,7 +252,7 @@ impl Chain {
         let pool = self.concentrated_in(id)?;
         let asset_in = pool.other(asset_out).ok_or(PoolError::UnknownAsset)?;
         let zero_for_one = asset_in == pool.token0;
-        let sale = Sale::without_limit(id, zero_for_one, true, amount_out);
+        let sale = Sale::without_limit(context.sender, id, zero_for_one, true, amount_out);
         let (paid, got) = self.concentrated_trade(&sale, context)?;
         if got < amount_out {
             return Err(PoolError::TooLittleReceived.into());
@@ -269,7 +272,7 @@ impl Chain {
     ) -> Result<(Amount, Amount), Revert> {
         let (asset, paid, got) = self.quote_and_send(sale, context)?;
         let to = self.concentrated_in(sale.pool)?.account;
-        let flow = Flow::Move { from: context.sender, to, asset, amount: paid };
+        let flow = Flow::Move { from: sale.by, to, asset, amount: paid };
         self.ledger.perform(&flow, &mut self.journal)?;
         Ok((paid, got))
     }
@@ -281,7 +284,7 @@ impl Chain {
         sale: &Sale,
         context: &mut Context,
     ) -> Result<(AssetId, Amount, Amount), Revert> {
-        let Sale { pool: id, zero_for_one, exact_out, amount, limit } = *sale;
+        let Sale { by, pool: id, zero_for_one, exact_out, amount, limit } = *sale;
         let now = self.clock.timestamp;
         let mut crossed = 0;
         let (amount0, amount1) = self.concentrated(id, |pool, change| {
@@ -300,7 +303,7 @@ impl Chain {
         } else {
             (token1, amount1, token0, amount0)
         };
-        let flow = Flow::Move { from, to: context.sender, asset, amount: got };
+        let flow = Flow::Move { from, to: by, asset, amount: got };
         self.ledger.perform(&flow, &mut self.journal)?;
         Ok((asset_in, paid, got))
     }
@@ -506,6 +509,7 @@ impl Chain {
 
 /// A swap as it is asked for.
 struct Sale {
+    by: AccountId,
     pool: PoolId,
     zero_for_one: bool,
     exact_out: bool,
@@ -515,10 +519,16 @@ struct Sale {
 
 impl Sale {
     /// As far as the pool's prices go.
-    fn without_limit(pool: PoolId, zero_for_one: bool, exact_out: bool, amount: Amount) -> Self {
+    fn without_limit(
+        by: AccountId,
+        pool: PoolId,
+        zero_for_one: bool,
+        exact_out: bool,
+        amount: Amount,
+    ) -> Self {
         let one = U256::from(1);
         let limit = if zero_for_one { MIN_SQRT_RATIO + one } else { MAX_SQRT_RATIO - one };
-        Self { pool, zero_for_one, exact_out, amount, limit }
+        Self { by, pool, zero_for_one, exact_out, amount, limit }
     }
 }
 

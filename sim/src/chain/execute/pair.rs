@@ -196,6 +196,7 @@ impl Chain {
     /// Sells an exact amount, as the router does.
     pub(super) fn pair_swap(
         &mut self,
+        by: AccountId,
         id: PoolId,
         asset_in: AssetId,
         amount_in: Amount,
@@ -207,7 +208,7 @@ impl Chain {
         if quote.amount_out < min_out {
             return Err(PoolError::TooLittleReceived.into());
         }
-        self.pair_trade(context.sender, id, &mut pool, asset_in, &quote)
+        self.pair_trade(by, id, &mut pool, asset_in, &quote)
     }
 
     /// Buys an exact amount, as the router does.

@@ -16,11 +16,13 @@ use concentrated::{ConcentratedStacks, ConcentratedUndo};
 use desk::DeskUndo;
 use isolated::IsolatedUndo;
 use markets::amm::constant_product::ConstantProduct;
+use markets::amm::stable_swap::StableSwap;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
 use oracle::OracleUndo;
 use pair::PairUndo;
 use pooled::PooledUndo;
 use protocols::lending::MarketState;
+use protocols::margin_desk::{DeskBooks, DeskPosition};
 use protocols::position::Position;
 use protocols::reserve::Reserve;
 use stable_swap::StableSwapUndo;
@@ -75,6 +77,9 @@ pub(crate) struct Journal {
     pub(super) feeds: Vec<Feed>,
     pub(super) concentrated: ConcentratedStacks,
     pub(super) compound: CompoundStacks,
+    pub(super) stable_swaps: Vec<StableSwap>,
+    pub(super) desk_books: Vec<DeskBooks>,
+    pub(super) desk_positions: Vec<(AccountId, Option<DeskPosition>)>,
 }
 
 impl Journal {
@@ -85,7 +90,18 @@ impl Journal {
     /// Forgets everything: what was done is final.
     #[inline]
     pub(super) fn clear(&mut self) {
-        let Self { entries, pairs, reserves, states, feeds, concentrated, compound } = self;
+        let Self {
+            entries,
+            pairs,
+            reserves,
+            states,
+            feeds,
+            concentrated,
+            compound,
+            stable_swaps,
+            desk_books,
+            desk_positions,
+        } = self;
         entries.clear();
         pairs.clear();
         reserves.clear();
@@ -93,6 +109,9 @@ impl Journal {
         feeds.clear();
         concentrated.clear();
         compound.clear();
+        stable_swaps.clear();
+        desk_books.clear();
+        desk_positions.clear();
     }
 }
 
