@@ -357,7 +357,8 @@ impl MarginDesk {
             mul_div(amount.0, U256::from(price.0), unit, rounding)
         };
         let paid = value(sold, prices.0, decimals.0, Rounding::Ceil).ok_or(DeskError::Overflow)?;
-        let got = value(bought, prices.1, decimals.1, Rounding::Floor).ok_or(DeskError::Overflow)?;
+        let got =
+            value(bought, prices.1, decimals.1, Rounding::Floor).ok_or(DeskError::Overflow)?;
         let keep = BPS.saturating_sub(U256::from(check.max_slippage.0));
         let least = mul_div(paid, keep, BPS, Rounding::Ceil).ok_or(DeskError::Overflow)?;
         if got < least { Err(DeskError::SlippageTooHigh) } else { Ok(()) }

@@ -19,6 +19,29 @@ pub const CATALOGUE: [(&str, &str); 5] = [
     ("LANE-05", "projected health factors agree with exact ones to a millionth"),
 ];
 
+/// How much is looked at after every block. No part of a world's state: it changes no block.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Depth {
+    /// What every run can afford: [`Chain::audit`].
+    #[default]
+    Books,
+    /// The whole catalogue on all state, and on the step from the block before: [`Chain::audit_all`].
+    Everything,
+}
+
+impl Depth {
+    /// Audits a chain.
+    ///
+    /// # Errors
+    /// The first invariant that is broken.
+    pub fn audit(self, chain: &mut Chain) -> Result<(), Violation> {
+        match self {
+            Self::Books => chain.audit(),
+            Self::Everything => chain.audit_all(),
+        }
+    }
+}
+
 /// Why a lane stopped, if it did.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stopped(pub Option<Violation>);
@@ -51,8 +74,8 @@ fn violation(index: usize, detail: String) -> Violation {
 ///
 /// # Errors
 /// The first that is broken.
-pub fn check(chain: &mut Chain, world: &Audited<'_>) -> Result<(), Violation> {
-    chain.audit()?;
+pub fn check(chain: &mut Chain, depth: Depth, world: &Audited<'_>) -> Result<(), Violation> {
+    depth.audit(chain)?;
     let Audited { config: _, episode, source, prices, mempool, positions, reward } = world;
     for asset in &source.assets {
         let price = prices.usd(*asset);

@@ -2,7 +2,7 @@
 
 use crate::action;
 use crate::actor::{Actor, Outbox};
-use crate::audit::Stopped;
+use crate::audit::{Depth, Stopped};
 use crate::builder::Builder;
 use crate::chain::{Chain, Digest, Fork, Violation};
 use crate::config::{AttackerAccounts, BlockGas, Config, Episode};
@@ -13,6 +13,7 @@ use crate::metrics::{BlockMetrics, Metrics};
 use crate::observe::{Observations, Visibility, dim};
 use crate::prices::{FairPrices, PriceSource};
 use crate::record::BlockDigest;
+use crate::reproduce::{Broken, Decisions};
 use crate::reward::{EpisodeTotals, RewardState};
 use crate::rng::Streams;
 use crate::schedule::{close_block, open_block};
@@ -25,6 +26,9 @@ use crate::views::{MarketViews, PositionViews};
 use bevy_ecs::prelude::*;
 use std::io::{self, Write};
 use std::sync::Arc;
+
+/// Decisions that an episode makes room for at its beginning; further ones grow it.
+const MOST_DECISIONS: u64 = 1 << 16;
 
 /// Which episode of which world is to be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +74,8 @@ pub struct Lane {
     spec: Spec,
     action: Vec<f32>,
     summary: Vec<(&'static str, f64)>,
+    /// What broke in an episode that has ended since: the first.
+    broken: Option<Box<Broken>>,
 }
 
 impl std::fmt::Debug for Lane {
@@ -102,6 +108,7 @@ impl Lane {
             spec: Spec { obs_dim: 0, action: action::space(0) },
             action: Vec::new(),
             summary: Vec::new(),
+            broken: None,
         };
         lane.begin(plan.episode);
         let reserves = lane.world.resource::<MarketViews>().reserves.len();
@@ -129,6 +136,13 @@ impl Lane {
     pub fn begin_instance(&mut self, instance: u64, episode: u64) {
         self.plan.instance = instance;
         self.begin(episode);
+    }
+
+    /// Sets how much is looked at after every block, this one and all further episodes; begins with a
+    /// look at the state as it is.
+    pub fn set_audit(&mut self, depth: Depth) {
+        self.world.insert_resource(depth);
+        look(&mut self.world);
     }
 
     /// Records the rest of the episode to a tape, with a snapshot every so many blocks.
@@ -175,6 +189,8 @@ impl Lane {
             pending.values.clear();
             pending.values.extend_from_slice(action);
             pending.waits = true;
+            let block = self.episode_state().block;
+            self.world.resource_mut::<Decisions>().push(block, action);
         }
         self.close.run(&mut self.world);
         self.is_open = false;
@@ -224,6 +240,37 @@ impl Lane {
     pub fn violation(&self) -> Option<&Violation> {
         self.world.resource::<Stopped>().0.as_ref()
     }
+    /// What broke, in this episode or in one before it that a learner played.
+    #[must_use]
+    pub fn broken(&self) -> Option<Box<Broken>> {
+        self.broken.clone().or_else(|| self.broken_now())
+    }
+
+    fn broken_now(&self) -> Option<Box<Broken>> {
+        let violation = self.violation()?.clone();
+        let EpisodePlan { run_seed, instance, episode } = self.plan;
+        Some(Box::new(Broken {
+            violation,
+            block: self.chain().clock().block - u64::from(self.is_open),
+            episode_block: self.episode_state().block - u64::from(self.is_open),
+            digest: self.digest(),
+            run_seed,
+            instance,
+            episode,
+            depth: *self.world.resource::<Depth>(),
+            decisions: self.world.resource::<Decisions>().clone(),
+        }))
+    }
+
+    /// Plays an episode's blocks from where it stands, with decisions that were taken once, up to and
+    /// including `episode_block`; stops where an invariant breaks.
+    pub fn rerun(&mut self, decisions: &Decisions, episode_block: u64) {
+        while !self.is_over() && self.episode_state().block < episode_block {
+            self.open_block();
+            self.close_block(decisions.at(self.episode_state().block));
+        }
+    }
+
     /// Everything about the lane's world.
     #[must_use]
     pub const fn world(&self) -> &World {
@@ -316,6 +363,7 @@ impl Lane {
 
     /// Ends the episode: keeps its figures, begins the next.
     fn next_episode(&mut self) {
+        self.broken = self.broken.take().or_else(|| self.broken_now());
         self.summary.clear();
         let report = self.report();
         self.summary.extend_from_slice(&report);
@@ -420,6 +468,7 @@ fn register_world(registry: &mut SnapshotRegistry) {
     registry.resource::<Metrics>("metrics");
     registry.resource::<Stopped>("stopped");
     registry.resource::<BlockDigest>("digest");
+    registry.resource::<Decisions>("decisions");
 }
 
 /// Derives everything else from what the setup inserted.
@@ -466,4 +515,22 @@ fn prepare(world: &mut World, episode: u64) {
     world.insert_resource(Mempool::default());
     world.insert_resource(Tape::default());
     world.init_resource::<Builder>();
+    world.init_resource::<Depth>();
+    let mut decisions = world.remove_resource::<Decisions>().unwrap_or_default();
+    let config = world.resource::<Config>();
+    let every = u64::from(config.decision_every_blocks.max(1));
+    let most = (config.episode_blocks / every + 1).min(MOST_DECISIONS) as usize;
+    decisions.begin(most, action::space(reserves).dim());
+    world.insert_resource(decisions);
+    look(world);
+}
+
+/// Looks at everything about the state as it is, where everything is looked at: the first block then has
+/// a state before it.
+fn look(world: &mut World) {
+    if *world.resource::<Depth>() == Depth::Everything
+        && let Err(violation) = world.resource_mut::<Chain>().audit_all()
+    {
+        world.resource_mut::<Stopped>().0.get_or_insert(violation);
+    }
 }

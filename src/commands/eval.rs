@@ -1,6 +1,6 @@
 //! `ballast eval`: policies and baselines on the same unseen worlds.
 
-use super::Play;
+use super::{Audit, Play, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
@@ -11,6 +11,7 @@ use scenarios::evaluate::{
 };
 use scenarios::load::Loaded;
 use scenarios::report::{GroupResult, Report};
+use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, EvaluateSpec};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub(crate) struct Args {
     policy: Vec<String>,
     #[command(flatten)]
     play: Play,
+    #[command(flatten)]
+    audit: Audit,
     /// Simulated blocks of each static search; default: the scenario's training budget.
     #[arg(long)]
     search_blocks: Option<u64>,
@@ -41,7 +44,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     if let Some(out) = args.out.as_ref().filter(|out| out.exists()) {
         return Err(scenarios::manifest::RunError::Exists { path: out.clone() }.into());
     }
-    let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
+    let worlds = args.audit.worlds(&loaded)?;
     let (bundles, baselines) = chosen(args, &loaded)?;
     let mut policies = Vec::new();
     for path in &bundles {
@@ -50,9 +53,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     args.play.start_threads()?;
     let budget = args.search_blocks.unwrap_or_else(|| training_budget(&loaded));
     let bar = progress_bar("search", 0);
-    let statics = search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n));
+    let beside = Path::new("runs").join(format!("{}-eval", loaded.scenario.name));
+    let stopped = |world: Box<BrokenWorld>| reproducible(world.into(), &worlds, &loaded, &beside);
+    let statics =
+        search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n)).map_err(stopped)?;
     bar.finish_and_clear();
-    let (report, _) = compare(&worlds, &loaded, &policies, &baselines, &statics);
+    let (report, _) =
+        compare(&worlds, &loaded, &policies, &baselines, &statics).map_err(stopped)?;
     if let Some(out) = &args.out {
         std::fs::write(out, report.to_markdown())
             .map_err(scenarios::manifest::RunError::io(out))?;
@@ -76,21 +83,21 @@ fn load(args: &Args) -> Result<Loaded, Failure> {
     play.load(&args.scenario)
 }
 
-/// Plays all groups and sums up.
+/// Plays all groups and sums up; a broken invariant stops it.
 pub(crate) fn compare(
     worlds: &Worlds,
     loaded: &Loaded,
     policies: &[FrozenPolicy],
     baselines: &[Baseline],
     statics: &Statics,
-) -> (Report, Vec<GroupResult>) {
+) -> Result<(Report, Vec<GroupResult>), Box<BrokenWorld>> {
     let mut contestants: Vec<Contestant<'_>> = Vec::new();
     if !policies.is_empty() {
         contestants.push(learned(policies));
     }
     contestants.extend(baselines.iter().filter_map(|b| baseline(*b, worlds.deployed(), statics)));
     let bar = progress_bar("evaluate", 0);
-    let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n));
+    let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n))?;
     bar.finish_and_clear();
     let e = &loaded.scenario.evaluate;
     let mut facts: Vec<(String, String)> = Vec::new();
@@ -120,7 +127,7 @@ pub(crate) fn compare(
     let s = &loaded.scenario;
     let report =
         Report::build(&s.name, &loaded.hash, facts, &results, e.bootstrap_resamples, e.seed);
-    (report, results)
+    Ok((report, results))
 }
 
 /// All blocks that training simulates; zero without a training section.
