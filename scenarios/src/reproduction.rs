@@ -115,8 +115,8 @@ impl Reproduction {
         let LaneAgain { path, statics, policy: _, decisions } = self.lane_again.as_ref()?;
         let address = WorldAddress { seed: self.seed, instance: self.lane, path: *path };
         let mut lane = worlds.lane(address, statics.clone(), false);
-        lane.set_audit(self.audit);
         lane.begin(self.episode);
+        lane.set_audit(self.audit);
         lane.rerun(decisions, self.episode_block);
         Some(lane)
     }
@@ -170,8 +170,10 @@ pub fn write_lane(
     let folder = Folder::create(target)?;
     let tape = folder.path().join(BROKEN_TAPE);
     let io = || RunError::io(&tape);
+    if lane.plan() != broken.plan() {
+        lane.begin_instance(broken.instance, broken.episode);
+    }
     lane.set_audit(broken.depth);
-    lane.begin(broken.episode);
     let window = manifest.window.as_deref();
     let header = tape_header(&manifest.scenario, &manifest.scenario_hash, window, policy);
     let sink = BufWriter::new(File::create(&tape).map_err(io())?);

@@ -9,8 +9,10 @@ use markets::units::{AccountId, Amount, Bps};
 use proptest::prelude::*;
 use protocols::lending::Pooled;
 use protocols::risk_params::{RiskParam, RiskRegime};
-use sim::action::{CHOICES, Decoder, HOLD, heads, write_mask};
+use sim::action::{CHOICES, DOWN, Decoder, HOLD, UP, heads, write_mask};
 use sim::actor::{ExchangeOrder, Outbox};
+use sim::audit::Depth;
+use sim::chain::Chain;
 use sim::chain::call::{Call, Outcome, Transaction, TxHeader};
 use sim::environment::{Environment, StepOut};
 use sim::exchange::Exchange;
@@ -376,4 +378,60 @@ proptest! {
             prop_assert!(chain.audit_all().is_ok());
         }
     }
+}
+
+/// A small world in which the first accrual breaks the books: a reserve factor beyond 100 %.
+fn doomed(episode: u64) -> Lane {
+    let mut lane = Small::default().lane(1, 2, episode);
+    let mut chain = lane.world_mut().resource_mut::<Chain>();
+    for reserve in &mut chain.genesis_market(MARKET).unwrap().reserves {
+        reserve.config.reserve_factor = Bps(60_000);
+    }
+    lane
+}
+
+#[test]
+fn what_broke_breaks_again_with_the_same_decisions() {
+    for depth in [Depth::Books, Depth::Everything] {
+        let mut lane = doomed(3);
+        lane.set_audit(depth);
+        let mut up = false;
+        let mut seesaw = |_: &[f32], mask: &[f32], action: &mut [f32]| {
+            up = !up;
+            let choice = if up { UP } else { DOWN };
+            action[0] = if mask[choice] == 1.0 { choice as f32 } else { HOLD as f32 };
+        };
+        lane.run(u64::MAX, Some(&mut seesaw));
+        let broken = lane.broken().expect("it breaks");
+        assert_eq!((broken.block, broken.digest), (lane.chain().clock().block, lane.digest()));
+        assert!(!broken.decisions.blocks.is_empty());
+        let mut again = doomed(3);
+        again.set_audit(depth);
+        again.rerun(&broken.decisions, broken.episode_block);
+        assert_eq!(again.broken(), Some(broken));
+    }
+}
+
+#[test]
+fn a_learner_is_told_of_what_broke_in_an_episode_that_is_over() {
+    let mut lane = doomed(0);
+    let hold = vec![HOLD as f32; lane.spec().action.dim()];
+    let mut steps = 0;
+    while !step(&mut lane, &hold).1 {
+        steps += 1;
+        assert!(steps < 1_000, "it breaks");
+    }
+    let broken = lane.broken().expect("it is told");
+    assert_eq!((lane.episode(), broken.episode), (1, 0));
+    let mut again = doomed(0);
+    again.rerun(&broken.decisions, broken.episode_block);
+    assert_eq!(again.broken(), Some(broken));
+}
+
+#[test]
+fn looking_at_everything_changes_nothing() {
+    let mut watched = Small::default().lane(1, 2, 3);
+    watched.set_audit(Depth::Everything);
+    assert_eq!(watched.run(120, None), 120, "{:?}", watched.violation());
+    assert_eq!(watched.digest(), digest_after(Small::default().lane(1, 2, 3), 120));
 }

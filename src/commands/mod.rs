@@ -16,7 +16,7 @@ use scenarios::assemble::Worlds;
 use scenarios::folder::free_name;
 use scenarios::load::{Loaded, load};
 use scenarios::manifest::{Build, RunError};
-use scenarios::reproduction::{BrokenWorld, manifest, write_lane};
+use scenarios::reproduction::{manifest, write_lane};
 use serde_json::json;
 use sim::audit::Depth;
 use sim::chain::Violation;
@@ -145,4 +145,62 @@ pub(crate) fn explain_broken(
         Err(error) => text += &format!(" Its bundle could not be written: {error}"),
     }
     Failure::Broken { text, value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scenarios::arena::PathChoice;
+    use scenarios::manifest::{Manifest, RunKind};
+    use scenarios::reproduction::{BrokenWorld, Reproduction};
+    use scenarios::statics::StaticParams;
+    use sim::reproduce::{Broken, Decisions};
+
+    #[test]
+    fn a_command_that_stops_leaves_a_bundle_and_says_how_to_open_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let siege = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library/siege.ron");
+        let loaded = load(&siege, &["episode_hours=1".to_owned()]).expect("sound");
+        let worlds = Worlds::new(&loaded).expect("builds");
+        let violation = Violation {
+            id: "TEST-01".to_owned(),
+            sentence: "nothing of the kind".to_owned(),
+            detail: "7 of 9".to_owned(),
+        };
+        let world = BrokenWorld {
+            path: PathChoice::Drawn,
+            statics: StaticParams::default(),
+            policy: "hold".to_owned(),
+            broken: Broken {
+                violation,
+                block: 5,
+                episode_block: 5,
+                digest: [0; 32],
+                run_seed: 3,
+                instance: 2,
+                episode: 1,
+                depth: Depth::Books,
+                decisions: Decisions::default(),
+            },
+        };
+        let beside = dir.path().join("run");
+        for name in ["run-broken", "run-broken-2"] {
+            let stopped = Failure::Stopped(Box::new(world.clone()));
+            let Failure::Broken { text, value } = reproducible(stopped, &worlds, &loaded, &beside)
+            else {
+                panic!("a message with a bundle");
+            };
+            let bundle = dir.path().join(name);
+            let command = format!("ballast replay {}", bundle.display());
+            for words in ["TEST-01", "block 5", "lane 2", "nothing of the kind", &command] {
+                assert!(text.contains(words), "{words}: {text}");
+            }
+            assert_eq!(value["replay"], command);
+            let manifest = Manifest::read(&bundle).expect("a finished folder");
+            assert_eq!((manifest.kind, manifest.blocks), (RunKind::Broken, 5));
+            let fault = Reproduction::read(&bundle, &manifest).expect("what broke");
+            // An invented fault does not come back, and the bundle says so.
+            assert!(!fault.reproduced && fault.violation == world.broken.violation);
+        }
+    }
 }
