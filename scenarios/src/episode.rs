@@ -59,7 +59,9 @@ impl Arena for Worlds {
     ) -> Result<Totals, Box<BrokenWorld>> {
         let mut lane = self.lane(world, statics.clone(), false);
         policy.reset();
-        lane.run(u64::MAX, Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
+        lane.guard(|lane| {
+            lane.run(u64::MAX, Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
+        });
         held(&lane, world.path, statics, policy.name())?;
         Ok(totals(&lane))
     }
@@ -149,11 +151,13 @@ pub fn record(
     policy.reset();
     let mut receipts = Receipts::default();
     let (number, episode) = (world.instance, lane.plan().episode);
-    while !lane.is_over() {
-        lane.run_decided(Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
-        receipts.collect(number, episode, lane.chain(), lane.block());
-        progress(1);
-    }
+    lane.guard(|lane| {
+        while !lane.is_over() {
+            lane.run_decided(Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
+            receipts.collect(number, episode, lane.chain(), lane.block());
+            progress(1);
+        }
+    });
     lane.finish_tape()?;
     held(&lane, world.path, &StaticParams::default(), policy.name())?;
     let symbols: Vec<&str> =

@@ -10,6 +10,9 @@ use crate::views::PositionViews;
 use bevy_ecs::prelude::Resource;
 use serde::{Deserialize, Serialize};
 
+/// What a panic of the simulator counts as: id and sentence.
+pub const PANIC: (&str, &str) = ("PANIC-01", "no step of the simulator panics");
+
 /// Every invariant that [`check`] checks besides the chain's: id and sentence.
 pub const CATALOGUE: [(&str, &str); 5] = [
     ("LANE-01", "every priced asset has a positive, finite fair price"),

@@ -2,7 +2,7 @@
 
 use crate::action;
 use crate::actor::{Actor, Outbox};
-use crate::audit::{Depth, Stopped};
+use crate::audit::{Depth, PANIC, Stopped};
 use crate::builder::Builder;
 use crate::chain::{Chain, Digest, Fork, Violation};
 use crate::config::{AttackerAccounts, BlockGas, Config, Episode};
@@ -24,7 +24,9 @@ use crate::systems::act::PendingAction;
 use crate::tape::{Tape, TapeHeader};
 use crate::views::{MarketViews, PositionViews};
 use bevy_ecs::prelude::*;
+use std::any::Any;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Decisions that an episode makes room for at its beginning; further ones grow it.
@@ -76,6 +78,8 @@ pub struct Lane {
     summary: Vec<(&'static str, f64)>,
     /// What broke in an episode that has ended since: the first.
     broken: Option<Box<Broken>>,
+    /// Whether the open block ended in a panic.
+    panicked: bool,
 }
 
 impl std::fmt::Debug for Lane {
@@ -109,6 +113,7 @@ impl Lane {
             action: Vec::new(),
             summary: Vec::new(),
             broken: None,
+            panicked: false,
         };
         lane.begin(plan.episode);
         let reserves = lane.world.resource::<MarketViews>().reserves.len();
@@ -122,6 +127,7 @@ impl Lane {
     pub fn begin(&mut self, episode: u64) {
         self.plan.episode = episode;
         self.is_open = false;
+        self.panicked = false;
         let mut participants = self.world.query_filtered::<Entity, With<Actor>>();
         let old: Vec<Entity> = participants.iter(&self.world).collect();
         for entity in old {
@@ -249,10 +255,12 @@ impl Lane {
     fn broken_now(&self) -> Option<Box<Broken>> {
         let violation = self.violation()?.clone();
         let EpisodePlan { run_seed, instance, episode } = self.plan;
+        // An open block is one after what was audited, but for one that a panic left open.
+        let open = u64::from(self.is_open && !self.panicked);
         Some(Box::new(Broken {
             violation,
-            block: self.chain().clock().block - u64::from(self.is_open),
-            episode_block: self.episode_state().block - u64::from(self.is_open),
+            block: self.chain().clock().block - open,
+            episode_block: self.episode_state().block - open,
             digest: self.digest(),
             run_seed,
             instance,
@@ -262,13 +270,26 @@ impl Lane {
         }))
     }
 
+    /// Does something that plays blocks, and takes a panic for what it is: a broken invariant, found in the
+    /// block that was open. The lane stops there.
+    pub fn guard(&mut self, play: impl FnOnce(&mut Self)) {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| play(self))) else { return };
+        let (id, sentence) = PANIC;
+        let violation =
+            Violation { id: id.to_owned(), sentence: sentence.to_owned(), detail: said(&*panic) };
+        self.panicked = true;
+        self.world.resource_mut::<Stopped>().0.get_or_insert(violation);
+    }
+
     /// Plays an episode's blocks from where it stands, with decisions that were taken once, up to and
     /// including `episode_block`; stops where an invariant breaks.
     pub fn rerun(&mut self, decisions: &Decisions, episode_block: u64) {
-        while !self.is_over() && self.episode_state().block < episode_block {
-            self.open_block();
-            self.close_block(decisions.at(self.episode_state().block));
-        }
+        self.guard(|lane| {
+            while !lane.is_over() && lane.episode_state().block < episode_block {
+                lane.open_block();
+                lane.close_block(decisions.at(lane.episode_state().block));
+            }
+        });
     }
 
     /// Everything about the lane's world.
@@ -398,7 +419,8 @@ impl Environment for Lane {
     fn step(&mut self, action: &[f32], out: StepOut<'_>) {
         let mut decided = Some(action);
         let (terminated, truncated) = loop {
-            self.close_block(decided.take());
+            let action = decided.take();
+            self.guard(|lane| lane.close_block(action));
             let terminated = self.violation().is_some();
             let truncated = !terminated && self.is_over();
             self.open_block();
@@ -445,6 +467,12 @@ impl Environment for Lane {
     fn episode_summary(&self) -> &[(&'static str, f64)] {
         &self.summary
     }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// The world's own state that changes during an episode.

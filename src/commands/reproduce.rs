@@ -64,13 +64,14 @@ fn open(bundle: &Path, tape: &TapeReader, block: u64) -> Result<Opened, Failure>
     let named = |error: TapeError| {
         Failure::Message(format!("{}: {error}", bundle.join(BROKEN_TAPE).display()))
     };
-    let genesis = block == tape.first_block();
-    let start = if genesis { block } else { block - 1 };
+    // A block that ended in a panic is not on the tape: what it began from is.
+    let ends = block == tape.first_block() || block > tape.last_block();
+    let start = if ends { block.min(tape.last_block()) } else { block - 1 };
     let mut player = replay(tape, Some(start)).map_err(named)?;
     let mut broken = player.audit().err();
     let before = state(&player);
     let mut diverged = false;
-    if !genesis {
+    if !ends {
         diverged = match player.step() {
             Ok(_) => false,
             Err(TapeError::Diverged { .. }) => true,
@@ -78,7 +79,7 @@ fn open(bundle: &Path, tape: &TapeReader, block: u64) -> Result<Opened, Failure>
         };
         broken = player.audit().err().or(broken);
     }
-    let transactions = if genesis { Vec::new() } else { transactions(&player) };
+    let transactions = if ends { Vec::new() } else { transactions(&player) };
     Ok(Opened { before, after: state(&player), transactions, broken, diverged })
 }
 

@@ -1,10 +1,10 @@
 //! A broken invariant leaves a bundle, and `ballast replay` opens it at the block.
 //!
-//! What breaks is real: markets whose reserve factor was set beyond 100 % before the first block, which no
-//! scenario and no call can do. Interest then pays the treasury more than borrowers owe.
+//! What breaks is real: a rate was set before the first block that no scenario and no call can set, and the
+//! first accrual credits suppliers with interest that no borrower owes.
 
 use crate::support::{ballast, json, library};
-use markets::units::Bps;
+use markets::units::Ray;
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::folder::Folder;
@@ -34,7 +34,7 @@ fn doomed(worlds: &Worlds) -> Lane {
     let mut chain = lane.world_mut().resource_mut::<Chain>();
     let pooled = chain.genesis_market(market).expect("a pooled market");
     for reserve in &mut pooled.reserves {
-        reserve.config.reserve_factor = Bps(60_000);
+        reserve.rates.liquidity = Ray::from_bps(50_000_000);
     }
     lane
 }
@@ -145,4 +145,29 @@ fn an_audited_run_is_the_same_run() {
     assert_eq!(run("plain", &[])["digest"], run("audited", &["--audit"])["digest"]);
     let replayed = json(dir.path(), &["replay", "audited", "--audit"]);
     assert_eq!(replayed["matches"], true);
+}
+
+#[test]
+fn a_panic_leaves_a_bundle_that_ends_before_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (loaded, worlds) = siege();
+    let address = WorldAddress { seed: 4, instance: 0, path: PathChoice::Drawn };
+    let lane = || worlds.lane(address, StaticParams::default(), false);
+    let mut falling = lane();
+    falling.guard(|lane| {
+        lane.run(9, None);
+        lane.open_block();
+        panic!("Invariant: here");
+    });
+    let broken = *falling.broken().expect("it is told");
+    assert_eq!((broken.block, broken.violation.id.as_str()), (10, "PANIC-01"));
+    let (path, statics) = (PathChoice::Drawn, StaticParams::default());
+    let world = BrokenWorld { path, statics, policy: "hold".to_owned(), broken };
+    let manifest = manifest(&loaded, &world, Build::this(&[]), 1);
+    write_lane(&dir.path().join("bundle"), lane(), &world, manifest).expect("writes");
+    // The program that opens it does not panic there.
+    let out = ballast(dir.path(), &["replay", "bundle"]);
+    assert_eq!(out.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(said.contains("PANIC-01") && said.contains("NOT broken again"), "{said}");
 }

@@ -81,11 +81,23 @@ impl<'a> Draw<'a> {
     /// An id below a count; one in 64 lies beyond.
     fn id(&mut self, count: u32) -> u64 {
         let byte = u32::from(self.byte());
-        u64::from(if byte >= 252 { count + byte - 252 } else { byte % count.max(1) })
+        u64::from(match byte {
+            252.. => count + byte - 252,
+            // Tokens come before the shares in them.
+            0..160 => byte % count.clamp(1, 6),
+            _ => byte % count.max(1),
+        })
     }
     /// A size: tokens of usual decimals, or anything.
     fn size(&mut self) -> U256 {
         let kind = self.byte();
+        // Limits are mostly wide: what they refuse is refused soon enough.
+        if self.field.starts_with("min") && !kind.is_multiple_of(4) {
+            return U256::ZERO;
+        }
+        if self.field.starts_with("max") && !kind.is_multiple_of(4) {
+            return U256::from(u128::MAX >> 16);
+        }
         let ten = |exponent: u64| U256::from(10).pow(U256::from(exponent));
         match kind % 8 {
             0 => U256::from(self.byte()),
@@ -119,8 +131,10 @@ impl<'a> Draw<'a> {
         match self.field {
             "body" => u64::from(self.byte() % 4),
             "future_time" => self.now + 43_200 * u64::from(self.byte()),
-            _ if self.byte().is_multiple_of(2) => u64::from(self.byte()),
-            _ => self.raw(3) as u64,
+            _ => {
+                let small = self.byte().is_multiple_of(2);
+                if small { u64::from(self.byte()) } else { self.raw(3) as u64 }
+            }
         }
     }
 }
@@ -227,14 +241,20 @@ impl<'de> Deserializer<'de> for &mut Draw<'_> {
     }
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Nothing> {
         if variants.is_empty() {
             return Err(Nothing);
         }
-        let variant = usize::from(self.byte()) % variants.len();
+        let byte = usize::from(self.byte());
+        // Most amounts are said outright, or all there is.
+        let variant = match name {
+            "AmountExpr" if byte < 160 => 0,
+            "AmountExpr" if byte < 220 => 1,
+            _ => byte % variants.len(),
+        };
         visitor.visit_enum(Chosen { draw: self, variant: variant as u32 })
     }
     serde::forward_to_deserialize_any! {

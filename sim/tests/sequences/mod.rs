@@ -54,7 +54,8 @@ pub(crate) fn play(bytes: &[u8]) -> Played {
             // The outside world's operator sends too, as the first account.
             let sender = u32::from(kind) % (world::SENDERS + 1);
             let sender = AccountId(if sender == 0 { 0 } else { sender + 1 });
-            let (count, cut) = (1 + draw.byte() % 6, draw.byte());
+            // Every further call is one more that may fail.
+            let (count, cut) = (1 + (draw.byte() % 12).saturating_sub(6), draw.byte());
             calls.clear();
             calls.extend((0..count).filter_map(|_| draw.call()));
             played.reverts_forced += u64::from(undone(&mut chain, sender, &calls, cut));
