@@ -39,6 +39,9 @@ pub enum DeskError {
     /// The lending pool has less than would leave it.
     #[error("the desk's lending pool has too little")]
     InsufficientLiquidity,
+    /// There are shares of the lending pool, and bad debt has taken all that was behind them.
+    #[error("the desk's shares are worth nothing")]
+    WorthlessShares,
     /// The account has no position.
     #[error("no position")]
     NoPosition,
@@ -226,7 +229,8 @@ impl MarginDesk {
     /// who hold some; the first are one to one.
     ///
     /// # Errors
-    /// [`DeskError::ZeroAmount`] where it buys no share; [`DeskError::Overflow`].
+    /// [`DeskError::ZeroAmount`] where it buys no share; [`DeskError::WorthlessShares`];
+    /// [`DeskError::Overflow`].
     pub fn quote_supply(
         &self,
         by: AccountId,
@@ -238,6 +242,8 @@ impl MarginDesk {
         let assets = Self::assets(&books)?;
         let shares = if supply.is_zero() {
             amount
+        } else if assets.is_zero() {
+            return Err(DeskError::WorthlessShares);
         } else {
             let shares = mul_div(amount.0, supply.0, assets.0, Rounding::Floor);
             shares.map(Amount).ok_or(DeskError::Overflow)?
@@ -357,7 +363,8 @@ impl MarginDesk {
             mul_div(amount.0, U256::from(price.0), unit, rounding)
         };
         let paid = value(sold, prices.0, decimals.0, Rounding::Ceil).ok_or(DeskError::Overflow)?;
-        let got = value(bought, prices.1, decimals.1, Rounding::Floor).ok_or(DeskError::Overflow)?;
+        let got =
+            value(bought, prices.1, decimals.1, Rounding::Floor).ok_or(DeskError::Overflow)?;
         let keep = BPS.saturating_sub(U256::from(check.max_slippage.0));
         let least = mul_div(paid, keep, BPS, Rounding::Ceil).ok_or(DeskError::Overflow)?;
         if got < least { Err(DeskError::SlippageTooHigh) } else { Ok(()) }
