@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 /// A lending market.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a chain has a few, and a box is a miss in every call"
+)]
 pub enum Market {
     /// Pooled lending in Aave v3's shape.
     Pooled(Pooled),

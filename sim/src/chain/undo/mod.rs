@@ -30,6 +30,7 @@ use vault::VaultUndo;
 
 /// One write that can be undone. At most 64 bytes; larger old values lie on side stacks.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "a family may write nothing besides what all families write")]
 pub(crate) enum Undo {
     /// *Action*: a balance was written. *Revert*: write the old one.
     Balance { index: u32, old: Amount },
