@@ -261,7 +261,11 @@ fn a_position_closes_at_the_pools_price_and_the_suppliers_bear_the_rest() {
     // Who leaves takes what is left.
     let leave = Call::Withdraw { market: w.desk, asset: w.eth, amount: AmountExpr::All };
     assert_eq!(execute(&mut w.chain, provider, &[leave]), Outcome::Success);
-    assert_eq!(desk(&w.chain, w.desk).books.cash, Amount::ZERO);
+    let emptied = desk(&w.chain, w.desk);
+    assert_eq!(emptied.books.cash, Amount::ZERO);
+    // Were there a share left, nobody could buy another: it would be worth nothing.
+    let another = emptied.quote_supply(provider, Amount::new(E18), Amount::new(1), NOW);
+    assert_eq!(another, Err(DeskError::WorthlessShares));
 }
 
 #[test]
