@@ -201,7 +201,10 @@ fn a_borrower_stops_at_the_threshold() {
     assert_eq!(w.borrow(shares(1)), over, "no assets, but a share more of debt");
     assert_eq!(w.take_back(1), over);
     assert!(w.market.is_healthy(&w, BORROWER).unwrap());
-    assert_eq!(w.liquidate(Seize::RepaidShares(Amount::new(1))), Err(IsolatedError::HealthyPosition));
+    assert_eq!(
+        w.liquidate(Seize::RepaidShares(Amount::new(1))),
+        Err(IsolatedError::HealthyPosition)
+    );
     w.price = Price(0);
     let blind = IsolatedError::Oracle(OracleError::ZeroPrice);
     assert_eq!(w.borrow(assets(1)), Err(blind));
@@ -334,7 +337,8 @@ fn near(a: f64, b: f64, relative: f64) -> bool {
 
 #[test]
 fn the_curve_is_a_quarter_at_none_and_four_times_at_all() {
-    for (bps, expected) in [(0, 0.01), (4_500, 0.025), (9_000, 0.04), (9_500, 0.1), (10_000, 0.16)] {
+    for (bps, expected) in [(0, 0.01), (4_500, 0.025), (9_000, 0.04), (9_500, 0.1), (10_000, 0.16)]
+    {
         let (rate, at_target) = rate(&lent(bps));
         assert!(near(rate, expected, 1e-6), "{bps}: {rate}");
         assert!(near(at_target, 0.04, 1e-9));

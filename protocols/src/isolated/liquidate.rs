@@ -82,10 +82,8 @@ impl Isolated {
             let others_and_left = sub(total_shares, change.shares)?;
             Self::write_off(&mut change, others_and_left, left_debt)?;
         }
-        let burned = change
-            .shares
-            .checked_add(change.bad_debt_shares)
-            .ok_or(IsolatedError::Arithmetic)?;
+        let burned =
+            change.shares.checked_add(change.bad_debt_shares).ok_or(IsolatedError::Arithmetic)?;
         change.flow(Flow::Burn { from: borrower, asset: self.debt_share, amount: burned });
         let amount = change.seized;
         change.flow(Flow::Burn { from: borrower, asset: self.collateral_share, amount });

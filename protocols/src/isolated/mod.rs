@@ -177,10 +177,7 @@ impl Isolated {
     ///
     /// # Errors
     /// Arithmetic overflowed.
-    pub fn accrued(
-        &self,
-        view: &impl LendingView,
-    ) -> Result<(State, Amount), IsolatedError> {
+    pub fn accrued(&self, view: &impl LendingView) -> Result<(State, Amount), IsolatedError> {
         let (now, mut state) = (view.now(), self.state);
         let elapsed = now.saturating_sub(state.last_update);
         if elapsed == 0 {
@@ -317,9 +314,7 @@ fn narrow(amount: U256) -> Result<Amount, IsolatedError> {
 
 /// A sum that fits 128 bits.
 fn add(a: Amount, b: Amount) -> Result<Amount, IsolatedError> {
-    a.checked_add(b)
-        .filter(|sum| sum.0 >> 128_usize == U256::ZERO)
-        .ok_or(IsolatedError::Arithmetic)
+    a.checked_add(b).filter(|sum| sum.0 >> 128_usize == U256::ZERO).ok_or(IsolatedError::Arithmetic)
 }
 
 /// A difference that is not negative.

@@ -5,7 +5,8 @@
 //! 256 bits, as in the contract, whose intermediates are no wider.
 
 use super::IsolatedError;
-use markets::math::{Rounding, mul_div};
+use crate::fixed::mul_div_256;
+use markets::math::Rounding;
 use markets::units::{U256, WAD};
 
 /// Shares that exist from the start (`VIRTUAL_SHARES`).
@@ -20,11 +21,7 @@ pub(super) fn product(
     d: U256,
     rounding: Rounding,
 ) -> Result<U256, IsolatedError> {
-    let fits = a.checked_mul(b).and_then(|product| match rounding {
-        Rounding::Ceil => product.checked_add(d.checked_sub(U256::from(1))?),
-        Rounding::Floor | Rounding::HalfUp => Some(product),
-    });
-    fits.and_then(|_| mul_div(a, b, d, rounding)).ok_or(IsolatedError::Arithmetic)
+    mul_div_256(a, b, d, rounding).ok_or(IsolatedError::Arithmetic)
 }
 
 /// `a · b / 10¹⁸`, floored (`wMulDown`).
