@@ -6,6 +6,7 @@ use super::{Change, Isolated, IsolatedError, ORACLE_PRICE_SCALE, Quantity, narro
 use crate::LendingView;
 use markets::math::{Rounding, mul_div, wad_div};
 use markets::units::{AccountId, Amount, Flow, U256, WAD, Wad};
+use serde::{Deserialize, Serialize};
 
 /// How much of the room above the threshold the incentive takes: 0.3 (`LIQUIDATION_CURSOR`).
 pub const LIQUIDATION_CURSOR: Wad = Wad(U256::from_limbs([300_000_000_000_000_000, 0, 0, 0]));
@@ -14,7 +15,7 @@ pub const MAX_LIQUIDATION_INCENTIVE_FACTOR: Wad =
     Wad(U256::from_limbs([1_150_000_000_000_000_000, 0, 0, 0]));
 
 /// How a liquidation is sized: the contract takes exactly one of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seize {
     /// By the collateral to take.
     Collateral(Amount),

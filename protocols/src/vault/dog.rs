@@ -5,7 +5,7 @@ use super::{
     Auction, Change, Edit, House, Ilk, Lot, Vault, VaultError, feed_price, minus, plus, times,
 };
 use crate::LendingView;
-use crate::auction::dutch::{Dutch, Sale};
+use crate::auction::dutch::{Dutch, Sale, Taken};
 use crate::fixed::wmul;
 use markets::units::{AccountId, Amount, Flow, Ray, WAD};
 
@@ -61,43 +61,51 @@ impl Vault {
         }
     }
 
-    /// Buys up to `most` of a lot, in wad, where the price is at most `max`, in ray (`Clipper.take`). The
-    /// collateral comes first, then the call's body runs, then `owe` rad are pulled
-    /// ([`Self::pay_for_take`]). (The contract locks the house meanwhile; here what was taken is gone
-    /// from the auction before the body runs.)
+    /// Opens a purchase of up to `most` of a lot, in wad, where the price is at most `max`, in ray
+    /// (`Clipper.take`, up to the call of the buyer): the collateral comes first. Then the call's body
+    /// runs, the house locked for it, and [`Self::take_close`] does the rest.
     ///
     /// # Errors
     /// One variant of [`VaultError`] per rule.
-    pub fn take(
+    pub fn take_open(
         &self,
         view: &impl LendingView,
         by: AccountId,
         id: u64,
         most: Amount,
         max: Ray,
-    ) -> Result<Change, VaultError> {
-        let (at, index, rules, sale) = self.dutch(id)?;
+    ) -> Result<(Change, Taken), VaultError> {
+        let (_, index, rules, sale) = self.dutch(id)?;
         let taken = rules.take(sale, most, max, view.now())?;
+        let mut change = Change::new(self.state);
+        let (from, asset) = (self.house, self.ilk(index)?.gem);
+        change.flow(Flow::Move { from, to: by, asset, amount: taken.slice });
+        change.seized = taken.slice;
+        Ok((change, taken))
+    }
+
+    /// Closes a purchase: pulls the dai inside that is owed, frees the limits, and hands back what is left
+    /// of the lot where the tab is met.
+    ///
+    /// # Errors
+    /// No such auction, or overflow.
+    pub fn take_close(&self, by: AccountId, id: u64, taken: &Taken) -> Result<Change, VaultError> {
+        let (at, index, _, sale) = self.dutch(id)?;
         let mut ilk = *self.ilk(index)?;
         let mut change = Change::new(self.state);
+        let (to, asset) = (self.vow, self.internal);
+        change.flow(Flow::Move { from: by, to, asset, amount: taken.owe });
         change.state.dirt = minus(change.state.dirt, taken.dug)?;
         ilk.dirt = minus(ilk.dirt, taken.dug)?;
         change.ilk = Some((index, ilk));
-        let (from, asset) = (self.house, ilk.gem);
-        change.flow(Flow::Move { from, to: by, asset, amount: taken.slice });
-        change.flow(Flow::Move { from, to: sale.usr, asset, amount: taken.returned });
-        (change.owe, change.seized) = (taken.owe, taken.slice);
+        let (from, to, asset) = (self.house, sale.usr, ilk.gem);
+        change.flow(Flow::Move { from, to, asset, amount: taken.returned });
+        (change.due, change.seized) = (taken.owe, taken.slice);
         change.edit = match taken.sale {
             Some(sale) => Edit::Replace(at, Auction { id, ilk: index, lot: Lot::Dutch(sale) }),
             None => Edit::Remove(at),
         };
         Ok(change)
-    }
-
-    /// Pulls what a take owes, in rad.
-    #[must_use]
-    pub const fn pay_for_take(&self, by: AccountId, owe: Amount) -> Flow {
-        Flow::Move { from: by, to: self.vow, asset: self.internal, amount: owe }
     }
 
     /// Starts an auction that is too old or too cheap over again, and pays the keeper (`Clipper.redo`).

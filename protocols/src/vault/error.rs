@@ -52,6 +52,9 @@ pub enum VaultError {
     /// `Vow/insufficient-debt`.
     #[error("insufficient debt")]
     InsufficientDebt,
+    /// `Clipper/system-locked`: a purchase from this house is under way.
+    #[error("a purchase from this house is under way")]
+    SystemLocked,
     /// The auction refused.
     #[error("auction: {0}")]
     Auction(#[from] AuctionError),

@@ -172,11 +172,9 @@ pub struct Change {
     pub ilk: Option<(u16, Ilk)>,
     /// What becomes of the auctions.
     pub edit: Edit,
-    /// Dai owed when the call's body has run, in rad (`take` only).
-    pub owe: Amount,
     /// Collateral that a liquidation put up, or a buyer got, in wad.
     pub seized: Amount,
-    /// Debt that a liquidation took off the vault, in rad; bad debt until it is raised.
+    /// Debt that a liquidation took off the vault, bad debt until it is raised; or what a buyer paid. In rad.
     pub due: Amount,
 }
 
@@ -187,7 +185,6 @@ impl Change {
             state,
             ilk: None,
             edit: Edit::None,
-            owe: Amount::ZERO,
             seized: Amount::ZERO,
             due: Amount::ZERO,
         }

@@ -276,15 +276,6 @@ impl Vault {
         change.flow(Flow::Mint { to, asset: self.internal, amount: rad });
     }
 
-    /// Debt that a normalised debt stands for, in dai tokens, ceiled: what wiping it takes.
-    ///
-    /// # Errors
-    /// Overflow.
-    pub fn dai_for(art: Amount, rate: Ray) -> Result<Amount, VaultError> {
-        let rad = times(art.0, rate.0)?;
-        Ok(Amount(rad.div_ceil(RAY)))
-    }
-
     /// The normalised debt that so many dai tokens draw, ceiled so that at least that much can be taken
     /// out, given the dai already inside.
     ///
@@ -293,6 +284,48 @@ impl Vault {
     pub fn art_to_draw(inside: Amount, wad: Amount, rate: Ray) -> Result<Amount, VaultError> {
         let wanted = Amount(times(wad.0, RAY)?);
         Ok(Amount(wanted.saturating_sub(inside).0.div_ceil(rate.0)))
+    }
+
+    /// The most dai tokens that a vault can draw at the stored rate and safety price, within both ceilings.
+    ///
+    /// # Errors
+    /// No such type, or overflow.
+    pub fn max_draw(
+        &self,
+        view: &impl LendingView,
+        account: AccountId,
+        index: u16,
+    ) -> Result<Amount, VaultError> {
+        let ilk = self.ilk(index)?;
+        let (ink, art) = (view.balance(account, ilk.ink), view.balance(account, ilk.art));
+        let room = |limit: U256, used: U256| limit.saturating_sub(used);
+        let of_vault = room(times(ink.0, ilk.spot.0)?, times(art.0, ilk.rate.0)?);
+        let of_type = room(ilk.line.0, times(view.total_supply(ilk.art).0, ilk.rate.0)?);
+        let of_all = room(self.state.line.0, view.total_supply(self.internal).0);
+        // Floor twice: a whole number of normalised units, and of dai tokens.
+        let art = of_vault.min(of_type).min(of_all) / ilk.rate.0;
+        Ok(Amount(times(art, ilk.rate.0)? / RAY))
+    }
+
+    /// What wiping with at most `most` dai tokens takes in tokens, and the normalised debt that it and the
+    /// dai already inside wipe: all of it where that is enough, else floored.
+    ///
+    /// # Errors
+    /// No such type, or overflow.
+    pub fn wipe(
+        &self,
+        view: &impl LendingView,
+        account: AccountId,
+        index: u16,
+        most: Amount,
+    ) -> Result<(Amount, Amount), VaultError> {
+        let ilk = self.ilk(index)?;
+        let art = view.balance(account, ilk.art);
+        let inside = view.balance(account, self.internal);
+        let missing = Amount(times(art.0, ilk.rate.0)?).saturating_sub(inside);
+        let amount = most.min(Amount(missing.0.div_ceil(RAY)));
+        let available = plus(inside, Amount(times(amount.0, RAY)?))?;
+        Ok((amount, art.min(Amount(available.0 / ilk.rate.0))))
     }
 
     /// Whether an asset is a collateral token, or dai.
@@ -314,7 +347,10 @@ impl Vault {
 
 impl Ilk {
     /// Collateral in wad from the token's decimals, exactly.
-    fn wad_from_tokens(&self, amount: Amount) -> Result<Amount, VaultError> {
+    ///
+    /// # Errors
+    /// Overflow, or a token of more than 18 decimals.
+    pub fn wad_from_tokens(&self, amount: Amount) -> Result<Amount, VaultError> {
         let scale = 18_u8.checked_sub(self.decimals).ok_or(VaultError::Arithmetic)?;
         let scale = U256::from(10_u64.pow(u32::from(scale)));
         times(amount.0, scale).map(Amount)

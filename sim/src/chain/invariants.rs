@@ -116,6 +116,6 @@ impl Chain {
                 }
             }
         }
-        Ok(())
+        self.check_families()
     }
 }
