@@ -3,6 +3,7 @@
 use super::super::Chain;
 use super::super::call::{Call, Log, Revert};
 use super::concentrated::ConcentratedOpened;
+use super::pooled::FlashLoans;
 use super::{Context, Stop};
 use markets::units::{Amount, AssetId, MarketId, PoolId};
 
@@ -16,6 +17,8 @@ pub(super) enum Opened {
     PairSwap { pool: PoolId, out0: Amount, out1: Amount, owed: Option<Amount> },
     /// A flash loan, swap or mint of a concentrated pool.
     Concentrated(ConcentratedOpened),
+    /// A flash loan of several assets from one.
+    FlashLoans(FlashLoans),
 }
 
 impl Opened {
@@ -25,6 +28,8 @@ impl Opened {
             Self::FlashLoan { owed, .. } => Some(*owed),
             Self::PairSwap { owed, .. } => *owed,
             Self::Concentrated(opened) => opened.debt(),
+            // Which of them?
+            Self::FlashLoans(_) => None,
         }
     }
 }
@@ -87,6 +92,7 @@ impl Chain {
                 Ok(self.pair_collect(by, pool, out0, out1)?)
             }
             Opened::Concentrated(opened) => Ok(self.concentrated_close(&opened, by)?),
+            Opened::FlashLoans(loan) => self.pooled_close(loan, context),
         }
     }
 }
