@@ -61,6 +61,9 @@ fn reserve(asset: AssetId, first: u16, feed: FeedId, decimals: u8) -> Reserve {
         paused: false,
         borrowing_enabled: true,
         flash_loan_enabled: true,
+        debt_ceiling: 0,
+        borrowable_in_isolation: false,
+        siloed_borrowing: false,
     };
     Reserve::new(asset, AssetId(first), AssetId(first + 1), feed, decimals, config, GENESIS)
 }
