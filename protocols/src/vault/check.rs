@@ -83,6 +83,14 @@ impl Vault {
                     auction.lot;
                 sum.saturating_add(lot.0)
             });
+            let raised = self.auctions.iter().filter(|a| usize::from(a.ilk) == i);
+            let raised = raised.fold(U256::ZERO, |sum, auction| match &auction.lot {
+                Lot::English(_) => sum,
+                Lot::Dutch(sale) => sum.saturating_add(sale.tab.0),
+            });
+            if ilk.dirt.0 != raised {
+                return Err((6, format!("type {i}: {}, auctions {raised}", ilk.dirt)));
+            }
             // At least: anyone may send the house free collateral.
             let held = view.balance(self.house, ilk.gem);
             if held < Amount(sold) {
