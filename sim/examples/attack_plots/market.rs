@@ -347,6 +347,18 @@ impl Market {
         self.moved(&calls)
     }
 
+    /// Gives the attacker own dollars up to `amount`, from the lender's, which count as held from the start.
+    pub fn endow(&mut self, amount: Amount) {
+        let held = self.chain.balance(self.attacker, self.dollar);
+        let more = amount.saturating_sub(held);
+        let call = Call::Transfer {
+            to: self.attacker,
+            asset: self.dollar,
+            amount: AmountExpr::Exact(more),
+        };
+        self.run(self.lender_account, &[call]).expect("Invariant: the lender has plenty");
+        self.start.dollars_held += more.0;
+    }
     /// The first half of the attack that takes its time: own dollars lift the price.
     pub fn pump(&mut self, amount: Amount) -> Result<Moved, Revert> {
         self.moved(&[self.sell(self.dollar, AmountExpr::Exact(amount))])
