@@ -9,6 +9,7 @@ use scenarios::assemble::Worlds;
 use scenarios::evaluate::{
     Statics, baseline, evaluate, groups, learned, refuse_misfit, refuse_overlap, search_statics,
 };
+use scenarios::folder::OutFile;
 use scenarios::load::Loaded;
 use scenarios::report::{GroupResult, Report};
 use scenarios::schema::{Baseline, EvaluateSpec};
@@ -38,9 +39,6 @@ pub(crate) struct Args {
 /// Compares and prints the report.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = load(args)?;
-    if let Some(out) = args.out.as_ref().filter(|out| out.exists()) {
-        return Err(scenarios::manifest::RunError::Exists { path: out.clone() }.into());
-    }
     let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
     let (bundles, baselines) = chosen(args, &loaded)?;
     let mut policies = Vec::new();
@@ -48,14 +46,15 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         policies.push(admit(&worlds, &loaded, path)?);
     }
     args.play.start_threads()?;
+    // The comparison takes minutes: that its report can be written is known before.
+    let out = args.out.as_deref().map(OutFile::create).transpose()?;
     let budget = args.search_blocks.unwrap_or_else(|| training_budget(&loaded));
     let bar = progress_bar("search", 0);
     let statics = search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n));
     bar.finish_and_clear();
     let (report, _) = compare(&worlds, &loaded, &policies, &baselines, &statics);
-    if let Some(out) = &args.out {
-        std::fs::write(out, report.to_markdown())
-            .map_err(scenarios::manifest::RunError::io(out))?;
+    if let Some(out) = out {
+        out.finish(report.to_markdown().as_bytes())?;
     }
     output.result(&json!({"report": report, "statics": statics}), || report.to_markdown());
     Ok(Verdict::Yes)
