@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let (bundles, baselines) = chosen(args, &loaded)?;
     let mut policies = Vec::new();
     for path in &bundles {
-        policies.push(admit(&worlds, &loaded, path)?);
+        policies.push(admit(&loaded, path)?);
     }
     args.play.start_threads()?;
     // The comparison takes minutes: that its report can be written is known before.
@@ -154,11 +154,11 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>),
 }
 
 /// A bundle's policy, if it may be judged on this scenario.
-fn admit(worlds: &Worlds, loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failure> {
+fn admit(loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failure> {
     let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
     let (policy, metadata, _) = bundle::load(path).map_err(|e| named(e.to_string()))?;
     refuse_overlap(loaded, &metadata).map_err(named)?;
     let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
-    refuse_misfit(worlds, &policy).map_err(named)?;
+    refuse_misfit(loaded, &metadata).map_err(named)?;
     Ok(policy)
 }
