@@ -3,13 +3,21 @@
 use crate::dates::{DAY_SECS, Utc};
 use crate::problem::{Problem, Source, nearest};
 use crate::schema::{
-    OracleSpec, PathKind, PriceSource, ReserveSpec, Role, SCHEMA, Scenario, TrainSpec,
+    OracleSpec, PathKind, PoolSpec, PriceSource, ReserveSpec, Role, SCHEMA, Scenario, TrainSpec,
 };
 use crate::tree::Node;
 use crate::windows::Window;
+use markets::amm::constant_product::MAX_RESERVE;
 use markets::price::HOUR_SECS;
+use protocols::risk_params::RiskParam;
 use std::ops::Range;
 use std::path::Path;
+
+/// Least and most that one side of a pool is worth, in USD. All the world's pools together hold less
+/// than the most.
+const POOL_SIDE_USD: (f64, f64) = (1.0, 1e11);
+/// The largest cap: Aave's reserve configuration gives it 36 bits.
+const MAX_CAP_TOKENS: u64 = (1 << 36) - 1;
 
 /// Checks a scenario and reads its windows.
 pub(crate) fn check(
@@ -92,11 +100,19 @@ impl Checker<'_> {
     }
 
     fn unique<'s>(&mut self, list: &str, field: &str, names: impl Iterator<Item = &'s str>) {
+        self.once(|i| format!("{list}.{i}.{field}"), names);
+    }
+
+    /// Refuses a name that appears twice; `path` says where the nth stands.
+    pub(crate) fn once<'s>(
+        &mut self,
+        path: impl Fn(usize) -> String,
+        names: impl Iterator<Item = &'s str>,
+    ) {
         let mut seen: Vec<&str> = Vec::new();
         for (i, name) in names.enumerate() {
             if seen.contains(&name) {
-                let path = format!("{list}.{i}.{field}");
-                self.refuse(&path, format!("\"{name}\" appears twice"), "keep one of the two");
+                self.refuse(&path(i), format!("\"{name}\" appears twice"), "keep one of the two");
             }
             seen.push(name);
         }
@@ -257,6 +273,46 @@ impl Checker<'_> {
             let reserve = format!("{at}.quote_reserve_tokens");
             self.within(&reserve, pool.quote_reserve_tokens, 1e-6, 1e12);
             self.within(&format!("{at}.fee_pips"), f64::from(pool.fee_pips), 0.0, 999_999.0);
+            self.pool_size(&reserve, s, pool);
+        }
+    }
+
+    /// Both sides of a pool must be money that can exist, and fit the 112 bits of a reserve.
+    fn pool_size(&mut self, at: &str, s: &Scenario, pool: &PoolSpec) {
+        let find = |symbol: &str| s.assets.iter().find(|a| a.symbol == symbol);
+        let (Some(base), Some(quote)) = (find(&pool.base), find(&pool.quote)) else { return };
+        let side_usd = pool.quote_reserve_tokens * quote.start_price_usd;
+        if !(POOL_SIDE_USD.0..=POOL_SIDE_USD.1).contains(&side_usd) {
+            let (least, most) = POOL_SIDE_USD;
+            self.refuse(
+                at,
+                format!(
+                    "{} {} at {} USD make a side of {side_usd:e} USD: a pool has from {least:e} to \
+                     {most:e} USD a side",
+                    pool.quote_reserve_tokens, pool.quote, quote.start_price_usd
+                ),
+                format!(
+                    "write from {:e} to {:e} tokens",
+                    least / quote.start_price_usd,
+                    most / quote.start_price_usd
+                ),
+            );
+            return;
+        }
+        for asset in [base, quote] {
+            let units =
+                side_usd / asset.start_price_usd * libm::pow(10.0, f64::from(asset.decimals));
+            if units > MAX_RESERVE as f64 {
+                self.refuse(
+                    at,
+                    format!(
+                        "the pool would hold {units:e} smallest units of {}; a reserve has at most \
+                         2¹¹² − 1",
+                        asset.symbol
+                    ),
+                    "write a smaller pool, fewer decimals or a higher start_price_usd",
+                );
+            }
         }
     }
 
@@ -324,7 +380,18 @@ impl Checker<'_> {
         let m = &s.market;
         self.within("market.flash_premium_bps", f64::from(m.flash_premium_bps), 0.0, 1e4);
         self.within("market.close_factor_bps", f64::from(m.close_factor_bps), 1.0, 1e4);
+        let params: Vec<String> = m.rules.iter().map(|r| format!("{:?}", r.param)).collect();
+        self.unique("market.rules", "param", params.iter().map(String::as_str));
         for (i, over) in m.rules.iter().enumerate() {
+            let most = match over.param {
+                RiskParam::SupplyCap | RiskParam::BorrowCap => f64::MAX,
+                RiskParam::Frozen => 1.0,
+                RiskParam::Ltv
+                | RiskParam::LiquidationThreshold
+                | RiskParam::LiquidationBonus
+                | RiskParam::CloseFactor => 1e4,
+            };
+            self.within(&format!("market.rules.{i}.rule.ceil"), over.rule.ceil as f64, 0.0, most);
             if over.rule.floor > over.rule.ceil {
                 self.refuse(
                     &format!("market.rules.{i}.rule.floor"),
@@ -393,6 +460,21 @@ impl Checker<'_> {
         ] {
             self.within(&format!("{at}.{field}"), f64::from(value), 0.0, 1e4);
         }
+        for (field, cap) in
+            [("supply_cap_tokens", r.supply_cap_tokens), ("borrow_cap_tokens", r.borrow_cap_tokens)]
+        {
+            if cap > MAX_CAP_TOKENS {
+                self.refuse(
+                    &format!("{at}.{field}"),
+                    format!(
+                        "{}: `{field}` is {cap}; a cap has 36 bits, so at most {MAX_CAP_TOKENS} whole \
+                         tokens",
+                        r.asset
+                    ),
+                    "write the cap in whole tokens, not in smallest units; 0 is no cap",
+                );
+            }
+        }
         let optimal = f64::from(r.rates.optimal_bps);
         self.within(&format!("{at}.rates.optimal_bps"), optimal, 100.0, 9_900.0);
         for (field, value) in [
@@ -451,12 +533,23 @@ impl Checker<'_> {
 
     fn evaluate(&mut self, s: &Scenario) {
         let e = &s.evaluate;
-        self.within("evaluate.fresh_paths", f64::from(e.fresh_paths), 0.0, 1e6);
+        self.within("evaluate.fresh_paths", f64::from(e.fresh_paths), 1.0, 1e6);
         self.within("evaluate.paths_per_window", f64::from(e.paths_per_window), 1.0, 1e6);
         let resamples = f64::from(e.bootstrap_resamples);
         self.within("evaluate.bootstrap_resamples", resamples, 100.0, 1e6);
         self.within("evaluate.search.candidates", f64::from(e.search.candidates), 1.0, 1e6);
         self.within("evaluate.search.paths", f64::from(e.search.paths), 1.0, 1e6);
+        self.within("evaluate.search.refinements", f64::from(e.search.refinements), 0.0, 1e4);
+        if e.baselines.is_empty() {
+            self.refuse(
+                "evaluate.baselines",
+                "no baseline: there is nothing to be better than",
+                "list at least one, for example [Deployed, BestStatic]",
+            );
+        }
+        let names: Vec<String> = e.baselines.iter().map(|b| format!("{b:?}")).collect();
+        let at = |i| format!("evaluate.baselines.{i}");
+        self.once(at, names.iter().map(String::as_str));
     }
 
     /// Reads the windows and holds training and test apart.
