@@ -18,7 +18,7 @@ export LD_LIBRARY_PATH := $(LIBTORCH)/lib:$(LD_LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help system libtorch demo test test-long check bench check-bundle venv screenshot clean
+.PHONY: help system libtorch demo test test-long vectors check bench check-bundle venv screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: libtorch ## every test but the long ones, and the example crates
 
 test-long: libtorch ## the tests marked #[ignore] too, optimised
 	$(CARGO) test --workspace --release -- --include-ignored
+
+vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordings); equal cases and steps per family
+	$(CARGO) test -p sim --test vectors
 
 check: libtorch ## formatting, lints, documentation
 	$(CARGO) fmt --all -- --check

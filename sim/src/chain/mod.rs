@@ -10,6 +10,7 @@
 //!   accumulators updated on touch and checkpoints written by a call.
 
 pub mod call;
+mod checks;
 mod execute;
 mod feed;
 mod fork;
@@ -18,6 +19,7 @@ pub mod invariants;
 pub mod ledger;
 mod market;
 mod pool;
+mod price;
 mod undo;
 
 use crate::chain::call::{Log, Revert};
@@ -368,6 +370,12 @@ impl Chain {
         };
         self.logs.clear();
         self.journal.clear();
+    }
+
+    /// [`Self::begin_block`] at a number further on: nothing happens in the blocks between.
+    pub fn begin_block_at(&mut self, block: u64, timestamp: u64, background_gas: u64) {
+        self.begin_block(timestamp, background_gas);
+        self.clock.block = block;
     }
 
     /// The hash of the whole state. Not for the hot loop: it serialises everything.

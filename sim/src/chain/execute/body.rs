@@ -1,22 +1,42 @@
 //! Calls with a body: open, body, close on actual balances.
 
-use super::super::Chain;
 use super::super::call::{Call, Log, Revert};
+use super::super::{Chain, Market};
+use super::concentrated::ConcentratedOpened;
+use super::pooled::FlashLoans;
 use super::{Context, Stop};
-use markets::units::{Amount, AssetId, MarketId};
+use markets::units::{Amount, AssetId, MarketId, PoolId, RAY};
+use protocols::auction::dutch::Taken;
 
 /// A call whose body runs now: what its close must know.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Opened {
     /// A flash loan from a pooled market, with what is owed at its end.
     FlashLoan { market: MarketId, asset: AssetId, amount: Amount, premium: Amount, owed: Amount },
+    /// A flash swap of a Uniswap v2 pair, with what it has paid out and, where that is of one asset,
+    /// what of the same asset pays for it.
+    PairSwap { pool: PoolId, out0: Amount, out1: Amount, owed: Option<Amount> },
+    /// A flash loan, swap or mint of a concentrated pool.
+    Concentrated(ConcentratedOpened),
+    /// A free flash loan from an isolated market.
+    IsolatedLoan { market: MarketId, asset: AssetId, amount: Amount },
+    /// A purchase from a Dutch auction, whose house is locked meanwhile.
+    VaultTake { market: MarketId, ilk: u16, auction: u64, taken: Taken },
+    /// A flash loan of several assets from one.
+    FlashLoans(FlashLoans),
 }
 
 impl Opened {
     /// What [`super::AmountExpr::FlashDebt`] stands for inside the body.
-    pub(super) const fn debt(&self) -> Option<Amount> {
+    pub(super) fn debt(&self) -> Option<Amount> {
         match self {
             Self::FlashLoan { owed, .. } => Some(*owed),
+            Self::PairSwap { owed, .. } => *owed,
+            Self::Concentrated(opened) => opened.debt(),
+            Self::IsolatedLoan { amount, .. } => Some(*amount),
+            Self::VaultTake { taken, .. } => Some(Amount(taken.owe.0.div_ceil(RAY))),
+            // Which of them?
+            Self::FlashLoans(_) => None,
         }
     }
 }
@@ -43,6 +63,9 @@ impl Chain {
             Call::FlashLoan { market, asset, amount, .. } => {
                 let (market, asset, amount) = (*market, *asset, *amount);
                 let by = context.sender;
+                if matches!(self.markets.get(market.index()), Some(Market::Isolated(_))) {
+                    return Ok(self.isolated_flash_open(market, by, asset, amount)?);
+                }
                 let premium = self.lending(market, asset, |pooled, chain, reserve, change| {
                     pooled.flash_open(chain, by, reserve, amount, change)
                 })?;
@@ -75,6 +98,17 @@ impl Chain {
                 self.logs.push(Log::FlashLoan { market, by, asset, amount, premium });
                 Ok(())
             }
+            Opened::PairSwap { pool, out0, out1, .. } => {
+                Ok(self.pair_collect(by, pool, out0, out1)?)
+            }
+            Opened::Concentrated(opened) => Ok(self.concentrated_close(&opened, by)?),
+            Opened::IsolatedLoan { market, asset, amount } => {
+                Ok(self.isolated_flash_close(market, by, asset, amount)?)
+            }
+            Opened::VaultTake { market, auction, taken, .. } => {
+                Ok(self.vault_close(market, by, auction, &taken)?)
+            }
+            Opened::FlashLoans(loan) => self.pooled_close(loan, context),
         }
     }
 }
