@@ -3,6 +3,7 @@
 //! Pure functions and plain values: no ECS, no files, no threads, no account balances.
 
 pub mod amm;
+pub mod exponent;
 pub mod math;
 pub mod oracle;
 pub mod price;

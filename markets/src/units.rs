@@ -116,6 +116,12 @@ integer_unit! {
     Ray
 }
 
+integer_unit! {
+    /// An oracle price as Compound has it: USD per smallest unit, scaled by 10^(36 − decimals), so that
+    /// a price times an amount is USD · 10¹⁸ · 10¹⁸.
+    PriceMantissa
+}
+
 impl Wad {
     /// One.
     pub const ONE: Self = Self(WAD);
@@ -257,6 +263,23 @@ impl Price {
     #[must_use]
     pub fn usd(self) -> f64 {
         self.0 as f64 / 1e8
+    }
+}
+
+impl PriceMantissa {
+    /// From a price of a whole token of so many decimals, exactly; `None` above 36 decimals or 256 bits.
+    #[must_use]
+    pub fn from_price(price: Price, decimals: u8) -> Option<Self> {
+        // 10^(36 − decimals) = 10^(28 − decimals) · 10⁸
+        let scale = U256::from(10).checked_pow(U256::from(36_u8.checked_sub(decimals)?))?;
+        U256::from(price.0).checked_mul(scale).map(|scaled| Self(scaled / U256::from(Price::ONE.0)))
+    }
+    /// The price of a whole token of so many decimals, floored; `None` above 36 decimals or 128 bits.
+    #[must_use]
+    pub fn to_price(self, decimals: u8) -> Option<Price> {
+        let scale = U256::from(10).checked_pow(U256::from(36_u8.checked_sub(decimals)?))?;
+        let price = self.0.checked_mul(U256::from(Price::ONE.0))? / scale;
+        u128::try_from(price).ok().map(Price)
     }
 }
 

@@ -52,13 +52,17 @@ fn refusals_name_the_rule() {
     let pool = pool_of(1_000, 2_000, Pips(3_000));
     let sell = |amount| pool.quote_exact_in(A, amount).unwrap_err();
     assert_eq!(sell(Amount::ZERO), PoolError::InsufficientInput);
-    assert_eq!(sell(Amount::MAX), PoolError::Overflow);
+    assert_eq!(sell(Amount::MAX), PoolError::MulOverflow);
     assert_eq!(sell(Amount::new(MAX_RESERVE)), PoolError::Overflow);
     // 1 · 997 · 1000 / (2000 · 1000 + 997) = 0.49…
     let dust = pool.quote_exact_in(B, Amount::new(1));
     assert_eq!(dust, Err(PoolError::InsufficientOutput));
-    let all = pool.quote_exact_out(A, Amount::new(2_000));
-    assert_eq!(all, Err(PoolError::InsufficientLiquidity));
+    let buy = |amount| pool.quote_exact_out(A, amount).unwrap_err();
+    assert_eq!(buy(Amount::ZERO), PoolError::InsufficientOutput);
+    assert_eq!(buy(Amount::new(2_000)), PoolError::DivisionByZero);
+    assert_eq!(buy(Amount::new(2_001)), PoolError::SubUnderflow);
+    assert_eq!(buy(Amount::new(MAX_RESERVE + 1)), PoolError::SubUnderflow);
+    assert_eq!(buy(Amount::MAX), PoolError::MulOverflow);
     let empty = pool_of(0, 0, Pips(3_000));
     assert_eq!(empty.quote_exact_in(A, Amount::new(1)), Err(PoolError::InsufficientLiquidity));
     // What costs more than any reserve can be is refused, not wrapped.
@@ -84,6 +88,31 @@ fn first_deposit_locks_a_thousand_shares_and_later_ones_are_proportional() {
     let burn = pool.quote_burn(Amount::new(501), total).unwrap();
     assert_eq!((burn.amount0, burn.amount1), (Amount::new(1_002), Amount::new(250)));
     assert!(pool.quote_burn(Amount::new(2_000_001), total).is_err());
+}
+
+#[test]
+fn the_pair_judges_by_what_it_holds() {
+    let pool = pool_of(1_000_000, 2_000_000, Pips(3_000));
+    let a = Amount::new;
+    // 1,000 in: 997 · 2·10⁶ / (10⁹ + 997·10³) · 10³ = 1992.01…; one more would let the product fall.
+    let close = |out1, balance0| pool.check_swap(a(0), a(out1), a(balance0), a(2_000_000 - out1));
+    assert_eq!(close(1_992, 1_001_000), Ok((a(1_000), a(0))));
+    assert_eq!(close(1_993, 1_001_000), Err(PoolError::ProductFell));
+    assert_eq!(close(1_990, 1_000_999), Ok((a(999), a(0))));
+    assert_eq!(close(1_991, 1_000_999), Err(PoolError::ProductFell));
+    assert_eq!(close(1_992, 1_000_000), Err(PoolError::InsufficientInput));
+    // A flash swap of one asset costs a little over 0.3 %: 997 of each 1,000 paid back count.
+    let flash = |back: u128| pool.check_swap(a(100_000), a(0), a(900_000 + back), a(2_000_000));
+    assert_eq!(flash(100_301), Ok((a(100_301), a(0))));
+    assert_eq!(flash(100_300), Err(PoolError::ProductFell));
+    assert_eq!(pool.check_outputs(a(0), a(0)), Err(PoolError::InsufficientOutput));
+    assert_eq!(pool.check_outputs(a(1_000_000), a(0)), Err(PoolError::InsufficientLiquidity));
+    // The product is taken in 256 bits before the reserves are.
+    let much = Amount(U256::from(1) << 140_usize);
+    assert_eq!(pool.check_swap(a(1), a(0), much, much), Err(PoolError::MulOverflow));
+    assert_eq!(pool.check_swap(a(1), a(0), a(1 << 112), a(2_000_000)), Err(PoolError::Overflow));
+    assert_eq!(pool.surplus(a(1_000_007), a(2_000_000)), Ok((a(7), a(0))));
+    assert_eq!(pool.surplus(a(999_999), a(2_000_000)), Err(PoolError::SubUnderflow));
 }
 
 #[test]

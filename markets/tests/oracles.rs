@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use markets::amm::constant_product::ConstantProduct;
-use markets::oracle::{OracleError, push::PushFeed, spot::SpotFeed, twap::TwapFeed};
-use markets::units::{AccountId, Amount, AssetId, FeedId, Pips, PoolId, Price};
+use markets::oracle::{
+    OracleError, push::PushFeed, spot::SpotFeed, twap::TwapFeed, window::WindowFeed,
+};
+use markets::units::{AccountId, Amount, AssetId, FeedId, Pips, PoolId, Price, U256};
 
 const WETH: AssetId = AssetId(0);
 const USDC: AssetId = AssetId(1);
@@ -133,4 +135,40 @@ fn push_reports_at_the_heartbeat_or_the_deviation_and_goes_stale() {
     assert_eq!(feed.price(8_201), Err(OracleError::ZeroPrice));
     (feed.heartbeat_secs, feed.max_age_secs, feed.price) = (0, 0, Price::ONE);
     assert!(!feed.should_push(1.0, u64::MAX) && feed.price(u64::MAX).is_ok());
+}
+
+#[test]
+fn a_sliding_window_reads_the_newest_checkpoint_that_is_old_enough() {
+    let mut feed = WindowFeed::new(PoolId(0), WETH, None, 600, 60);
+    let start = (1_u64 << 32) - 700;
+    let mut pool = pool_at(10 * ETH, 20_000_000_000, start);
+    assert_eq!(feed.capacity(), 11);
+    let mut written = Vec::new();
+    for second in (0..1_500).step_by(20) {
+        let now = start + second;
+        let calm = 20_000_000_000 + u128::from(second) * 7_000_001;
+        pool.update(Amount::new(10 * ETH), Amount::new(calm), now).unwrap();
+        let checkpoint = feed.quote_checkpoint(&pool, now).unwrap();
+        assert_eq!(checkpoint.is_some(), second % 60 == 0, "{second}");
+        if let Some(new) = checkpoint {
+            let before = feed.clone();
+            let replaced = feed.record(new);
+            assert_eq!(replaced.is_some(), written.len() >= 11);
+            let after = feed.clone();
+            feed.forget(replaced);
+            assert_eq!(feed, before);
+            feed = after;
+            written.push((second, pool.cumulatives(now).0));
+        }
+        // By hand: the last in the list of all that is 600 s old.
+        let old_enough = written.iter().rev().find(|(at, _)| second - at >= 600);
+        let read = feed.price(&pool, now, 18, 6, Price::ONE);
+        let Some((at, cumulative)) = old_enough else {
+            assert_eq!(read, Err(OracleError::WindowTooShort));
+            continue;
+        };
+        let average = (pool.cumulatives(now).0 - cumulative) / U256::from(second - at);
+        let usd = average * U256::from(10_u128.pow(20));
+        assert_eq!(read.map(|price| U256::from(price.0)), Ok(usd >> 112_usize));
+    }
 }

@@ -12,7 +12,7 @@ use protocols::interest::RateStrategy;
 use protocols::lending::Pooled;
 use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::{RiskChange, RiskParam, RiskRegime};
-use sim::chain::call::{AmountExpr, Call, Log, Outcome, Revert, Transaction, TxHeader};
+use sim::chain::call::{AmountExpr, Call, Log, Outcome, PairCall, Revert, Transaction, TxHeader};
 use sim::chain::{Chain, Feed, Fork, Market, Pool};
 
 const E18: u128 = 1_000_000_000_000_000_000;
@@ -409,6 +409,27 @@ fn what_a_liquidation_within_one_reserve_books_twice_does_not_break_the_books() 
     assert!(has < owes, "booked twice, and paid once");
 }
 
+/// Any call of the pair itself; its account is the sixth, which transfers go to.
+fn any_pair_call() -> impl Strategy<Value = Call> {
+    let (pool, to) = (PoolId(0), (2u32..8).prop_map(AccountId));
+    let out0 = prop_oneof![Just(0), 0..1_000_000 * E6].prop_map(Amount::new);
+    let out1 = prop_oneof![Just(0), 0..1_000_000 * E18].prop_map(Amount::new);
+    prop_oneof![
+        to.clone().prop_map(move |to| PairCall::Mint { pool, to }),
+        to.clone().prop_map(move |to| PairCall::Burn { pool, to }),
+        (out0, out1, to.clone(), 0u16..3).prop_map(move |(out0, out1, to, body)| PairCall::Swap {
+            pool,
+            out0,
+            out1,
+            to,
+            body
+        }),
+        Just(PairCall::Sync { pool }),
+        to.prop_map(move |to| PairCall::Skim { pool, to }),
+    ]
+    .prop_map(Call::Pair)
+}
+
 /// Any call with small random ids and amounts: most fail, and that is the point.
 fn any_call() -> impl Strategy<Value = Call> {
     let asset = (0u16..9).prop_map(AssetId);
@@ -432,6 +453,18 @@ fn any_call() -> impl Strategy<Value = Call> {
             asset_in: AssetId(a),
             amount,
             min_out: Amount::ZERO
+        }),
+        (1u16..3, amount.clone()).prop_map(move |(a, amount)| Call::SwapExactOut {
+            pool,
+            asset_out: AssetId(a),
+            amount,
+            max_in: Amount::MAX
+        }),
+        any_pair_call(),
+        (1u16..4, amount.clone()).prop_map(|(a, amount)| Call::Transfer {
+            to: AccountId(6),
+            asset: AssetId(a),
+            amount
         }),
         (0u128..E6 * E6, 0u128..E18 * E6).prop_map(move |(a, b)| Call::AddLiquidity {
             pool,

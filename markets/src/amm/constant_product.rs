@@ -6,10 +6,9 @@
 //! that is, those who stay in it.
 
 pub use super::formulas::{amount_in, amount_out, counter_amount};
-use super::formulas::{amount_in_112, amount_out_112, extended, fee_fraction, to_reserve};
+use super::formulas::{amount_in_112, amount_out_112, extended, to_reserve};
 use super::{PoolError, SwapQuote};
 use crate::units::{AccountId, Amount, AssetId, Pips, U256, deserialize_u256, serialize_u256};
-use ruint::aliases::U512;
 use serde::{Deserialize, Serialize};
 
 /// Shares that the first deposit leaves locked for ever (`MINIMUM_LIQUIDITY`), so that one share can
@@ -122,7 +121,10 @@ impl ConstantProduct {
         amount_in: Amount,
     ) -> Result<SwapQuote, PoolError> {
         let (reserve_in, reserve_out) = self.reserves_from(asset_in)?;
-        let paid = to_reserve(amount_in)?;
+        let Ok(paid) = to_reserve(amount_in) else {
+            amount_out(amount_in.0, U256::from(reserve_in), U256::from(reserve_out), self.fee)?;
+            return Err(PoolError::Overflow);
+        };
         let got = amount_out_112(paid, reserve_in, reserve_out, self.fee)?;
         if got == 0 {
             return Err(PoolError::InsufficientOutput);
@@ -135,7 +137,8 @@ impl ConstantProduct {
     /// The input is floored and one is added, in the pool's favour.
     ///
     /// # Errors
-    /// As [`Self::quote_exact_in`]; also where the pool has no more than `amount_out`.
+    /// As [`Self::quote_exact_in`]; [`PoolError::DivisionByZero`] where all of the reserve is asked for,
+    /// [`PoolError::SubUnderflow`] where more is.
     #[inline]
     pub fn quote_exact_out(
         &self,
@@ -143,9 +146,9 @@ impl ConstantProduct {
         amount_out: Amount,
     ) -> Result<SwapQuote, PoolError> {
         let (reserve_in, reserve_out) = self.reserves_from(asset_in)?;
-        let got = match to_reserve(amount_out) {
-            Ok(got) if got < reserve_out => got,
-            _ => return Err(PoolError::InsufficientLiquidity),
+        let Ok(got) = to_reserve(amount_out) else {
+            amount_in(amount_out.0, U256::from(reserve_in), U256::from(reserve_out), self.fee)?;
+            return Err(PoolError::Overflow);
         };
         let paid = amount_in_112(got, reserve_in, reserve_out, self.fee)?;
         self.swapped(asset_in, paid, got)
@@ -166,53 +169,6 @@ impl ConstantProduct {
             new_reserve0,
             new_reserve1,
         })
-    }
-
-    /// Whether a swap that has already paid out `out0` and `out1` and left these balances is paid for:
-    /// the pair's own `swap`, for raw and flash swaps. Returns what came in, as (of `token0`, of
-    /// `token1`).
-    ///
-    /// The product of the fee-adjusted balances may not fall, by so much as one: in the pool's favour.
-    ///
-    /// # Errors
-    /// [`PoolError`], in the contract's order: zero output, too much output, zero input,
-    /// [`PoolError::ProductFell`], balances above 112 bits.
-    pub fn check_swap(
-        &self,
-        out0: Amount,
-        out1: Amount,
-        balance0: Amount,
-        balance1: Amount,
-    ) -> Result<(Amount, Amount), PoolError> {
-        if out0.is_zero() && out1.is_zero() {
-            return Err(PoolError::InsufficientOutput);
-        }
-        let (reserve0, reserve1) = (Amount::new(self.reserve0), Amount::new(self.reserve1));
-        if out0 >= reserve0 || out1 >= reserve1 {
-            return Err(PoolError::InsufficientLiquidity);
-        }
-        let in0 = balance0.saturating_sub(reserve0.saturating_sub(out0));
-        let in1 = balance1.saturating_sub(reserve1.saturating_sub(out1));
-        if in0.is_zero() && in1.is_zero() {
-            return Err(PoolError::InsufficientInput);
-        }
-        let (keep, one) = fee_fraction(self.fee);
-        let adjusted = |balance: Amount, paid: Amount| {
-            let whole = balance.0.checked_mul(U256::from(one))?;
-            whole.checked_sub(paid.0.checked_mul(U256::from(one - keep))?)
-        };
-        let adjusted0 = adjusted(balance0, in0).ok_or(PoolError::Overflow)?;
-        let adjusted1 = adjusted(balance1, in1).ok_or(PoolError::Overflow)?;
-        // Finer fees than v2's need more than the contract's 256 bits here.
-        let after: U512 = adjusted0.widening_mul(adjusted1);
-        let before: U512 =
-            (reserve0.0 * U256::from(one)).widening_mul(reserve1.0 * U256::from(one));
-        if after < before {
-            return Err(PoolError::ProductFell);
-        }
-        to_reserve(balance0)?;
-        to_reserve(balance1)?;
-        Ok((in0, in1))
     }
 
     /// Takes the pool's balances for its reserves and, where time has passed, lets the accumulators

@@ -10,7 +10,8 @@ use crate::wide;
 /// `UniswapV2Library.getAmountOut` for any fee: floored, in the pool's favour.
 ///
 /// # Errors
-/// [`PoolError::InsufficientInput`], [`PoolError::InsufficientLiquidity`], [`PoolError::Overflow`].
+/// [`PoolError::InsufficientInput`], [`PoolError::InsufficientLiquidity`], [`PoolError::MulOverflow`],
+/// [`PoolError::AddOverflow`].
 pub fn amount_out(
     amount_in: U256,
     reserve_in: U256,
@@ -24,17 +25,17 @@ pub fn amount_out(
         return Err(PoolError::InsufficientLiquidity);
     }
     let (keep, one) = fee_fraction(fee);
-    let overflow = PoolError::Overflow;
-    let paid = amount_in.checked_mul(U256::from(keep)).ok_or(overflow)?;
-    let numerator = paid.checked_mul(reserve_out).ok_or(overflow)?;
-    let denominator = reserve_in.checked_mul(U256::from(one)).ok_or(overflow)?;
-    Ok(numerator / denominator.checked_add(paid).ok_or(overflow)?)
+    let paid = mul(amount_in, U256::from(keep))?;
+    let numerator = mul(paid, reserve_out)?;
+    Ok(numerator / add(mul(reserve_in, U256::from(one))?, paid)?)
 }
 
 /// `UniswapV2Library.getAmountIn` for any fee: floored plus one, in the pool's favour.
 ///
 /// # Errors
-/// [`PoolError::InsufficientOutput`], [`PoolError::InsufficientLiquidity`], [`PoolError::Overflow`].
+/// [`PoolError::InsufficientOutput`], [`PoolError::InsufficientLiquidity`] where a reserve is empty,
+/// [`PoolError::SubUnderflow`] where more is asked for than there is, [`PoolError::DivisionByZero`]
+/// where all of it is, [`PoolError::MulOverflow`], [`PoolError::AddOverflow`].
 pub fn amount_in(
     amount_out: U256,
     reserve_in: U256,
@@ -44,33 +45,42 @@ pub fn amount_in(
     if amount_out.is_zero() {
         return Err(PoolError::InsufficientOutput);
     }
-    if reserve_in.is_zero() || reserve_out <= amount_out {
+    if reserve_in.is_zero() || reserve_out.is_zero() {
         return Err(PoolError::InsufficientLiquidity);
     }
     let (keep, one) = fee_fraction(fee);
-    let overflow = PoolError::Overflow;
-    let numerator = reserve_in.checked_mul(amount_out).ok_or(overflow)?;
-    let numerator = numerator.checked_mul(U256::from(one)).ok_or(overflow)?;
-    let denominator = (reserve_out - amount_out).checked_mul(U256::from(keep)).ok_or(overflow)?;
-    if denominator.is_zero() {
-        return Err(PoolError::InsufficientLiquidity);
-    }
-    (numerator / denominator).checked_add(U256::from(1)).ok_or(overflow)
+    let numerator = mul(mul(reserve_in, amount_out)?, U256::from(one))?;
+    let left = reserve_out.checked_sub(amount_out).ok_or(PoolError::SubUnderflow)?;
+    let denominator = mul(left, U256::from(keep))?;
+    let paid = numerator.checked_div(denominator).ok_or(PoolError::DivisionByZero)?;
+    add(paid, U256::from(1))
 }
 
 /// `UniswapV2Library.quote`: the counter-amount at the reserves' ratio, floored.
 ///
 /// # Errors
-/// [`PoolError::InsufficientInput`], [`PoolError::InsufficientLiquidity`], [`PoolError::Overflow`].
+/// [`PoolError::InsufficientAmount`], [`PoolError::InsufficientLiquidity`],
+/// [`PoolError::MulOverflow`].
 pub fn counter_amount(amount: U256, reserve: U256, reserve_other: U256) -> Result<U256, PoolError> {
     if amount.is_zero() {
-        return Err(PoolError::InsufficientInput);
+        return Err(PoolError::InsufficientAmount);
     }
     if reserve.is_zero() || reserve_other.is_zero() {
         return Err(PoolError::InsufficientLiquidity);
     }
-    let product = amount.checked_mul(reserve_other).ok_or(PoolError::Overflow)?;
-    Ok(product / reserve)
+    Ok(mul(amount, reserve_other)? / reserve)
+}
+
+/// A product as the contracts' safe arithmetic takes it.
+#[inline]
+pub(super) fn mul(a: U256, b: U256) -> Result<U256, PoolError> {
+    a.checked_mul(b).ok_or(PoolError::MulOverflow)
+}
+
+/// A sum as the contracts' safe arithmetic takes it.
+#[inline]
+pub(super) fn add(a: U256, b: U256) -> Result<U256, PoolError> {
+    a.checked_add(b).ok_or(PoolError::AddOverflow)
 }
 
 /// [`amount_out`] for arguments of at most 112 bits, where nothing can overflow.
@@ -98,8 +108,7 @@ pub(super) fn amount_out_112(
         .map(low_128)
 }
 
-/// [`amount_in`] for arguments of at most 112 bits with `amount_out < reserve_out`. What it costs may
-/// exceed 112 bits.
+/// [`amount_in`] for arguments of at most 112 bits. What it costs may exceed 112 bits.
 #[inline]
 pub(super) fn amount_in_112(
     amount_out: u128,
@@ -110,15 +119,16 @@ pub(super) fn amount_in_112(
     if amount_out == 0 {
         return Err(PoolError::InsufficientOutput);
     }
-    if reserve_in == 0 {
+    if reserve_in == 0 || reserve_out == 0 {
         return Err(PoolError::InsufficientLiquidity);
     }
     let (keep, one) = fee_fraction(fee);
-    if (reserve_in | reserve_out) >> 106 == 0 {
+    if (reserve_in | reserve_out | amount_out) >> 106 == 0 {
         let wanted = amount_out * u128::from(one);
-        let denominator = (reserve_out - amount_out) * u128::from(keep);
+        let left = reserve_out.checked_sub(amount_out).ok_or(PoolError::SubUnderflow)?;
+        let denominator = left * u128::from(keep);
         if denominator == 0 {
-            return Err(PoolError::InsufficientLiquidity);
+            return Err(PoolError::DivisionByZero);
         }
         let paid = wide::mul_div_floor(reserve_in, wanted, denominator);
         return paid.and_then(|paid| paid.checked_add(1)).ok_or(PoolError::Overflow);

@@ -1,7 +1,7 @@
 //! Adding and removing liquidity of a [`ConstantProduct`] pool, and the protocol's share of its fees.
 
 use super::constant_product::{ConstantProduct, MAX_RESERVE, MINIMUM_LIQUIDITY};
-use super::formulas::{proportional, sqrt_floor, to_reserve};
+use super::formulas::{add, mul, proportional, sqrt_floor, to_reserve};
 use super::{BurnQuote, MintQuote, PoolError};
 use crate::math::{Rounding, mul_div};
 use crate::units::{Amount, U256};
@@ -36,7 +36,9 @@ impl ConstantProduct {
     /// asset is a gift to the pool. The first deposit locks [`MINIMUM_LIQUIDITY`].
     ///
     /// # Errors
-    /// [`PoolError`]: too small a deposit, reserves above 112 bits.
+    /// [`PoolError::SubUnderflow`] where a first deposit is smaller than what it must lock,
+    /// [`PoolError::InsufficientLiquidityMinted`] where nothing would be minted, reserves above 112
+    /// bits, [`PoolError::MulOverflow`].
     pub fn quote_mint_exact(
         &self,
         amount0: Amount,
@@ -44,19 +46,18 @@ impl ConstantProduct {
         total_shares: Amount,
     ) -> Result<MintQuote, PoolError> {
         let protocol_shares = self.protocol_shares(total_shares);
-        let overflow = PoolError::Overflow;
-        let total = total_shares.0.checked_add(protocol_shares.0).ok_or(overflow)?;
+        let total = add(total_shares.0, protocol_shares.0)?;
         let (shares, locked);
         if total.is_zero() {
-            let product = amount0.0.checked_mul(amount1.0).ok_or(overflow)?;
             locked = U256::from(MINIMUM_LIQUIDITY);
-            let root = sqrt_floor(product);
-            shares = root.checked_sub(locked).ok_or(PoolError::InsufficientLiquidityMinted)?;
+            let root = sqrt_floor(mul(amount0.0, amount1.0)?);
+            shares = root.checked_sub(locked).ok_or(PoolError::SubUnderflow)?;
         } else {
-            let part = |amount: Amount, reserve: u128| {
-                mul_div(amount.0, total, U256::from(reserve), Rounding::Floor).ok_or(overflow)
-            };
             locked = U256::ZERO;
+            let part = |amount: Amount, reserve: u128| {
+                let product = mul(amount.0, total)?;
+                product.checked_div(U256::from(reserve)).ok_or(PoolError::DivisionByZero)
+            };
             shares = part(amount0, self.reserve0)?.min(part(amount1, self.reserve1)?);
         }
         if shares.is_zero() {
@@ -64,7 +65,7 @@ impl ConstantProduct {
         }
         for (reserve, amount) in [(self.reserve0, amount0), (self.reserve1, amount1)] {
             if reserve + to_reserve(amount)? > MAX_RESERVE {
-                return Err(overflow);
+                return Err(PoolError::Overflow);
             }
         }
         Ok(MintQuote {
@@ -90,37 +91,6 @@ impl ConstantProduct {
             Amount::new(self.reserve0),
             Amount::new(self.reserve1),
         )
-    }
-
-    /// [`Self::quote_burn`] from the pool's actual balances, as the contract does it: shares include
-    /// their part of what was donated since the last update.
-    ///
-    /// # Errors
-    /// As [`Self::quote_burn`].
-    pub fn quote_burn_from(
-        &self,
-        shares: Amount,
-        total_shares: Amount,
-        balance0: Amount,
-        balance1: Amount,
-    ) -> Result<BurnQuote, PoolError> {
-        let protocol_shares = self.protocol_shares(total_shares);
-        let total = total_shares.0.checked_add(protocol_shares.0).ok_or(PoolError::Overflow)?;
-        if shares.0 > total_shares.0 {
-            return Err(PoolError::InsufficientLiquidityBurned);
-        }
-        let part = |balance: Amount| {
-            mul_div(shares.0, balance.0, total, Rounding::Floor)
-                .filter(|amount| !amount.is_zero())
-                .ok_or(PoolError::InsufficientLiquidityBurned)
-        };
-        let (amount0, amount1) = (part(balance0)?, part(balance1)?);
-        Ok(BurnQuote {
-            shares,
-            amount0: Amount(amount0),
-            amount1: Amount(amount1),
-            protocol_shares,
-        })
     }
 
     /// Shares that `fee_to` is due: a sixth of the growth of √k since the last mint or burn

@@ -3,9 +3,16 @@
 //! A swap is *quote* (fallible, here) → *move money* (the ledger) → *update* (here, from the balances
 //! that the ledger then shows). A pool never holds or moves a balance itself.
 
+pub mod concentrated;
 pub mod constant_product;
+pub mod exponential;
+pub mod fixed_price;
 mod formulas;
 mod liquidity;
+mod pair;
+pub mod reserve;
+pub mod stable_math;
+pub mod stable_swap;
 
 pub(crate) use formulas::uq112;
 
@@ -18,6 +25,9 @@ pub enum PoolError {
     /// The asset is not one of the pool's two (`INVALID_TOKEN`).
     #[error("the asset is not in this pool")]
     UnknownAsset,
+    /// A quote of nothing (`INSUFFICIENT_AMOUNT`).
+    #[error("amount is zero")]
+    InsufficientAmount,
     /// Nothing was offered (`INSUFFICIENT_INPUT_AMOUNT`).
     #[error("input amount is zero")]
     InsufficientInput,
@@ -36,12 +46,30 @@ pub enum PoolError {
     /// Less would come out than the trader's minimum.
     #[error("output below the trader's minimum")]
     TooLittleReceived,
+    /// More would be paid than the trader's maximum (`EXCESSIVE_INPUT_AMOUNT`).
+    #[error("input above the trader's maximum")]
+    ExcessiveInput,
     /// The product of the fee-adjusted balances would fall (`K`).
     #[error("the product of the reserves would fall")]
     ProductFell,
-    /// A reserve would exceed 2¹¹² − 1, or an intermediate 256 bits (`OVERFLOW`).
-    #[error("arithmetic overflow")]
+    /// A reserve would exceed 2¹¹² − 1 (`OVERFLOW`).
+    #[error("a reserve would exceed 112 bits")]
     Overflow,
+    /// The pool is in the middle of a swap (`LOCKED`).
+    #[error("the pool is locked by a swap in progress")]
+    Locked,
+    /// A product exceeds 256 bits (`ds-math-mul-overflow`).
+    #[error("a product exceeds 256 bits")]
+    MulOverflow,
+    /// A sum exceeds 256 bits (`ds-math-add-overflow`).
+    #[error("a sum exceeds 256 bits")]
+    AddOverflow,
+    /// A difference would be negative (`ds-math-sub-underflow`): more is asked for than there is.
+    #[error("a difference would be negative")]
+    SubUnderflow,
+    /// A quotient by zero, an invalid opcode to compilers of the time: all of a reserve is asked for.
+    #[error("division by zero")]
+    DivisionByZero,
 }
 
 /// What a swap would do: amounts in the assets' smallest units, reserves after it.

@@ -5,9 +5,14 @@
 //! moves only when its reporter says so. Prices are USD per whole token, scaled by 10⁸, floored as the
 //! deployed integer divisions are.
 
+pub mod concentrated;
+pub mod lowest;
+pub mod lp;
+pub mod mantissa;
 pub mod push;
 pub mod spot;
 pub mod twap;
+pub mod window;
 
 use crate::amm::PoolError;
 use crate::math::{Rounding, mul_div};

@@ -3,9 +3,11 @@
 //! The deployed pattern behind the oracle-manipulation incidents since bZx (February 2020): cheap,
 //! always fresh, and movable within one transaction by anyone who can borrow enough.
 
-use super::{OracleError, price_from_reserves};
+use super::{OracleError, nonzero, price_from_reserves};
 use crate::amm::constant_product::ConstantProduct;
-use crate::units::{AssetId, FeedId, PoolId, Price};
+use crate::amm::exponential::Exponential;
+use crate::math::{Rounding, mul_div};
+use crate::units::{Amount, AssetId, FeedId, PoolId, Price, U256, WAD};
 use serde::{Deserialize, Serialize};
 
 /// Reads a pool's reserves as they stand, mid-transaction included.
@@ -38,5 +40,24 @@ impl SpotFeed {
             return Err(OracleError::NoLiquidity);
         }
         price_from_reserves(other, reserve, asset_decimals, quote_decimals, quote_price)
+    }
+
+    /// The same of an exponential-curve reserve's base token, at the reserve's `inventory` of its quote
+    /// asset, floored twice.
+    ///
+    /// # Errors
+    /// [`OracleError`]: another asset, a price that is zero or exceeds 128 bits.
+    pub fn price_on_curve(
+        &self,
+        reserve: &Exponential,
+        inventory: Amount,
+        quote_price: Price,
+    ) -> Result<Price, OracleError> {
+        if self.asset != reserve.base {
+            return Err(OracleError::UnknownAsset);
+        }
+        let ratio = reserve.price_at(inventory).map_err(|_overflow| OracleError::Overflow)?;
+        let price = mul_div(ratio.0, U256::from(quote_price.0), WAD, Rounding::Floor);
+        nonzero(price.and_then(|price| u128::try_from(price).ok()))
     }
 }

@@ -107,18 +107,34 @@ impl TwapFeed {
             .flatten()
             .find(|observation| age(*observation, now) >= self.window_secs.max(1))
             .ok_or(OracleError::WindowTooShort)?;
-        let gathered = pool.cumulative_of(self.asset, now)?.wrapping_sub(since.cumulative);
-        let average = gathered / U256::from(age(since, now));
-        if let Ok(average) = u128::try_from(average) {
-            let one = 1_u128 << 112;
-            return price_from_reserves(average, one, asset_decimals, quote_decimals, quote_price);
-        }
-        let one: U256 = U256::from(1) << 112;
-        price_from_ratio(average, one, asset_decimals, quote_decimals, quote_price)
+        averaged(pool, self.asset, since, now, asset_decimals, quote_decimals, quote_price)
     }
 }
 
+/// USD per whole asset averaged from an observation, not of this second, up to `now`; floored.
+///
+/// # Errors
+/// [`OracleError`]: wrong pool, a price of zero or above 128 bits.
+pub(super) fn averaged(
+    pool: &ConstantProduct,
+    asset: AssetId,
+    since: Observation,
+    now: u64,
+    asset_decimals: u8,
+    quote_decimals: u8,
+    quote_price: Price,
+) -> Result<Price, OracleError> {
+    let gathered = pool.cumulative_of(asset, now)?.wrapping_sub(since.cumulative);
+    let average = gathered / U256::from(age(since, now));
+    if let Ok(average) = u128::try_from(average) {
+        let one = 1_u128 << 112;
+        return price_from_reserves(average, one, asset_decimals, quote_decimals, quote_price);
+    }
+    let one: U256 = U256::from(1) << 112;
+    price_from_ratio(average, one, asset_decimals, quote_decimals, quote_price)
+}
+
 /// Seconds since an observation, modulo 2³².
-fn age(observation: Observation, now: u64) -> u32 {
+pub(super) fn age(observation: Observation, now: u64) -> u32 {
     (now as u32).wrapping_sub(observation.timestamp)
 }

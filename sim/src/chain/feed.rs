@@ -2,11 +2,17 @@
 
 use super::{Chain, Pool};
 use markets::amm::constant_product::ConstantProduct;
+use markets::amm::stable_swap::MAX_COINS;
 use markets::oracle::OracleError;
+use markets::oracle::concentrated::{self, ConcentratedTwapFeed};
+use markets::oracle::lowest::LowestFeed;
+use markets::oracle::lp::{self, LpFeed};
+use markets::oracle::mantissa::MantissaFeed;
 use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
-use markets::units::{FeedId, Price};
+use markets::oracle::window::WindowFeed;
+use markets::units::{Amount, AssetId, FeedId, Price, PriceMantissa};
 use serde::{Deserialize, Serialize};
 
 /// Most feeds that a price is looked up through: a feed that refers to itself is an error, not a
@@ -14,14 +20,26 @@ use serde::{Deserialize, Serialize};
 const MAX_FEED_DEPTH: u8 = 4;
 
 /// An oracle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Feed {
     /// Reads a pool as it is now.
     Spot(SpotFeed),
     /// Reads a pool's time-weighted average.
     Twap(TwapFeed),
+    /// Reads a pool's average over a sliding window of many checkpoints.
+    Window(Box<WindowFeed>),
     /// Says what its reporter last pushed.
     Push(PushFeed),
+    /// Reads a concentrated-liquidity pool's time-weighted average tick.
+    ConcentratedTwap(ConcentratedTwapFeed),
+    /// Says what its reporter last posted, in Compound's price type.
+    Mantissa(MantissaFeed),
+    /// A pool's share at its reserves' value, this instant.
+    LpNaive(LpFeed),
+    /// A pool's share at a value that a swap does not move.
+    LpFair(LpFeed),
+    /// The lowest of two feeds.
+    Lowest(LowestFeed),
 }
 
 /// The constant-product pool that a feed refers to.
@@ -38,27 +56,123 @@ impl Chain {
     pub fn price(&self, feed: FeedId) -> Result<Price, OracleError> {
         self.price_through(feed, MAX_FEED_DEPTH)
     }
+
     /// A feed's price, through at most `depth` feeds that price one another's quote assets.
     fn price_through(&self, feed: FeedId, depth: u8) -> Result<Price, OracleError> {
         let now = self.clock.timestamp;
-        let (pool, asset, quote) =
-            match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
-                Feed::Push(push) => return push.price(now),
-                Feed::Spot(spot) => (spot.pool, spot.asset, spot.quote),
-                Feed::Twap(twap) => (twap.pool, twap.asset, twap.quote),
-            };
-        let quote_price = match (quote, depth) {
-            (None, _) => Price::ONE,
-            (Some(_), 0) => return Err(OracleError::BrokenReference),
-            (Some(feed), _) => self.price_through(feed, depth - 1)?,
-        };
-        let pool = pair_of(self.pools.get(pool.index()))?;
-        let asset_decimals = self.decimals[asset.index()];
-        let quote_decimals = self.decimals[pool.other(asset)?.index()];
-        match &self.feeds[feed.index()] {
+        match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
             Feed::Push(push) => push.price(now),
-            Feed::Spot(spot) => spot.price(pool, asset_decimals, quote_decimals, quote_price),
-            Feed::Twap(twap) => twap.price(pool, now, asset_decimals, quote_decimals, quote_price),
+            Feed::Mantissa(posted) => posted.price(),
+            Feed::LpNaive(feed) => self.lp_price(feed, false, depth),
+            Feed::LpFair(feed) => self.lp_price(feed, true, depth),
+            Feed::Lowest(lowest) => {
+                let [a, b] = lowest.feeds.map(|feed| self.price_below(Some(feed), depth));
+                Ok(a?.min(b?))
+            }
+            Feed::Spot(spot) => self.spot_price(spot, depth),
+            Feed::Twap(twap) => {
+                let pool = pair_of(self.pools.get(twap.pool.index()))?;
+                let (asset, other) = self.places(twap.asset, pool.other(twap.asset)?);
+                let quote_price = self.price_below(twap.quote, depth)?;
+                twap.price(pool, now, asset, other, quote_price)
+            }
+            Feed::Window(window) => {
+                let pool = pair_of(self.pools.get(window.pool.index()))?;
+                let (asset, other) = self.places(window.asset, pool.other(window.asset)?);
+                let quote_price = self.price_below(window.quote, depth)?;
+                window.price(pool, now, asset, other, quote_price)
+            }
+            Feed::ConcentratedTwap(twap) => {
+                let pool = self.pools.get(twap.pool.index()).and_then(Pool::concentrated);
+                let pool = pool.ok_or(OracleError::BrokenReference)?;
+                let other = pool.other(twap.asset).ok_or(OracleError::UnknownAsset)?;
+                let (asset, other) = self.places(twap.asset, other);
+                let quote_price = self.price_below(twap.quote, depth)?;
+                twap.price(pool, now, asset, other, quote_price)
+            }
+        }
+    }
+
+    /// A pool's price as it is now.
+    fn spot_price(&self, spot: &SpotFeed, depth: u8) -> Result<Price, OracleError> {
+        let quote_price = self.price_below(spot.quote, depth)?;
+        match self.pools.get(spot.pool.index()).ok_or(OracleError::BrokenReference)? {
+            Pool::ConstantProduct(pool) => {
+                let (asset, other) = self.places(spot.asset, pool.other(spot.asset)?);
+                spot.price(pool, asset, other, quote_price)
+            }
+            Pool::Concentrated(pool) => {
+                let other = pool.other(spot.asset).ok_or(OracleError::UnknownAsset)?;
+                let (asset, other) = self.places(spot.asset, other);
+                concentrated::spot_price(spot.asset, pool, asset, other, quote_price)
+            }
+            Pool::Exponential(reserve) => {
+                let inventory = self.ledger.balance(reserve.account, reserve.quote);
+                spot.price_on_curve(reserve, inventory, quote_price)
+            }
+            Pool::StableSwap(_) | Pool::FixedPrice(_) => Err(OracleError::BrokenReference),
+        }
+    }
+
+    /// The price of a feed that another refers to; [`Price::ONE`] where it refers to none.
+    fn price_below(&self, feed: Option<FeedId>, depth: u8) -> Result<Price, OracleError> {
+        match (feed, depth) {
+            (None, _) => Ok(Price::ONE),
+            (Some(_), 0) => Err(OracleError::BrokenReference),
+            (Some(feed), _) => self.price_through(feed, depth - 1),
+        }
+    }
+
+    /// The decimals of an asset and of what it is priced in.
+    fn places(&self, asset: AssetId, other: AssetId) -> (u8, u8) {
+        (self.decimals[asset.index()], self.decimals[other.index()])
+    }
+
+    /// What a feed says now in Compound's price type, for a token of so many decimals; zero where it
+    /// has no usable price.
+    #[inline]
+    pub(super) fn mantissa_of(&self, feed: FeedId, decimals: u8) -> PriceMantissa {
+        match self.feeds.get(feed.index()) {
+            Some(Feed::Mantissa(posted)) => posted.mantissa,
+            _ => self
+                .price(feed)
+                .ok()
+                .and_then(|price| PriceMantissa::from_price(price, decimals))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// What a pool's share is worth, from its coins' feeds and its reserves as they are now.
+    fn lp_price(&self, feed: &LpFeed, fair: bool, depth: u8) -> Result<Price, OracleError> {
+        let mut prices = [Price::ONE; MAX_COINS];
+        let decimals = |share: AssetId| self.decimals[share.index()];
+        match self.pools.get(feed.pool.index()).ok_or(OracleError::BrokenReference)? {
+            Pool::ConstantProduct(pool) => {
+                for (price, coin) in prices.iter_mut().zip(&feed.coins[..2]) {
+                    *price = self.price_below(*coin, depth)?;
+                }
+                let (supply, share) = (self.ledger.total_supply(pool.share), decimals(pool.share));
+                let places = [decimals(pool.token0), decimals(pool.token1)];
+                if fair {
+                    return lp::fair(pool, places, [prices[0], prices[1]], supply, share);
+                }
+                let reserves = [Amount::new(pool.reserve0), Amount::new(pool.reserve1)];
+                lp::naive(&reserves, &places, &prices[..2], supply, share)
+            }
+            Pool::StableSwap(pool) => {
+                let n = pool.n();
+                for (price, coin) in prices.iter_mut().zip(&feed.coins[..n]) {
+                    *price = self.price_below(*coin, depth)?;
+                }
+                let (supply, share) = (self.ledger.total_supply(pool.share), decimals(pool.share));
+                if fair {
+                    return lp::fair_stable(pool, &prices[..n], supply, self.clock.timestamp);
+                }
+                lp::naive(&pool.balances[..n], &pool.decimals[..n], &prices[..n], supply, share)
+            }
+            Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => {
+                Err(OracleError::BrokenReference)
+            }
         }
     }
 }

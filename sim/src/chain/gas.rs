@@ -22,7 +22,7 @@ pub const MIN_BASE_FEE: u64 = 7;
 pub const fn of(call: &Call) -> u64 {
     match call {
         Call::Transfer { .. } => 30_000,
-        Call::Swap { .. } => 68_000,
+        Call::Swap { .. } | Call::SwapExactOut { .. } => 68_000,
         Call::AddLiquidity { .. } => 110_000,
         Call::RemoveLiquidity { .. } => 100_000,
         Call::Supply { .. } => 142_000,

@@ -385,6 +385,12 @@ impl Chain {
         self.watch.begin_block();
     }
 
+    /// [`Self::begin_block`] at a number further on: nothing happens in the blocks between.
+    pub fn begin_block_at(&mut self, block: u64, timestamp: u64, background_gas: u64) {
+        self.begin_block(timestamp, background_gas);
+        self.clock.block = block;
+    }
+
     /// The hash of the whole state. Not for the hot loop: it serialises everything.
     ///
     /// # Panics

@@ -1,30 +1,46 @@
 //! What only a margin-trading desk in bZx's shape understands.
 
+use super::AmountExpr;
+use markets::units::MarketId;
 use serde::{Deserialize, Serialize};
 
-/// What only a margin-trading desk in bZx's shape understands.
+/// What only a margin-trading desk in bZx's shape understands. Supplying its lending pool and withdrawing
+/// from it are the common verbs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DeskCall {}
+#[expect(missing_docs, reason = "a call's sentence names its fields")]
+pub enum DeskCall {
+    /// Posts a margin; the desk lends the rest of margin · leverage / over-collateral ratio and sells all
+    /// of it to its pool.
+    Open { market: MarketId, margin: AmountExpr },
+    /// Sells the sender's whole position back, repays the debt as far as that goes, and returns the rest.
+    Close { market: MarketId },
+}
 
 impl DeskCall {
     /// How many of the following calls are this call's body; `None` where it has none.
     #[must_use]
     pub const fn body(&self) -> Option<usize> {
-        match *self {}
+        None
     }
-    /// Gas, its body not included.
+    /// Gas, its body not included: an estimate, a swap and two lending calls.
     #[must_use]
     pub const fn gas(&self) -> u64 {
-        match *self {}
+        match self {
+            Self::Open { .. } => 350_000,
+            Self::Close { .. } => 300_000,
+        }
     }
     /// Its name in receipts.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
-        match *self {}
+        match self {
+            Self::Open { .. } => "desk_open",
+            Self::Close { .. } => "desk_close",
+        }
     }
     /// The account besides the sender whose position it may change.
     #[must_use]
     pub const fn touches(&self) -> Option<markets::units::AccountId> {
-        match *self {}
+        None
     }
 }

@@ -19,7 +19,7 @@ use protocols::risk_params::RiskChange;
 use serde::{Deserialize, Serialize};
 
 pub use compound::CompoundCall;
-pub use concentrated::ConcentratedCall;
+pub use concentrated::{ConcentratedCall, ConcentratedLog};
 pub use desk::DeskCall;
 pub use isolated::IsolatedCall;
 pub use oracle::OracleCall;
@@ -57,6 +57,8 @@ pub enum Call {
     Transfer { to: AccountId, asset: AssetId, amount: AmountExpr },
     /// Sells `amount` of `asset_in` to a pool, for at least `min_out` of the other asset.
     Swap { pool: PoolId, asset_in: AssetId, amount: AmountExpr, min_out: Amount },
+    /// Buys `amount` of `asset_out` from a pool, for at most `max_in` of the other asset.
+    SwapExactOut { pool: PoolId, asset_out: AssetId, amount: AmountExpr, max_in: Amount },
     /// Adds liquidity: the pool pulls the proportional amounts, at most these, and mints shares.
     AddLiquidity { pool: PoolId, max0: Amount, max1: Amount },
     /// Burns pool shares for both assets.
@@ -153,6 +155,7 @@ impl Call {
         match self {
             Self::Transfer { .. } => "transfer",
             Self::Swap { .. } => "swap",
+            Self::SwapExactOut { .. } => "swap_exact_out",
             Self::AddLiquidity { .. } => "add_liquidity",
             Self::RemoveLiquidity { .. } => "remove_liquidity",
             Self::Supply { .. } => "supply",
@@ -286,9 +289,27 @@ pub enum Revert {
     /// A pool or market refused; the reason is the mechanism's.
     #[error("pool: {0}")]
     Pool(#[from] markets::amm::PoolError),
+    /// A concentrated-liquidity pool refused.
+    #[error("pool: {0}")]
+    Concentrated(#[from] markets::amm::concentrated::ConcentratedError),
+    /// A StableSwap pool refused.
+    #[error("StableSwap: {0}")]
+    StableSwap(#[from] markets::amm::stable_swap::StableSwapError),
+    /// A reserve or depot refused.
+    #[error("reserve: {0}")]
+    Reserve(#[from] markets::amm::reserve::ReserveError),
+    /// A margin desk refused.
+    #[error("margin desk: {0}")]
+    Desk(#[from] protocols::margin_desk::DeskError),
     /// The lending market refused.
     #[error("lending: {0}")]
     Lending(#[from] protocols::lending::LendingError),
+    /// A Compound market reverted.
+    #[error("compound: {0}")]
+    Compound(#[from] protocols::compound::CompoundError),
+    /// A Compound market refused by a code, which undoes nothing.
+    #[error("compound: {0}")]
+    CompoundCode(#[from] protocols::compound::Refusal),
     /// A risk change was refused.
     #[error("risk change: {0}")]
     Risk(#[from] protocols::risk_params::RiskError),
@@ -316,6 +337,9 @@ pub enum Revert {
     /// No such pool, market, feed, asset or account.
     #[error("unknown id")]
     UnknownId,
+    /// This kind of pool or market has no such call.
+    #[error("this kind of pool or market has no such call")]
+    Unsupported,
     /// Gas limit exceeded.
     #[error("out of gas")]
     OutOfGas,
@@ -355,6 +379,8 @@ pub struct Receipt {
 pub enum Log {
     /// A swap, with the amounts that moved.
     Swap { pool: PoolId, by: AccountId, asset_in: AssetId, amount_in: Amount, amount_out: Amount },
+    /// A swap of a pair that was not one asset for the other, with what came in and went out of each.
+    PairSwap { pool: PoolId, by: AccountId, ins: [Amount; 2], outs: [Amount; 2] },
     /// Supplied.
     Supply { market: MarketId, by: AccountId, asset: AssetId, amount: Amount },
     /// Withdrawn.
@@ -390,6 +416,8 @@ pub enum Log {
         receives_asset: AssetId,
         receives: Amount,
     },
+    /// What a Uniswap v3 pool reports besides swaps.
+    Concentrated(ConcentratedLog),
 }
 
 /// Balances remembered by `Mark`.

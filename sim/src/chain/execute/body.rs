@@ -2,21 +2,29 @@
 
 use super::super::Chain;
 use super::super::call::{Call, Log, Revert};
+use super::concentrated::ConcentratedOpened;
 use super::{Context, Stop};
-use markets::units::{Amount, AssetId, MarketId};
+use markets::units::{Amount, AssetId, MarketId, PoolId};
 
 /// A call whose body runs now: what its close must know.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Opened {
     /// A flash loan from a pooled market, with what is owed at its end.
     FlashLoan { market: MarketId, asset: AssetId, amount: Amount, premium: Amount, owed: Amount },
+    /// A flash swap of a Uniswap v2 pair, with what it has paid out and, where that is of one asset,
+    /// what of the same asset pays for it.
+    PairSwap { pool: PoolId, out0: Amount, out1: Amount, owed: Option<Amount> },
+    /// A flash loan, swap or mint of a concentrated pool.
+    Concentrated(ConcentratedOpened),
 }
 
 impl Opened {
     /// What [`super::AmountExpr::FlashDebt`] stands for inside the body.
-    pub(super) const fn debt(&self) -> Option<Amount> {
+    pub(super) fn debt(&self) -> Option<Amount> {
         match self {
             Self::FlashLoan { owed, .. } => Some(*owed),
+            Self::PairSwap { owed, .. } => *owed,
+            Self::Concentrated(opened) => opened.debt(),
         }
     }
 }
@@ -75,6 +83,10 @@ impl Chain {
                 self.logs.push(Log::FlashLoan { market, by, asset, amount, premium });
                 Ok(())
             }
+            Opened::PairSwap { pool, out0, out1, .. } => {
+                Ok(self.pair_collect(by, pool, out0, out1)?)
+            }
+            Opened::Concentrated(opened) => Ok(self.concentrated_close(&opened, by)?),
         }
     }
 }

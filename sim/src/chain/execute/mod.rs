@@ -223,11 +223,14 @@ impl Chain {
             Call::Swap { pool, asset_in, amount, min_out } => {
                 self.swap(pool, asset_in, amount, min_out, context)?;
             }
+            Call::SwapExactOut { pool, asset_out, amount, max_in } => {
+                self.swap_exact_out(pool, asset_out, amount, max_in, context)?;
+            }
             Call::AddLiquidity { pool, max0, max1 } => {
-                self.add_liquidity(context.sender, pool, max0, max1)?;
+                self.add_liquidity(pool, max0, max1, context)?;
             }
             Call::RemoveLiquidity { pool, shares } => {
-                self.remove_liquidity(pool, shares, context)?
+                self.remove_liquidity(pool, shares, context)?;
             }
             Call::Supply { market, asset, amount } => {
                 return self.supply(market, asset, amount, context);

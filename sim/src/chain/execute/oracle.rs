@@ -6,7 +6,7 @@ use super::super::undo::oracle::OracleUndo;
 use super::super::{Chain, Feed, Pool};
 use super::body::Opened;
 use super::{Context, Stop};
-use markets::units::{AccountId, FeedId, Price};
+use markets::units::{AccountId, FeedId, PoolId, Price};
 
 impl Chain {
     pub(super) fn push_price(
@@ -28,18 +28,31 @@ impl Chain {
     }
 
     pub(super) fn checkpoint_feed(&mut self, feed: FeedId) -> Result<(), Revert> {
-        let slot = self.feeds.get(feed.index()).ok_or(Revert::UnknownId)?;
-        let Feed::Twap(twap) = slot else { return Err(Revert::UnknownId) };
-        let pool = self.pools.get(twap.pool.index()).and_then(Pool::constant_product);
-        let mut new = *twap;
-        if new.checkpoint(pool.ok_or(Revert::UnknownId)?, self.clock.timestamp)? {
-            self.store_feed(feed, Feed::Twap(new));
+        let now = self.clock.timestamp;
+        let pair = |pool: PoolId| {
+            let pool = self.pools.get(pool.index()).and_then(Pool::constant_product);
+            pool.ok_or(Revert::UnknownId)
+        };
+        match self.feeds.get_mut(feed.index()).ok_or(Revert::UnknownId)? {
+            Feed::Twap(twap) => {
+                let mut new = *twap;
+                if new.checkpoint(pair(twap.pool)?, now)? {
+                    self.store_feed(feed, Feed::Twap(new));
+                }
+            }
+            Feed::Window(window) => {
+                if let Some(new) = window.quote_checkpoint(pair(window.pool)?, now)? {
+                    let replaced = window.record(new);
+                    self.journal.push(Undo::Oracle(OracleUndo::Checkpoint { feed, replaced }));
+                }
+            }
+            _ => return Err(Revert::UnknownId),
         }
         Ok(())
     }
 
     /// Stores a feed's new value, the old one journalled.
-    fn store_feed(&mut self, feed: FeedId, new: Feed) {
+    pub(super) fn store_feed(&mut self, feed: FeedId, new: Feed) {
         let slot = &mut self.feeds[feed.index()];
         self.journal.feeds.push(std::mem::replace(slot, new));
         self.journal.push(Undo::Feed { feed });
@@ -64,6 +77,12 @@ impl Chain {
     }
     /// Undoes one entry.
     pub(super) fn oracle_undo(&mut self, entry: OracleUndo) {
-        match entry {}
+        match entry {
+            OracleUndo::Checkpoint { feed, replaced } => {
+                if let Feed::Window(window) = &mut self.feeds[feed.index()] {
+                    window.forget(replaced);
+                }
+            }
+        }
     }
 }

@@ -12,13 +12,100 @@ impl Chain {
         asset_in: AssetId,
         amount: AmountExpr,
         min_out: Amount,
-        context: &Context,
+        context: &mut Context,
     ) -> Result<(), Revert> {
         let amount = self.amount(amount, asset_in, context)?;
+        self.swap_for(context.sender, pool, asset_in, amount, min_out, context)
+    }
+
+    /// A swap for an account's own money, whoever sent the transaction: a desk trades for its clients.
+    pub(super) fn swap_for(
+        &mut self,
+        by: AccountId,
+        id: PoolId,
+        asset_in: AssetId,
+        amount: Amount,
+        min_out: Amount,
+        context: &mut Context,
+    ) -> Result<(), Revert> {
+        match self.pools.get(id.index()).ok_or(Revert::UnknownId)? {
+            Pool::ConstantProduct(_) => self.pair_swap(by, id, asset_in, amount, min_out, context),
+            Pool::Concentrated(_) => {
+                self.concentrated_swap(by, id, asset_in, amount, min_out, context)
+            }
+            Pool::StableSwap(pool) => {
+                let asset_out = pool.other(asset_in)?;
+                self.stable_exchange(by, id, asset_in, asset_out, amount, min_out)
+            }
+            Pool::Exponential(pool) => {
+                let base = self.ledger.balance(pool.account, pool.base);
+                let quote = self.ledger.balance(pool.account, pool.quote);
+                let trade = pool.quote_exact_in(asset_in, amount, base, quote)?;
+                let (account, assets) = (pool.account, (asset_in, pool.other(asset_in)?));
+                self.reserve_swap(by, id, assets, account, trade, min_out)
+            }
+            Pool::FixedPrice(pool) => {
+                let base = self.ledger.balance(pool.account, pool.base);
+                let trade = pool.quote_exact_in(asset_in, amount, base)?;
+                let (account, assets) = (pool.account, (asset_in, pool.other(asset_in)?));
+                self.reserve_swap(by, id, assets, account, trade, min_out)
+            }
+        }
+    }
+
+    pub(super) fn swap_exact_out(
+        &mut self,
+        pool: PoolId,
+        asset_out: AssetId,
+        amount: AmountExpr,
+        max_in: Amount,
+        context: &mut Context,
+    ) -> Result<(), Revert> {
+        let amount = self.amount(amount, asset_out, context)?;
         match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
             Pool::ConstantProduct(_) => {
-                self.pair_swap(context.sender, pool, asset_in, amount, min_out)
+                self.pair_swap_exact_out(pool, asset_out, amount, max_in, context)
             }
+            Pool::Concentrated(_) => {
+                self.concentrated_swap_exact_out(pool, asset_out, amount, max_in, context)
+            }
+            // Their contracts sell an exact amount in, only.
+            Pool::StableSwap(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => {
+                Err(Revert::Unsupported)
+            }
+        }
+    }
+
+    pub(super) fn add_liquidity(
+        &mut self,
+        pool: PoolId,
+        max0: Amount,
+        max1: Amount,
+        context: &Context,
+    ) -> Result<(), Revert> {
+        match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
+            Pool::ConstantProduct(_) => self.pair_add_liquidity(pool, max0, max1, context),
+            // Its positions have owners and a range; the others have calls of their own, or none.
+            Pool::Concentrated(_)
+            | Pool::StableSwap(_)
+            | Pool::Exponential(_)
+            | Pool::FixedPrice(_) => Err(Revert::Unsupported),
+        }
+    }
+
+    pub(super) fn remove_liquidity(
+        &mut self,
+        pool: PoolId,
+        shares: AmountExpr,
+        context: &Context,
+    ) -> Result<(), Revert> {
+        match self.pools.get(pool.index()).ok_or(Revert::UnknownId)? {
+            Pool::ConstantProduct(_) => self.pair_remove_liquidity(pool, shares, context),
+            // Its positions have owners and a range; the others have calls of their own, or none.
+            Pool::Concentrated(_)
+            | Pool::StableSwap(_)
+            | Pool::Exponential(_)
+            | Pool::FixedPrice(_) => Err(Revert::Unsupported),
         }
     }
 
@@ -31,6 +118,8 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_supply(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_supply(market, asset, amount, context),
+            Market::MarginDesk(_) => Ok(self.desk_supply(market, asset, amount, context)?),
         }
     }
 
@@ -43,6 +132,8 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_withdraw(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_withdraw(market, asset, amount, context),
+            Market::MarginDesk(_) => Ok(self.desk_withdraw(market, asset, amount, context)?),
         }
     }
 
@@ -55,6 +146,8 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_borrow(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_borrow(market, asset, amount, context),
+            Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
         }
     }
 
@@ -67,6 +160,8 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_repay(market, asset, amount, context)?),
+            Market::Compound(_) => self.compound_repay(market, asset, amount, context),
+            Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
         }
     }
 
@@ -79,6 +174,8 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_set_collateral(market, asset, enabled, context)?),
+            Market::Compound(_) => self.compound_set_collateral(market, asset, enabled, context),
+            Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
         }
     }
 
@@ -95,6 +192,10 @@ impl Chain {
             Market::Pooled(_) => {
                 Ok(self.pooled_liquidate(market, borrower, collateral, debt, amount, context)?)
             }
+            Market::Compound(_) => {
+                self.compound_liquidate(market, borrower, (collateral, debt), amount, context)
+            }
+            Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
         }
     }
 }

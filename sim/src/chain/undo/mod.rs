@@ -11,16 +11,18 @@ pub(crate) mod stable_swap;
 pub(crate) mod vault;
 
 use super::Feed;
-use compound::CompoundUndo;
-use concentrated::ConcentratedUndo;
+use compound::{CompoundStacks, CompoundUndo};
+use concentrated::{ConcentratedStacks, ConcentratedUndo};
 use desk::DeskUndo;
 use isolated::IsolatedUndo;
 use markets::amm::constant_product::ConstantProduct;
+use markets::amm::stable_swap::StableSwap;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
 use oracle::OracleUndo;
 use pair::PairUndo;
 use pooled::PooledUndo;
 use protocols::lending::MarketState;
+use protocols::margin_desk::{DeskBooks, DeskPosition};
 use protocols::position::Position;
 use protocols::reserve::Reserve;
 use stable_swap::StableSwapUndo;
@@ -28,6 +30,7 @@ use vault::VaultUndo;
 
 /// One write that can be undone. At most 64 bytes; larger old values lie on side stacks.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "a family may write nothing besides what all families write")]
 pub(crate) enum Undo {
     /// *Action*: a balance was written. *Revert*: write the old one.
     Balance { index: u32, old: Amount },
@@ -73,6 +76,11 @@ pub(crate) struct Journal {
     pub(super) reserves: Vec<Reserve>,
     pub(super) states: Vec<MarketState>,
     pub(super) feeds: Vec<Feed>,
+    pub(super) concentrated: ConcentratedStacks,
+    pub(super) compound: CompoundStacks,
+    pub(super) stable_swaps: Vec<StableSwap>,
+    pub(super) desk_books: Vec<DeskBooks>,
+    pub(super) desk_positions: Vec<(AccountId, Option<DeskPosition>)>,
 }
 
 impl Journal {
@@ -83,12 +91,28 @@ impl Journal {
     /// Forgets everything: what was done is final.
     #[inline]
     pub(super) fn clear(&mut self) {
-        let Self { entries, pairs, reserves, states, feeds } = self;
+        let Self {
+            entries,
+            pairs,
+            reserves,
+            states,
+            feeds,
+            concentrated,
+            compound,
+            stable_swaps,
+            desk_books,
+            desk_positions,
+        } = self;
         entries.clear();
         pairs.clear();
         reserves.clear();
         states.clear();
         feeds.clear();
+        concentrated.clear();
+        compound.clear();
+        stable_swaps.clear();
+        desk_books.clear();
+        desk_positions.clear();
     }
 }
 

@@ -1,0 +1,234 @@
+//! What a move of the √price is worth in each token, and where an amount moves it.
+//!
+//! Source: Uniswap v3 Core §6.2.1–6.2.3; `SqrtPriceMath` for the directions of rounding: amounts paid to
+//! the pool round up, amounts paid by it round down, and the price moves so that the pool never gives
+//! more or takes less than the curve says.
+
+use super::error::ConcentratedError;
+use super::limbs::{product, quotient, shl_96, three, two};
+use crate::math::{Rounding, mul_div};
+use crate::units::U256;
+
+/// 2⁹⁶.
+pub const Q96: U256 = U256::from_limbs([0, 1 << 32, 0, 0]);
+/// 2¹²⁸.
+pub const Q128: U256 = U256::from_limbs([0, 0, 1, 0]);
+
+use ConcentratedError::Overflow;
+
+/// Token 0 between two √prices: L · 2⁹⁶ · (b − a) / (a · b), in `token0`'s smallest units
+/// (`getAmount0Delta`).
+///
+/// The contract divides by `b` and then by `a`, each in the same direction; a nested floor is the floor
+/// of the whole, and so is a ceiling, hence one division here.
+///
+/// # Errors
+/// [`ConcentratedError::Overflow`] where a √price is zero or above 160 bits.
+#[inline]
+pub fn amount0_delta(
+    sqrt_a: U256,
+    sqrt_b: U256,
+    liquidity: u128,
+    rounding: Rounding,
+) -> Result<U256, ConcentratedError> {
+    let (a, b) = if sqrt_a > sqrt_b { (sqrt_b, sqrt_a) } else { (sqrt_a, sqrt_b) };
+    if a.is_zero() {
+        return Err(Overflow);
+    }
+    let numerator = shl_96(product(two(liquidity), three(b - a)?));
+    // Fits: the difference is below b, so the quotient is below L · 2⁹⁶ / a.
+    quotient(numerator, product(three(a)?, three(b)?), rounding).ok_or(Overflow)
+}
+
+/// [`amount0_delta`] rounded up, where `guess` most likely is it: two products instead of a quotient.
+#[inline]
+pub(super) fn amount0_delta_up_near(
+    sqrt_a: U256,
+    sqrt_b: U256,
+    liquidity: u128,
+    guess: U256,
+) -> Result<U256, ConcentratedError> {
+    let (a, b) = if sqrt_a > sqrt_b { (sqrt_b, sqrt_a) } else { (sqrt_a, sqrt_b) };
+    let (narrow_a, narrow_b, narrow) = (a.as_limbs(), b.as_limbs(), guess.as_limbs());
+    let fits = (narrow_a[2] | narrow_b[2] | narrow_b[3] | narrow[2] | narrow[3]) == 0;
+    if fits && (narrow[0] | narrow[1]) != 0 {
+        let numerator = shl_96(product(two(liquidity), three(b - a)?));
+        let area: [u64; 4] = product([narrow_a[0], narrow_a[1]], [narrow_b[0], narrow_b[1]]);
+        let most: [u64; 6] = product([narrow[0], narrow[1]], area);
+        // (guess − 1) · a · b < numerator ≤ guess · a · b.
+        if !less(most, numerator) && less(minus(most, area), numerator) {
+            return Ok(guess);
+        }
+    }
+    amount0_delta(a, b, liquidity, Rounding::Ceil)
+}
+
+/// Whether `paid` is at least [`amount0_delta`] rounded up, without its quotient where the integers are
+/// small; `None` where they are not.
+#[inline]
+pub(super) fn covers_amount0(paid: U256, a: U256, b: U256, liquidity: u128) -> Option<bool> {
+    let (narrow_a, narrow_b, narrow) = (a.as_limbs(), b.as_limbs(), paid.as_limbs());
+    let wide = narrow_a[2] | narrow_a[3] | narrow_b[2] | narrow_b[3] | narrow[2] | narrow[3];
+    if wide != 0 || a.is_zero() || b.is_zero() {
+        return None;
+    }
+    let difference = if a > b { a - b } else { b - a };
+    let numerator = shl_96(product(two(liquidity), three(difference).ok()?));
+    let area: [u64; 4] = product([narrow_a[0], narrow_a[1]], [narrow_b[0], narrow_b[1]]);
+    Some(!less(product([narrow[0], narrow[1]], area), numerator))
+}
+
+#[inline(always)]
+fn less(a: [u64; 6], b: [u64; 6]) -> bool {
+    let mut borrow = false;
+    for i in 0..6 {
+        let (difference, under) = a[i].overflowing_sub(b[i]);
+        borrow = under | (difference < u64::from(borrow));
+    }
+    borrow
+}
+
+#[inline(always)]
+fn minus(a: [u64; 6], b: [u64; 4]) -> [u64; 6] {
+    let (mut out, mut borrow) = ([0; 6], false);
+    for i in 0..6 {
+        let (difference, under) = a[i].overflowing_sub(if i < 4 { b[i] } else { 0 });
+        let (difference, again) = difference.overflowing_sub(u64::from(borrow));
+        out[i] = difference;
+        borrow = under | again;
+    }
+    out
+}
+
+/// Token 1 between two √prices: L · (b − a) / 2⁹⁶, in `token1`'s smallest units (`getAmount1Delta`).
+///
+/// # Errors
+/// [`ConcentratedError::Overflow`] where a √price is above 160 bits.
+#[inline]
+pub fn amount1_delta(
+    sqrt_a: U256,
+    sqrt_b: U256,
+    liquidity: u128,
+    rounding: Rounding,
+) -> Result<U256, ConcentratedError> {
+    let difference = if sqrt_a > sqrt_b { sqrt_a - sqrt_b } else { sqrt_b - sqrt_a };
+    let p: [u64; 5] = product(two(liquidity), three(difference)?);
+    let floor = U256::from_limbs([
+        (p[1] >> 32) | (p[2] << 32),
+        (p[2] >> 32) | (p[3] << 32),
+        (p[3] >> 32) | (p[4] << 32),
+        p[4] >> 32,
+    ]);
+    let rest = p[0] | (p[1] & 0xffff_ffff);
+    Ok(if rounding == Rounding::Floor || rest == 0 { floor } else { floor + U256::from(1) })
+}
+
+/// The √price after `amount` of the input token was paid (`getNextSqrtPriceFromInput`).
+///
+/// # Errors
+/// [`ConcentratedError::Overflow`] where the price or the liquidity is zero, or the result above 160 bits.
+#[inline]
+pub fn next_sqrt_price_from_input(
+    sqrt_price: U256,
+    liquidity: u128,
+    amount: U256,
+    zero_for_one: bool,
+) -> Result<U256, ConcentratedError> {
+    if sqrt_price.is_zero() || liquidity == 0 {
+        return Err(Overflow);
+    }
+    if zero_for_one {
+        after_amount0(sqrt_price, liquidity, amount, true)
+    } else {
+        after_amount1(sqrt_price, liquidity, amount, true)
+    }
+}
+
+/// The √price after `amount` of the output token was taken (`getNextSqrtPriceFromOutput`).
+///
+/// # Errors
+/// [`ConcentratedError::Overflow`] where the price or the liquidity is zero, the pool has less, or the
+/// result is above 160 bits.
+#[inline]
+pub fn next_sqrt_price_from_output(
+    sqrt_price: U256,
+    liquidity: u128,
+    amount: U256,
+    zero_for_one: bool,
+) -> Result<U256, ConcentratedError> {
+    if sqrt_price.is_zero() || liquidity == 0 {
+        return Err(Overflow);
+    }
+    if zero_for_one {
+        after_amount1(sqrt_price, liquidity, amount, false)
+    } else {
+        after_amount0(sqrt_price, liquidity, amount, false)
+    }
+}
+
+/// √P · L / (L ± Δ · √P), rounded up (`getNextSqrtPriceFromAmount0RoundingUp`).
+#[inline]
+fn after_amount0(
+    sqrt_price: U256,
+    liquidity: u128,
+    amount: U256,
+    add: bool,
+) -> Result<U256, ConcentratedError> {
+    if amount.is_zero() {
+        return Ok(sqrt_price);
+    }
+    let price = three(sqrt_price)?;
+    let l = two(liquidity);
+    let scaled = [0, l[0] << 32, (l[1] << 32) | (l[0] >> 32), l[1] >> 32];
+    let scaled_liquidity = U256::from_limbs(scaled);
+    let moved = amount.checked_mul(sqrt_price);
+    let denominator = if add {
+        match moved.and_then(|moved| scaled_liquidity.checked_add(moved)) {
+            Some(denominator) => denominator,
+            // √P · L / (L + Δ·√P) with both divided by √P: less exact, and it cannot overflow.
+            None => {
+                let denominator =
+                    (scaled_liquidity / sqrt_price).checked_add(amount).ok_or(Overflow)?;
+                return price_of(scaled_liquidity.div_ceil(denominator));
+            }
+        }
+    } else {
+        // More than the reserve would leave a price of infinity or beyond.
+        let moved = moved.filter(|moved| *moved < scaled_liquidity).ok_or(Overflow)?;
+        scaled_liquidity - moved
+    };
+    let d = denominator.as_limbs();
+    let numerator: [u64; 6] = product(shl_4_96(l), price);
+    price_of(quotient(numerator, [d[0], d[1], d[2], d[3], 0, 0], Rounding::Ceil).ok_or(Overflow)?)
+}
+
+/// L · 2⁹⁶ in four limbs, for a product that is known to fit 384 bits (L · 2⁹⁶ has 224, √P 160).
+#[inline(always)]
+const fn shl_4_96(l: [u64; 2]) -> [u64; 4] {
+    [0, l[0] << 32, (l[1] << 32) | (l[0] >> 32), l[1] >> 32]
+}
+
+/// √P ± Δ / L, rounded down (`getNextSqrtPriceFromAmount1RoundingDown`).
+#[inline]
+fn after_amount1(
+    sqrt_price: U256,
+    liquidity: u128,
+    amount: U256,
+    add: bool,
+) -> Result<U256, ConcentratedError> {
+    let rounding = if add { Rounding::Floor } else { Rounding::Ceil };
+    let moved = mul_div(amount, Q96, U256::from(liquidity), rounding).ok_or(Overflow)?;
+    if add {
+        price_of(sqrt_price.checked_add(moved).ok_or(Overflow)?)
+    } else if sqrt_price > moved {
+        price_of(sqrt_price - moved)
+    } else {
+        Err(Overflow)
+    }
+}
+
+/// The price, where 160 bits hold it.
+#[inline(always)]
+fn price_of(price: U256) -> Result<U256, ConcentratedError> {
+    three(price).map(|_| price)
+}
