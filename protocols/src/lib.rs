@@ -7,16 +7,20 @@
 //! The shape is Aave v3 with the rules of v3.6: explicit rounding in the protocol's favour, a virtual
 //! balance per reserve, bad debt written to a deficit.
 
+pub mod auction;
 pub mod compound;
+mod fixed;
 pub mod flash_loan;
 pub mod health;
 pub mod interest;
+pub mod isolated;
 pub mod lending;
 pub mod liquidation;
 pub mod margin_desk;
 pub mod position;
 pub mod reserve;
 pub mod risk_params;
+pub mod vault;
 
 use markets::oracle::OracleError;
 use markets::units::{AccountId, Amount, AssetId, FeedId, Price};

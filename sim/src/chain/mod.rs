@@ -10,6 +10,7 @@
 //!   accumulators updated on touch and checkpoints written by a call.
 
 pub mod call;
+mod checks;
 mod execute;
 mod feed;
 mod fork;
@@ -18,6 +19,7 @@ pub mod invariants;
 pub mod ledger;
 mod market;
 mod pool;
+mod price;
 mod undo;
 
 use crate::chain::call::{Log, Revert};

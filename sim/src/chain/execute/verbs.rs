@@ -120,6 +120,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_supply(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_supply(market, asset, amount, context),
             Market::MarginDesk(_) => Ok(self.desk_supply(market, asset, amount, context)?),
+            Market::Isolated(_) => Ok(self.isolated_supply(market, asset, amount, context)?),
+            Market::Vault(_) => Ok(self.vault_supply(market, asset, amount, context)?),
         }
     }
 
@@ -134,6 +136,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_withdraw(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_withdraw(market, asset, amount, context),
             Market::MarginDesk(_) => Ok(self.desk_withdraw(market, asset, amount, context)?),
+            Market::Isolated(_) => Ok(self.isolated_withdraw(market, asset, amount, context)?),
+            Market::Vault(_) => Ok(self.vault_withdraw(market, asset, amount, context)?),
         }
     }
 
@@ -148,6 +152,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_borrow(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_borrow(market, asset, amount, context),
             Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::Isolated(_) => Ok(self.isolated_borrow(market, asset, amount, context)?),
+            Market::Vault(_) => Ok(self.vault_borrow(market, asset, amount, context)?),
         }
     }
 
@@ -162,6 +168,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_repay(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_repay(market, asset, amount, context),
             Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::Isolated(_) => Ok(self.isolated_repay(market, asset, amount, context)?),
+            Market::Vault(_) => Ok(self.vault_repay(market, asset, amount, context)?),
         }
     }
 
@@ -176,6 +184,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_set_collateral(market, asset, enabled, context)?),
             Market::Compound(_) => self.compound_set_collateral(market, asset, enabled, context),
             Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            // What is deposited is collateral, always.
+            Market::Isolated(_) | Market::Vault(_) => Err(Revert::Unsupported.into()),
         }
     }
 
@@ -196,6 +206,13 @@ impl Chain {
                 self.compound_liquidate(market, borrower, (collateral, debt), amount, context)
             }
             Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::Isolated(_) => {
+                let assets = (collateral, debt);
+                Ok(self.isolated_liquidate(market, borrower, assets, amount, context)?)
+            }
+            Market::Vault(_) => {
+                Ok(self.vault_liquidate(market, borrower, (collateral, debt), context)?)
+            }
         }
     }
 }

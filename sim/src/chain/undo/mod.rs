@@ -26,7 +26,7 @@ use protocols::margin_desk::{DeskBooks, DeskPosition};
 use protocols::position::Position;
 use protocols::reserve::Reserve;
 use stable_swap::StableSwapUndo;
-use vault::VaultUndo;
+use vault::{VaultStacks, VaultUndo};
 
 /// One write that can be undone. At most 64 bytes; larger old values lie on side stacks.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +81,8 @@ pub(crate) struct Journal {
     pub(super) stable_swaps: Vec<StableSwap>,
     pub(super) desk_books: Vec<DeskBooks>,
     pub(super) desk_positions: Vec<(AccountId, Option<DeskPosition>)>,
+    pub(super) isolated: Vec<protocols::isolated::State>,
+    pub(super) vaults: VaultStacks,
 }
 
 impl Journal {
@@ -102,6 +104,8 @@ impl Journal {
             stable_swaps,
             desk_books,
             desk_positions,
+            isolated,
+            vaults,
         } = self;
         entries.clear();
         pairs.clear();
@@ -113,6 +117,8 @@ impl Journal {
         stable_swaps.clear();
         desk_books.clear();
         desk_positions.clear();
+        isolated.clear();
+        vaults.clear();
     }
 }
 
