@@ -9,6 +9,8 @@
     reason = "a benchmark"
 )]
 
+#[path = "../tests/vectors/aave.rs"]
+mod aave;
 #[path = "../tests/vectors/compound.rs"]
 mod compound;
 #[path = "../tests/vectors/families.rs"]

@@ -199,7 +199,7 @@ impl MarketViews {
                 ledger.total_supply(reserve.a_token).to_f64() * view.unit * view.liquidity_index;
             view.borrowed =
                 ledger.total_supply(reserve.debt_token).to_f64() * view.unit * view.borrow_index;
-            view.available = reserve.virtual_balance.to_f64() * view.unit;
+            view.available = pooled.available(chain, reserve).to_f64() * view.unit;
             let base = view.available + view.borrowed;
             view.utilisation = if base > 0.0 { view.borrowed / base } else { 0.0 };
             view.deficit = reserve.deficit.to_f64() * view.unit;

@@ -43,6 +43,12 @@ macro_rules! families {
 }
 
 families! {
+    aave_v36_liquidation: Project, crate::aave::market_v36;
+    aave_v36_pool: Project, crate::aave::market_v36;
+    aave_v3_liquidation: Project, crate::aave::market_v302;
+    aave_v3_math: Project, crate::aave::math;
+    aave_v3_pool: Project, crate::aave::market_v302;
+    aave_v3_rates: Project, crate::aave::rates;
     compound_v2: Shared, crate::compound::replay;
     compound_v2_rates: Shared, crate::compound::replay_rates;
     uniswap_v2_pair: Project, crate::uniswap_v2::pair;

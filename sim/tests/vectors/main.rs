@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and nobody imports it"
 )]
 
+mod aave;
 mod compound;
 mod families;
 mod support;

@@ -132,6 +132,9 @@ pub(crate) fn lender(
             paused: false,
             borrowing_enabled: true,
             flash_loan_enabled: true,
+            debt_ceiling: 0,
+            borrowable_in_isolation: false,
+            siloed_borrowing: false,
         };
         market.add_reserve(Reserve::new(*asset, share, debt, *feed, *decimals, config, NOW));
     }

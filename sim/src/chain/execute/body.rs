@@ -3,6 +3,7 @@
 use super::super::call::{Call, Log, Revert};
 use super::super::{Chain, Market};
 use super::concentrated::ConcentratedOpened;
+use super::pooled::FlashLoans;
 use super::{Context, Stop};
 use markets::units::{Amount, AssetId, MarketId, PoolId, RAY};
 use protocols::auction::dutch::Taken;
@@ -21,6 +22,8 @@ pub(super) enum Opened {
     IsolatedLoan { market: MarketId, asset: AssetId, amount: Amount },
     /// A purchase from a Dutch auction, whose house is locked meanwhile.
     VaultTake { market: MarketId, ilk: u16, auction: u64, taken: Taken },
+    /// A flash loan of several assets from one.
+    FlashLoans(FlashLoans),
 }
 
 impl Opened {
@@ -32,6 +35,8 @@ impl Opened {
             Self::Concentrated(opened) => opened.debt(),
             Self::IsolatedLoan { amount, .. } => Some(*amount),
             Self::VaultTake { taken, .. } => Some(Amount(taken.owe.0.div_ceil(RAY))),
+            // Which of them?
+            Self::FlashLoans(_) => None,
         }
     }
 }
@@ -103,6 +108,7 @@ impl Chain {
             Opened::VaultTake { market, auction, taken, .. } => {
                 Ok(self.vault_close(market, by, auction, &taken)?)
             }
+            Opened::FlashLoans(loan) => self.pooled_close(loan, context),
         }
     }
 }

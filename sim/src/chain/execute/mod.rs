@@ -175,7 +175,6 @@ impl Chain {
                 Undo::Pair(entry) => self.pair_undo(entry),
                 Undo::Concentrated(entry) => self.concentrated_undo(entry),
                 Undo::StableSwap(entry) => self.stable_swap_undo(entry),
-                Undo::Pooled(entry) => self.pooled_undo(entry),
                 Undo::Compound(entry) => self.compound_undo(entry),
                 Undo::Isolated(entry) => self.isolated_undo(entry),
                 Undo::Vault(entry) => self.vault_undo(entry),

@@ -2,6 +2,7 @@
 
 use super::super::call::{AmountExpr, Revert};
 use super::super::{Chain, Market, Pool};
+use super::pooled::Offer;
 use super::{Context, Stop};
 use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId};
 
@@ -200,7 +201,9 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => {
-                Ok(self.pooled_liquidate(market, borrower, collateral, debt, amount, context)?)
+                let receive_shares = false;
+                let offer = Offer { borrower, collateral, debt, amount, receive_shares };
+                Ok(self.pooled_liquidate(market, offer, context)?)
             }
             Market::Compound(_) => {
                 self.compound_liquidate(market, borrower, (collateral, debt), amount, context)

@@ -6,7 +6,6 @@ pub(crate) mod desk;
 pub(crate) mod isolated;
 pub(crate) mod oracle;
 pub(crate) mod pair;
-pub(crate) mod pooled;
 pub(crate) mod stable_swap;
 pub(crate) mod vault;
 
@@ -20,7 +19,6 @@ use markets::amm::stable_swap::StableSwap;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
 use oracle::OracleUndo;
 use pair::PairUndo;
-use pooled::PooledUndo;
 use protocols::lending::MarketState;
 use protocols::margin_desk::{DeskBooks, DeskPosition};
 use protocols::position::Position;
@@ -54,8 +52,6 @@ pub(crate) enum Undo {
     Concentrated(ConcentratedUndo),
     /// *Action* and *Revert*: as the entry says.
     StableSwap(StableSwapUndo),
-    /// *Action* and *Revert*: as the entry says.
-    Pooled(PooledUndo),
     /// *Action* and *Revert*: as the entry says.
     Compound(CompoundUndo),
     /// *Action* and *Revert*: as the entry says.
