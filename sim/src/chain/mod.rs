@@ -10,7 +10,6 @@
 //!   accumulators updated on touch and checkpoints written by a call.
 
 pub mod call;
-mod checks;
 mod execute;
 mod feed;
 mod fork;

@@ -1,27 +1,27 @@
 //! The ledger: value moves, and is neither made nor lost.
 
 use super::{Checked, Family, Invariant, Step, nothing};
-use crate::chain::{Chain, Pool};
+use crate::chain::{Chain, Market, Pool};
 use markets::units::AssetId;
 
 const SUM: Invariant = Invariant::new(
-    "LEDGER-01",
+    "ledger-column-sums",
     "the sum of every column is what was minted less what was burned",
 );
 const BURNED: Invariant =
-    Invariant::new("LEDGER-02", "no more of an asset was ever burned than was ever minted");
+    Invariant::new("ledger-burned-within-minted", "no more of an asset was ever burned than was ever minted");
 const BALANCE: Invariant =
-    Invariant::new("LEDGER-03", "no account holds more of an asset than exists of it");
+    Invariant::new("ledger-balance-within-supply", "no account holds more of an asset than exists of it");
 const TOTALS: Invariant =
-    Invariant::new("LEDGER-04", "what was ever minted and ever burned of an asset never falls");
+    Invariant::new("ledger-totals-rise", "what was ever minted and ever burned of an asset never falls");
 const OUTSIDE: Invariant = Invariant::new(
-    "LEDGER-05",
+    "ledger-outside-tokens-conserved",
     "a token that no mechanism issues is neither minted nor burned, but for gas",
 );
 
 pub(super) const FAMILY: Family = Family {
     name: "ledger",
-    catalogue: &[SUM, BURNED, BALANCE, TOTALS, OUTSIDE],
+    catalogue: &[&[SUM, BURNED, BALANCE, TOTALS, OUTSIDE]],
     state: nothing,
     whole,
     step,
@@ -32,8 +32,15 @@ impl Chain {
     pub(super) fn is_issued(&self, asset: AssetId) -> bool {
         let of_pool = |pool: &Pool| match pool {
             Pool::ConstantProduct(pair) => pair.share == asset,
+            Pool::StableSwap(pool) => pool.share == asset,
+            Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => false,
         };
-        self.pools.iter().any(of_pool) || self.markets.iter().any(|m| m.is_share(asset))
+        let of_market = |market: &Market| match market {
+            Market::Vault(vault) => vault.dai == asset || market.is_share(asset),
+            Market::MarginDesk(desk) => desk.share == asset,
+            Market::Pooled(_) | Market::Compound(_) | Market::Isolated(_) => market.is_share(asset),
+        };
+        self.pools.iter().any(of_pool) || self.markets.iter().any(of_market)
     }
 
     /// Conservation, on what was written since the last audit or on every balance.

@@ -7,25 +7,31 @@
 //! liquidated?) is witnessed between two calls, and reported by the next audit.
 
 mod clock;
+mod compound;
+mod concentrated;
+mod desk;
 mod flash_loan;
+mod isolated;
 mod ledger;
 mod liquidation;
 mod oracle;
 mod pair;
 mod pooled;
-mod risk;
+mod stable_swap;
+mod vault;
 mod watch;
 
 use super::Chain;
 use super::call::Log;
 use serde::{Deserialize, Serialize};
 
+pub(super) use flash_loan::Closing;
 pub(super) use watch::Watch;
 
 /// A property, by its stable id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invariant {
-    /// Stable id, such as `LEDGER-01`.
+    /// Stable id, such as `ledger-column-sums`.
     pub id: &'static str,
     /// The property in a plain sentence.
     pub sentence: &'static str,
@@ -60,7 +66,7 @@ impl Invariant {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{id}: {sentence}: {detail}")]
 pub struct Violation {
-    /// Stable id, such as `LEDGER-01`.
+    /// Stable id, such as `ledger-column-sums`.
     pub id: String,
     /// The property in a plain sentence.
     pub sentence: String,
@@ -89,7 +95,7 @@ pub struct Family {
     /// What they are about.
     pub name: &'static str,
     /// The properties.
-    pub catalogue: &'static [Invariant],
+    pub catalogue: &'static [&'static [Invariant]],
     /// Looks at a state, in the time of a training run's block.
     state: fn(&Chain) -> Checked,
     /// Looks at everything else about a state.
@@ -103,12 +109,42 @@ pub const FAMILIES: &[Family] = &[
     ledger::FAMILY,
     clock::FAMILY,
     pair::FAMILY,
+    concentrated::FAMILY,
+    stable_swap::FAMILY,
     pooled::FAMILY,
+    compound::FAMILY,
+    isolated::FAMILY,
+    vault::FAMILY,
+    desk::FAMILY,
     liquidation::FAMILY,
-    risk::FAMILY,
     oracle::FAMILY,
     flash_loan::FAMILY,
 ];
+
+/// Every property, in the order in which they are checked.
+pub fn catalogue() -> impl Iterator<Item = &'static Invariant> {
+    FAMILIES.iter().flat_map(|family| family.catalogue.iter().copied().flatten())
+}
+
+/// Properties that a mechanism lists beside its own check.
+const fn listed<const N: usize>(table: [(&'static str, &'static str); N]) -> [Invariant; N] {
+    let mut all = [Invariant::new("", ""); N];
+    let mut i = 0;
+    while i < N {
+        all[i] = Invariant::new(table[i].0, table[i].1);
+        i += 1;
+    }
+    all
+}
+
+/// What a mechanism's own check says, by its place in the list.
+fn by_mechanism(
+    catalogue: &[Invariant],
+    place: impl Fn() -> String,
+    checked: Result<(), (usize, String)>,
+) -> Checked {
+    checked.map_err(|(i, detail)| catalogue[i].broken(format!("{}: {detail}", place())))
+}
 
 /// Nothing to look at.
 const fn nothing(_: &Chain) -> Checked {
@@ -163,10 +199,12 @@ mod tests {
     #[test]
     fn ids_are_unique_and_sentences_are_plain() {
         let mut ids = BTreeSet::new();
-        for invariant in FAMILIES.iter().flat_map(|family| family.catalogue) {
-            let Invariant { id, sentence } = invariant;
+        for Invariant { id, sentence } in catalogue() {
             assert!(ids.insert(id), "{id} twice");
+            let kebab = |c: char| c.is_ascii_lowercase() || c == '-';
+            assert!(id.chars().all(kebab) && id.contains('-'), "{id}");
             assert!(sentence.len() > 20 && !sentence.ends_with('.'), "{id}: {sentence}");
         }
+        assert!(ids.len() >= 40, "{} properties", ids.len());
     }
 }

@@ -5,29 +5,29 @@ use crate::chain::{Chain, Pool};
 use markets::amm::constant_product::{ConstantProduct, MAX_RESERVE, MINIMUM_LIQUIDITY};
 use markets::units::{Amount, U256};
 
-const HELD: Invariant = Invariant::new("AMM-01", "a pool's account holds at least its reserves");
-const RESERVE: Invariant = Invariant::new("PAIR-01", "a pair's reserves fit 112 bits");
+const HELD: Invariant = Invariant::new("pair-holds-reserves", "a pool's account holds at least its reserves");
+const RESERVE: Invariant = Invariant::new("pair-reserves-fit", "a pair's reserves fit 112 bits");
 const FILLED: Invariant =
-    Invariant::new("PAIR-02", "a pair of which shares exist has a reserve of both assets");
+    Invariant::new("pair-shares-are-backed", "a pair of which shares exist has a reserve of both assets");
 const LOCKED: Invariant = Invariant::new(
-    "PAIR-03",
+    "pair-first-shares-locked",
     "the first thousand shares of a pair stay at its own account for ever",
 );
 const PRODUCT: Invariant = Invariant::new(
-    "PAIR-04",
+    "pair-product-per-share",
     "the product of a pair's reserves per squared share never falls, but for the protocol's sixth",
 );
-const UPDATED: Invariant = Invariant::new("PAIR-05", "a pair was last updated in the past");
+const UPDATED: Invariant = Invariant::new("pair-updated-in-past", "a pair was last updated in the past");
 const ACCUMULATOR: Invariant = Invariant::new(
-    "PAIR-06",
+    "pair-accumulators",
     "a pair's price accumulators grow with time by the price that stood, and else stand still",
 );
 const CONSTANTS: Invariant =
-    Invariant::new("PAIR-07", "a pair's assets, account and fee are those it was made with");
+    Invariant::new("pair-constants", "a pair's assets, account and fee are those it was made with");
 
 pub(super) const FAMILY: Family = Family {
     name: "constant-product pairs",
-    catalogue: &[HELD, RESERVE, FILLED, LOCKED, PRODUCT, UPDATED, ACCUMULATOR, CONSTANTS],
+    catalogue: &[&[HELD, RESERVE, FILLED, LOCKED, PRODUCT, UPDATED, ACCUMULATOR, CONSTANTS]],
     state,
     whole,
     step,
