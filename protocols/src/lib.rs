@@ -21,8 +21,10 @@ pub mod math;
 pub mod position;
 pub mod reserve;
 pub mod risk_params;
-pub mod vault;
 pub mod stable_rates;
+pub mod stable_rates;
+pub mod vault;
+pub mod vault;
 
 use markets::oracle::OracleError;
 use markets::units::{AccountId, Amount, AssetId, FeedId, Price};

@@ -21,10 +21,10 @@ use serde::{Deserialize, Serialize};
 
 /// Every property that [`MarginDesk::check`] looks at: id and sentence.
 pub const INVARIANTS: [(&str, &str); 4] = [
-    ("DESK-01", "a margin desk's account holds at least the cash of its lending pool"),
-    ("DESK-02", "a margin desk's account holds at least what its positions hold"),
-    ("DESK-03", "the scaled debts of a desk's positions add up to its books'"),
-    ("DESK-04", "a desk's borrow index is at least one"),
+    ("desk-holds-cash", "a margin desk's account holds at least the cash of its lending pool"),
+    ("desk-holds-positions", "a margin desk's account holds at least what its positions hold"),
+    ("desk-debts-sum", "the scaled debts of a desk's positions add up to its books'"),
+    ("desk-index-at-least-one", "a desk's borrow index is at least one"),
 ];
 
 /// Why a desk refuses.

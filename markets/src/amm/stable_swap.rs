@@ -31,13 +31,13 @@ pub const MIN_RAMP_SECS: u64 = 86_400;
 /// Every property that [`StableSwap::check`] looks at: id and sentence.
 pub const INVARIANTS: [(&str, &str); 4] = [
     (
-        "STABLE-01",
+        "stable-holds-balances",
         "a StableSwap pool's account holds at least its balances; the rest is admin fees",
     ),
-    ("STABLE-02", "a StableSwap pool that has shares has every coin"),
-    ("STABLE-03", "a StableSwap pool's A lies between the ends of its ramp"),
+    ("stable-has-every-coin", "a StableSwap pool that has shares has every coin"),
+    ("stable-amplification-in-ramp", "a StableSwap pool's A lies between the ends of its ramp"),
     (
-        "STABLE-04",
+        "stable-invariant-bounded",
         "a StableSwap pool's D is at most the sum of its coins and at least their number times the geometric \
          mean",
     ),

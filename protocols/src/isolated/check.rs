@@ -6,11 +6,17 @@ use crate::LendingView;
 
 /// Every property that [`Isolated::check`] looks at: id and sentence.
 pub const INVARIANTS: [(&str, &str); 5] = [
-    ("ISO-01", "an isolated market lends no more than is supplied to it"),
-    ("ISO-02", "an isolated market's account holds what is supplied and not lent"),
-    ("ISO-03", "an isolated market's account holds the collateral deposited with it"),
-    ("ISO-04", "an isolated market's fee is at most a quarter of the interest"),
-    ("ISO-05", "the adaptive curve's rate at target stays within its bounds"),
+    ("isolated-lends-what-is-supplied", "an isolated market lends no more than is supplied to it"),
+    (
+        "isolated-holds-liquidity",
+        "an isolated market's account holds what is supplied and not lent",
+    ),
+    (
+        "isolated-holds-collateral",
+        "an isolated market's account holds the collateral deposited with it",
+    ),
+    ("isolated-fee-bounded", "an isolated market's fee is at most a quarter of the interest"),
+    ("isolated-curve-bounded", "the adaptive curve's rate at target stays within its bounds"),
 ];
 
 impl Isolated {

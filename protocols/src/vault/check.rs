@@ -6,14 +6,17 @@ use markets::units::{Amount, Ray, U256};
 
 /// Every property that [`Vault::check`] looks at: id and sentence.
 pub const INVARIANTS: [(&str, &str); 8] = [
-    ("VAT-01", "all dai inside is bad debt plus every normalised debt at its rate"),
-    ("VAT-02", "the collateral at hand covers what is locked, free and in auction"),
-    ("VAT-03", "a collateral type's rate is at least one"),
-    ("AUC-01", "the house holds of each collateral type what its auctions sell"),
-    ("AUC-02", "an English auction's bid is at most its tab, and only a whole tab lowers the lot"),
-    ("AUC-03", "a Dutch auction has something to sell and something to raise"),
-    ("AUC-04", "what counts against the limits is what running auctions are to raise"),
-    ("AUC-05", "auctions are in the order they started, and none is younger than the count"),
+    ("vault-debt-sums", "all dai inside is bad debt plus every normalised debt at its rate"),
+    ("vault-holds-collateral", "the collateral at hand covers what is locked, free and in auction"),
+    ("vault-rate-at-least-one", "a collateral type's rate is at least one"),
+    ("auction-house-holds-lots", "the house holds of each collateral type what its auctions sell"),
+    (
+        "auction-english-bid",
+        "an English auction's bid is at most its tab, and only a whole tab lowers the lot",
+    ),
+    ("auction-dutch-lot", "a Dutch auction has something to sell and something to raise"),
+    ("auction-limits-sum", "what counts against the limits is what running auctions are to raise"),
+    ("auction-order", "auctions are in the order they started, and none is younger than the count"),
 ];
 
 /// Which property is broken, and the figures.

@@ -1,6 +1,7 @@
 //! Calls with a body: open, body, close on actual balances.
 
 use super::super::call::{Call, Log, Revert};
+use super::super::invariants::Closing;
 use super::super::{Chain, Market};
 use super::concentrated::ConcentratedOpened;
 use super::pooled::FlashLoans;
@@ -53,9 +54,27 @@ impl Chain {
         let opened = self.open(&calls[at], context).map_err(|stop| (at, stop))?;
         context.opened.push(opened);
         self.run(calls, at + 1, end, context)?;
+        let loan = if self.watch.is_on() { self.closing(&opened) } else { None };
         let closed = self.close(opened, context);
         context.opened.pop();
+        if let (Some(loan), Ok(())) = (loan, &closed) {
+            self.witness_closed(&loan);
+        }
         closed.map_err(|stop| (at, stop))
+    }
+
+    /// What a lender has before its loan is closed, and is owed.
+    fn closing(&self, opened: &Opened) -> Option<Closing> {
+        let (lender, asset, owed) = match *opened {
+            Opened::FlashLoan { market, asset, owed, .. } => {
+                (self.markets.get(market.index())?.pooled()?.account, asset, owed)
+            }
+            Opened::IsolatedLoan { market, asset, amount } => {
+                (self.markets.get(market.index())?.isolated()?.account, asset, amount)
+            }
+            _ => return None,
+        };
+        Some(Closing { lender, asset, had: self.balance(lender, asset), owed })
     }
 
     fn open(&mut self, call: &Call, context: &mut Context) -> Result<Opened, Stop> {
