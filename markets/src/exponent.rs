@@ -126,11 +126,11 @@ mod tests {
     fn e_has_its_digits() {
         // e = 2.71828182845904523536028747135266249775724709369995…
         let (lower, _) = exp_bounds(ONE_Q128).unwrap();
-        let digits: Wide = wide(lower) * Wide::from(10_u64).pow(Wide::from(36)) >> 128;
+        let digits: Wide = (wide(lower) * Wide::from(10_u64).pow(Wide::from(36))) >> 128;
         assert_eq!(digits.to_string(), "2718281828459045235360287471352662497");
         // ln 10 = 2.30258509299404568401799145468436420760110148862877…
         let ln = ln_floor(ONE_Q128 * U256::from(10)).unwrap();
-        let digits: Wide = wide(ln) * Wide::from(10_u64).pow(Wide::from(36)) >> 128;
+        let digits: Wide = (wide(ln) * Wide::from(10_u64).pow(Wide::from(36))) >> 128;
         assert_eq!(digits.to_string(), "2302585092994045684017991454684364207");
     }
 

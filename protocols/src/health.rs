@@ -1,13 +1,14 @@
 //! Health: what an account owns and owes in a market.
 //!
-//! Source: Aave v3.6 `GenericLogic.calculateUserAccountData`. Collateral is floored, debt is ceiled.
+//! Source: Aave v3 `GenericLogic.calculateUserAccountData`; how the two generations round is in
+//! [`Version`](crate::lending::Version).
 
 use crate::LendingView;
 use crate::lending::{LendingError, Pooled};
 use crate::position::Position;
-use crate::reserve::{debt_from_shares, supply_from_shares};
-use markets::math::{Rounding, mul_div, percent_mul, wad_div};
-use markets::units::{AccountId, Amount, BPS, Bps, U256, Wad};
+use crate::reserve::Reserve;
+use markets::math::{Rounding, mul_div, percent_mul};
+use markets::units::{AccountId, Amount, Bps, U256, Wad};
 use serde::{Deserialize, Serialize};
 
 /// What an account owns and owes, at a moment (Aave `getUserAccountData`). Base currency: USD·10⁸.
@@ -42,8 +43,8 @@ impl Health {
     pub fn is_liquidatable(&self) -> bool {
         self.health_factor < Wad::ONE
     }
-    /// What more can be borrowed, in USD·10⁸ (`calculateAvailableBorrows`; floor, in the protocol's
-    /// favour).
+    /// What more can be borrowed, in USD·10⁸ (`calculateAvailableBorrows`; floor: no more than any
+    /// version grants).
     #[must_use]
     pub fn available_borrows_base(&self) -> U256 {
         percent_mul(self.collateral_base, self.avg_ltv.0, Rounding::Floor)
@@ -52,11 +53,14 @@ impl Health {
     }
 }
 
-/// Share balances in one reserve that differ from the ledger's: what an operation will leave behind.
+/// What an operation will leave behind in one reserve: its book, and share balances that differ from the
+/// ledger's.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moved {
+pub(crate) struct Moved<'a> {
     /// Which reserve.
     pub(crate) reserve: u16,
+    /// Its book after: accrual leaves another borrow index than a projection where there was no debt.
+    pub(crate) book: &'a Reserve,
     /// Supply shares after, where they change.
     pub(crate) supply: Option<Amount>,
     /// Debt shares after, where they change.
@@ -69,32 +73,34 @@ pub(crate) fn health(
     view: &impl LendingView,
     account: AccountId,
     position: Position,
-    moved: Option<Moved>,
+    moved: Option<Moved<'_>>,
 ) -> Result<Health, LendingError> {
     if position.is_empty() {
         return Ok(Health::EMPTY);
     }
-    let now = view.now();
+    let (now, version) = (view.now(), pooled.version);
+    let category = pooled.e_mode(position.e_mode);
     let (mut collateral, mut debt) = (U256::ZERO, U256::ZERO);
     let (mut at_ltv, mut at_threshold) = (U256::ZERO, U256::ZERO);
     let mut has_zero_ltv_collateral = false;
     for index in position.reserves() {
-        let Some(reserve) = pooled.reserves.get(usize::from(index)) else { continue };
-        let price = Amount::new(view.price(reserve.feed)?.0).0;
-        let unit = reserve.unit();
-        let threshold = reserve.config.liquidation_threshold;
         let here = moved.filter(|m| m.reserve == index);
+        let stored = pooled.reserves.get(usize::from(index));
+        let Some(reserve) = here.map(|m| m.book).or(stored) else { continue };
+        let feed = pooled.feed_within(position, index, reserve);
+        let price = Amount::new(view.price(feed)?.0).0;
+        let unit = reserve.unit();
+        let (ltv, threshold) = pooled.terms_of(index, reserve, category);
         if threshold.0 != 0 && position.uses_as_collateral(index) {
             let shares = here
                 .and_then(|m| m.supply)
                 .unwrap_or_else(|| view.balance(account, reserve.a_token));
-            // Floor twice, to understate the collateral.
+            // Floored, to understate the collateral.
             let value = reserve
                 .liquidity_index_at(now)
-                .and_then(|at| supply_from_shares(shares, at))
+                .and_then(|at| version.supply_from_shares(shares, at))
                 .and_then(|assets| mul_div(assets.0, price, unit, Rounding::Floor))
                 .ok_or(LendingError::Overflow)?;
-            let ltv = reserve.effective_ltv();
             has_zero_ltv_collateral |= ltv.0 == 0;
             collateral = add(collateral, value)?;
             at_ltv = add(at_ltv, weigh(value, ltv)?)?;
@@ -104,26 +110,27 @@ pub(crate) fn health(
             let shares = here
                 .and_then(|m| m.debt)
                 .unwrap_or_else(|| view.balance(account, reserve.debt_token));
-            // Ceil twice, to overstate the debt.
             let value = reserve
-                .borrow_index_at(now)
-                .and_then(|at| debt_from_shares(shares, at))
-                .and_then(|assets| mul_div(assets.0, price, unit, Rounding::Ceil))
+                .borrow_index_at(version, now)
+                .and_then(|at| version.debt_from_shares(shares, at))
+                .and_then(|assets| mul_div(assets.0, price, unit, version.debt_value_rounding()))
                 .ok_or(LendingError::Overflow)?;
             debt = add(debt, value)?;
         }
     }
+    let avg_threshold = average(at_threshold, collateral);
     let health_factor = if debt.is_zero() {
         Wad::MAX
     } else {
-        let scaled = wad_div(at_threshold, debt, Rounding::HalfUp).ok_or(LendingError::Overflow)?;
-        Wad(mul_div(scaled, U256::from(1), BPS, Rounding::Floor).ok_or(LendingError::Overflow)?)
+        version
+            .health_factor(collateral, avg_threshold, at_threshold, debt)
+            .ok_or(LendingError::Overflow)?
     };
     Ok(Health {
         collateral_base: collateral,
         debt_base: debt,
         avg_ltv: average(at_ltv, collateral),
-        avg_threshold: average(at_threshold, collateral),
+        avg_threshold,
         health_factor,
         has_zero_ltv_collateral,
     })

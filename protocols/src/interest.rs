@@ -1,10 +1,13 @@
 //! Interest: kinked rates, and how an index grows.
 //!
 //! Sources: Aave v3.6 `DefaultReserveInterestRateStrategyV2.calculateInterestRates`,
-//! `MathUtils.calculateLinearInterest` and `calculateCompoundedInterest`. Ray and percent products
+//! `MathUtils.calculateLinearInterest` and `calculateCompoundedInterest`; for 3.0.2 the same functions
+//! there and `DefaultReserveInterestRateStrategy` ([`crate::stable_rates`]). Ray and percent products
 //! here round half up, as deployed: a rate is nobody's money yet.
 
-use markets::math::{Rounding, mul_div, percent_mul, ray_div, ray_mul};
+use crate::math::{percent_mul, ray_div, ray_mul};
+use crate::stable_rates::overall_borrow_rate;
+use markets::math::{Rounding, mul_div};
 use markets::units::{Amount, Bps, RAY, Ray, SECONDS_PER_YEAR, U256};
 use serde::{Deserialize, Serialize};
 
@@ -61,19 +64,47 @@ impl RateStrategy {
         } else {
             ray_div(debt.0, book.checked_add(deficit.0)?, Rounding::HalfUp)?
         };
-        let optimal = ray_from_bps(self.optimal_usage_bps);
-        let slope1 = ray_from_bps(self.slope1_bps);
-        let rise = if usage > optimal {
-            let excess = ray_div(usage - optimal, RAY - optimal, Rounding::HalfUp)?;
-            slope1 + ray_mul(ray_from_bps(self.slope2_bps), excess, Rounding::HalfUp)?
-        } else {
-            ray_div(ray_mul(slope1, usage, Rounding::HalfUp)?, optimal, Rounding::HalfUp)?
-        };
-        let borrow = base.checked_add(rise)?;
+        let borrow = self.borrow_rate(usage)?;
         let gross = ray_mul(borrow, supply_usage, Rounding::HalfUp)?;
         let kept = Bps::ONE.0.checked_sub(reserve_factor.0)?;
         let liquidity = percent_mul(gross, kept, Rounding::HalfUp)?;
         Some(Rates { liquidity: Ray(liquidity), borrow: Ray(borrow) })
+    }
+    /// The rates as 3.0.2 has them while nobody borrows at a stable rate: the suppliers' is taken from
+    /// the overall borrow rate, which goes through wads and back and so ends in other digits. Without
+    /// debt `available` is not asked.
+    ///
+    /// `None` where 256 bits overflow or the kink is at zero.
+    #[must_use]
+    pub fn rates_through_overall_rate(
+        &self,
+        available: Amount,
+        debt: Amount,
+        reserve_factor: Bps,
+    ) -> Option<Rates> {
+        if debt.is_zero() {
+            // The quotient by the kink is taken all the same.
+            let base = (self.optimal_usage_bps.0 != 0).then(|| ray_from_bps(self.base_bps))?;
+            return Some(Rates { liquidity: Ray::ZERO, borrow: Ray(base) });
+        }
+        let usage = ray_div(debt.0, available.0.checked_add(debt.0)?, Rounding::HalfUp)?;
+        let borrow = self.borrow_rate(usage)?;
+        let overall = overall_borrow_rate(debt.0, borrow, U256::ZERO, U256::ZERO)?;
+        let gross = ray_mul(overall, usage, Rounding::HalfUp)?;
+        let kept = Bps::ONE.0.checked_sub(reserve_factor.0)?;
+        let liquidity = percent_mul(gross, kept, Rounding::HalfUp)?;
+        Some(Rates { liquidity: Ray(liquidity), borrow: Ray(borrow) })
+    }
+    /// The borrow rate at a utilisation, in rays.
+    #[inline]
+    fn borrow_rate(&self, usage: U256) -> Option<U256> {
+        kinked(
+            usage,
+            ray_from_bps(self.optimal_usage_bps),
+            ray_from_bps(self.base_bps),
+            ray_from_bps(self.slope1_bps),
+            ray_from_bps(self.slope2_bps),
+        )
     }
     /// The borrow rate at full utilisation (`getMaxVariableBorrowRate`).
     #[must_use]
@@ -82,6 +113,25 @@ impl RateStrategy {
             + ray_from_bps(self.slope1_bps)
             + ray_from_bps(self.slope2_bps))
     }
+}
+
+/// A kinked rate, all in rays: `base + slope1·u/u*` up to the kink, `base + slope1 +
+/// slope2·(u − u*)/(1 − u*)` above it. Half up.
+#[inline]
+pub(crate) fn kinked(
+    usage: U256,
+    optimal: U256,
+    base: U256,
+    slope1: U256,
+    slope2: U256,
+) -> Option<U256> {
+    let rise = if usage > optimal {
+        let excess = ray_div(usage - optimal, RAY - optimal, Rounding::HalfUp)?;
+        slope1.checked_add(ray_mul(slope2, excess, Rounding::HalfUp)?)?
+    } else {
+        ray_div(ray_mul(slope1, usage, Rounding::HalfUp)?, optimal, Rounding::HalfUp)?
+    };
+    base.checked_add(rise)
 }
 
 /// `debt / (available + debt)`; zero without debt. Half up.
@@ -110,6 +160,40 @@ pub fn compounded_interest(rate: Ray, elapsed_secs: u64) -> Option<Ray> {
     let cubic = ray_mul(x, half_and_sixth(x).1, Rounding::HalfUp)?;
     let tail = ray_mul(x, half_and_sixth(x).0.checked_add(cubic)?, Rounding::HalfUp)?;
     RAY.checked_add(x)?.checked_add(tail).map(Ray)
+}
+
+/// The same in the form of 3.0.2: the first three terms of the binomial series of
+/// `(1 + rate/year)^elapsed`, `1 + n·r + n(n−1)/2·r² + n(n−1)(n−2)/6·r³` with `r` per second, the powers
+/// of `r` floored before they are multiplied.
+#[must_use]
+pub fn compounded_interest_binomial(rate: Ray, elapsed_secs: u64) -> Option<Ray> {
+    if elapsed_secs == 0 {
+        return Some(Ray::ONE);
+    }
+    let (n, year) = (u128::from(elapsed_secs), u128::from(SECONDS_PER_YEAR));
+    let less = |by: u128| n.saturating_sub(by);
+    let square = quotient(ray_mul(rate.0, rate.0, Rounding::HalfUp)?, year * year);
+    let cube = quotient(ray_mul(square, rate.0, Rounding::HalfUp)?, year);
+    let first = quotient(product(rate.0, n)?, year);
+    let second = quotient(product(square, n.checked_mul(less(1))?)?, 2);
+    let third = quotient(product(cube, n.checked_mul(less(1))?.checked_mul(less(2))?)?, 6);
+    RAY.checked_add(first)?.checked_add(second)?.checked_add(third).map(Ray)
+}
+
+/// A floored quotient, by hardware where the numerator is narrow. `by` is not zero.
+#[inline]
+fn quotient(x: U256, by: u128) -> U256 {
+    match u128::try_from(x) {
+        Ok(x) => Amount::new(x / by).0,
+        Err(_) => x / Amount::new(by).0,
+    }
+}
+#[inline]
+fn product(x: U256, by: u128) -> Option<U256> {
+    match u128::try_from(x).ok().and_then(|x| x.checked_mul(by)) {
+        Some(narrow) => Some(Amount::new(narrow).0),
+        None => x.checked_mul(Amount::new(by).0),
+    }
 }
 
 /// `x/2` and `x/6`, floored, on one limb pair where it fits.

@@ -4,19 +4,27 @@
 //! [`LendingView`], writes what it wants into a [`lending::Change`], and never moves a token. The
 //! chain performs the flows and stores the new state, or drops both.
 //!
-//! The shape is Aave v3 with the rules of v3.6: explicit rounding in the protocol's favour, a virtual
-//! balance per reserve, bad debt written to a deficit.
+//! The shape is Aave v3 in two generations, 3.0.2 and 3.6; where they differ is said in
+//! [`lending::Version`], one method a rule.
 
+pub mod auction;
 pub mod compound;
+mod fixed;
 pub mod flash_loan;
 pub mod health;
 pub mod interest;
+pub mod isolated;
 pub mod lending;
 pub mod liquidation;
 pub mod margin_desk;
+pub mod math;
 pub mod position;
 pub mod reserve;
 pub mod risk_params;
+pub mod stable_rates;
+pub mod stable_rates;
+pub mod vault;
+pub mod vault;
 
 use markets::oracle::OracleError;
 use markets::units::{AccountId, Amount, AssetId, FeedId, Price};

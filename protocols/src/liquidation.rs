@@ -1,10 +1,11 @@
 //! Liquidation: how much debt may be repaid, and what it seizes.
 //!
-//! Source: Aave v3.6 `LiquidationLogic.executeLiquidationCall` and
+//! Source: Aave v3 `LiquidationLogic.executeLiquidationCall`, `_calculateDebt` (3.0.2) and
 //! `_calculateAvailableCollateralToLiquidate`. Sizing is a function of numbers; the market applies it.
 
-use crate::lending::LendingError;
-use markets::math::{Rounding, mul_div, percent_div, percent_mul};
+use crate::lending::{LendingError, Version};
+use crate::math::{percent_div, percent_mul};
+use markets::math::{Rounding, mul_div};
 use markets::units::{Amount, Bps, U256, Wad};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,8 @@ pub const MIN_LEFTOVER_BASE: U256 = U256::from_limbs([100_000_000_000, 0, 0, 0])
 /// Everything that decides the size of a liquidation. Balances are in smallest units of their asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
+    /// Whose rules.
+    pub version: Version,
     /// What the liquidator offers to repay; the largest value for all that is allowed.
     pub offered: Amount,
     /// The borrower's supply of the collateral.
@@ -67,11 +70,19 @@ impl Liquidation {
     }
 }
 
-/// How much debt one call may repay: all of it where the position is small (either side below 2,000
-/// USD) or far below the line (health factor at most 0.95), else at most the close factor of all debt.
+/// How much debt one call may repay: all of it where the position is far below the line (health factor
+/// at most 0.95), else the close factor: in 3.0.2 of the debt in this reserve, half up; in 3.6 of all
+/// debt, but a small position (either side below 2,000 USD) may be closed.
 #[must_use]
 pub fn max_repayable(terms: &Terms) -> Option<Amount> {
     let t = terms;
+    if !t.version.knows_small_positions() {
+        return if t.health_factor > CLOSE_FACTOR_HF_THRESHOLD {
+            percent_mul(t.debt_balance.0, t.close_factor.0, Rounding::HalfUp).map(Amount)
+        } else {
+            Some(t.debt_balance)
+        };
+    }
     let debt_base = mul_div(t.debt_balance.0, t.debt_price, t.debt_unit, Rounding::Ceil)?;
     let collateral_base =
         mul_div(t.collateral_balance.0, t.collateral_price, t.collateral_unit, Rounding::Floor)?;
@@ -99,7 +110,10 @@ pub fn size(terms: &Terms) -> Result<Liquidation, LendingError> {
     let repaid = terms.offered.min(max);
     let sized = seize(terms, repaid).ok_or(LendingError::Overflow)?;
     let seized = sized.seized().ok_or(LendingError::Overflow)?;
-    if sized.repaid < terms.debt_balance && seized < terms.collateral_balance {
+    if terms.version.knows_small_positions()
+        && sized.repaid < terms.debt_balance
+        && seized < terms.collateral_balance
+    {
         leaves_enough(terms, sized.repaid, seized)
             .ok_or(LendingError::Overflow)?
             .then_some(())
@@ -126,8 +140,9 @@ fn seize(t: &Terms, debt: Amount) -> Option<Liquidation> {
             t.debt_price.checked_mul(t.collateral_unit)?,
             Rounding::Floor,
         )?;
-        // Ceil: the liquidator pays at least the value.
-        (t.collateral_balance.0, percent_div(worth, bonus, Rounding::Ceil)?)
+        // In 3.6 the liquidator pays at least the value.
+        let needed = percent_div(worth, bonus, t.version.debt_needed_rounding())?;
+        (t.collateral_balance.0, needed)
     } else {
         (wanted, debt.0)
     };
@@ -164,6 +179,7 @@ mod tests {
     /// 10 WETH at 2,000 USD against 16,800 USDC: health factor 0.988 at threshold 83 %.
     fn terms() -> Terms {
         Terms {
+            version: Version::V3_6,
             offered: Amount::MAX,
             collateral_balance: Amount::new(10 * 10_u128.pow(18)),
             debt_balance: Amount::new(16_800 * 10_u128.pow(6)),
@@ -227,6 +243,15 @@ mod tests {
         assert_eq!(size(&t), Err(LendingError::MustNotLeaveDust));
         let t = Terms { offered: Amount::new(15_800 * 10_u128.pow(6)), ..t };
         assert!(size(&t).is_ok());
+    }
+
+    #[test]
+    fn in_3_0_2_half_of_the_debt_rounds_up_and_nothing_is_small() {
+        let t =
+            Terms { version: Version::V3_0_2, debt_balance: Amount::new(1_999_999_999), ..terms() };
+        assert_eq!(max_repayable(&t), Some(Amount::new(1_000_000_000)));
+        let t = Terms { offered: Amount::new(999_999_999), ..t };
+        assert!(size(&t).is_ok(), "dust may be left");
     }
 
     #[test]

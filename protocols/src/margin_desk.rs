@@ -21,10 +21,10 @@ use serde::{Deserialize, Serialize};
 
 /// Every property that [`MarginDesk::check`] looks at: id and sentence.
 pub const INVARIANTS: [(&str, &str); 4] = [
-    ("DESK-01", "a margin desk's account holds at least the cash of its lending pool"),
-    ("DESK-02", "a margin desk's account holds at least what its positions hold"),
-    ("DESK-03", "the scaled debts of a desk's positions add up to its books'"),
-    ("DESK-04", "a desk's borrow index is at least one"),
+    ("desk-holds-cash", "a margin desk's account holds at least the cash of its lending pool"),
+    ("desk-holds-positions", "a margin desk's account holds at least what its positions hold"),
+    ("desk-debts-sum", "the scaled debts of a desk's positions add up to its books'"),
+    ("desk-index-at-least-one", "a desk's borrow index is at least one"),
 ];
 
 /// Why a desk refuses.
@@ -39,6 +39,9 @@ pub enum DeskError {
     /// The lending pool has less than would leave it.
     #[error("the desk's lending pool has too little")]
     InsufficientLiquidity,
+    /// There are shares of the lending pool, and bad debt has taken all that was behind them.
+    #[error("the desk's shares are worth nothing")]
+    WorthlessShares,
     /// The account has no position.
     #[error("no position")]
     NoPosition,
@@ -226,7 +229,8 @@ impl MarginDesk {
     /// who hold some; the first are one to one.
     ///
     /// # Errors
-    /// [`DeskError::ZeroAmount`] where it buys no share; [`DeskError::Overflow`].
+    /// [`DeskError::ZeroAmount`] where it buys no share; [`DeskError::WorthlessShares`];
+    /// [`DeskError::Overflow`].
     pub fn quote_supply(
         &self,
         by: AccountId,
@@ -238,6 +242,8 @@ impl MarginDesk {
         let assets = Self::assets(&books)?;
         let shares = if supply.is_zero() {
             amount
+        } else if assets.is_zero() {
+            return Err(DeskError::WorthlessShares);
         } else {
             let shares = mul_div(amount.0, supply.0, assets.0, Rounding::Floor);
             shares.map(Amount).ok_or(DeskError::Overflow)?

@@ -1,7 +1,7 @@
 //! Positions: which reserves an account uses as collateral and which it borrows.
 //!
 //! How much is on the ledger, as scaled share balances; a position is only the two bit maps that say
-//! where to look (Aave `DataTypes.UserConfigurationMap`).
+//! where to look (Aave `DataTypes.UserConfigurationMap`), and the e-mode that the account is in.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ pub struct Position {
     pub collateral: u32,
     /// Bit `i`: there is debt in reserve `i`.
     pub borrowing: u32,
+    /// The e-mode that the account is in; zero: none.
+    pub e_mode: u8,
 }
 
 impl Position {
@@ -47,6 +49,24 @@ impl Position {
     #[must_use]
     pub const fn with_borrowing(self, reserve: u16, enabled: bool) -> Self {
         Self { borrowing: with_bit(self.borrowing, reserve, enabled), ..self }
+    }
+    /// The one reserve that is collateral, where it is one.
+    #[must_use]
+    pub const fn only_collateral(self) -> Option<u16> {
+        if self.collateral.is_power_of_two() {
+            Some(self.collateral.trailing_zeros() as u16)
+        } else {
+            None
+        }
+    }
+    /// The one reserve with debt, where it is one.
+    #[must_use]
+    pub const fn only_debt(self) -> Option<u16> {
+        if self.borrowing.is_power_of_two() {
+            Some(self.borrowing.trailing_zeros() as u16)
+        } else {
+            None
+        }
     }
     /// The reserves that are collateral or debt, in ascending order.
     pub fn reserves(self) -> impl Iterator<Item = u16> {

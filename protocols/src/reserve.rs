@@ -1,12 +1,13 @@
 //! Reserves: one asset's book in a market.
 //!
-//! Shares are scaled by an index: `assets = shares · index`. Every conversion rounds in the
-//! protocol's favour (Aave v3.5+ `TokenMath`), so that no sequence of conversions earns a unit.
+//! Shares are scaled by an index: `assets = shares · index`; which way they convert is the
+//! [`Version`]'s.
 
-use crate::interest::{RateStrategy, Rates, compounded_interest, linear_interest};
-use crate::lending::LendingError;
+use crate::interest::{RateStrategy, Rates, linear_interest};
+use crate::lending::{LendingError, Version};
+use crate::math::{percent_mul, ray_mul};
 use crate::risk_params::RiskParam;
-use markets::math::{Rounding, percent_mul, ray_div, ray_mul};
+use markets::math::Rounding;
 use markets::units::{Amount, AssetId, Bps, FeedId, Ray, U256};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,16 @@ pub struct ReserveConfig {
     pub borrowing_enabled: bool,
     /// Whether it can be flash-borrowed.
     pub flash_loan_enabled: bool,
+    /// Isolation: above zero, it is collateral alone or not at all, and all debt against it is at most
+    /// this much, in hundredths of a USD.
+    #[serde(default)]
+    pub debt_ceiling: u64,
+    /// Whether it can be borrowed against an isolated collateral.
+    #[serde(default)]
+    pub borrowable_in_isolation: bool,
+    /// Whether who borrows it can borrow nothing else.
+    #[serde(default)]
+    pub siloed_borrowing: bool,
 }
 
 /// What is wrong with a reserve's configuration.
@@ -157,13 +168,17 @@ pub struct Reserve {
     pub booked_twice: Amount,
     /// Bad debt written off and not yet covered, in underlying units.
     pub deficit: Amount,
+    /// Debt against this reserve as an isolated collateral, in hundredths of a USD at par.
+    pub isolated_debt: u128,
+    /// Unix time up to which it is not liquidated, in seconds.
+    pub grace_until: u64,
     /// Unix time at which a risk change last touched a parameter, by [`RiskParam::index`]; zero:
     /// never.
     pub last_changed_at: [u64; RiskParam::COUNT],
 }
 
 impl Reserve {
-    /// An empty book at time `now`, in seconds.
+    /// An empty book at time `now`, in seconds, of a market of v3.6.
     #[must_use]
     pub fn new(
         underlying: AssetId,
@@ -174,6 +189,24 @@ impl Reserve {
         config: ReserveConfig,
         now: u64,
     ) -> Self {
+        let version = Version::V3_6;
+        Self::of_version(version, underlying, a_token, debt_token, feed, decimals, config, now)
+    }
+    /// An empty book at time `now`, in seconds.
+    #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "a reserve has that many facts")]
+    pub fn of_version(
+        version: Version,
+        underlying: AssetId,
+        a_token: AssetId,
+        debt_token: AssetId,
+        feed: FeedId,
+        decimals: u8,
+        config: ReserveConfig,
+        now: u64,
+    ) -> Self {
+        let base = Ray::from_bps(u64::from(config.rates.base_bps.0));
+        let (borrow, last_update) = version.initial(base, now);
         Self {
             underlying,
             a_token,
@@ -183,15 +216,14 @@ impl Reserve {
             config,
             liquidity_index: Ray::ONE,
             borrow_index: Ray::ONE,
-            rates: Rates {
-                liquidity: Ray::ZERO,
-                borrow: Ray::from_bps(u64::from(config.rates.base_bps.0)),
-            },
-            last_update: now,
+            rates: Rates { liquidity: Ray::ZERO, borrow },
+            last_update,
             virtual_balance: Amount::ZERO,
             accrued_to_treasury: Amount::ZERO,
             booked_twice: Amount::ZERO,
             deficit: Amount::ZERO,
+            isolated_debt: 0,
+            grace_until: 0,
             last_changed_at: [0; RiskParam::COUNT],
         }
     }
@@ -204,12 +236,18 @@ impl Reserve {
     pub fn unit(&self) -> U256 {
         Amount::new(10_u128.pow(u32::from(self.decimals))).0
     }
-    /// The LTV in force: zero while frozen (v3.6 `setReserveFreeze` sets the reserve to LTV 0; there
-    /// the configured value returns by a second call, here with the unfreezing).
+    /// The LTV in force outside of any e-mode. In v3.6 it is zero while frozen (`setReserveFreeze` sets
+    /// it so; there the configured value returns by a second call, here with the unfreezing).
     #[inline]
     #[must_use]
-    pub fn effective_ltv(&self) -> Bps {
-        if self.config.frozen { Bps(0) } else { self.config.ltv }
+    pub fn effective_ltv(&self, version: Version) -> Bps {
+        if self.config.frozen && version.freezing_takes_ltv() { Bps(0) } else { self.config.ltv }
+    }
+    /// An amount in hundredths of a USD at par, floored: what isolated debt is counted in.
+    #[must_use]
+    pub(crate) fn isolated_units(&self, amount: Amount) -> Option<u128> {
+        let unit = 10_u128.pow(u32::from(self.decimals.saturating_sub(2)));
+        u128::try_from(amount.0 / Amount::new(unit).0).ok()
     }
     /// Underlying per supply share, projected (`getNormalizedIncome`; half up).
     #[inline]
@@ -225,42 +263,48 @@ impl Reserve {
     /// Debt per debt share, projected (`getNormalizedDebt`; half up).
     #[inline]
     #[must_use]
-    pub fn borrow_index_at(&self, now: u64) -> Option<Ray> {
+    pub fn borrow_index_at(&self, version: Version, now: u64) -> Option<Ray> {
         let elapsed = now.saturating_sub(self.last_update);
         if elapsed == 0 || self.rates.borrow.is_zero() {
             return Some(self.borrow_index);
         }
-        let growth = compounded_interest(self.rates.borrow, elapsed)?;
+        let growth = version.compounded_interest(self.rates.borrow, elapsed)?;
         ray_mul(growth.0, self.borrow_index.0, Rounding::HalfUp).map(Ray)
     }
-    /// The book with interest booked up to now (`ReserveLogic.updateState`). `debt_shares` is all
-    /// that exists of the debt token: without debt the borrow index stands still.
+    /// Books the interest up to now (`ReserveLogic.updateState`). `debt_shares` is all that exists of
+    /// the debt token: without debt the borrow index stands still. `None` where 256 bits overflow.
     #[must_use]
-    pub fn accrued(&self, debt_shares: Amount, now: u64) -> Option<Self> {
-        let mut next = *self;
+    pub fn accrue(&mut self, version: Version, debt_shares: Amount, now: u64) -> Option<()> {
         if now <= self.last_update {
-            return Some(next);
+            return Some(());
         }
-        next.liquidity_index = self.liquidity_index_at(now)?;
+        let liquidity_index = self.liquidity_index_at(now)?;
         if !debt_shares.is_zero() {
-            next.borrow_index = self.borrow_index_at(now)?;
-            let minted = self.treasury_shares(debt_shares, &next)?;
-            next.accrued_to_treasury = next.accrued_to_treasury.checked_add(minted)?;
+            let before = self.borrow_index;
+            self.borrow_index = self.borrow_index_at(version, now)?;
+            self.liquidity_index = liquidity_index;
+            let minted = self.treasury_shares(version, debt_shares, before)?;
+            self.accrued_to_treasury = self.accrued_to_treasury.checked_add(minted)?;
         }
-        next.last_update = now;
-        Some(next)
+        self.liquidity_index = liquidity_index;
+        self.last_update = now;
+        Some(())
     }
-    /// The treasury's part of the interest between two states, in supply shares
-    /// (`ReserveLogic._accrueToTreasury`): interest and shares floor, against the treasury.
-    pub(crate) fn treasury_shares(&self, debt_shares: Amount, next: &Self) -> Option<Amount> {
+    /// The treasury's part of the interest since the borrow index was `before`, in supply shares at
+    /// today's index (`ReserveLogic._accrueToTreasury`): floored, against the treasury, in v3.6.
+    pub(crate) fn treasury_shares(
+        &self,
+        version: Version,
+        debt_shares: Amount,
+        before: Ray,
+    ) -> Option<Amount> {
         let factor = self.config.reserve_factor;
-        let growth = next.borrow_index.checked_sub(self.borrow_index)?;
-        if factor.0 == 0 || growth.is_zero() {
+        if factor.0 == 0 || self.borrow_index == before {
             return Some(Amount::ZERO);
         }
-        let interest = ray_mul(debt_shares.0, growth.0, Rounding::Floor)?;
+        let interest = version.interest(debt_shares, before, self.borrow_index)?;
         let share = percent_mul(interest, factor.0, Rounding::HalfUp)?;
-        shares_minted_from_supply(Amount(share), next.liquidity_index)
+        version.shares_minted_from_supply(Amount(share), self.liquidity_index)
     }
     /// What the book has and what it owes, in underlying, at its own indexes: `(at hand, lent and written
     /// off, owned by suppliers and treasury)`. Debt is ceiled and claims floored, as repayment and
@@ -269,94 +313,55 @@ impl Reserve {
     /// What was booked twice does not count as owed: nobody ever paid it.
     #[must_use]
     pub fn solvency(&self, supply_shares: Amount, debt_shares: Amount) -> Option<(Amount, Amount)> {
-        let lent = debt_from_shares(debt_shares, self.borrow_index)?;
+        let version = Version::V3_6;
+        let lent = version.debt_from_shares(debt_shares, self.borrow_index)?;
         let has = self.virtual_balance.checked_add(lent)?.checked_add(self.deficit)?;
         let shares = supply_shares.checked_add(self.accrued_to_treasury)?;
-        let owed =
-            supply_from_shares(shares.saturating_sub(self.booked_twice), self.liquidity_index)?;
+        let owed = version
+            .supply_from_shares(shares.saturating_sub(self.booked_twice), self.liquidity_index)?;
         Some((has, owed))
     }
-    /// Books liquidity in and out, and sets the rates that follow
-    /// (`updateInterestRatesAndVirtualBalance`). `debt_shares` is all that will exist of the debt
-    /// token after the operation.
+    /// Books liquidity in and out, and sets the rates that follow (3.0.2 `updateInterestRates`, 3.6
+    /// `updateInterestRatesAndVirtualBalance`). `cash` is what the market holds before; `debt_shares`
+    /// all that will exist of the debt token after the operation.
     ///
     /// # Errors
     /// More is taken than is at hand.
     pub(crate) fn settle(
         &mut self,
+        version: Version,
+        cash: Amount,
         debt_shares: Amount,
         added: Amount,
         taken: Amount,
     ) -> Result<(), LendingError> {
-        self.virtual_balance = self
-            .virtual_balance
-            .checked_add(added)
-            .ok_or(LendingError::Overflow)?
-            .checked_sub(taken)
-            .ok_or(LendingError::InvalidLiquidity)?;
-        let debt =
-            debt_from_shares(debt_shares, self.borrow_index).ok_or(LendingError::Overflow)?;
-        self.rates = self
-            .config
-            .rates
-            .rates(self.virtual_balance, debt, self.deficit, self.config.reserve_factor)
+        let debt = version
+            .debt_from_shares(debt_shares, self.borrow_index)
+            .ok_or(LendingError::Overflow)?;
+        let booked = self.virtual_balance.checked_add(added).ok_or(LendingError::Overflow)?;
+        let available = if version.has_virtual_balance() {
+            self.virtual_balance =
+                booked.checked_sub(taken).ok_or(LendingError::InvalidLiquidity)?;
+            self.virtual_balance
+        } else {
+            self.virtual_balance = booked.saturating_sub(taken);
+            // Without debt nobody looks at what is at hand.
+            match cash.checked_add(added).and_then(|x| x.checked_sub(taken)) {
+                Some(available) => available,
+                None if debt.is_zero() => Amount::ZERO,
+                None => return Err(LendingError::InvalidLiquidity),
+            }
+        };
+        self.rates = version
+            .rates(&self.config, available, debt, self.deficit)
             .ok_or(LendingError::Overflow)?;
         Ok(())
     }
 }
 
-/// Supply shares minted for assets: floor, in favour of the other suppliers.
-#[inline]
-#[must_use]
-pub fn shares_minted_from_supply(assets: Amount, liquidity_index: Ray) -> Option<Amount> {
-    ray_div(assets.0, liquidity_index.0, Rounding::Floor).map(Amount)
-}
-/// Supply shares burned for assets withdrawn: ceil, in favour of the other suppliers.
-#[inline]
-#[must_use]
-pub fn shares_burned_from_withdrawal(assets: Amount, liquidity_index: Ray) -> Option<Amount> {
-    ray_div(assets.0, liquidity_index.0, Rounding::Ceil).map(Amount)
-}
-/// Assets that supply shares are worth: floor, in the protocol's favour.
-#[inline]
-#[must_use]
-pub fn supply_from_shares(shares: Amount, liquidity_index: Ray) -> Option<Amount> {
-    ray_mul(shares.0, liquidity_index.0, Rounding::Floor).map(Amount)
-}
-/// Debt shares minted for assets borrowed: ceil, in the protocol's favour.
-#[inline]
-#[must_use]
-pub fn shares_minted_from_borrow(assets: Amount, borrow_index: Ray) -> Option<Amount> {
-    ray_div(assets.0, borrow_index.0, Rounding::Ceil).map(Amount)
-}
-/// Debt shares burned for assets repaid: floor, in the protocol's favour.
-#[inline]
-#[must_use]
-pub fn shares_burned_from_repayment(assets: Amount, borrow_index: Ray) -> Option<Amount> {
-    ray_div(assets.0, borrow_index.0, Rounding::Floor).map(Amount)
-}
-/// Assets that debt shares owe: ceil, in the protocol's favour.
-#[inline]
-#[must_use]
-pub fn debt_from_shares(shares: Amount, borrow_index: Ray) -> Option<Amount> {
-    ray_mul(shares.0, borrow_index.0, Rounding::Ceil).map(Amount)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_conversion_rounds_in_the_protocols_favour() {
-        let index = Ray::from_bps(15_000); // 1.5 assets a share
-        let a = Amount::new;
-        assert_eq!(shares_minted_from_supply(a(2), index), Some(a(1))); // 1.33 down
-        assert_eq!(shares_burned_from_withdrawal(a(2), index), Some(a(2))); // 1.33 up
-        assert_eq!(supply_from_shares(a(1), index), Some(a(1))); // 1.5 down
-        assert_eq!(shares_minted_from_borrow(a(2), index), Some(a(2))); // 1.33 up
-        assert_eq!(shares_burned_from_repayment(a(2), index), Some(a(1))); // 1.33 down
-        assert_eq!(debt_from_shares(a(1), index), Some(a(2))); // 1.5 up
-    }
 
     #[test]
     fn a_reserve_is_small_enough_to_copy() {

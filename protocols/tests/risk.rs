@@ -96,7 +96,7 @@ fn a_guardian_brakes_at_once_and_releases_slowly() {
     ));
     assert_eq!(propose(&mut w, Some(2), RiskParam::Frozen, 1), Ok(()));
     assert!(w.market.reserves[2].config.frozen);
-    assert_eq!(w.market.reserves[2].effective_ltv(), Bps(0));
+    assert_eq!(w.market.reserves[2].effective_ltv(w.market.version), Bps(0));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The semantic pass: everything that parses but cannot be, collected before failing.
 
+mod market;
+
 use crate::dates::{DAY_SECS, Utc};
 use crate::problem::{Problem, Source, nearest};
-use crate::schema::{
-    OracleSpec, PathKind, PriceSource, ReserveSpec, Role, SCHEMA, Scenario, TrainSpec,
-};
+use crate::schema::{PathKind, PriceSource, Role, SCHEMA, Scenario, TrainSpec};
 use crate::tree::Node;
 use crate::windows::Window;
 use markets::price::HOUR_SECS;
@@ -92,11 +92,19 @@ impl Checker<'_> {
     }
 
     fn unique<'s>(&mut self, list: &str, field: &str, names: impl Iterator<Item = &'s str>) {
+        self.once(|i| format!("{list}.{i}.{field}"), names);
+    }
+
+    /// Refuses a name that appears twice; `path` says where the nth stands.
+    pub(crate) fn once<'s>(
+        &mut self,
+        path: impl Fn(usize) -> String,
+        names: impl Iterator<Item = &'s str>,
+    ) {
         let mut seen: Vec<&str> = Vec::new();
         for (i, name) in names.enumerate() {
             if seen.contains(&name) {
-                let path = format!("{list}.{i}.{field}");
-                self.refuse(&path, format!("\"{name}\" appears twice"), "keep one of the two");
+                self.refuse(&path(i), format!("\"{name}\" appears twice"), "keep one of the two");
             }
             seen.push(name);
         }
@@ -244,166 +252,6 @@ impl Checker<'_> {
         }
     }
 
-    fn pools(&mut self, s: &Scenario) {
-        let symbols = symbols(s);
-        self.unique("pools", "name", s.pools.iter().map(|p| p.name.as_str()));
-        for (i, pool) in s.pools.iter().enumerate() {
-            let at = format!("pools.{i}");
-            self.known(&format!("{at}.base"), "asset", &pool.base, &symbols);
-            self.known(&format!("{at}.quote"), "asset", &pool.quote, &symbols);
-            if pool.base == pool.quote {
-                self.refuse(&format!("{at}.quote"), "a pool needs two assets", "name another");
-            }
-            let reserve = format!("{at}.quote_reserve_tokens");
-            self.within(&reserve, pool.quote_reserve_tokens, 1e-6, 1e12);
-            self.within(&format!("{at}.fee_pips"), f64::from(pool.fee_pips), 0.0, 999_999.0);
-        }
-    }
-
-    fn oracles(&mut self, s: &Scenario) {
-        let symbols = symbols(s);
-        let pools: Vec<&str> = s.pools.iter().map(|p| p.name.as_str()).collect();
-        self.unique("oracles", "asset", s.oracles.iter().map(OracleSpec::asset));
-        for (i, oracle) in s.oracles.iter().enumerate() {
-            let at = format!("oracles.{i}");
-            self.known(&format!("{at}.asset"), "asset", oracle.asset(), &symbols);
-            if let Some(pool) = oracle.pool() {
-                self.known(&format!("{at}.pool"), "pool", pool, &pools);
-                if let Some(found) = s.pools.iter().find(|p| p.name == pool) {
-                    let other = if found.base == oracle.asset() {
-                        &found.quote
-                    } else if found.quote == oracle.asset() {
-                        &found.base
-                    } else {
-                        self.refuse(
-                            &format!("{at}.pool"),
-                            format!("pool \"{pool}\" does not trade {}", oracle.asset()),
-                            "name a pool that does",
-                        );
-                        continue;
-                    };
-                    let pushed = s.oracles.iter().any(|o| {
-                        o.asset() == other.as_str() && matches!(o, OracleSpec::Push { .. })
-                    });
-                    if !pushed {
-                        self.refuse(
-                            &at,
-                            format!("{other}, the pool's other asset, has no push feed"),
-                            format!("add Push(asset: \"{other}\", …) to `oracles`"),
-                        );
-                    }
-                }
-            }
-            match oracle {
-                OracleSpec::Spot { .. } => {}
-                OracleSpec::Twap { window_secs, .. } => {
-                    self.within(&format!("{at}.window_secs"), f64::from(*window_secs), 1.0, 1e8);
-                }
-                OracleSpec::Push {
-                    heartbeat_secs, deviation_bps, lag_secs, max_age_secs, ..
-                } => {
-                    let secs = *heartbeat_secs as f64;
-                    self.within(&format!("{at}.heartbeat_secs"), secs, 1.0, 1e8);
-                    let bps = f64::from(*deviation_bps);
-                    self.within(&format!("{at}.deviation_bps"), bps, 1.0, 1e4);
-                    self.within(&format!("{at}.lag_secs"), *lag_secs as f64, 0.0, 86_400.0);
-                    if *max_age_secs > 0 && max_age_secs < heartbeat_secs {
-                        self.refuse(
-                            &format!("{at}.max_age_secs"),
-                            "reports go stale before the heartbeat renews them",
-                            "raise max_age_secs above heartbeat_secs, or set 0 for never",
-                        );
-                    }
-                }
-            }
-        }
-    }
-
-    fn market(&mut self, s: &Scenario) {
-        let symbols = symbols(s);
-        let m = &s.market;
-        self.within("market.flash_premium_bps", f64::from(m.flash_premium_bps), 0.0, 1e4);
-        self.within("market.close_factor_bps", f64::from(m.close_factor_bps), 1.0, 1e4);
-        for (i, over) in m.rules.iter().enumerate() {
-            if over.rule.floor > over.rule.ceil {
-                self.refuse(
-                    &format!("market.rules.{i}.rule.floor"),
-                    format!("floor {} is above ceil {}", over.rule.floor, over.rule.ceil),
-                    "swap the two",
-                );
-            }
-        }
-        if m.reserves.is_empty() {
-            self.refuse("market.reserves", "a market needs reserves", "add one per asset lent");
-        }
-        self.unique("market.reserves", "asset", m.reserves.iter().map(|r| r.asset.as_str()));
-        for (i, reserve) in m.reserves.iter().enumerate() {
-            let at = format!("market.reserves.{i}");
-            self.known(&format!("{at}.asset"), "asset", &reserve.asset, &symbols);
-            let priced = s.oracles.iter().any(|o| o.asset() == reserve.asset);
-            if !priced && symbols.contains(&reserve.asset.as_str()) {
-                self.refuse(
-                    &format!("{at}.asset"),
-                    format!("{} has no oracle", reserve.asset),
-                    format!("add a feed with asset: \"{}\" to `oracles`", reserve.asset),
-                );
-            }
-            self.reserve(&at, reserve);
-        }
-    }
-
-    fn reserve(&mut self, at: &str, r: &ReserveSpec) {
-        if r.threshold_bps < r.ltv_bps {
-            self.refuse(
-                &format!("{at}.threshold_bps"),
-                format!(
-                    "{}: the liquidation threshold ({} bps) is below the LTV ({} bps), so a loan \
-                     could be liquidated as it is made",
-                    r.asset, r.threshold_bps, r.ltv_bps
-                ),
-                format!("raise threshold_bps to at least {}, or lower ltv_bps", r.ltv_bps),
-            );
-        }
-        let product = u64::from(r.threshold_bps) * (10_000 + u64::from(r.bonus_bps));
-        if product > 100_000_000 {
-            self.refuse(
-                &format!("{at}.bonus_bps"),
-                format!(
-                    "{}: threshold × (1 + bonus) is {:.4}, above 1: a liquidation at the threshold \
-                     would need more collateral than there is",
-                    r.asset,
-                    product as f64 / 1e8
-                ),
-                "lower the bonus or the threshold",
-            );
-        }
-        if r.threshold_bps > 0 && r.bonus_bps == 0 {
-            self.refuse(
-                &format!("{at}.bonus_bps"),
-                format!("{} is collateral but pays no liquidation bonus", r.asset),
-                "write a bonus above zero (500 is 5 %)",
-            );
-        }
-        for (field, value) in [
-            ("ltv_bps", r.ltv_bps),
-            ("threshold_bps", r.threshold_bps),
-            ("bonus_bps", r.bonus_bps),
-            ("protocol_fee_bps", r.protocol_fee_bps),
-            ("reserve_factor_bps", r.reserve_factor_bps),
-        ] {
-            self.within(&format!("{at}.{field}"), f64::from(value), 0.0, 1e4);
-        }
-        let optimal = f64::from(r.rates.optimal_bps);
-        self.within(&format!("{at}.rates.optimal_bps"), optimal, 100.0, 9_900.0);
-        for (field, value) in [
-            ("base_bps", r.rates.base_bps),
-            ("slope1_bps", r.rates.slope1_bps),
-            ("slope2_bps", r.rates.slope2_bps),
-        ] {
-            self.within(&format!("{at}.rates.{field}"), f64::from(value), 0.0, 1e5);
-        }
-    }
-
     fn objective(&mut self, s: &Scenario) {
         let o = &s.objective;
         for (field, value) in [
@@ -451,12 +299,23 @@ impl Checker<'_> {
 
     fn evaluate(&mut self, s: &Scenario) {
         let e = &s.evaluate;
-        self.within("evaluate.fresh_paths", f64::from(e.fresh_paths), 0.0, 1e6);
+        self.within("evaluate.fresh_paths", f64::from(e.fresh_paths), 1.0, 1e6);
         self.within("evaluate.paths_per_window", f64::from(e.paths_per_window), 1.0, 1e6);
         let resamples = f64::from(e.bootstrap_resamples);
         self.within("evaluate.bootstrap_resamples", resamples, 100.0, 1e6);
         self.within("evaluate.search.candidates", f64::from(e.search.candidates), 1.0, 1e6);
         self.within("evaluate.search.paths", f64::from(e.search.paths), 1.0, 1e6);
+        self.within("evaluate.search.refinements", f64::from(e.search.refinements), 0.0, 1e4);
+        if e.baselines.is_empty() {
+            self.refuse(
+                "evaluate.baselines",
+                "no baseline: there is nothing to be better than",
+                "list at least one, for example [Deployed, BestStatic]",
+            );
+        }
+        let names: Vec<String> = e.baselines.iter().map(|b| format!("{b:?}")).collect();
+        let at = |i| format!("evaluate.baselines.{i}");
+        self.once(at, names.iter().map(String::as_str));
     }
 
     /// Reads the windows and holds training and test apart.

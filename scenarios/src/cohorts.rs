@@ -2,7 +2,7 @@
 
 use crate::check::Checker;
 use crate::schema::{OracleSpec, Scenario};
-use agents::attack::AttackerConfig;
+use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
 use agents::scripted::arbitrageur::ArbitrageurConfig;
 use agents::scripted::borrower::BorrowerConfig;
@@ -211,6 +211,7 @@ fn check_liquidator(at: &str, l: &LiquidatorConfig, listed: &[&str], checker: &m
     for (k, symbol) in l.inventory.iter().enumerate() {
         checker.known(&format!("{at}.inventory.{k}"), "reserve", symbol, listed);
     }
+    checker.once(|k| format!("{at}.inventory.{k}"), l.inventory.iter().map(String::as_str));
     let ranges = [
         ("count", f64::from(l.count), 0.0, MOST),
         ("capital_usd", l.capital_usd, 0.0, MOST_USD),
@@ -228,6 +229,21 @@ fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut C
     checker.known(&format!("{at}.collateral"), "reserve", &a.collateral, listed);
     for (k, symbol) in a.loot.iter().enumerate() {
         checker.known(&format!("{at}.loot.{k}"), "reserve", symbol, listed);
+    }
+    checker.once(|k| format!("{at}.loot.{k}"), a.loot.iter().map(String::as_str));
+    if a.loot.iter().all(|symbol| *symbol == a.collateral) {
+        checker.refuse(
+            &format!("{at}.loot"),
+            "nothing to borrow against the collateral: this attacker could never attack",
+            "list reserves to borrow, for example [\"USDC\"], or drop the attacker",
+        );
+    }
+    if a.loot.len() > MAX_LOOT {
+        checker.refuse(
+            &format!("{at}.loot"),
+            format!("{} reserves of loot; an attack borrows at most {MAX_LOOT}", a.loot.len()),
+            "keep the most liquid ones",
+        );
     }
     let ranges = [
         ("accounts", f64::from(a.accounts), 1.0, 1e3),

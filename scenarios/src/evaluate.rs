@@ -2,16 +2,19 @@
 
 use crate::arena::{Arena, Contestant, MakePolicy, PathChoice, WorldAddress, compete};
 use crate::dates::Utc;
+use crate::genesis::regime;
 use crate::load::Loaded;
 use crate::report::{BEST_STATIC, GroupResult, LEARNED};
 use crate::reproduction::BrokenWorld;
 use crate::schema::{Baseline, Role};
 use crate::search::{Found, SearchWorlds, search};
 use crate::statics::StaticParams;
-use agents::export::bundle::Metadata;
+use agents::export::bundle::{ActionHead, Metadata, ObservationField};
+use agents::export::tables;
 use agents::frozen::FrozenPolicy;
 use agents::policy::{FreezeAll, Hold, RiskPolicy, VolatilityRule};
 use protocols::lending::Pooled;
+use protocols::risk_params::Rule;
 use serde::{Deserialize, Serialize};
 
 /// A group of worlds on which policies are compared.
@@ -186,23 +189,77 @@ pub fn refuse_overlap(loaded: &Loaded, metadata: &Metadata) -> Result<(), String
     Ok(())
 }
 
-/// Refuses a policy whose tables are not this scenario's.
+/// Refuses a policy that would see or do something else here than where it was trained: another regime,
+/// another market, other bounds.
 ///
 /// # Errors
-/// A sentence that says what differs.
-pub fn refuse_misfit(arena: &impl Arena, policy: &FrozenPolicy) -> Result<(), String> {
-    let reserves = arena.deployed().reserves.len();
-    let obs = sim::observe::dim(reserves, sim::observe::Visibility::Public);
-    let heads = sim::action::heads(reserves);
-    if policy.obs_dim() != obs || policy.heads().len() != heads {
+/// A sentence that says what differs and how to mend it.
+pub fn refuse_misfit(loaded: &Loaded, metadata: &Metadata) -> Result<(), String> {
+    let (policy, market) = (&metadata.policy, &loaded.scenario.market);
+    let name = &policy.name;
+    let here = format!("{:?}", market.regime);
+    if policy.regime != here {
         return Err(format!(
-            "policy \"{}\" takes {} observations and {} heads; this scenario has {obs} and {heads}",
-            policy.name(),
-            policy.obs_dim(),
-            policy.heads().len()
+            "policy \"{name}\" was trained under the regime {}, and this scenario has {here}: the \
+             same choice would be another move; evaluate it with --set market.regime={}, or train \
+             one on this scenario",
+            policy.regime, policy.regime
         ));
     }
+    let symbols: Vec<&str> = market.reserves.iter().map(|r| r.asset.as_str()).collect();
+    let fields = tables::observation_fields(&symbols);
+    let same_field = |(a, b): (&ObservationField, &ObservationField)| {
+        a.name == b.name && a.unit == b.unit && (a.scale / b.scale - 1.0).abs() < 1e-9
+    };
+    let sees_the_same = fields.len() == policy.observations.len()
+        && fields.iter().zip(&policy.observations).all(same_field);
+    let heads = tables::action_heads(&symbols, &regime(market));
+    let moves = |heads: &[ActionHead]| -> Vec<(String, Vec<String>)> {
+        heads.iter().map(|h| (h.name.clone(), h.choices.clone())).collect()
+    };
+    if !sees_the_same || moves(&heads) != moves(&policy.actions) {
+        return Err(format!(
+            "policy \"{name}\" was made for another market: it takes {} observations and {} heads, \
+             this scenario has {} and {}, with reserves {}; evaluate it on a scenario with the \
+             reserves of \"{}\", or train one on this scenario",
+            policy.observations.len(),
+            policy.actions.len(),
+            fields.len(),
+            heads.len(),
+            symbols.join(", "),
+            policy.provenance.scenario,
+        ));
+    }
+    for (was, is) in policy.actions.iter().zip(&heads) {
+        if let Some(difference) = difference(&was.rule, &is.rule) {
+            return Err(format!(
+                "policy \"{name}\" was trained with other bounds: {} has {difference}; give \
+                 `market.rules` what it was trained with, or train one on this scenario",
+                is.name
+            ));
+        }
+    }
     Ok(())
+}
+
+/// The first part in which a rule differs from another, in words.
+fn difference(was: &Rule, is: &Rule) -> Option<String> {
+    let parts = |r: &Rule| {
+        [
+            ("enabled", r.enabled.to_string()),
+            ("floor", r.floor.to_string()),
+            ("ceil", r.ceil.to_string()),
+            ("max_raise", format!("{:?}", r.max_raise)),
+            ("max_cut", format!("{:?}", r.max_cut)),
+            ("policy_step", format!("{:?}", r.policy_step)),
+            ("at_once", format!("{:?}", r.at_once)),
+            ("min_interval_secs", r.min_interval_secs.to_string()),
+            ("delay_secs", r.delay_secs.to_string()),
+        ]
+    };
+    let mut pairs = parts(was).into_iter().zip(parts(is));
+    let ((part, was), (_, is)) = pairs.find(|(a, b)| a != b)?;
+    Some(format!("{part} {was} in the bundle and {is} in this scenario"))
 }
 
 /// A policy that keeps what it was asked, for golden vectors.

@@ -40,9 +40,7 @@ impl Folder {
     }
 
     fn at(target: &Path, keep: bool) -> Result<Self, RunError> {
-        if target.exists() {
-            return Err(RunError::Exists { path: target.to_owned() });
-        }
+        free(target)?;
         Ok(Self {
             target: target.to_owned(),
             partial: Self::partial(target),
@@ -51,7 +49,7 @@ impl Folder {
         })
     }
 
-    /// Where the folder `target` is while it is being made.
+    /// Where the folder or file `target` is while it is being made.
     #[must_use]
     pub fn partial(target: &Path) -> PathBuf {
         let mut name = target.file_name().unwrap_or_default().to_owned();
@@ -80,12 +78,20 @@ impl Folder {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn finish(mut self, mut manifest: Manifest) -> Result<PathBuf, RunError> {
+    pub fn finish(self, mut manifest: Manifest) -> Result<PathBuf, RunError> {
         manifest.files.clear();
         hash_files(&self.partial, &self.partial, &mut manifest.files)?;
         manifest.files.sort();
         let path = self.partial.join(MANIFEST_FILE);
         fs::write(&path, manifest.to_ron()).map_err(RunError::io(&path))?;
+        self.rename()
+    }
+
+    /// Gives the folder its name as it is: one that is no run and needs no manifest.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn rename(mut self) -> Result<PathBuf, RunError> {
         fs::rename(&self.partial, &self.target).map_err(RunError::io(&self.target))?;
         self.finished = true;
         Ok(self.target.clone())
@@ -96,6 +102,55 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if !self.finished && !self.keep && fs::remove_dir_all(&self.partial).is_err() {
             // Nothing to tell: the name says that it is partial.
+        }
+    }
+}
+
+/// Refuses a name that is taken, or is none.
+fn free(target: &Path) -> Result<(), RunError> {
+    if target.file_name().is_none() {
+        return Err(RunError::NoName { path: target.to_owned() });
+    }
+    // A dangling link is taken too.
+    if target.symlink_metadata().is_ok() {
+        return Err(RunError::Exists { path: target.to_owned() });
+    }
+    Ok(())
+}
+
+/// A single file in the making: whether it can be written is known before the work begins.
+#[derive(Debug)]
+pub struct OutFile {
+    target: PathBuf,
+    partial: PathBuf,
+}
+
+impl OutFile {
+    /// Begins a file that will be called `target`.
+    ///
+    /// # Errors
+    /// `target` exists, or the file system refuses.
+    pub fn create(target: &Path) -> Result<Self, RunError> {
+        free(target)?;
+        let partial = Folder::partial(target);
+        fs::File::create(&partial).map_err(RunError::io(target))?;
+        Ok(Self { target: target.to_owned(), partial })
+    }
+
+    /// Writes the file and gives it its name.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn finish(self, contents: &[u8]) -> Result<(), RunError> {
+        fs::write(&self.partial, contents).map_err(RunError::io(&self.target))?;
+        fs::rename(&self.partial, &self.target).map_err(RunError::io(&self.target))
+    }
+}
+
+impl Drop for OutFile {
+    fn drop(&mut self) {
+        if fs::remove_file(&self.partial).is_err() {
+            // It has its name already; or nothing can be done, and the name says that it is partial.
         }
     }
 }

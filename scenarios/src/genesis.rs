@@ -242,5 +242,8 @@ fn config(spec: &ReserveSpec) -> ReserveConfig {
         paused: false,
         borrowing_enabled: spec.borrowing,
         flash_loan_enabled: true,
+        debt_ceiling: 0,
+        borrowable_in_isolation: false,
+        siloed_borrowing: false,
     }
 }

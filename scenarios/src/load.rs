@@ -8,6 +8,7 @@ use crate::windows::Window;
 use ron::error::{Error as RonError, SpannedError};
 use ron::extensions::Extensions;
 use std::fs;
+use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,11 +41,33 @@ pub fn ron_options() -> ron::Options {
 /// # Errors
 /// Everything that is wrong with the file, each with its place and a fix.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Rejected> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        Rejected::whole(path, format!("cannot read the scenario: {error}"), "check the path")
-    })?;
-    from_text(path, &text, overrides)
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|f| f.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        let help = match error.kind() {
+            ErrorKind::IsADirectory => "name a scenario file, not its folder",
+            ErrorKind::NotFound => "check the path; scenarios/library has scenarios to start from",
+            _ => "check the path and its permissions",
+        };
+        return Err(Rejected::whole(path, format!("cannot read the scenario: {error}"), help));
+    }
+    if bytes.len() as u64 > MOST_BYTES {
+        let message = format!("more than {MOST_BYTES} bytes: this is no scenario");
+        return Err(Rejected::whole(path, message, "name a scenario file, RON in UTF-8"));
+    }
+    match str::from_utf8(&bytes) {
+        Ok(text) => from_text(path, text, overrides),
+        Err(error) => {
+            let sound = &bytes[..error.valid_up_to()];
+            let line = sound.iter().filter(|b| **b == b'\n').count() + 1;
+            let help = "a scenario is RON in UTF-8: save the file in that encoding";
+            Err(Rejected::at_line(path, line, "this is no UTF-8 text", help))
+        }
+    }
 }
+
+/// No scenario is longer.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// As [`load`], for a text; `path` names it and anchors relative price files.
 ///

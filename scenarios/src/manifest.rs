@@ -182,6 +182,14 @@ pub enum RunError {
         /// Which folder.
         path: PathBuf,
     },
+    /// What was asked for is no name.
+    #[error(
+        "{path:?} names nothing that can be written; give --out a name, for example runs/first"
+    )]
+    NoName {
+        /// What was asked for.
+        path: PathBuf,
+    },
     /// A file is not what the manifest says it is.
     #[error("{path}: {reason}; the run is damaged, run again")]
     Damaged {
@@ -199,7 +207,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// A table could not be written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; check the space left")]
     Table {
         /// Which file.
         path: PathBuf,
@@ -216,6 +224,11 @@ impl RunError {
     }
 }
 
+/// Whether there is no such file, nor could be.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
 impl Manifest {
     /// Reads a run's manifest.
     ///
@@ -223,8 +236,24 @@ impl Manifest {
     /// No manifest, or one that does not parse.
     pub fn read(run: &Path) -> Result<Self, RunError> {
         let path = run.join(MANIFEST_FILE);
-        let Ok(text) = fs::read_to_string(&path) else {
-            return Err(RunError::NotARun { path: run.to_owned() });
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if is_absent(&error) => {
+                return Err(RunError::NotARun { path: run.to_owned() });
+            }
+            Err(error) => return Err(RunError::io(&path)(error)),
+        };
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                return Err(RunError::BadManifest {
+                    path,
+                    line: sound.iter().filter(|b| **b == b'\n').count() + 1,
+                    column: sound.iter().rev().take_while(|b| **b != b'\n').count() + 1,
+                    reason: "this is no text".to_owned(),
+                });
+            }
         };
         ron_options().from_str(&text).map_err(|error| RunError::BadManifest {
             path,

@@ -97,17 +97,28 @@ pub struct Rejected {
 impl Rejected {
     /// A file with one problem and no place in it.
     pub fn whole(path: &Path, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::at_line(path, 0, message, help)
+    }
+
+    /// A file with one problem on a line that cannot be shown; 0 where it is on none.
+    pub fn at_line(
+        path: &Path,
+        line: usize,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         let file = path.display().to_string();
         let (message, help) = (message.into(), help.into());
         let place = Place {
             file: file.clone(),
-            line: 0,
+            line,
             column: 0,
             message: message.clone(),
             help: Some(help.clone()),
         };
+        let at = if line > 0 { format!("{file}:{line}") } else { file.clone() };
         let problem = Problem {
-            message: format!("{file}: {message}"),
+            message: format!("{at}: {message}"),
             text: None,
             at: None,
             help: Some(help),

@@ -40,7 +40,9 @@ fn chain() -> (Chain, PoolId, TxHeader) {
         })
     };
     calls.push(mint(-60_000, 60_000, 10_000 * E18));
-    calls.extend((-12..12).map(|i| mint(i * 60, (i + 1) * 60, 5_000 * E18 + i as u128)));
+    calls.extend(
+        (-12..12).map(|i| mint(i * 60, (i + 1) * 60, 5_000 * E18 + u128::from(i.unsigned_abs()))),
+    );
     let receipt = chain.execute(Transaction { header: &header, calls: &calls });
     assert_eq!(receipt.outcome, Outcome::Success);
     chain.begin_block(1_600_000_012, 0);

@@ -4,7 +4,7 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use common::{MARKET, POOL, Small, TAIL, USDC, account, exact};
+use common::{MARKET, POOL, Small, TAIL, USDC, WETH, account, exact};
 use criterion::{Criterion, criterion_group, criterion_main};
 use markets::units::Amount;
 use sim::chain::call::{Call, Outcome, PairCall, Transaction, TxHeader};
@@ -88,6 +88,19 @@ fn blocks(c: &mut Criterion) {
         let views = lane.world().resource::<MarketViews>().clone();
         c.bench_function(&format!("sweep, {borrowers} borrowers"), |b| {
             b.iter(|| positions.sweep(black_box(&views)));
+        });
+        // The worst case: prices that jump to and fro, so that nobody can be passed over.
+        let mut fallen = views.clone();
+        for reserve in fallen.reserves.iter_mut().filter(|r| r.asset == WETH) {
+            reserve.oracle_usd *= 1e-3;
+            reserve.mid_usd *= 1e-3;
+        }
+        let mut flip = false;
+        c.bench_function(&format!("sweep of jumping prices, {borrowers} borrowers"), |b| {
+            b.iter(|| {
+                flip = !flip;
+                positions.sweep(black_box(if flip { &fallen } else { &views }));
+            });
         });
     }
     let small = Small {

@@ -8,7 +8,7 @@ use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::exchange::Exchange;
 use crate::prices::FairPrices;
-use crate::views::{MarketViews, PositionViews};
+use crate::views::{Belief, MarketViews, PositionViews};
 use bevy_ecs::prelude::Resource;
 use markets::units::SECONDS_PER_YEAR;
 use protocols::risk_params::RiskParam;
@@ -201,11 +201,11 @@ fn since_change(s: &Sight<'_>, i: usize) -> f64 {
 pub fn health_shares(positions: &PositionViews) -> HealthShares {
     let mut shares = HealthShares::default();
     let mut total = 0.0;
-    for (hf, debt) in positions.health_factor.iter().zip(&positions.debt_usd) {
-        if *debt > 0.0 {
-            let bucket = HEALTH_EDGES.iter().take_while(|edge| **edge <= *hf).count();
-            shares[bucket] += debt;
-            total += debt;
+    for Belief { health_factor, debt_usd, .. } in positions.beliefs() {
+        if debt_usd > 0.0 {
+            let bucket = HEALTH_EDGES.iter().take_while(|edge| **edge <= health_factor).count();
+            shares[bucket] += debt_usd;
+            total += debt_usd;
         }
     }
     if total > 0.0 {

@@ -22,11 +22,21 @@ pub(crate) struct Args {
     #[arg(default_value = "scenarios/library/siege.ron")]
     scenario: PathBuf,
     /// Seconds per measurement.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// Override a value of the scenario.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
+}
+
+/// A time that ends and is long enough to measure.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.01..=3_600.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("write from 0.01 to 3600 seconds".to_owned())
+    }
 }
 
 /// Measures and prints.

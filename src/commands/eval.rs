@@ -9,6 +9,7 @@ use scenarios::assemble::Worlds;
 use scenarios::evaluate::{
     Statics, baseline, evaluate, groups, learned, refuse_misfit, refuse_overlap, search_statics,
 };
+use scenarios::folder::OutFile;
 use scenarios::load::Loaded;
 use scenarios::report::{GroupResult, Report};
 use scenarios::reproduction::BrokenWorld;
@@ -41,16 +42,15 @@ pub(crate) struct Args {
 /// Compares and prints the report.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = load(args)?;
-    if let Some(out) = args.out.as_ref().filter(|out| out.exists()) {
-        return Err(scenarios::manifest::RunError::Exists { path: out.clone() }.into());
-    }
     let worlds = args.audit.worlds(&loaded)?;
     let (bundles, baselines) = chosen(args, &loaded)?;
     let mut policies = Vec::new();
     for path in &bundles {
-        policies.push(admit(&worlds, &loaded, path)?);
+        policies.push(admit(&loaded, path)?);
     }
     args.play.start_threads()?;
+    // The comparison takes minutes: that its report can be written is known before.
+    let out = args.out.as_deref().map(OutFile::create).transpose()?;
     let budget = args.search_blocks.unwrap_or_else(|| training_budget(&loaded));
     let bar = progress_bar("search", 0);
     let beside = Path::new("runs").join(format!("{}-eval", loaded.scenario.name));
@@ -60,9 +60,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     bar.finish_and_clear();
     let (report, _) =
         compare(&worlds, &loaded, &policies, &baselines, &statics).map_err(stopped)?;
-    if let Some(out) = &args.out {
-        std::fs::write(out, report.to_markdown())
-            .map_err(scenarios::manifest::RunError::io(out))?;
+    if let Some(out) = out {
+        out.finish(report.to_markdown().as_bytes())?;
     }
     output.result(&json!({"report": report, "statics": statics}), || report.to_markdown());
     Ok(Verdict::Yes)
@@ -162,11 +161,11 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>),
 }
 
 /// A bundle's policy, if it may be judged on this scenario.
-fn admit(worlds: &Worlds, loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failure> {
+fn admit(loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failure> {
     let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
     let (policy, metadata, _) = bundle::load(path).map_err(|e| named(e.to_string()))?;
     refuse_overlap(loaded, &metadata).map_err(named)?;
     let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
-    refuse_misfit(worlds, &policy).map_err(named)?;
+    refuse_misfit(loaded, &metadata).map_err(named)?;
     Ok(policy)
 }

@@ -2,6 +2,7 @@
 
 use crate::output::{Failure, Output, Verdict};
 use agents::export::bundle;
+use scenarios::folder::Folder;
 use scenarios::manifest::{Manifest, RunError, RunKind};
 use serde_json::json;
 use std::fs;
@@ -47,9 +48,6 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     }
     bundle::verify(&source)
         .map_err(|error| Failure::Message(format!("{}: {error}", source.display())))?;
-    if args.out.exists() {
-        return Err(RunError::Exists { path: args.out.clone() }.into());
-    }
     copy_bundle(&source, &args.out)?;
     let report = bundle::verify(&args.out)
         .map_err(|error| Failure::Message(format!("{}: {error}", args.out.display())))?;
@@ -61,16 +59,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
 
 /// Copies a flat folder under another name and renames it when complete.
 pub(crate) fn copy_bundle(from: &Path, to: &Path) -> Result<(), Failure> {
-    let mut partial = to.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    fs::create_dir_all(&partial).map_err(RunError::io(&partial))?;
+    let folder = Folder::create(to)?;
     for entry in fs::read_dir(from).map_err(RunError::io(from))? {
         let path = entry.map_err(RunError::io(from))?.path();
         if let (true, Some(name)) = (path.is_file(), path.file_name()) {
-            fs::copy(&path, partial.join(name)).map_err(RunError::io(&path))?;
+            fs::copy(&path, folder.path().join(name)).map_err(RunError::io(&path))?;
         }
     }
-    fs::rename(&partial, to).map_err(RunError::io(to))?;
+    folder.rename()?;
     Ok(())
 }

@@ -104,7 +104,14 @@ fn load(args: &Args) -> Result<Loaded, Failure> {
     let mut play = args.play.clone();
     let loaded = play.load(&args.scenario)?;
     let (Some(first), Some(train)) = (play.seed, &loaded.scenario.train) else { return Ok(loaded) };
-    let seeds: Vec<u64> = (0..train.seeds.len() as u64).map(|i| first + i).collect();
+    let seeds = (0..train.seeds.len() as u64).map(|i| first.checked_add(i));
+    let seeds: Vec<u64> = seeds.collect::<Option<_>>().ok_or_else(|| {
+        Failure::Message(format!(
+            "--seed {first}: {} training seeds from there on are not all 64-bit numbers; choose a \
+             smaller one",
+            train.seeds.len()
+        ))
+    })?;
     play.set.push(format!("train.seeds={seeds:?}"));
     play.load(&args.scenario)
 }

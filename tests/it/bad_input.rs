@@ -159,3 +159,59 @@ fn an_existing_folder_is_not_overwritten() {
     assert_eq!(out.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&out.stderr).contains("exists already"));
 }
+
+#[test]
+fn a_scenario_that_is_no_text_is_refused_with_its_line() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("latin.ron"), b"(\n    schema: 1, // d\xe9j\xe0 vu\n)")
+        .expect("writes");
+    fs::create_dir(dir.path().join("folder.ron")).expect("creates");
+    for (file, words) in [
+        ("latin.ron", ["latin.ron:2", "UTF-8"]),
+        ("folder.ron", ["folder.ron", "name a scenario file"]),
+        ("nowhere.ron", ["nowhere.ron", "check the path"]),
+    ] {
+        for args in [vec!["check", file], vec!["run", file, "--out", "out"], vec!["eval", file]] {
+            let out = ballast(dir.path(), &args);
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert_eq!(out.status.code(), Some(2), "{said}");
+            for word in words.into_iter().chain(["help:"]) {
+                assert!(said.contains(word), "`{word}` is said\n{said}");
+            }
+        }
+        nothing_left(dir.path(), "out");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_the_work() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    fs::write(dir.path().join("taken.md"), "mine").expect("writes");
+    fs::create_dir(dir.path().join("folder")).expect("creates");
+    for (out, words) in [
+        ("nowhere/report.md", ["nowhere/report.md", "check the path"]),
+        ("taken.md/report.md", ["taken.md/report.md", "check the path"]),
+        ("taken.md", ["taken.md", "exists already"]),
+        ("folder", ["folder", "exists already"]),
+        ("", ["names nothing", "--out"]),
+    ] {
+        // So much work that a test which waits for it does not end.
+        let many = ["--set", "evaluate.fresh_paths=1000000"];
+        let mut args = vec!["eval", siege, "--policy", "deployed", "--out", out];
+        args.extend(many);
+        let ran = ballast(dir.path(), &args);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{out}: {said}");
+        assert!(ran.stdout.is_empty(), "{out}: no result");
+        for word in words {
+            assert!(said.contains(word), "{out}: `{word}` is said\n{said}");
+        }
+    }
+    let mut left: Vec<_> =
+        fs::read_dir(dir.path()).expect("reads").flatten().map(|e| e.file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["folder", "taken.md"]);
+    assert_eq!(fs::read_to_string(dir.path().join("taken.md")).expect("reads"), "mine");
+}

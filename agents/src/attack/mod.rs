@@ -23,7 +23,9 @@ use sim::exchange::Exchange;
 use sim::prices::FairPrices;
 use sim::rng::{Purpose, Streams};
 use sim::views::MarketViews;
-use spot_oracle::{GAS, MAX_LOOT, Sight, Target, best_by_simulation};
+use spot_oracle::{GAS, Sight, Target, best_by_simulation};
+
+pub use spot_oracle::MAX_LOOT;
 
 /// An attacker of a collateral whose oracle reads a pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -28,7 +28,7 @@ use sim::prices::FairPrices;
 use sim::views::MarketViews;
 
 /// Most assets that are borrowed, the quote asset included.
-pub(super) const MAX_LOOT: usize = 4;
+pub const MAX_LOOT: usize = 4;
 /// Share of a limit that the plan uses: the limit itself is refused by rounding.
 const USE: f64 = 0.999_999;
 /// What is counted against a cap, relative to the belief of it.

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -38,8 +38,20 @@ const MANIFEST: &str = "manifest.json";
 /// Why a bundle cannot be written or used.
 #[derive(Debug, Error)]
 pub enum BundleError {
+    /// There is no bundle.
+    #[error(
+        "no {MANIFEST}, so this is not a policy bundle; name a folder that `ballast train` or \
+         `ballast export` has written"
+    )]
+    NotABundle,
+    /// A file of the bundle is not there.
+    #[error("{file}: missing; copy the bundle again or make it anew with `ballast export <run>`")]
+    Missing {
+        /// Which file.
+        file: &'static str,
+    },
     /// The file system's own reason.
-    #[error("{source}: {}", path.display())]
+    #[error("{}: {source}; check the path, its permissions and the space left", path.display())]
     Io {
         /// Why.
         source: std::io::Error,
@@ -87,13 +99,19 @@ pub enum BundleError {
         reason: String,
     },
     /// Written by another version of Ballast.
-    #[error("{METADATA}: format {got}, this build reads {FORMAT}; make the bundle anew")]
+    #[error(
+        "{METADATA}: format {got}, this build reads {FORMAT}; make the bundle anew with the \
+         `ballast export` of this build"
+    )]
     Format {
         /// The bundle's format.
         got: u32,
     },
     /// Two parts of the bundle disagree.
-    #[error("{METADATA}: {what}: expected {expected}, got {got}")]
+    #[error(
+        "{METADATA}: {what}: expected {expected}, got {got}; make the bundle anew with `ballast \
+         export <run>`"
+    )]
     Shape {
         /// Which parts.
         what: String,
@@ -103,7 +121,7 @@ pub enum BundleError {
         got: usize,
     },
     /// The weights do not make a network.
-    #[error("{WEIGHTS}: {0}")]
+    #[error("{WEIGHTS}: {0}; make the bundle anew with `ballast export <run>`")]
     Network(#[from] FrozenError),
     /// The graph is not the network of `weights.bin`.
     #[error(
@@ -111,7 +129,10 @@ pub enum BundleError {
     )]
     OnnxDiffers,
     /// The policy answers differently from when it was exported.
-    #[error("{GOLDEN}: case {case}: {what}: expected {expected}, got {got}")]
+    #[error(
+        "{GOLDEN}: case {case}: {what}: expected {expected}, got {got}; make the bundle anew with \
+         `ballast export <run>`"
+    )]
     Golden {
         /// Case, from 0.
         case: usize,
@@ -186,9 +207,9 @@ pub fn write(
         algorithm: "blake3".into(),
         files: files.iter().map(|(name, bytes)| ((*name).into(), hash(bytes))).collect(),
     };
-    let mut partial = dir.as_os_str().to_owned();
+    let mut partial = dir.file_name().unwrap_or_default().to_owned();
     partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = dir.with_file_name(partial);
     if partial.exists() {
         fs::remove_dir_all(&partial).map_err(io(&partial))?;
     }
@@ -416,9 +437,15 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> BundleError {
     move |source| BundleError::Io { source, path }
 }
 
-fn read(dir: &Path, file: &str) -> Result<Vec<u8>, BundleError> {
+fn read(dir: &Path, file: &'static str) -> Result<Vec<u8>, BundleError> {
     let path = dir.join(file);
-    fs::read(&path).map_err(io(&path))
+    fs::read(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory if file == MANIFEST => {
+            BundleError::NotABundle
+        }
+        ErrorKind::NotFound => BundleError::Missing { file },
+        _ => io(&path)(error),
+    })
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), BundleError> {

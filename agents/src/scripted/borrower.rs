@@ -164,14 +164,14 @@ fn look(chain: &Chain, habits: &Habits, account: AccountId) -> Option<(Sight, (f
     let debt = of_d(chain.balance(account, d.debt_token));
     let supplied = of_c(chain.ledger().total_supply(c.a_token));
     let borrowed = of_d(chain.ledger().total_supply(d.debt_token));
-    let at_hand = habits.debt.token.tokens(d.virtual_balance);
+    let at_hand = habits.debt.token.tokens(pooled.available(chain, d));
     let borrow_room = room(d, d.config.borrow_cap, borrowed).min(at_hand);
     let sight = Sight {
         collateral,
         collateral_usd: collateral * prices.0,
         debt,
         debt_usd: debt * prices.1,
-        ltv: c.effective_ltv().ratio(),
+        ltv: c.effective_ltv(pooled.version).ratio(),
         threshold: c.config.liquidation_threshold.ratio(),
         rate: d.rates.borrow.ratio(),
         supply_room: room(c, c.config.supply_cap, supplied),

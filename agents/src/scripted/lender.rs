@@ -193,7 +193,7 @@ impl Lender {
         let index = reserve.liquidity_index.ratio();
         let debt = token.tokens(chain.ledger().total_supply(reserve.debt_token))
             * reserve.borrow_index.ratio();
-        let at_hand = token.tokens(reserve.virtual_balance);
+        let at_hand = token.tokens(pooled.available(chain, reserve));
         let total = token.tokens(chain.ledger().total_supply(reserve.a_token)) * index;
         Some(Sight {
             supplied: token.tokens(chain.balance(account, reserve.a_token)) * index,

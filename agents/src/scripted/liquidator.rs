@@ -236,7 +236,7 @@ impl Liquidator {
             d.oracle_usd / c.oracle_usd * (1.0 + c.bonus * (1.0 - fee)) * d.unit / c.unit;
         let mut offered = match route {
             Route::Exchange | Route::Pool(_) => own,
-            Route::Flash(_) => pooled.reserves[usize::from(debt)].virtual_balance,
+            Route::Flash(_) => pooled.available(scene.chain, &pooled.reserves[usize::from(debt)]),
         };
         if let Route::Pool(pool) | Route::Flash(pool) = route {
             let pair = scene.chain.pair(pool);

@@ -31,13 +31,13 @@ pub const MIN_RAMP_SECS: u64 = 86_400;
 /// Every property that [`StableSwap::check`] looks at: id and sentence.
 pub const INVARIANTS: [(&str, &str); 4] = [
     (
-        "STABLE-01",
+        "stable-holds-balances",
         "a StableSwap pool's account holds at least its balances; the rest is admin fees",
     ),
-    ("STABLE-02", "a StableSwap pool that has shares has every coin"),
-    ("STABLE-03", "a StableSwap pool's A lies between the ends of its ramp"),
+    ("stable-has-every-coin", "a StableSwap pool that has shares has every coin"),
+    ("stable-amplification-in-ramp", "a StableSwap pool's A lies between the ends of its ramp"),
     (
-        "STABLE-04",
+        "stable-invariant-bounded",
         "a StableSwap pool's D is at most the sum of its coins and at least their number times the geometric \
          mean",
     ),
@@ -315,11 +315,11 @@ impl StableSwap {
         let before = self.invariant_of(&self.balances, ann)?;
         let mut change = self.unchanged();
         change.paid[..self.n()].copy_from_slice(&amounts[..self.n()]);
-        for i in 0..self.n() {
-            if supply.is_zero() && amounts[i].is_zero() {
+        for (balance, amount) in change.balances.iter_mut().zip(amounts).take(self.n()) {
+            if supply.is_zero() && amount.is_zero() {
                 return Err(StableSwapError::InitialDepositRequiresAllCoins);
             }
-            change.balances[i] = Amount(sum(self.balances[i].0, amounts[i].0)?);
+            *balance = Amount(sum(balance.0, amount.0)?);
         }
         let after = self.invariant_of(&change.balances, ann)?;
         if after <= before {
@@ -395,8 +395,8 @@ impl StableSwap {
         let before = self.invariant_of(&self.balances, ann)?;
         let mut change = self.unchanged();
         change.received[..self.n()].copy_from_slice(&amounts[..self.n()]);
-        for i in 0..self.n() {
-            change.balances[i] = Amount(difference(self.balances[i].0, amounts[i].0)?);
+        for (balance, amount) in change.balances.iter_mut().zip(amounts).take(self.n()) {
+            *balance = Amount(difference(balance.0, amount.0)?);
         }
         let after = self.invariant_of(&change.balances, ann)?;
         let less_fees = self.take_imbalance_fees(&mut change.balances, before, after, ann)?;
@@ -462,9 +462,9 @@ impl StableSwap {
         let ann = self.ann(now);
         let before = self.invariant_of(&self.balances, ann)?;
         let mut balances = self.balances;
-        for i in 0..self.n() {
-            let (old, by) = (balances[i].0, amounts[i].0);
-            balances[i] = Amount(if is_deposit { sum(old, by)? } else { difference(old, by)? });
+        for (balance, amount) in balances.iter_mut().zip(amounts).take(self.n()) {
+            let (old, by) = (balance.0, amount.0);
+            *balance = Amount(if is_deposit { sum(old, by)? } else { difference(old, by)? });
         }
         let after = self.invariant_of(&balances, ann)?;
         let moved =

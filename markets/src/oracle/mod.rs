@@ -1,14 +1,21 @@
 //! Price oracles: what a lending market believes an asset is worth.
 //!
-//! Three kinds, and their differences are the attack surface: a [`spot`] feed reads a pool as it is
+//! Three kinds, and their differences are the attack surface (a [`composed`] feed reads others): a [`spot`] feed reads a pool as it is
 //! *now*, mid-transaction; a [`twap`] feed averages a pool's accumulators over a window; a [`push`] feed
 //! moves only when its reporter says so. Prices are USD per whole token, scaled by 10⁸, floored as the
 //! deployed integer divisions are.
 
+pub mod anchored;
+pub mod breaker;
+pub mod capped;
+pub mod composed;
 pub mod concentrated;
+pub mod delayed;
+pub mod fallback;
 pub mod lowest;
 pub mod lp;
 pub mod mantissa;
+pub mod median;
 pub mod push;
 pub mod spot;
 pub mod twap;
@@ -44,6 +51,21 @@ pub enum OracleError {
     /// The price exceeds 128 bits.
     #[error("price overflows")]
     Overflow,
+    /// Too few sources have a price.
+    #[error("too few sources have a price")]
+    NoQuorum,
+    /// Nothing has been stored yet.
+    #[error("no price has been stored yet")]
+    NotReady,
+    /// The feed takes no update yet.
+    #[error("too early for an update")]
+    TooEarly,
+    /// The feed is stopped, or its circuit breaker has tripped.
+    #[error("the feed is halted")]
+    Halted,
+    /// An update is outside what the feed allows.
+    #[error("the update is out of range")]
+    OutOfRange,
 }
 
 impl From<PoolError> for OracleError {

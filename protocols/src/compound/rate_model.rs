@@ -178,6 +178,8 @@ fn safe_div(a: U256, b: U256) -> Result<U256, RateError> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
     use proptest::prelude::*;
 

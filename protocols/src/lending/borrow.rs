@@ -1,22 +1,22 @@
-//! Borrow and repay (Aave v3.6 `BorrowLogic`, `ValidationLogic.validateBorrow`).
+//! Borrow (Aave v3 `BorrowLogic.executeBorrow`, `ValidationLogic.validateBorrow`).
 
-use super::{Change, LendingError, Pooled, require_open, require_running};
+use super::{Change, LendingError, Pooled, Version, require_open};
 use crate::LendingView;
 use crate::health::{Moved, health};
+use crate::math::percent_div;
 use crate::position::Position;
-use crate::reserve::{
-    debt_from_shares, shares_burned_from_repayment, shares_minted_from_borrow, supply_from_shares,
-};
-use markets::math::{Rounding, percent_div};
-use markets::units::{AccountId, Amount, Flow, U256};
+use crate::reserve::Reserve;
+use markets::math::{Rounding, mul_div};
+use markets::units::{AccountId, Amount, Flow, U256, Wad};
 
 impl Pooled {
     /// Borrows `amount` of a reserve's asset (`MAX`: what [`Pooled::max_borrow`] says) and mints debt
-    /// shares, ceiled.
+    /// shares.
     ///
     /// # Errors
-    /// Inactive, paused, frozen or not borrowable; the borrow cap; the liquidity; no collateral or LTV
-    /// zero, a health factor below one, or the collateral does not carry the debt.
+    /// Inactive, paused, frozen or not borrowable; the borrow cap; isolation, e-mode, silo; the
+    /// liquidity; no collateral or LTV zero, a health factor below one, or the collateral does not carry
+    /// the debt.
     pub fn borrow(
         &self,
         view: &impl LendingView,
@@ -25,55 +25,181 @@ impl Pooled {
         amount: Amount,
         out: &mut Change,
     ) -> Result<(), LendingError> {
+        self.borrow_releasing(view, by, reserve, amount, true, out)
+    }
+
+    /// [`Pooled::borrow`] that hands the tokens out only if asked: a flash loan that stays as debt has
+    /// done so before.
+    pub(crate) fn borrow_releasing(
+        &self,
+        view: &impl LendingView,
+        by: AccountId,
+        reserve: u16,
+        amount: Amount,
+        release: bool,
+        out: &mut Change,
+    ) -> Result<(), LendingError> {
+        let version = self.version;
         let amount =
             if amount == Amount::MAX { self.max_borrow(view, by, reserve) } else { amount };
         let at = out.touch(self, view, reserve)?;
-        let book = &mut out.reserves[at].1;
-        let shares =
-            shares_minted_from_borrow(amount, book.borrow_index).ok_or(LendingError::Overflow)?;
-        if shares.is_zero() {
-            return Err(LendingError::InvalidAmount);
-        }
-        require_open(book)?;
-        if !book.config.borrowing_enabled {
-            return Err(LendingError::BorrowingNotEnabled);
-        }
-        let owed = debt_from_shares(shares, book.borrow_index).ok_or(LendingError::Overflow)?;
-        let supplied = supply_from_shares(view.total_supply(book.a_token), book.liquidity_index)
+        let book = &out.reserves[at].1;
+        let shares = version
+            .shares_minted_from_borrow(amount, book.borrow_index)
             .ok_or(LendingError::Overflow)?;
-        if owed > supplied {
+        if version.is_nothing(amount, shares) {
             return Err(LendingError::InvalidAmount);
         }
-        let total_shares =
-            view.total_supply(book.debt_token).checked_add(shares).ok_or(LendingError::Overflow)?;
-        if book.config.borrow_cap != 0 {
-            let total =
-                debt_from_shares(total_shares, book.borrow_index).ok_or(LendingError::Overflow)?;
-            if total.0 > U256::from(book.config.borrow_cap).saturating_mul(book.unit()) {
-                return Err(LendingError::BorrowCapExceeded);
-            }
-        }
-        book.settle(total_shares, Amount::ZERO, amount)?;
-        let (underlying, debt_token) = (book.underlying, book.debt_token);
-        let debt = view.balance(by, debt_token).checked_add(shares);
         let before = self.position(by);
+        let total_shares = self.require_lendable(view, before, book, amount, shares)?;
+        self.require_allowed(before, reserve, book, amount)?;
+        if version.checks_collateral_first() {
+            self.require_room(view, by, before, reserve, book, amount)?;
+        }
+        self.require_silo(before, reserve)?;
+        if shares.is_zero() {
+            return Err(LendingError::InvalidMintAmount);
+        }
+        if let Some((collateral, ceiling)) = self.isolation(before) {
+            let units = book.isolated_units(amount).ok_or(LendingError::Overflow)?;
+            self.add_isolated_debt(collateral, ceiling, units, out)?;
+        }
+        let book = &mut out.reserves[at].1;
+        let taken = if release { amount } else { Amount::ZERO };
+        self.settle(view, book, total_shares, Amount::ZERO, taken)?;
+        let (underlying, debt_token) = (book.underlying, book.debt_token);
         let after = before.with_borrowing(reserve, true);
-        self.require_covered(view, by, after, Moved { reserve, supply: None, debt })?;
+        if !version.checks_collateral_first() {
+            let debt = view.balance(by, debt_token).checked_add(shares);
+            let moved = Moved { reserve, book, supply: None, debt };
+            self.require_covered(view, by, after, moved)?;
+        }
         out.set_position(by, before, after);
         out.flow(Flow::Mint { to: by, asset: debt_token, amount: shares });
-        out.flow(Flow::Move { from: self.account, to: by, asset: underlying, amount });
+        out.flow(Flow::Move { from: self.account, to: by, asset: underlying, amount: taken });
         out.amount = amount;
         Ok(())
     }
 
+    /// Checks flags, supply and cap; what will exist of the debt token.
+    fn require_lendable(
+        &self,
+        view: &impl LendingView,
+        position: Position,
+        book: &Reserve,
+        amount: Amount,
+        shares: Amount,
+    ) -> Result<Amount, LendingError> {
+        let version = self.version;
+        require_open(book)?;
+        let by_mode = position.e_mode != 0 && version.e_mode_lends_alone();
+        if !book.config.borrowing_enabled && !by_mode {
+            return Err(LendingError::BorrowingNotEnabled);
+        }
+        if version.bounds_loans_by_supply() {
+            let owed = version
+                .debt_from_shares(shares, book.borrow_index)
+                .ok_or(LendingError::Overflow)?;
+            let supplied = version
+                .supply_from_shares(view.total_supply(book.a_token), book.liquidity_index)
+                .ok_or(LendingError::Overflow)?;
+            if owed > supplied {
+                return Err(LendingError::InvalidAmount);
+            }
+        }
+        let issued = view.total_supply(book.debt_token);
+        let total_shares = issued.checked_add(shares).ok_or(LendingError::Overflow)?;
+        if book.config.borrow_cap != 0 {
+            let total = match version {
+                Version::V3_0_2 => version
+                    .debt_from_shares(issued, book.borrow_index)
+                    .and_then(|x| x.checked_add(amount)),
+                Version::V3_6 => version.debt_from_shares(total_shares, book.borrow_index),
+            }
+            .ok_or(LendingError::Overflow)?;
+            if total.0 > U256::from(book.config.borrow_cap).saturating_mul(book.unit()) {
+                return Err(LendingError::BorrowCapExceeded);
+            }
+        }
+        Ok(total_shares)
+    }
+
+    /// Checks what isolation and e-mode allow.
+    fn require_allowed(
+        &self,
+        position: Position,
+        reserve: u16,
+        book: &Reserve,
+        amount: Amount,
+    ) -> Result<(), LendingError> {
+        if let Some((collateral, ceiling)) = self.isolation(position) {
+            if !book.config.borrowable_in_isolation {
+                return Err(LendingError::AssetNotBorrowableInIsolation);
+            }
+            // In 3.6 the ceiling is checked as the debt is booked; the order shows in the reason alone.
+            if self.version.checks_collateral_first() {
+                let total = book
+                    .isolated_units(amount)
+                    .and_then(|x| x.checked_add(self.reserve(collateral).ok()?.isolated_debt))
+                    .ok_or(LendingError::Overflow)?;
+                if total > u128::from(ceiling) {
+                    return Err(LendingError::DebtCeilingExceeded);
+                }
+            }
+        }
+        if position.e_mode != 0
+            && self.e_mode(position.e_mode).is_none_or(|mode| !mode.lends(reserve))
+        {
+            return Err(match self.version {
+                Version::V3_0_2 => LendingError::InconsistentEModeCategory,
+                Version::V3_6 => LendingError::NotBorrowableInEMode,
+            });
+        }
+        Ok(())
+    }
+
+    /// Refuses a new debt that the collateral does not carry at its LTV, on the state before it
+    /// (3.0.2 `validateBorrow`: the new debt's value is floored, the quotient rounds half up).
+    fn require_room(
+        &self,
+        view: &impl LendingView,
+        by: AccountId,
+        position: Position,
+        reserve: u16,
+        book: &Reserve,
+        amount: Amount,
+    ) -> Result<(), LendingError> {
+        let health = health(self, view, by, position, None)?;
+        if health.collateral_base.is_zero() {
+            return Err(LendingError::CollateralBalanceIsZero);
+        }
+        if health.avg_ltv.0 == 0 {
+            return Err(LendingError::LtvValidationFailed);
+        }
+        if health.health_factor <= Wad::ONE {
+            return Err(LendingError::HealthFactorLowerThanLiquidationThreshold);
+        }
+        // Within an e-mode only its assets can be borrowed, so they have its price.
+        let feed = self.feed_within(position, reserve, book);
+        let price = Amount::new(view.price(feed)?.0).0;
+        let needed = mul_div(price, amount.0, book.unit(), Rounding::Floor)
+            .and_then(|value| value.checked_add(health.debt_base))
+            .and_then(|debt| percent_div(debt, health.avg_ltv.0, Rounding::HalfUp))
+            .ok_or(LendingError::Overflow)?;
+        if needed > health.collateral_base {
+            return Err(LendingError::CollateralCannotCoverNewBorrow);
+        }
+        Ok(())
+    }
+
     /// Refuses a debt that the collateral does not carry at its LTV
-    /// (`ValidationLogic.validateHFAndLtv`, on the state after the borrow).
+    /// (3.6 `ValidationLogic.validateHFAndLtv`, on the state after the borrow).
     fn require_covered(
         &self,
         view: &impl LendingView,
         account: AccountId,
         position: Position,
-        moved: Moved,
+        moved: Moved<'_>,
     ) -> Result<(), LendingError> {
         let health = health(self, view, account, position, Some(moved))?;
         if health.avg_ltv.0 == 0 {
@@ -89,82 +215,5 @@ impl Pooled {
             return Err(LendingError::CollateralCannotCoverNewBorrow);
         }
         Ok(())
-    }
-
-    /// Repays up to `amount` of the sender's own debt (`MAX`: all of it) and burns debt shares,
-    /// floored.
-    ///
-    /// # Errors
-    /// Inactive or paused; no debt there; so little that it burns no share.
-    pub fn repay(
-        &self,
-        view: &impl LendingView,
-        by: AccountId,
-        reserve: u16,
-        amount: Amount,
-        out: &mut Change,
-    ) -> Result<(), LendingError> {
-        self.repay_on_behalf(view, by, by, reserve, amount, out)
-    }
-
-    /// [`Pooled::repay`] of another's debt.
-    ///
-    /// # Errors
-    /// As there, and `MAX` for a debt that is not the sender's own.
-    pub fn repay_on_behalf(
-        &self,
-        view: &impl LendingView,
-        by: AccountId,
-        borrower: AccountId,
-        reserve: u16,
-        amount: Amount,
-        out: &mut Change,
-    ) -> Result<(), LendingError> {
-        if amount == Amount::MAX && by != borrower {
-            return Err(LendingError::NoExplicitAmountToRepayOnBehalf);
-        }
-        let at = out.touch(self, view, reserve)?;
-        let (amount, total) = self.burn_own_debt(view, borrower, at, amount, out)?;
-        let book = &mut out.reserves[at].1;
-        book.settle(total, amount, Amount::ZERO)?;
-        let (to, asset) = (self.account, book.underlying);
-        out.flow(Flow::Move { from: by, to, asset, amount });
-        Ok(())
-    }
-
-    /// Burns up to `amount` of an account's debt in the touched reserve at `at`, floored. Returns what
-    /// it comes to, and what remains of the debt token.
-    fn burn_own_debt(
-        &self,
-        view: &impl LendingView,
-        borrower: AccountId,
-        at: usize,
-        amount: Amount,
-        out: &mut Change,
-    ) -> Result<(Amount, Amount), LendingError> {
-        let (reserve, book) = &out.reserves[at];
-        let (reserve, asset) = (*reserve, book.debt_token);
-        if amount.is_zero() {
-            return Err(LendingError::InvalidAmount);
-        }
-        require_running(book)?;
-        let held = view.balance(borrower, asset);
-        if held.is_zero() {
-            return Err(LendingError::NoDebtOfSelectedType);
-        }
-        let owed = debt_from_shares(held, book.borrow_index).ok_or(LendingError::Overflow)?;
-        let repaid = amount.min(owed);
-        let shares = shares_burned_from_repayment(repaid, book.borrow_index)
-            .ok_or(LendingError::Overflow)?;
-        if shares.is_zero() {
-            return Err(LendingError::InvalidBurnAmount);
-        }
-        let left = held.checked_sub(shares).ok_or(LendingError::Overflow)?;
-        let total = view.total_supply(asset).checked_sub(shares).ok_or(LendingError::Overflow)?;
-        let before = self.position(borrower);
-        out.set_position(borrower, before, before.with_borrowing(reserve, !left.is_zero()));
-        out.flow(Flow::Burn { from: borrower, asset, amount: shares });
-        out.amount = repaid;
-        Ok((repaid, total))
     }
 }

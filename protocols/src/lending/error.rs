@@ -15,6 +15,9 @@ pub enum LendingError {
     /// The amount is so small that it burns no share.
     #[error("amount burns no share")]
     InvalidBurnAmount,
+    /// The amount is so small that it mints no share.
+    #[error("amount mints no share")]
+    InvalidMintAmount,
     /// The reserve is not active.
     #[error("reserve is not active")]
     ReserveInactive,
@@ -42,6 +45,9 @@ pub enum LendingError {
     /// The reserve has less at hand.
     #[error("not enough liquidity in the reserve")]
     InvalidLiquidity,
+    /// No collateral.
+    #[error("no collateral")]
+    CollateralBalanceIsZero,
     /// No collateral, or its LTV is zero; or a collateral of LTV zero must be withdrawn first.
     #[error("no collateral of LTV above zero, or collateral of LTV zero must be withdrawn first")]
     LtvValidationFailed,
@@ -75,6 +81,30 @@ pub enum LendingError {
     /// The reserve cannot be collateral: its LTV is zero.
     #[error("reserve cannot be collateral")]
     UserInIsolationModeOrLtvZero,
+    /// Debt against the isolated collateral would exceed its ceiling.
+    #[error("debt ceiling exceeded")]
+    DebtCeilingExceeded,
+    /// The reserve cannot be borrowed against an isolated collateral.
+    #[error("asset cannot be borrowed in isolation")]
+    AssetNotBorrowableInIsolation,
+    /// A siloed debt stands alone.
+    #[error("siloed borrowing violation")]
+    SiloedBorrowingViolation,
+    /// There is no such e-mode; or, in 3.0.2, a debt does not belong to it.
+    #[error("inconsistent e-mode category")]
+    InconsistentEModeCategory,
+    /// The account's e-mode does not let this be borrowed.
+    #[error("asset cannot be borrowed in the account's e-mode")]
+    NotBorrowableInEMode,
+    /// The account has a debt that the e-mode does not allow.
+    #[error("a debt is not of the e-mode")]
+    InvalidDebtInEmode,
+    /// The account has a collateral whose LTV would be zero in the e-mode.
+    #[error("a collateral would have LTV zero in the e-mode")]
+    InvalidCollateralInEmode,
+    /// A reserve is in its time of grace.
+    #[error("the reserve's grace period has not passed")]
+    LiquidationGraceSentinelCheckFailed,
     /// A borrower cannot liquidate itself.
     #[error("a borrower cannot liquidate itself")]
     SelfLiquidation,
@@ -87,6 +117,9 @@ pub enum LendingError {
     /// The oracle has no usable price.
     #[error("oracle: {0}")]
     Oracle(#[from] OracleError),
+    /// A share balance would become negative: checked arithmetic refuses it.
+    #[error("arithmetic underflow")]
+    Underflow,
     /// 256-bit arithmetic overflowed.
     #[error("arithmetic overflow")]
     Overflow,

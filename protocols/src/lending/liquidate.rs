@@ -1,13 +1,10 @@
 //! Liquidate: repay another's debt, seize its collateral, write off what nothing backs any more
-//! (Aave v3.6 `LiquidationLogic.executeLiquidationCall`).
+//! (Aave v3 `LiquidationLogic.executeLiquidationCall`).
 
 use super::{Change, LendingError, Pooled};
 use crate::LendingView;
 use crate::liquidation::{Liquidation, size};
 use crate::position::Position;
-use crate::reserve::{
-    debt_from_shares, shares_burned_from_repayment, shares_burned_from_withdrawal,
-};
 use markets::units::{AccountId, Amount, Flow};
 
 /// What a liquidator asks for.
@@ -39,12 +36,12 @@ struct Liquidating<'a, V> {
 impl Pooled {
     /// Repays up to `amount` of a borrower's debt (`MAX`: all that is allowed) and seizes collateral
     /// with the bonus, as underlying. `out.amount` is what was repaid, `out.seized` what the borrower
-    /// lost, the treasury's `out.protocol_fee` included. Where no collateral is left, every debt of
-    /// the borrower is written off to its reserve's deficit and listed in `out.bad_debt`.
+    /// lost, the treasury's `out.protocol_fee` included. In v3.6, where no collateral is left, every
+    /// debt of the borrower is written off to its reserve's deficit and listed in `out.bad_debt`.
     ///
     /// # Errors
-    /// The position is healthy; not its collateral, not its debt; dust would remain; the reserve has
-    /// too little at hand to pay the collateral out.
+    /// The position is healthy; not its collateral, not its debt; dust would remain (v3.6); the reserve
+    /// has too little at hand to pay the collateral out.
     #[expect(clippy::too_many_arguments, reason = "the operation has that many, as deployed")]
     pub fn liquidate(
         &self,
@@ -72,7 +69,7 @@ impl Pooled {
         out: &mut Change,
     ) -> Result<(), LendingError> {
         let LiquidationCall { borrower, collateral, debt, amount, receive_shares: _ } = call;
-        if by == borrower {
+        if by == borrower && !self.version.allows_self_liquidation() {
             return Err(LendingError::SelfLiquidation);
         }
         let (terms, health) = self.liquidation_terms(view, borrower, collateral, debt, amount)?;
@@ -85,9 +82,11 @@ impl Pooled {
             job.flags = job.flags.with_collateral(collateral, false);
         }
         // As deployed, by value: a collateral worth nothing does not count as left.
-        let nothing_left = health.collateral_base == sized.seized_base;
+        let nothing_left =
+            self.version.writes_off_bad_debt() && health.collateral_base == sized.seized_base;
         let debt_shares =
             job.burn_debt(debt, terms.debt_balance, sized.repaid, nothing_left, out)?;
+        job.free_isolated(debt, sized.repaid, out)?;
         job.pay_out(&sized, debt_shares, out)?;
         if nothing_left {
             job.write_off(out)?;
@@ -102,22 +101,47 @@ impl Pooled {
 }
 
 impl<V: LendingView> Liquidating<'_, V> {
-    /// Accrues both books. Where they are one, the deployed contract reads it into two caches before
-    /// it updates either, and so books that call's treasury share twice; so do we, to the wei, and
+    /// Accrues the books. Where they are one, v3.6 as deployed reads it into two caches before it
+    /// updates either, and so books that call's treasury share twice; so do we, to the wei, and
     /// remember how much nothing backs ([`Reserve::booked_twice`](crate::reserve::Reserve)).
     fn touch(&self, out: &mut Change) -> Result<(), LendingError> {
-        out.touch(self.pooled, self.view, self.call.debt)?;
-        let at = out.touch(self.pooled, self.view, self.call.collateral)?;
-        if self.call.debt == self.call.collateral {
-            let stored = self.pooled.reserve(self.call.debt)?;
+        let version = self.pooled.version;
+        let at = out.touch(self.pooled, self.view, self.call.debt)?;
+        if self.call.debt != self.call.collateral {
+            if version.accrues_shares_handed_over() || !self.call.receive_shares {
+                out.touch(self.pooled, self.view, self.call.collateral)?;
+            }
+        } else if version.books_treasury_twice() {
+            let before = self.pooled.reserve(self.call.debt)?.borrow_index;
             let book = &mut out.reserves[at].1;
             let shares = self.view.total_supply(book.debt_token);
-            let again = stored.treasury_shares(shares, book).ok_or(LendingError::Overflow)?;
+            let again =
+                book.treasury_shares(version, shares, before).ok_or(LendingError::Overflow)?;
             for booked in [&mut book.accrued_to_treasury, &mut book.booked_twice] {
                 *booked = booked.checked_add(again).ok_or(LendingError::Overflow)?;
             }
         }
         Ok(())
+    }
+
+    /// Frees isolated debt: in 3.0.2 while the collateral is still flagged, in v3.6 wherever the
+    /// collateral is an isolated one (what is written off stays counted).
+    fn free_isolated(
+        &self,
+        debt: u16,
+        repaid: Amount,
+        out: &mut Change,
+    ) -> Result<(), LendingError> {
+        let pooled = self.pooled;
+        let isolated = if pooled.version.frees_isolated_debt_by_collateral() {
+            let ceiling = pooled.reserve(self.call.collateral)?.config.debt_ceiling;
+            (ceiling != 0).then_some(self.call.collateral)
+        } else {
+            pooled.isolation(self.flags).map(|(collateral, _)| collateral)
+        };
+        let Some(collateral) = isolated else { return Ok(()) };
+        let units = pooled.reserve(debt)?.isolated_units(repaid).ok_or(LendingError::Overflow)?;
+        pooled.free_isolated_debt(collateral, units, out)
     }
 
     /// Burns the debt that is repaid, or all of it where nothing backs it any more (the rest becomes
@@ -133,8 +157,10 @@ impl<V: LendingView> Liquidating<'_, V> {
         let borrower = self.call.borrower;
         let at = out.touch(self.pooled, self.view, reserve)?;
         let book = &mut out.reserves[at].1;
+        let version = self.pooled.version;
         let burned = if nothing_left { owed } else { repaid };
-        let shares = shares_burned_from_repayment(burned, book.borrow_index)
+        let shares = version
+            .shares_burned_from_repayment(burned, book.borrow_index)
             .ok_or(LendingError::Overflow)?;
         if shares.is_zero() {
             return Err(LendingError::InvalidBurnAmount);
@@ -149,10 +175,10 @@ impl<V: LendingView> Liquidating<'_, V> {
             book.deficit = book.deficit.checked_add(unpaid).ok_or(LendingError::Overflow)?;
             out.bad_debt.push((reserve, unpaid));
         }
-        if left.is_zero() {
+        if version.is_emptied(owed, burned, left) {
             self.flags = self.flags.with_borrowing(reserve, false);
         }
-        book.settle(total, repaid, Amount::ZERO)?;
+        self.pooled.settle(self.view, book, total, repaid, Amount::ZERO)?;
         out.flow(Flow::Burn { from: borrower, asset, amount: shares });
         Ok(total)
     }
@@ -166,35 +192,47 @@ impl<V: LendingView> Liquidating<'_, V> {
         out: &mut Change,
     ) -> Result<(), LendingError> {
         let LiquidationCall { borrower, collateral, debt, receive_shares, .. } = self.call;
-        let at = out.touch(self.pooled, self.view, collateral)?;
-        let book = &mut out.reserves[at].1;
-        let (asset, underlying, index) = (book.a_token, book.underlying, book.liquidity_index);
-        // Ceil: the borrower never keeps a share that was paid out.
-        let shares =
-            shares_burned_from_withdrawal(sized.received, index).ok_or(LendingError::Overflow)?;
-        let left =
-            self.view.balance(borrower, asset).checked_sub(shares).ok_or(LendingError::Overflow)?;
+        let (pooled, version) = (self.pooled, self.pooled.version);
+        let stored = pooled.reserve(collateral)?;
+        let (asset, underlying) = (stored.a_token, stored.underlying);
+        // The same whether the reserve has accrued or not.
+        let index = stored.liquidity_index_at(self.view.now()).ok_or(LendingError::Overflow)?;
+        // Ceil in v3.6: the borrower never keeps a share that was paid out.
+        let shares = version
+            .shares_burned_from_withdrawal(sized.received, index)
+            .ok_or(LendingError::Overflow)?;
+        let left = self
+            .view
+            .balance(borrower, asset)
+            .checked_sub(shares)
+            .ok_or(LendingError::Underflow)?;
         if receive_shares {
+            if version.transfer_becomes_collateral() && borrower != self.by {
+                pooled.receive_supply(self.view, self.by, collateral, out);
+            }
             out.flow(Flow::Move { from: borrower, to: self.by, asset, amount: shares });
         } else {
-            if shares.is_zero() {
-                return Err(LendingError::InvalidBurnAmount);
-            }
+            let at = out.touch(pooled, self.view, collateral)?;
+            let book = &mut out.reserves[at].1;
             let total = if collateral == debt {
                 debt_shares
             } else {
                 self.view.total_supply(book.debt_token)
             };
-            book.settle(total, Amount::ZERO, sized.received)?;
+            pooled.settle(self.view, book, total, Amount::ZERO, sized.received)?;
+            if shares.is_zero() {
+                return Err(LendingError::InvalidBurnAmount);
+            }
             out.flow(Flow::Burn { from: borrower, asset, amount: shares });
-            let (from, to, amount) = (self.pooled.account, self.by, sized.received);
+            let (from, to, amount) = (pooled.account, self.by, sized.received);
             out.flow(Flow::Move { from, to, asset: underlying, amount });
         }
-        // Ceil, but never more than is left (one share of imprecision).
-        let fee = shares_burned_from_withdrawal(sized.protocol_fee, index)
+        // Never more than is left (one share of imprecision).
+        let fee = version
+            .shares_burned_from_withdrawal(sized.protocol_fee, index)
             .ok_or(LendingError::Overflow)?
             .min(left);
-        let to = self.pooled.treasury;
+        let to = pooled.treasury;
         out.flow(Flow::Move { from: borrower, to, asset, amount: fee });
         out.protocol_fee = sized.protocol_fee;
         Ok(())
@@ -209,7 +247,11 @@ impl<V: LendingView> Liquidating<'_, V> {
                 continue;
             }
             let shares = self.view.balance(self.call.borrower, book.debt_token);
-            let owed = debt_from_shares(shares, book.borrow_index).ok_or(LendingError::Overflow)?;
+            let owed = self
+                .pooled
+                .version
+                .debt_from_shares(shares, book.borrow_index)
+                .ok_or(LendingError::Overflow)?;
             self.burn_debt(reserve, owed, Amount::ZERO, true, out)?;
         }
         Ok(())

@@ -1,21 +1,28 @@
-//! A pooled lending market in Aave v3's shape, with the rules of v3.6.
+//! A pooled lending market in Aave v3's shape, in two generations of it ([`Version`]).
 //!
 //! One file per group of verbs. Every verb reads `&self` and a view, and writes what it wants done
 //! into a [`Change`]: nothing happens until the chain performs the flows and stores the new state.
 //! After an error the change is garbage: drop it.
 //!
-//! Not here (their own issues): efficiency modes, isolation, siloed borrowing, credit delegation.
+//! Not here: credit delegation, bridged supply, borrowing at a stable rate.
 
 mod borrow;
 mod error;
 mod liquidate;
+mod modes;
+mod repay;
 mod risk;
 mod supply;
+mod transfer;
 mod treasury;
+mod version;
 mod views;
 
 pub use error::LendingError;
 pub use liquidate::LiquidationCall;
+pub use modes::{EModeCategory, MAX_E_MODES};
+pub use repay::RepayCall;
+pub use version::Version;
 
 use crate::LendingView;
 use crate::position::{MAX_RESERVES, Position};
@@ -46,6 +53,8 @@ pub struct MarketState {
 /// A lending market: its reserves, everybody's flags, and its own state.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pooled {
+    /// Which generation's rules it follows.
+    pub version: Version,
     /// The books, by reserve index.
     pub reserves: Vec<Reserve>,
     /// Flags by account id; an account beyond the end has none.
@@ -58,8 +67,12 @@ pub struct Pooled {
     pub treasury: AccountId,
     /// The only account that may propose risk changes.
     pub risk_manager: AccountId,
-    /// Charged on flash loans, all of it for the treasury.
+    /// Charged on flash loans.
     pub flash_premium: Bps,
+    /// The treasury's share of that; the rest is the suppliers'. All of it in v3.6, whatever stands here.
+    pub flash_premium_to_protocol: Bps,
+    /// The e-modes, category 1 first.
+    pub e_modes: ArrayVec<EModeCategory, MAX_E_MODES>,
     /// What the risk manager may do.
     pub regime: RiskRegime,
 }
@@ -131,13 +144,20 @@ impl Change {
         view: &impl LendingView,
         index: u16,
     ) -> Result<usize, LendingError> {
+        let debt_shares = view.total_supply(pooled.reserve(index)?.debt_token);
+        let at = self.untouched(pooled, index)?;
+        self.reserves[at]
+            .1
+            .accrue(pooled.version, debt_shares, view.now())
+            .ok_or(LendingError::Overflow)?;
+        Ok(at)
+    }
+    /// Where reserve `index` lies in `reserves`, not accrued on first touch.
+    pub(crate) fn untouched(&mut self, pooled: &Pooled, index: u16) -> Result<usize, LendingError> {
         if let Some(at) = self.reserves.iter().position(|(i, _)| *i == index) {
             return Ok(at);
         }
-        let reserve = pooled.reserve(index)?;
-        let debt_shares = view.total_supply(reserve.debt_token);
-        let accrued = reserve.accrued(debt_shares, view.now()).ok_or(LendingError::Overflow)?;
-        self.reserves.push((index, accrued));
+        self.reserves.push((index, *pooled.reserve(index)?));
         Ok(self.reserves.len() - 1)
     }
     /// Stores an account's flags where they changed.
@@ -157,7 +177,7 @@ impl Change {
 }
 
 impl Pooled {
-    /// A market without reserves, at Aave's close factor and a flash premium of 5 bps.
+    /// A market of v3.6 without reserves, at Aave's close factor and a flash premium of 5 bps.
     #[must_use]
     pub fn new(
         account: AccountId,
@@ -165,7 +185,19 @@ impl Pooled {
         risk_manager: AccountId,
         regime: RiskRegime,
     ) -> Self {
+        Self::of_version(Version::V3_6, account, treasury, risk_manager, regime)
+    }
+    /// The same of any version.
+    #[must_use]
+    pub fn of_version(
+        version: Version,
+        account: AccountId,
+        treasury: AccountId,
+        risk_manager: AccountId,
+        regime: RiskRegime,
+    ) -> Self {
         Self {
+            version,
             reserves: Vec::new(),
             positions: Vec::new(),
             state: MarketState::default(),
@@ -173,6 +205,8 @@ impl Pooled {
             treasury,
             risk_manager,
             flash_premium: Bps(5),
+            flash_premium_to_protocol: Bps::ONE,
+            e_modes: ArrayVec::new(),
             regime,
         }
     }
@@ -194,6 +228,33 @@ impl Pooled {
     /// There is none.
     pub fn reserve(&self, index: u16) -> Result<&Reserve, LendingError> {
         self.reserves.get(usize::from(index)).ok_or(LendingError::AssetNotListed)
+    }
+    /// Books liquidity in and out of a touched reserve and sets the rates that follow. `debt_shares` is
+    /// all that will exist of its debt token.
+    pub(crate) fn settle(
+        &self,
+        view: &impl LendingView,
+        book: &mut Reserve,
+        debt_shares: Amount,
+        added: Amount,
+        taken: Amount,
+    ) -> Result<(), LendingError> {
+        let cash = if self.version.has_virtual_balance() {
+            Amount::ZERO // not asked
+        } else {
+            view.balance(self.account, book.underlying)
+        };
+        book.settle(self.version, cash, debt_shares, added, taken)
+    }
+    /// The underlying that a reserve has at hand: by its own books, or what the market's account
+    /// holds, as the version counts it.
+    #[must_use]
+    pub fn available(&self, view: &impl LendingView, reserve: &Reserve) -> Amount {
+        if self.version.has_virtual_balance() {
+            reserve.virtual_balance
+        } else {
+            view.balance(self.account, reserve.underlying)
+        }
     }
     /// An account's flags.
     #[must_use]
@@ -225,6 +286,7 @@ pub(crate) fn require_open(reserve: &Reserve) -> Result<(), LendingError> {
 impl Clone for Pooled {
     fn clone(&self) -> Self {
         let Self {
+            version,
             reserves,
             positions,
             state,
@@ -232,9 +294,12 @@ impl Clone for Pooled {
             treasury,
             risk_manager,
             flash_premium,
+            flash_premium_to_protocol,
+            e_modes,
             regime,
         } = self;
         Self {
+            version: *version,
             reserves: reserves.clone(),
             positions: positions.clone(),
             state: state.clone(),
@@ -242,12 +307,15 @@ impl Clone for Pooled {
             treasury: *treasury,
             risk_manager: *risk_manager,
             flash_premium: *flash_premium,
+            flash_premium_to_protocol: *flash_premium_to_protocol,
+            e_modes: e_modes.clone(),
             regime: *regime,
         }
     }
     /// Reuses the vectors' memory: a fork is synced every block.
     fn clone_from(&mut self, source: &Self) {
         let Self {
+            version,
             reserves,
             positions,
             state,
@@ -255,8 +323,11 @@ impl Clone for Pooled {
             treasury,
             risk_manager,
             flash_premium,
+            flash_premium_to_protocol,
+            e_modes,
             regime,
         } = source;
+        self.version = *version;
         self.reserves.clone_from(reserves);
         self.positions.clone_from(positions);
         self.state.clone_from(state);
@@ -264,6 +335,8 @@ impl Clone for Pooled {
         self.treasury = *treasury;
         self.risk_manager = *risk_manager;
         self.flash_premium = *flash_premium;
+        self.flash_premium_to_protocol = *flash_premium_to_protocol;
+        self.e_modes.clone_from(e_modes);
         self.regime = *regime;
     }
 }

@@ -1,17 +1,14 @@
-//! Supply, withdraw, and what counts as collateral (Aave v3.6 `SupplyLogic`).
+//! Supply, withdraw, and what counts as collateral (Aave v3 `SupplyLogic`).
 
-use super::{Change, LendingError, Pooled, require_open, require_running};
+use super::{Change, LendingError, Pooled, Version, require_open, require_running};
 use crate::LendingView;
-use crate::health::{Moved, health};
-use crate::position::Position;
-use crate::reserve::{
-    shares_burned_from_withdrawal, shares_minted_from_supply, supply_from_shares,
-};
-use markets::units::{AccountId, Amount, Flow, U256, Wad};
+use crate::health::Moved;
+use crate::reserve::Reserve;
+use markets::units::{AccountId, Amount, Flow, U256};
 
 impl Pooled {
-    /// Supplies `amount` of a reserve's asset (`MAX`: the whole wallet) for supply shares, floored. A
-    /// first supply becomes collateral where the reserve's LTV is above zero.
+    /// Supplies `amount` of a reserve's asset (`MAX`: the whole wallet) for supply shares. A first
+    /// supply becomes collateral where the reserve's LTV and the account's isolation let it.
     ///
     /// # Errors
     /// Inactive, paused or frozen; nothing to mint; the supply cap.
@@ -23,41 +20,55 @@ impl Pooled {
         amount: Amount,
         out: &mut Change,
     ) -> Result<(), LendingError> {
+        let version = self.version;
         let at = out.touch(self, view, reserve)?;
         let book = &mut out.reserves[at].1;
         let amount = if amount == Amount::MAX { view.balance(by, book.underlying) } else { amount };
-        let shares = shares_minted_from_supply(amount, book.liquidity_index)
+        let shares = version
+            .shares_minted_from_supply(amount, book.liquidity_index)
             .ok_or(LendingError::Overflow)?;
-        if shares.is_zero() {
+        if version.is_nothing(amount, shares) {
             return Err(LendingError::InvalidAmount);
         }
         require_open(book)?;
         if book.config.supply_cap != 0 {
-            let total = view
+            let issued = view
                 .total_supply(book.a_token)
-                .checked_add(shares)
-                .and_then(|s| s.checked_add(book.accrued_to_treasury))
-                .and_then(|s| supply_from_shares(s, book.liquidity_index))
+                .checked_add(book.accrued_to_treasury)
                 .ok_or(LendingError::Overflow)?;
+            let index = book.liquidity_index;
+            let total = match version {
+                Version::V3_0_2 => {
+                    version.supply_from_shares(issued, index).and_then(|x| x.checked_add(amount))
+                }
+                Version::V3_6 => issued
+                    .checked_add(shares)
+                    .and_then(|shares| version.supply_from_shares(shares, index)),
+            }
+            .ok_or(LendingError::Overflow)?;
             if total.0 > U256::from(book.config.supply_cap).saturating_mul(book.unit()) {
                 return Err(LendingError::SupplyCapExceeded);
             }
         }
-        book.settle(view.total_supply(book.debt_token), amount, Amount::ZERO)?;
+        self.settle(view, book, view.total_supply(book.debt_token), amount, Amount::ZERO)?;
+        if shares.is_zero() {
+            return Err(LendingError::InvalidMintAmount);
+        }
         let (underlying, a_token) = (book.underlying, book.a_token);
-        let becomes_collateral = view.balance(by, a_token).is_zero() && book.effective_ltv().0 != 0;
+        if view.balance(by, a_token).is_zero() {
+            let before = self.position(by);
+            if self.becomes_collateral(before, reserve, book) {
+                out.set_position(by, before, before.with_collateral(reserve, true));
+            }
+        }
         out.flow(Flow::Move { from: by, to: self.account, asset: underlying, amount });
         out.flow(Flow::Mint { to: by, asset: a_token, amount: shares });
-        if becomes_collateral {
-            let before = self.position(by);
-            out.set_position(by, before, before.with_collateral(reserve, true));
-        }
         out.amount = amount;
         Ok(())
     }
 
-    /// Withdraws `amount` of a reserve's asset (`MAX`: the whole supply) and burns supply shares,
-    /// ceiled. What still backs a debt stays.
+    /// Withdraws `amount` of a reserve's asset (`MAX`: the whole supply) and burns supply shares. What
+    /// still backs a debt stays.
     ///
     /// # Errors
     /// Inactive or paused; more than was supplied or is at hand; the health factor would fall below
@@ -70,27 +81,40 @@ impl Pooled {
         amount: Amount,
         out: &mut Change,
     ) -> Result<(), LendingError> {
+        let version = self.version;
         let at = out.touch(self, view, reserve)?;
         let book = &mut out.reserves[at].1;
         let held = view.balance(by, book.a_token);
         let index = book.liquidity_index;
+        let supplied = version.supply_from_shares(held, index).ok_or(LendingError::Overflow)?;
         let (amount, shares) = if amount == Amount::MAX {
-            (supply_from_shares(held, index).ok_or(LendingError::Overflow)?, held)
+            (supplied, held)
+        } else if version == Version::V3_0_2 && amount > supplied {
+            return Err(LendingError::NotEnoughAvailableUserBalance);
         } else {
-            (amount, shares_burned_from_withdrawal(amount, index).ok_or(LendingError::Overflow)?)
+            let burned = version.shares_burned_from_withdrawal(amount, index);
+            (amount, burned.ok_or(LendingError::Overflow)?)
         };
-        if shares.is_zero() {
+        if version.is_nothing(amount, shares) {
             return Err(LendingError::InvalidAmount);
         }
-        let left = held.checked_sub(shares).ok_or(LendingError::NotEnoughAvailableUserBalance)?;
+        if version == Version::V3_6 && shares > held {
+            return Err(LendingError::NotEnoughAvailableUserBalance);
+        }
         require_running(book)?;
-        book.settle(view.total_supply(book.debt_token), Amount::ZERO, amount)?;
+        self.settle(view, book, view.total_supply(book.debt_token), Amount::ZERO, amount)?;
+        if shares.is_zero() {
+            return Err(LendingError::InvalidBurnAmount);
+        }
+        let left = held.checked_sub(shares).ok_or(LendingError::Underflow)?;
         let (underlying, a_token) = (book.underlying, book.a_token);
         let before = self.position(by);
         if before.uses_as_collateral(reserve) {
-            let after = before.with_collateral(reserve, !left.is_zero());
+            let emptied = version.is_emptied(supplied, amount, left);
+            let after = before.with_collateral(reserve, !emptied);
             if before.is_borrowing_any() {
-                self.require_healthy(view, by, after, reserve, left_supply(reserve, left))?;
+                let left = left_supply(reserve, book, left);
+                self.require_healthy(view, by, after, reserve, left)?;
             }
             out.set_position(by, before, after);
         }
@@ -103,7 +127,8 @@ impl Pooled {
     /// Switches a supply on or off as collateral. No change where it already is so.
     ///
     /// # Errors
-    /// Inactive or paused; nothing supplied; LTV zero; switching off would leave a debt uncovered.
+    /// Inactive or paused; nothing supplied; LTV zero or isolation; switching off would leave a debt
+    /// uncovered.
     pub fn set_collateral(
         &self,
         view: &impl LendingView,
@@ -113,6 +138,10 @@ impl Pooled {
         out: &mut Change,
     ) -> Result<(), LendingError> {
         let book = self.reserve(reserve)?;
+        let nothing = view.balance(by, book.a_token).is_zero();
+        if nothing && self.version == Version::V3_0_2 {
+            return Err(LendingError::UnderlyingBalanceZero);
+        }
         require_running(book)?;
         let before = self.position(by);
         if before.uses_as_collateral(reserve) == enabled {
@@ -120,10 +149,10 @@ impl Pooled {
         }
         let after = before.with_collateral(reserve, enabled);
         if enabled {
-            if view.balance(by, book.a_token).is_zero() {
+            if nothing {
                 return Err(LendingError::UnderlyingBalanceZero);
             }
-            if book.effective_ltv().0 == 0 {
+            if !self.may_be_collateral(before, reserve, book) {
                 return Err(LendingError::UserInIsolationModeOrLtvZero);
             }
         } else {
@@ -132,65 +161,9 @@ impl Pooled {
         out.set_position(by, before, after);
         Ok(())
     }
-
-    /// Moves supply worth `amount` (`MAX`: all of it) to another account, in shares, ceiled
-    /// (`SupplyLogic.executeFinalizeTransfer`). The receiver's flags stay as they are.
-    ///
-    /// # Errors
-    /// Paused; more than is held; the sender's debt would be uncovered.
-    pub fn transfer_supply(
-        &self,
-        view: &impl LendingView,
-        by: AccountId,
-        to: AccountId,
-        reserve: u16,
-        amount: Amount,
-        out: &mut Change,
-    ) -> Result<(), LendingError> {
-        let book = self.reserve(reserve)?;
-        if book.config.paused {
-            return Err(LendingError::ReservePaused);
-        }
-        let held = view.balance(by, book.a_token);
-        let index = book.liquidity_index_at(view.now()).ok_or(LendingError::Overflow)?;
-        let shares = if amount == Amount::MAX {
-            held
-        } else {
-            shares_burned_from_withdrawal(amount, index).ok_or(LendingError::Overflow)?
-        };
-        let left = held.checked_sub(shares).ok_or(LendingError::NotEnoughAvailableUserBalance)?;
-        out.amount = supply_from_shares(shares, index).ok_or(LendingError::Overflow)?;
-        let before = self.position(by);
-        if by != to && !shares.is_zero() && before.uses_as_collateral(reserve) {
-            if before.is_borrowing_any() {
-                self.require_healthy(view, by, before, reserve, left_supply(reserve, left))?;
-            }
-            out.set_position(by, before, before.with_collateral(reserve, !left.is_zero()));
-        }
-        out.flow(Flow::Move { from: by, to, asset: book.a_token, amount: shares });
-        Ok(())
-    }
-
-    /// Refuses what would leave a debt uncovered (`ValidationLogic.validateHFAndLtvzero`).
-    pub(crate) fn require_healthy(
-        &self,
-        view: &impl LendingView,
-        account: AccountId,
-        position: Position,
-        reserve: u16,
-        moved: Option<Moved>,
-    ) -> Result<(), LendingError> {
-        let health = health(self, view, account, position, moved)?;
-        if health.health_factor < Wad::ONE {
-            return Err(LendingError::HealthFactorLowerThanLiquidationThreshold);
-        }
-        if health.has_zero_ltv_collateral && self.reserve(reserve)?.effective_ltv().0 != 0 {
-            return Err(LendingError::LtvValidationFailed);
-        }
-        Ok(())
-    }
 }
 
-fn left_supply(reserve: u16, shares: Amount) -> Option<Moved> {
-    Some(Moved { reserve, supply: Some(shares), debt: None })
+/// What is left of a supply after it moved, in a book as it will be.
+pub(super) fn left_supply(reserve: u16, book: &Reserve, shares: Amount) -> Option<Moved<'_>> {
+    Some(Moved { reserve, book, supply: Some(shares), debt: None })
 }

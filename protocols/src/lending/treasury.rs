@@ -2,23 +2,37 @@
 
 use super::{Change, LendingError, Pooled};
 use crate::LendingView;
-use crate::reserve::{Reserve, shares_burned_from_withdrawal};
+use crate::reserve::Reserve;
 use markets::units::{AccountId, Amount, Flow};
 
 impl Pooled {
-    /// Mints every active reserve's accrued fees to the treasury, as supply shares (Aave v3.6
-    /// `PoolLogic.executeMintToTreasury`). Nothing accrues by it.
+    /// Mints every active reserve's accrued fees to the treasury, as supply shares (Aave v3
+    /// `PoolLogic.executeMintToTreasury`; the way of 3.0.2 over assets comes to the same shares).
+    /// Nothing accrues by it.
     ///
     /// # Errors
     /// None today.
     pub fn mint_to_treasury(
         &self,
+        view: &impl LendingView,
+        out: &mut Change,
+    ) -> Result<(), LendingError> {
+        self.mint_to_treasury_of(view, u32::MAX, out)
+    }
+
+    /// The same for the reserves in a map, bit `i` for reserve `i`.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn mint_to_treasury_of(
+        &self,
         _view: &impl LendingView,
+        reserves: u32,
         out: &mut Change,
     ) -> Result<(), LendingError> {
         for (index, reserve) in self.reserves.iter().enumerate() {
             let amount = reserve.accrued_to_treasury;
-            if !reserve.config.active || amount.is_zero() {
+            if reserves >> index & 1 == 0 || !reserve.config.active || amount.is_zero() {
                 continue;
             }
             let minted = Reserve { accrued_to_treasury: Amount::ZERO, ..*reserve };
@@ -57,14 +71,17 @@ impl Pooled {
             return Err(LendingError::ReserveInactive);
         }
         let covered = amount.min(book.deficit);
-        let shares = shares_burned_from_withdrawal(covered, book.liquidity_index)
+        let shares = self
+            .version
+            .shares_burned_from_withdrawal(covered, book.liquidity_index)
             .ok_or(LendingError::Overflow)?;
         let left = view
             .balance(by, book.a_token)
             .checked_sub(shares)
             .ok_or(LendingError::NotEnoughAvailableUserBalance)?;
         book.deficit = book.deficit.saturating_sub(covered);
-        book.settle(view.total_supply(book.debt_token), Amount::ZERO, Amount::ZERO)?;
+        let debt_shares = view.total_supply(book.debt_token);
+        self.settle(view, book, debt_shares, Amount::ZERO, Amount::ZERO)?;
         let asset = book.a_token;
         out.flow(Flow::Burn { from: by, asset, amount: shares });
         if left.is_zero() {
@@ -77,9 +94,9 @@ impl Pooled {
     /// What a reserve has and what it owes, in underlying, projected to now ([`Reserve::solvency`]).
     #[must_use]
     pub fn solvency(&self, view: &impl LendingView, reserve: u16) -> Option<(Amount, Amount)> {
-        let book = self.reserve(reserve).ok()?;
+        let mut book = *self.reserve(reserve).ok()?;
         let debt_shares = view.total_supply(book.debt_token);
-        let book = book.accrued(debt_shares, view.now())?;
+        book.accrue(self.version, debt_shares, view.now())?;
         book.solvency(view.total_supply(book.a_token), debt_shares)
     }
 }

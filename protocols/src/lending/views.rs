@@ -5,7 +5,8 @@ use crate::LendingView;
 use crate::health::{Health, health};
 use crate::interest::{Rates, utilisation};
 use crate::liquidation::{Liquidation, Terms, max_repayable, size};
-use crate::reserve::{Reserve, debt_from_shares, shares_burned_from_repayment, supply_from_shares};
+use crate::math::{ray_div, ray_mul};
+use crate::reserve::Reserve;
 use markets::math::{Rounding, mul_div};
 use markets::units::{AccountId, Amount, AssetId, Ray, U256};
 
@@ -36,33 +37,35 @@ impl Pooled {
     /// What an account has supplied to a reserve, with interest; zero where there is no such reserve.
     #[must_use]
     pub fn supplied(&self, view: &impl LendingView, account: AccountId, reserve: u16) -> Amount {
-        self.reserve(reserve)
-            .map_or(Amount::ZERO, |r| supply_at(r, view.balance(account, r.a_token), view.now()))
+        self.reserve(reserve).map_or(Amount::ZERO, |r| {
+            self.supply_at(r, view.balance(account, r.a_token), view.now())
+        })
     }
     /// What an account owes in a reserve, with interest; zero where there is no such reserve.
     #[must_use]
     pub fn debt(&self, view: &impl LendingView, account: AccountId, reserve: u16) -> Amount {
-        self.reserve(reserve)
-            .map_or(Amount::ZERO, |r| debt_at(r, view.balance(account, r.debt_token), view.now()))
+        self.reserve(reserve).map_or(Amount::ZERO, |r| {
+            self.debt_at(r, view.balance(account, r.debt_token), view.now())
+        })
     }
     /// All that is supplied to a reserve, with interest, the treasury's unminted share left out.
     #[must_use]
     pub fn total_supplied(&self, view: &impl LendingView, reserve: u16) -> Amount {
         self.reserve(reserve)
-            .map_or(Amount::ZERO, |r| supply_at(r, view.total_supply(r.a_token), view.now()))
+            .map_or(Amount::ZERO, |r| self.supply_at(r, view.total_supply(r.a_token), view.now()))
     }
     /// All that is owed in a reserve, with interest.
     #[must_use]
     pub fn total_debt(&self, view: &impl LendingView, reserve: u16) -> Amount {
         self.reserve(reserve)
-            .map_or(Amount::ZERO, |r| debt_at(r, view.total_supply(r.debt_token), view.now()))
+            .map_or(Amount::ZERO, |r| self.debt_at(r, view.total_supply(r.debt_token), view.now()))
     }
     /// Debt over debt and liquidity at hand.
     #[must_use]
     pub fn utilisation(&self, view: &impl LendingView, reserve: u16) -> Ray {
         self.reserve(reserve)
             .ok()
-            .and_then(|r| utilisation(r.virtual_balance, self.total_debt(view, reserve)))
+            .and_then(|r| utilisation(self.available(view, r), self.total_debt(view, reserve)))
             .unwrap_or(Ray::ZERO)
     }
     /// The rates that an operation would set now. Until somebody touches the reserve the stored ones
@@ -73,10 +76,30 @@ impl Pooled {
             .ok()
             .and_then(|r| {
                 let debt = self.total_debt(view, reserve);
-                r.config.rates.rates(r.virtual_balance, debt, r.deficit, r.config.reserve_factor)
+                self.version.rates(&r.config, self.available(view, r), debt, r.deficit)
             })
             .unwrap_or_default()
     }
+    /// What `getUserAccountData` reports that an account can borrow, in a reserve's asset at its price,
+    /// floored, and at most what is at hand. [`Pooled::max_borrow`] is what `borrow` accepts.
+    ///
+    /// # Errors
+    /// No such reserve, or a feed without a price.
+    pub fn available_borrows(
+        &self,
+        view: &impl LendingView,
+        account: AccountId,
+        reserve: u16,
+    ) -> Result<Amount, LendingError> {
+        let room_base = self.version.available_borrows_base(&self.health(view, account)?);
+        let book = self.reserve(reserve)?;
+        let feed = self.feed_within(self.position(account), reserve, book);
+        let price = U256::from(view.price(feed)?.0);
+        let room = mul_div(room_base, book.unit(), price, Rounding::Floor);
+        let room = Amount(room.ok_or(LendingError::Overflow)?);
+        Ok(room.min(self.available(view, book)))
+    }
+
     /// The most that an account can borrow from a reserve now: an amount that `borrow` accepts, zero
     /// where it accepts none. Bounded by the collateral, the liquidity, the cap and the flags.
     #[must_use]
@@ -93,30 +116,47 @@ impl Pooled {
         super::require_open(reserve).ok()?;
         let health = self.health(view, account).ok()?;
         let room_base = health.available_borrows_base();
-        if !reserve.config.borrowing_enabled || room_base.is_zero() {
+        let position = self.position(account);
+        let by_mode = position.e_mode != 0 && self.version.e_mode_lends_alone();
+        if !(reserve.config.borrowing_enabled || by_mode) || room_base.is_zero() {
             return None;
         }
-        let now = view.now();
-        let price = U256::from(view.price(reserve.feed).ok()?.0);
-        let borrow_index = reserve.borrow_index_at(now)?;
+        self.require_silo(position, index).ok()?;
+        let (now, version) = (view.now(), self.version);
+        let price = U256::from(view.price(self.feed_within(position, index, reserve)).ok()?.0);
+        let borrow_index = reserve.borrow_index_at(version, now)?;
         // The account's debt here may grow to what it is now and the room that the LTV leaves. Every
         // limit becomes debt shares, floored, and the shares become assets, floored: what those
         // assets mint and owe stays within every limit.
+        let shares_of =
+            |assets: Amount| ray_div(assets.0, borrow_index.0, Rounding::Floor).map(Amount);
         let held = view.balance(account, reserve.debt_token);
-        let owed = debt_from_shares(held, borrow_index)?;
-        let owed_base = mul_div(owed.0, price, reserve.unit(), Rounding::Ceil)?;
+        let owed = ray_mul(held.0, borrow_index.0, Rounding::Ceil)?;
+        let owed_base = mul_div(owed, price, reserve.unit(), Rounding::Ceil)?;
         let most_base = owed_base.checked_add(room_base)?;
         let most = Amount(mul_div(most_base, reserve.unit(), price, Rounding::Floor)?);
-        let by_collateral = shares_burned_from_repayment(most, borrow_index)?.saturating_sub(held);
-        let supplied = supply_at(reserve, view.total_supply(reserve.a_token), now);
-        let at_hand = reserve.virtual_balance.min(supplied);
-        let mut shares = shares_burned_from_repayment(at_hand, borrow_index)?.min(by_collateral);
+        let by_collateral = shares_of(most)?.saturating_sub(held);
+        let supplied = self.supply_at(reserve, view.total_supply(reserve.a_token), now);
+        let at_hand = self.available(view, reserve).min(supplied);
+        let mut shares = shares_of(at_hand)?.min(by_collateral);
         if reserve.config.borrow_cap != 0 {
             let cap = U256::from(reserve.config.borrow_cap).checked_mul(reserve.unit())?;
-            let most = shares_burned_from_repayment(Amount(cap), borrow_index)?;
+            let most = shares_of(Amount(cap))?;
             shares = shares.min(most.saturating_sub(view.total_supply(reserve.debt_token)));
         }
-        supply_from_shares(shares, borrow_index)
+        if let Some((collateral, ceiling)) = self.isolation(position) {
+            let room =
+                u128::from(ceiling).saturating_sub(self.reserve(collateral).ok()?.isolated_debt);
+            let unit = 10_u128.pow(u32::from(reserve.decimals.saturating_sub(2)));
+            if !reserve.config.borrowable_in_isolation {
+                return None;
+            }
+            shares = shares.min(shares_of(Amount::new(room.checked_mul(unit)?))?);
+        }
+        if position.e_mode != 0 && !self.e_mode(position.e_mode)?.lends(index) {
+            return None;
+        }
+        ray_mul(shares.0, borrow_index.0, Rounding::Floor).map(Amount)
     }
     /// What `liquidate` would do now, without doing it.
     ///
@@ -160,58 +200,66 @@ impl Pooled {
         let (of_collateral, of_debt) = (self.reserve(collateral)?, self.reserve(debt)?);
         super::require_running(of_collateral)?;
         super::require_running(of_debt)?;
+        let (now, version) = (view.now(), self.version);
         let position = self.position(borrower);
         let health = health(self, view, borrower, position, None)?;
         if !health.is_liquidatable() {
             return Err(LendingError::HealthFactorNotBelowThreshold);
         }
-        if of_collateral.config.liquidation_threshold.0 == 0
-            || !position.uses_as_collateral(collateral)
-        {
+        if version.has_grace_period() && of_collateral.grace_until.max(of_debt.grace_until) >= now {
+            return Err(LendingError::LiquidationGraceSentinelCheckFailed);
+        }
+        let category = self.e_mode(position.e_mode);
+        let (_, threshold) = self.terms_of(collateral, of_collateral, category);
+        if threshold.0 == 0 || !position.uses_as_collateral(collateral) {
             return Err(LendingError::CollateralCannotBeLiquidated);
         }
-        let now = view.now();
-        let debt_balance = debt_at(of_debt, view.balance(borrower, of_debt.debt_token), now);
+        let debt_balance = self.debt_at(of_debt, view.balance(borrower, of_debt.debt_token), now);
         if debt_balance.is_zero() {
             return Err(LendingError::SpecifiedCurrencyNotBorrowedByUser);
         }
         let shares = view.balance(borrower, of_collateral.a_token);
+        let feed_of = |index, reserve| self.feed_within(position, index, reserve);
+        let bonus = match category.filter(|mode| mode.takes(collateral)) {
+            Some(mode) => mode.liquidation_bonus,
+            None => of_collateral.config.liquidation_bonus,
+        };
         let terms = Terms {
+            version,
             offered,
-            collateral_balance: supply_at(of_collateral, shares, now),
+            collateral_balance: self.supply_at(of_collateral, shares, now),
             debt_balance,
-            collateral_price: U256::from(view.price(of_collateral.feed)?.0),
-            debt_price: U256::from(view.price(of_debt.feed)?.0),
+            collateral_price: U256::from(view.price(feed_of(collateral, of_collateral))?.0),
+            debt_price: U256::from(view.price(feed_of(debt, of_debt))?.0),
             collateral_unit: of_collateral.unit(),
             debt_unit: of_debt.unit(),
             total_debt_base: health.debt_base,
             health_factor: health.health_factor,
             close_factor: self.state.close_factor,
-            bonus: of_collateral.config.liquidation_bonus,
+            bonus,
             protocol_fee: of_collateral.config.liquidation_protocol_fee,
         };
         Ok((terms, health))
     }
-}
 
-/// Assets of supply shares now; the largest value where 256 bits overflow.
-fn supply_at(reserve: &Reserve, shares: Amount, now: u64) -> Amount {
-    if shares.is_zero() {
-        return Amount::ZERO;
+    /// Assets of supply shares now; the largest value where 256 bits overflow.
+    fn supply_at(&self, reserve: &Reserve, shares: Amount, now: u64) -> Amount {
+        if shares.is_zero() {
+            return Amount::ZERO;
+        }
+        reserve
+            .liquidity_index_at(now)
+            .and_then(|index| self.version.supply_from_shares(shares, index))
+            .unwrap_or(Amount::MAX)
     }
-    reserve
-        .liquidity_index_at(now)
-        .and_then(|index| supply_from_shares(shares, index))
-        .unwrap_or(Amount::MAX)
-}
-
-/// Assets that debt shares owe now; the largest value where 256 bits overflow.
-fn debt_at(reserve: &Reserve, shares: Amount, now: u64) -> Amount {
-    if shares.is_zero() {
-        return Amount::ZERO;
+    /// Assets that debt shares owe now; the largest value where 256 bits overflow.
+    fn debt_at(&self, reserve: &Reserve, shares: Amount, now: u64) -> Amount {
+        if shares.is_zero() {
+            return Amount::ZERO;
+        }
+        reserve
+            .borrow_index_at(self.version, now)
+            .and_then(|index| self.version.debt_from_shares(shares, index))
+            .unwrap_or(Amount::MAX)
     }
-    reserve
-        .borrow_index_at(now)
-        .and_then(|index| debt_from_shares(shares, index))
-        .unwrap_or(Amount::MAX)
 }

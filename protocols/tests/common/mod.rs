@@ -139,6 +139,9 @@ pub fn config() -> ReserveConfig {
         paused: false,
         borrowing_enabled: true,
         flash_loan_enabled: true,
+        debt_ceiling: 0,
+        borrowable_in_isolation: false,
+        siloed_borrowing: false,
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Chain, Pool};
 use markets::amm::constant_product::ConstantProduct;
 use markets::amm::stable_swap::MAX_COINS;
 use markets::oracle::OracleError;
+use markets::oracle::composed::ComposedFeed;
 use markets::oracle::concentrated::{self, ConcentratedTwapFeed};
 use markets::oracle::lowest::LowestFeed;
 use markets::oracle::lp::{self, LpFeed};
@@ -40,6 +41,8 @@ pub enum Feed {
     LpFair(LpFeed),
     /// The lowest of two feeds.
     Lowest(LowestFeed),
+    /// Reads other feeds, and adds a rule.
+    Composed(ComposedFeed),
 }
 
 /// The constant-product pool that a feed refers to.
@@ -58,7 +61,7 @@ impl Chain {
     }
 
     /// A feed's price, through at most `depth` feeds that price one another's quote assets.
-    fn price_through(&self, feed: FeedId, depth: u8) -> Result<Price, OracleError> {
+    pub(super) fn price_through(&self, feed: FeedId, depth: u8) -> Result<Price, OracleError> {
         let now = self.clock.timestamp;
         match self.feeds.get(feed.index()).ok_or(OracleError::BrokenReference)? {
             Feed::Push(push) => push.price(now),
@@ -69,6 +72,7 @@ impl Chain {
                 let [a, b] = lowest.feeds.map(|feed| self.price_below(Some(feed), depth));
                 Ok(a?.min(b?))
             }
+            Feed::Composed(composed) => self.composed_price(composed, depth),
             Feed::Spot(spot) => self.spot_price(spot, depth),
             Feed::Twap(twap) => {
                 let pool = pair_of(self.pools.get(twap.pool.index()))?;

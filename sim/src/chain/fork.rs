@@ -10,7 +10,14 @@ pub struct Fork(pub Chain);
 impl Fork {
     /// Makes the fork equal to the chain, reusing its memory.
     pub fn sync(&mut self, chain: &Chain) {
-        let Chain {
+        self.0.copy_state(chain);
+    }
+}
+
+impl Chain {
+    /// Makes this chain equal to another that grew from the same genesis, reusing its memory.
+    pub(super) fn copy_state(&mut self, chain: &Self) {
+        let Self {
             clock,
             gas_asset,
             outside,
@@ -26,8 +33,9 @@ impl Fork {
             logs: _,
             scratch: _,
             open_checkpoints: _,
+            watch: _,
         } = chain;
-        let fork = &mut self.0;
+        let fork = self;
         fork.clock = *clock;
         fork.gas_asset = *gas_asset;
         fork.outside = *outside;
@@ -44,5 +52,6 @@ impl Fork {
         fork.journal.clear();
         fork.logs.clear();
         fork.open_checkpoints = 0;
+        fork.watch.forget();
     }
 }

@@ -3,12 +3,18 @@
 use super::Chain;
 use markets::units::{AssetId, FeedId, MarketId, PriceMantissa};
 use protocols::compound::{Compound, CompoundView};
+use protocols::isolated::Isolated;
 use protocols::lending::Pooled;
 use protocols::margin_desk::MarginDesk;
+use protocols::vault::Vault;
 use serde::{Deserialize, Serialize};
 
 /// A lending market.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a chain has a few, and a box is a miss in every call"
+)]
 pub enum Market {
     /// Pooled lending in Aave v3's shape.
     Pooled(Pooled),
@@ -16,6 +22,10 @@ pub enum Market {
     Compound(Compound),
     /// A margin-trading desk in bZx's shape.
     MarginDesk(MarginDesk),
+    /// An isolated market in Morpho Blue's shape.
+    Isolated(Isolated),
+    /// Vaults and their liquidation auctions in Maker's shape.
+    Vault(Vault),
 }
 
 impl Market {
@@ -47,6 +57,16 @@ impl Market {
     pub(super) const fn margin_desk_mut(&mut self) -> Option<&mut MarginDesk> {
         if let Self::MarginDesk(desk) = self { Some(desk) } else { None }
     }
+    /// The isolated market, where it is one.
+    #[must_use]
+    pub const fn isolated(&self) -> Option<&Isolated> {
+        if let Self::Isolated(market) = self { Some(market) } else { None }
+    }
+    /// The vaults, where it is them.
+    #[must_use]
+    pub const fn vault(&self) -> Option<&Vault> {
+        if let Self::Vault(market) = self { Some(market) } else { None }
+    }
     /// Whether an asset is one of the market's shares, which move only with its consent.
     #[must_use]
     pub fn is_share(&self, asset: AssetId) -> bool {
@@ -55,6 +75,8 @@ impl Market {
             Self::Compound(market) => market.token_of_share(asset).is_some(),
             // A desk's pool shares are plain tokens.
             Self::MarginDesk(_) => false,
+            Self::Isolated(market) => market.is_share(asset),
+            Self::Vault(market) => market.is_share(asset),
         }
     }
     /// Room for what the market keeps per account, so that no block grows a vector.
@@ -63,6 +85,7 @@ impl Market {
             Self::Pooled(market) => market.positions.resize(accounts, Default::default()),
             Self::Compound(market) => market.resize_accounts(accounts),
             Self::MarginDesk(_) => {}
+            Self::Isolated(_) | Self::Vault(_) => {}
         }
     }
 }
@@ -73,6 +96,8 @@ impl Clone for Market {
             Self::Pooled(market) => Self::Pooled(market.clone()),
             Self::Compound(market) => Self::Compound(market.clone()),
             Self::MarginDesk(desk) => Self::MarginDesk(desk.clone()),
+            Self::Isolated(market) => Self::Isolated(*market),
+            Self::Vault(market) => Self::Vault(market.clone()),
         }
     }
     /// Reuses the memory of a market of the same kind: a fork is synced every block.
@@ -81,6 +106,7 @@ impl Clone for Market {
             (Self::Pooled(mine), Self::Pooled(theirs)) => mine.clone_from(theirs),
             (Self::Compound(mine), Self::Compound(theirs)) => mine.clone_from(theirs),
             (Self::MarginDesk(mine), Self::MarginDesk(theirs)) => mine.clone_from(theirs),
+            (Self::Vault(mine), Self::Vault(theirs)) => mine.clone_from(theirs),
             (mine, theirs) => *mine = theirs.clone(),
         }
     }

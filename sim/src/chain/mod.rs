@@ -18,9 +18,11 @@ pub mod invariants;
 pub mod ledger;
 mod market;
 mod pool;
+mod price;
 mod undo;
 
 use crate::chain::call::{Log, Revert};
+use crate::chain::invariants::Watch;
 use crate::chain::ledger::Ledger;
 use crate::chain::undo::Journal;
 use bevy_ecs::prelude::Resource;
@@ -81,6 +83,9 @@ pub struct Chain {
     /// Open checkpoints: while there are any, the journal is kept.
     #[serde(skip)]
     open_checkpoints: u32,
+    /// What the last audit of everything saw; nothing where nobody asks for one.
+    #[serde(skip)]
+    watch: Watch,
 }
 
 impl Clone for Chain {
@@ -101,6 +106,7 @@ impl Clone for Chain {
             logs: self.logs.clone(),
             scratch: None,
             open_checkpoints: 0,
+            watch: Watch::default(),
         }
     }
 }
@@ -123,6 +129,7 @@ impl PartialEq for Chain {
             logs: _,
             scratch: _,
             open_checkpoints: _,
+            watch: _,
         } = self;
         *clock == other.clock
             && *gas_asset == other.gas_asset
@@ -166,6 +173,7 @@ impl Chain {
             logs: Vec::new(),
             scratch: None,
             open_checkpoints: 0,
+            watch: Watch::default(),
         };
         chain.gas_asset = chain.add_asset(gas_symbol, 18);
         chain.outside = chain.add_account("outside");
@@ -177,12 +185,14 @@ impl Chain {
 
     /// Adds a ledger column.
     pub fn add_asset(&mut self, symbol: &str, decimals: u8) -> AssetId {
+        self.watch.forget();
         self.assets.push(Asset { symbol: symbol.to_owned(), decimals });
         self.decimals.push(decimals);
         self.ledger.add_asset(self.accounts.len())
     }
     /// Adds a ledger row.
     pub fn add_account(&mut self, name: &str) -> AccountId {
+        self.watch.forget();
         let id = AccountId(self.accounts.len() as u32);
         self.accounts.push(name.to_owned());
         self.ledger.add_account();
@@ -191,17 +201,20 @@ impl Chain {
     }
     /// Adds an empty pool: its reserves come from the first [`call::Call::AddLiquidity`].
     pub fn add_pool(&mut self, pool: Pool) -> PoolId {
+        self.watch.forget();
         self.pools.push(pool);
         PoolId((self.pools.len() - 1) as u16)
     }
     /// Adds a lending market.
     pub fn add_market(&mut self, market: Market) -> MarketId {
+        self.watch.forget();
         self.markets.push(market);
         self.size_positions();
         MarketId((self.markets.len() - 1) as u16)
     }
     /// Adds an oracle feed.
     pub fn add_feed(&mut self, feed: Feed) -> FeedId {
+        self.watch.forget();
         self.feeds.push(feed);
         FeedId((self.feeds.len() - 1) as u16)
     }
@@ -215,12 +228,14 @@ impl Chain {
         asset: AssetId,
         amount: Amount,
     ) -> Result<(), Revert> {
+        self.watch.forget();
         self.ledger.perform(&Flow::Mint { to, asset, amount }, &mut self.journal)?;
         self.journal.clear();
         Ok(())
     }
     /// Changes a pooled market before the first block (a static policy's parameters, say).
     pub fn genesis_market(&mut self, market: MarketId) -> Option<&mut Pooled> {
+        self.watch.forget();
         self.markets.get_mut(market.index()).and_then(Market::pooled_mut)
     }
     /// A position per account, so that no block grows a vector.
@@ -368,6 +383,7 @@ impl Chain {
         };
         self.logs.clear();
         self.journal.clear();
+        self.watch.begin_block();
     }
 
     /// [`Self::begin_block`] at a number further on: nothing happens in the blocks between.

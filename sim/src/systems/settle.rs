@@ -4,7 +4,7 @@ use crate::chain::call::Call;
 use crate::chain::{Chain, Feed};
 use crate::config::Config;
 use crate::mempool::Mempool;
-use crate::views::{MarketViews, PositionViews};
+use crate::views::PositionViews;
 use bevy_ecs::prelude::*;
 use markets::units::FeedId;
 
@@ -12,7 +12,6 @@ use markets::units::FeedId;
 /// accounts that the block touched.
 pub fn settle_block(
     config: Res<Config>,
-    views: Res<MarketViews>,
     mut chain: ResMut<Chain>,
     mut mempool: ResMut<Mempool>,
     mut positions: ResMut<PositionViews>,
@@ -29,5 +28,5 @@ pub fn settle_block(
     if chain.pooled(market).state.pending.iter().any(|p| p.ready_at <= now) {
         mempool.execute_system(&mut chain, keeper, &[Call::ExecuteRisk { market }], |_| ());
     }
-    positions.settle(&chain, &views);
+    positions.settle(&chain);
 }

@@ -112,6 +112,9 @@ fn reserve_config(ltv: u32, threshold: u32) -> ReserveConfig {
         paused: false,
         borrowing_enabled: true,
         flash_loan_enabled: true,
+        debt_ceiling: 0,
+        borrowable_in_isolation: false,
+        siloed_borrowing: false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Compound v2: Unitroller and Comptroller, CErc20, the rate models.
 
 use crate::support::{Failed, Mismatch, amount, integer, number, same, text};
+use crate::trace::send;
 use markets::oracle::mantissa::MantissaFeed;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PriceMantissa, U256, Wad};
 use protocols::compound::{
@@ -8,7 +9,7 @@ use protocols::compound::{
     utilization,
 };
 use serde_json::Value;
-use sim::chain::call::{AmountExpr, Call, CompoundCall, Outcome, Revert, Transaction, TxHeader};
+use sim::chain::call::{AmountExpr, Call, CompoundCall, Outcome, Revert};
 use sim::chain::{Chain, Feed, Market};
 
 const USERS: [&str; 4] = ["A", "B", "C", "L"];
@@ -265,16 +266,7 @@ impl World {
     }
 
     fn execute(&mut self, sender: AccountId, call: Call, op: &str) -> Ended {
-        let header = TxHeader {
-            sender,
-            actor: 0,
-            sequence: 0,
-            gas_limit: u64::MAX,
-            max_fee_per_gas: 0,
-            max_priority_fee_per_gas: 0,
-            system: true,
-        };
-        let receipt = self.chain.execute(Transaction { header: &header, calls: &[call] });
+        let receipt = send(&mut self.chain, sender, &[call]);
         match receipt.outcome {
             Outcome::Success => Ended::Ok,
             Outcome::Refused(Revert::CompoundCode(refusal)) => Ended::Code(code(op, refusal)),

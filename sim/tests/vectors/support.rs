@@ -2,6 +2,7 @@
 
 use markets::units::{Amount, U256};
 use serde_json::Value;
+use std::io::Write;
 
 /// A field that differs.
 #[derive(Clone, Debug)]
@@ -50,4 +51,9 @@ pub fn same(
 ) -> Result<(), Mismatch> {
     let (expected, got) = (text(expected), got.to_string());
     if expected == got { Ok(()) } else { Err(Mismatch { field: field.into(), expected, got }) }
+}
+
+/// Prints past the test runner's capture: these figures are what the test is run for.
+pub fn say(line: &str) {
+    writeln!(std::io::stderr().lock(), "{line}").expect("standard error takes a line");
 }

@@ -1,11 +1,12 @@
 //! Uniswap v2: the pair through `Chain::execute`, the router's quotes as functions.
 
 use crate::support::{Failed, Mismatch, amount, integer, number, same, text};
+use crate::trace::send;
 use markets::amm::PoolError;
 use markets::amm::constant_product::{ConstantProduct, amount_in, amount_out, counter_amount};
 use markets::units::{AccountId, Amount, AssetId, Pips, PoolId, U256};
 use serde_json::Value;
-use sim::chain::call::{AmountExpr, Call, Outcome, PairCall, Revert, Transaction, TxHeader};
+use sim::chain::call::{AmountExpr, Call, Outcome, PairCall, Revert};
 use sim::chain::{Chain, Pool};
 
 const FEE: Pips = Pips(3_000);
@@ -149,16 +150,7 @@ impl World {
         let held = |world: &Self, asset| world.chain.balance(sender, asset);
         let before = [self.token0, self.token1, self.share].map(|asset| held(self, asset));
         let untouched = self.chain.clone();
-        let header = TxHeader {
-            sender,
-            actor: 0,
-            sequence: 0,
-            gas_limit: u64::MAX,
-            max_fee_per_gas: 0,
-            max_priority_fee_per_gas: 0,
-            system: true,
-        };
-        let receipt = self.chain.execute(Transaction { header: &header, calls: &calls });
+        let receipt = send(&mut self.chain, sender, &calls);
         if let Err(violation) = self.chain.audit_all() {
             panic!("{violation}");
         }

@@ -1,6 +1,7 @@
 //! Uniswap v3: the pool, and the libraries' mathematics.
 
-use super::support::{Failed, Mismatch, integer, same, text};
+use crate::support::{Failed, Mismatch, integer, same, text};
+use crate::trace::send;
 use markets::amm::concentrated::periphery::{
     amounts_for_liquidity, consult, liquidity_for_amounts, quote_at_tick,
 };
@@ -13,10 +14,7 @@ use markets::amm::concentrated::{Concentrated, ConcentratedError, Position, Tick
 use markets::math::{Rounding, mul_div};
 use markets::units::{AccountId, Amount, AssetId, Pips, PoolId, U256};
 use serde_json::Value;
-use sim::chain::call::{
-    AmountExpr, Call, ConcentratedCall, ConcentratedLog, Log, Outcome, Revert, Transaction,
-    TxHeader,
-};
+use sim::chain::call::{AmountExpr, Call, ConcentratedCall, ConcentratedLog, Log, Outcome, Revert};
 use sim::chain::{Chain, Pool};
 
 fn parse<T: std::str::FromStr>(v: &Value) -> T {
@@ -172,16 +170,7 @@ impl World {
     }
 
     fn execute(&mut self, sender: AccountId, calls: &[Call]) -> Result<(), Revert> {
-        let header = TxHeader {
-            sender,
-            actor: 0,
-            sequence: 0,
-            gas_limit: u64::MAX,
-            max_fee_per_gas: 0,
-            max_priority_fee_per_gas: 0,
-            system: true,
-        };
-        match self.chain.execute(Transaction { header: &header, calls }).outcome {
+        match send(&mut self.chain, sender, calls).outcome {
             Outcome::Success => Ok(()),
             Outcome::Reverted { reason, .. } => Err(reason),
             other => panic!("a system transaction was {other:?}"),
@@ -408,7 +397,7 @@ impl World {
         }
         let observations = expected["observations"].as_array().expect("observations");
         let used = usize::from(self.pool().state.observation_cardinality);
-        same("final.observations", &Value::from(observations.len()), &used.to_string())?;
+        same("final.observations", &Value::from(observations.len()), used.to_string())?;
         for (i, expected) in observations.iter().enumerate() {
             let o = &self.pool().observations[i];
             let ours = [

@@ -16,9 +16,6 @@ use protocols::margin_desk::{DeskError, MarginDesk, PriceCheck};
 use sim::chain::call::{AmountExpr, Call, DeskCall, Log, Outcome, Revert};
 use sim::chain::{Chain, Feed, Market, Pool};
 
-/// Hundredths of an ether.
-const CENTI: u128 = E18 / 100;
-
 /// A number of the model in smallest units, exactly as its decimals say.
 fn units(decimal: &str, decimals: usize) -> u128 {
     let (whole, part) = decimal.split_once('.').unwrap_or((decimal, ""));
@@ -202,6 +199,7 @@ fn a_desk_that_compares_its_price_with_an_oracle_refuses_the_pump() {
     let mut checked = desk.clone();
     checked.price_check = Some(PriceCheck { loan_feed, position_feed, max_slippage: Bps(1_000) });
     checked.account = w.chain.add_account("careful desk");
+    checked.share = w.chain.add_asset("careful iETH", 18);
     checked.books.cash = Amount::ZERO;
     let careful = w.chain.add_market(Market::MarginDesk(checked));
     let provider = AccountId(3);
@@ -224,7 +222,8 @@ fn a_position_closes_at_the_pools_price_and_the_suppliers_bear_the_rest() {
     let before = w.chain.balance(provider, w.eth);
     let desk =
         |chain: &Chain, id: MarketId| chain.markets()[id.index()].margin_desk().unwrap().clone();
-    // In and out of a pool without a fee: the margin comes back but for a unit of WBTC.
+    // In and out of a pool without a fee: the margin comes back but for what the floor of the WBTC bought
+    // left in the pool, less than one smallest unit, which is worth x/y at most, and the floor of the wei.
     let open = Call::Desk(DeskCall::Open { market: w.desk, margin: exact(10 * E18) });
     let close = Call::Desk(DeskCall::Close { market: w.desk });
     assert_eq!(execute(&mut w.chain, provider, &[open]), Outcome::Success);
@@ -232,9 +231,11 @@ fn a_position_closes_at_the_pools_price_and_the_suppliers_bear_the_rest() {
     assert_eq!(position.margin, Amount::new(10 * E18));
     // 10 · 5 / 1.153 = 43.3651344319167389…, less the margin.
     assert_eq!(position.scaled_debt, Amount::new(33_365_134_431_916_738_941));
+    let pumped = w.chain.pool(w.pool).constant_product().unwrap();
+    let unit_of_btc = Amount::new(pumped.reserve0 / pumped.reserve1 + 1);
     assert_eq!(execute(&mut w.chain, provider, &[close]), Outcome::Success);
     let lost = before.saturating_sub(w.chain.balance(provider, w.eth));
-    assert!(lost < Amount::new(CENTI / 1_000_000), "{lost}");
+    assert!(lost <= unit_of_btc && unit_of_btc < Amount::new(E18 / 1_000_000), "{lost}");
     assert!(desk(&w.chain, w.desk).position_of(provider).is_none());
     let twice = execute(&mut w.chain, provider, &[close]);
     let reason = Revert::Desk(DeskError::NoPosition);
@@ -260,7 +261,11 @@ fn a_position_closes_at_the_pools_price_and_the_suppliers_bear_the_rest() {
     // Who leaves takes what is left.
     let leave = Call::Withdraw { market: w.desk, asset: w.eth, amount: AmountExpr::All };
     assert_eq!(execute(&mut w.chain, provider, &[leave]), Outcome::Success);
-    assert_eq!(desk(&w.chain, w.desk).books.cash, Amount::ZERO);
+    let emptied = desk(&w.chain, w.desk);
+    assert_eq!(emptied.books.cash, Amount::ZERO);
+    // Were there a share left, nobody could buy another: it would be worth nothing.
+    let another = emptied.quote_supply(provider, Amount::new(E18), Amount::new(1), NOW);
+    assert_eq!(another, Err(DeskError::WorthlessShares));
 }
 
 #[test]
@@ -469,6 +474,31 @@ fn each_oracle_manipulation_earns_its_closed_form_and_the_published_optimum() {
         // The closed form is a float of 11 digits before its own rounding; the chain floors wei.
         assert!((profit - closed).abs() < 1e-8, "{oracle:?}: {profit} against {closed}");
         assert!((profit - published).abs() < 0.005, "{oracle:?}: {profit}");
+    }
+}
+
+#[test]
+fn no_neighbour_within_the_constraints_manipulates_better() {
+    // Kyber's price is at most maxP, which is 4 · minP; the depot sells what it has.
+    let (most_kyber, most_depot) =
+        (libm::log(4.0) / 0.002_52 - 0.906_58, 943_837.59 * 0.003_727_19);
+    for (paid, cap, oracle, _) in VARIANTS {
+        let (paid, cap) = (paid.map(|p| p.parse::<f64>().unwrap()), cap.parse().unwrap());
+        let best = closed_form_b(oracle, cap, paid);
+        let mut tried = 0;
+        for size in [0.1, 5.0] {
+            for place in 0..27 {
+                let step = |axis| f64::from(place / 3_i32.pow(axis) % 3 - 1) * size;
+                let near = [paid[0] + step(0), paid[1] + step(1), paid[2] + step(2)];
+                let allowed = near[1] >= 0.0 && near[1] <= most_kyber && near[2] <= most_depot;
+                if allowed && near != paid {
+                    tried += 1;
+                    let profit = closed_form_b(oracle, cap, near);
+                    assert!(profit < best, "{oracle:?} {near:?}: {profit} against {best}");
+                }
+            }
+        }
+        assert!(tried >= 20, "{tried}");
     }
 }
 

@@ -312,19 +312,52 @@ fn a_stable_share_is_priced_by_its_invariant_and_its_cheapest_coin() {
     assert_eq!(w.chain.price(w.stable_naive), Ok(Price(99_666_666)));
     assert_eq!(w.chain.price(w.stable_fair), Ok(Price(99_000_000)));
     let [dai, _, usdt] = w.coins;
-    let dump = Call::StableSwap(StableSwapCall::Exchange {
-        pool: w.three,
-        asset_in: usdt,
-        asset_out: dai,
-        amount: exact(2_000_000 * E6),
-        min_out: Amount::ZERO,
-    });
-    assert_eq!(execute(&mut w.chain, w.trader, &[dump]), Outcome::Success);
-    // Only the fee has moved the fair one: half of 0.04 % of less than a million, on three.
-    let after = w.chain.price(w.stable_fair).unwrap().0;
-    assert!((99_000_000..99_010_000).contains(&after), "{after}");
-    assert!(w.chain.price(w.stable_naive).unwrap().0 > after);
+    let mut dump = |amount: u128| {
+        let call = Call::StableSwap(StableSwapCall::Exchange {
+            pool: w.three,
+            asset_in: usdt,
+            asset_out: dai,
+            amount: exact(amount),
+            min_out: Amount::ZERO,
+        });
+        assert_eq!(execute(&mut w.chain, w.trader, &[call]), Outcome::Success);
+        let pool = w.chain.pool(w.three).stable_swap().unwrap();
+        let coins: [f64; 3] = std::array::from_fn(|i| pool.balances[i].to_f64());
+        let coins = [coins[0] / 1e18, coins[1] / 1e6, coins[2] / 1e6];
+        (coins, [w.stable_fair, w.stable_naive].map(|feed| w.chain.price(feed).unwrap().0))
+    };
+    // Where the curve is flat, only the providers' half of a fee of 0.04 % has moved the fair one: 20 dollars
+    // of DAI, worth a little more than a dollar each here, on three million.
+    let (coins, [fair, naive]) = dump(100_000 * E6);
+    let expected = 99_000_000.0 * stable_d(coins, 200.0) / 3e6;
+    assert!((fair as f64 - expected).abs() < 1.5, "{fair} against {expected}");
+    assert!((99_000_660..99_000_700).contains(&fair), "{fair}");
+    // 1.9 million more and the pool is nearly out of DAI: 1,835 are left, a tenth of them the fee of the last
+    // trade, and the invariant counts these at some 245 dollars each. The fair price rises by 1.5 % at once:
+    // a share's part of D, not what the market would pay for it.
+    let (coins, [dear, cheap]) = dump(1_900_000 * E6);
+    let expected = 99_000_000.0 * stable_d(coins, 200.0) / 3e6;
+    assert!((dear as f64 - expected).abs() < 1.5, "{dear} against {expected}");
+    assert!((1.014..1.016).contains(&(dear as f64 / fair as f64)), "{dear}");
+    assert!((coins[0] - 1_835.4).abs() < 0.1, "{coins:?}");
+    // What the coins would fetch at their prices: no less than a share in balance, of the cheap one only.
+    let fetched = (coins[0] + coins[1] + 0.99 * coins[2]) / 3e6 * 1e8;
+    assert!((cheap as f64 - fetched).abs() < 1.5 && cheap > naive, "{cheap} against {fetched}");
     assert!(w.chain.balance(AccountId(4), w.share) == Amount::new(3_000_000 * E18));
+}
+
+/// D of three coins by bisection of Egorov's invariant in floating point: Ann·S + D = Ann·D + D⁴/(27·xyz), with
+/// Ann the contract's A·n.
+fn stable_d(coins: [f64; 3], a: f64) -> f64 {
+    let ann = 3.0 * a;
+    let [total, product] = [coins.iter().sum::<f64>(), coins.iter().product()];
+    let excess = |d: f64| ann * (d - total) + d * (d * d * d / (27.0 * product) - 1.0);
+    let (mut low, mut high) = (0.0, total);
+    for _ in 0..200 {
+        let middle = (low + high) / 2.0;
+        if excess(middle) > 0.0 { high = middle } else { low = middle }
+    }
+    low
 }
 
 /// Calls of any size on the pool of three, by a trader with shares.

@@ -13,7 +13,7 @@ use sim::chain::call::{Call, Log, Outcome, Receipt, Revert, Transaction};
 use sim::config::{AttackerAccounts, Config};
 use sim::prices::FairPrices;
 use sim::reward::EpisodeTotals;
-use sim::views::{MarketViews, PositionViews};
+use sim::views::{Belief, MarketViews, PositionViews};
 use std::collections::BTreeMap;
 
 /// Debt below this is dust, in USD: it is not counted in the histogram.
@@ -225,11 +225,9 @@ impl Recorder {
         self.positions.rebuild(chain, self.views.market);
         self.positions.sweep(&self.views);
         let mut health = HealthHistogram::new(&HEALTH_EDGES);
-        for (health_factor, debt) in
-            self.positions.health_factor.iter().zip(&self.positions.debt_usd)
-        {
-            if *debt > DUST_USD {
-                health.add(*health_factor, *debt);
+        for Belief { health_factor, debt_usd, .. } in self.positions.beliefs() {
+            if debt_usd > DUST_USD {
+                health.add(health_factor, debt_usd);
             }
         }
         let mut frame = self.frame.clone();

@@ -26,7 +26,7 @@ pub use oracle::OracleCall;
 pub use pair::PairCall;
 pub use pooled::PooledCall;
 pub use stable_swap::StableSwapCall;
-pub use vault::VaultCall;
+pub use vault::{VaultCall, VaultLog};
 
 /// Deepest nesting of calls with bodies.
 pub const MAX_DEPTH: usize = 4;
@@ -47,6 +47,10 @@ pub enum AmountExpr {
     MaxBorrow,
     /// What the enclosing flash loan must be repaid with, principal and premium.
     FlashDebt,
+    /// What the market reports that the sender can borrow now, in the call's asset and at most what is at
+    /// hand (`Borrow` from a pooled market only): what a contract reads that asks the market, and in
+    /// Aave 3.0.2 a unit more now and then than the market then lends.
+    AvailableBorrows,
 }
 
 /// One thing asked of the chain.
@@ -346,6 +350,12 @@ pub enum Revert {
     /// 256-bit arithmetic overflowed.
     #[error("arithmetic overflow")]
     Overflow,
+    /// The isolated market refused.
+    #[error("isolated market: {0}")]
+    Isolated(#[from] protocols::isolated::IsolatedError),
+    /// The vaults refused, or one of their auctions.
+    #[error("vaults: {0}")]
+    Vault(#[from] protocols::vault::VaultError),
 }
 
 /// What became of a transaction.
@@ -418,6 +428,8 @@ pub enum Log {
     },
     /// What a Uniswap v3 pool reports besides swaps.
     Concentrated(ConcentratedLog),
+    /// What liquidation auctions in Maker's shape report.
+    Vault(VaultLog),
 }
 
 /// Balances remembered by `Mark`.

@@ -1,10 +1,13 @@
 //! Calls with a body: open, body, close on actual balances.
 
-use super::super::Chain;
 use super::super::call::{Call, Log, Revert};
+use super::super::invariants::Closing;
+use super::super::{Chain, Market};
 use super::concentrated::ConcentratedOpened;
+use super::pooled::FlashLoans;
 use super::{Context, Stop};
-use markets::units::{Amount, AssetId, MarketId, PoolId};
+use markets::units::{Amount, AssetId, MarketId, PoolId, RAY};
+use protocols::auction::dutch::Taken;
 
 /// A call whose body runs now: what its close must know.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +19,12 @@ pub(super) enum Opened {
     PairSwap { pool: PoolId, out0: Amount, out1: Amount, owed: Option<Amount> },
     /// A flash loan, swap or mint of a concentrated pool.
     Concentrated(ConcentratedOpened),
+    /// A free flash loan from an isolated market.
+    IsolatedLoan { market: MarketId, asset: AssetId, amount: Amount },
+    /// A purchase from a Dutch auction, whose house is locked meanwhile.
+    VaultTake { market: MarketId, ilk: u16, auction: u64, taken: Taken },
+    /// A flash loan of several assets from one.
+    FlashLoans(FlashLoans),
 }
 
 impl Opened {
@@ -25,6 +34,10 @@ impl Opened {
             Self::FlashLoan { owed, .. } => Some(*owed),
             Self::PairSwap { owed, .. } => *owed,
             Self::Concentrated(opened) => opened.debt(),
+            Self::IsolatedLoan { amount, .. } => Some(*amount),
+            Self::VaultTake { taken, .. } => Some(Amount(taken.owe.0.div_ceil(RAY))),
+            // Which of them?
+            Self::FlashLoans(_) => None,
         }
     }
 }
@@ -41,9 +54,27 @@ impl Chain {
         let opened = self.open(&calls[at], context).map_err(|stop| (at, stop))?;
         context.opened.push(opened);
         self.run(calls, at + 1, end, context)?;
+        let loan = if self.watch.is_on() { self.closing(&opened) } else { None };
         let closed = self.close(opened, context);
         context.opened.pop();
+        if let (Some(loan), Ok(())) = (loan, &closed) {
+            self.witness_closed(&loan);
+        }
         closed.map_err(|stop| (at, stop))
+    }
+
+    /// What a lender has before its loan is closed, and is owed.
+    fn closing(&self, opened: &Opened) -> Option<Closing> {
+        let (lender, asset, owed) = match *opened {
+            Opened::FlashLoan { market, asset, owed, .. } => {
+                (self.markets.get(market.index())?.pooled()?.account, asset, owed)
+            }
+            Opened::IsolatedLoan { market, asset, amount } => {
+                (self.markets.get(market.index())?.isolated()?.account, asset, amount)
+            }
+            _ => return None,
+        };
+        Some(Closing { lender, asset, had: self.balance(lender, asset), owed })
     }
 
     fn open(&mut self, call: &Call, context: &mut Context) -> Result<Opened, Stop> {
@@ -51,6 +82,9 @@ impl Chain {
             Call::FlashLoan { market, asset, amount, .. } => {
                 let (market, asset, amount) = (*market, *asset, *amount);
                 let by = context.sender;
+                if matches!(self.markets.get(market.index()), Some(Market::Isolated(_))) {
+                    return Ok(self.isolated_flash_open(market, by, asset, amount)?);
+                }
                 let premium = self.lending(market, asset, |pooled, chain, reserve, change| {
                     pooled.flash_open(chain, by, reserve, amount, change)
                 })?;
@@ -87,6 +121,13 @@ impl Chain {
                 Ok(self.pair_collect(by, pool, out0, out1)?)
             }
             Opened::Concentrated(opened) => Ok(self.concentrated_close(&opened, by)?),
+            Opened::IsolatedLoan { market, asset, amount } => {
+                Ok(self.isolated_flash_close(market, by, asset, amount)?)
+            }
+            Opened::VaultTake { market, auction, taken, .. } => {
+                Ok(self.vault_close(market, by, auction, &taken)?)
+            }
+            Opened::FlashLoans(loan) => self.pooled_close(loan, context),
         }
     }
 }

@@ -58,6 +58,7 @@ impl Chain {
         if self.open_checkpoints == 0 {
             self.journal.clear();
         }
+        self.watch.note_transaction();
         let header = tx.header;
         let fee = if header.system {
             0
@@ -107,12 +108,14 @@ impl Chain {
             self.journal.clear();
         }
         let (checkpoint, gas_used) = (self.checkpoint(), self.clock.gas_used);
+        let unseen = self.watch.unseen();
         self.open_checkpoints += 1;
         let receipt = self.execute(tx);
         let seen = look(self, &receipt);
         self.open_checkpoints -= 1;
         self.rollback(checkpoint);
         self.clock.gas_used = gas_used;
+        self.watch.restore(unseen);
         (receipt, seen)
     }
 
@@ -175,7 +178,6 @@ impl Chain {
                 Undo::Pair(entry) => self.pair_undo(entry),
                 Undo::Concentrated(entry) => self.concentrated_undo(entry),
                 Undo::StableSwap(entry) => self.stable_swap_undo(entry),
-                Undo::Pooled(entry) => self.pooled_undo(entry),
                 Undo::Compound(entry) => self.compound_undo(entry),
                 Undo::Isolated(entry) => self.isolated_undo(entry),
                 Undo::Vault(entry) => self.vault_undo(entry),
@@ -209,9 +211,24 @@ impl Chain {
                 self.with_body(calls, next, end, context)?;
                 next = end;
             } else {
-                self.plain(call, context).map_err(|stop| (next, stop))?;
+                if self.watch.is_on() {
+                    self.watched(call, context).map_err(|stop| (next, stop))?;
+                } else {
+                    self.plain(call, context).map_err(|stop| (next, stop))?;
+                }
                 next += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// The same where somebody audits everything.
+    #[cold]
+    fn watched(&mut self, call: &Call, context: &mut Context) -> Result<(), Stop> {
+        let target = self.target_of(call);
+        self.plain(call, context)?;
+        if let Some(target) = target {
+            self.witness_liquidation(&target);
         }
         Ok(())
     }
@@ -307,7 +324,7 @@ impl Chain {
             AmountExpr::FlashDebt => {
                 context.opened.last().and_then(Opened::debt).ok_or(Revert::BadAmount)
             }
-            AmountExpr::MaxBorrow => Err(Revert::BadAmount),
+            AmountExpr::MaxBorrow | AmountExpr::AvailableBorrows => Err(Revert::BadAmount),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::super::call::{AmountExpr, Revert};
 use super::super::{Chain, Market, Pool};
+use super::pooled::Offer;
 use super::{Context, Stop};
 use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId};
 
@@ -120,6 +121,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_supply(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_supply(market, asset, amount, context),
             Market::MarginDesk(_) => Ok(self.desk_supply(market, asset, amount, context)?),
+            Market::Isolated(_) => Ok(self.isolated_supply(market, asset, amount, context)?),
+            Market::Vault(_) => Ok(self.vault_supply(market, asset, amount, context)?),
         }
     }
 
@@ -134,6 +137,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_withdraw(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_withdraw(market, asset, amount, context),
             Market::MarginDesk(_) => Ok(self.desk_withdraw(market, asset, amount, context)?),
+            Market::Isolated(_) => Ok(self.isolated_withdraw(market, asset, amount, context)?),
+            Market::Vault(_) => Ok(self.vault_withdraw(market, asset, amount, context)?),
         }
     }
 
@@ -148,6 +153,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_borrow(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_borrow(market, asset, amount, context),
             Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::Isolated(_) => Ok(self.isolated_borrow(market, asset, amount, context)?),
+            Market::Vault(_) => Ok(self.vault_borrow(market, asset, amount, context)?),
         }
     }
 
@@ -162,6 +169,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_repay(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_repay(market, asset, amount, context),
             Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::Isolated(_) => Ok(self.isolated_repay(market, asset, amount, context)?),
+            Market::Vault(_) => Ok(self.vault_repay(market, asset, amount, context)?),
         }
     }
 
@@ -176,6 +185,8 @@ impl Chain {
             Market::Pooled(_) => Ok(self.pooled_set_collateral(market, asset, enabled, context)?),
             Market::Compound(_) => self.compound_set_collateral(market, asset, enabled, context),
             Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            // What is deposited is collateral, always.
+            Market::Isolated(_) | Market::Vault(_) => Err(Revert::Unsupported.into()),
         }
     }
 
@@ -190,12 +201,21 @@ impl Chain {
     ) -> Result<(), Stop> {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => {
-                Ok(self.pooled_liquidate(market, borrower, collateral, debt, amount, context)?)
+                let receive_shares = false;
+                let offer = Offer { borrower, collateral, debt, amount, receive_shares };
+                Ok(self.pooled_liquidate(market, offer, context)?)
             }
             Market::Compound(_) => {
                 self.compound_liquidate(market, borrower, (collateral, debt), amount, context)
             }
             Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::Isolated(_) => {
+                let assets = (collateral, debt);
+                Ok(self.isolated_liquidate(market, borrower, assets, amount, context)?)
+            }
+            Market::Vault(_) => {
+                Ok(self.vault_liquidate(market, borrower, (collateral, debt), context)?)
+            }
         }
     }
 }

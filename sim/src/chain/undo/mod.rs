@@ -6,7 +6,6 @@ pub(crate) mod desk;
 pub(crate) mod isolated;
 pub(crate) mod oracle;
 pub(crate) mod pair;
-pub(crate) mod pooled;
 pub(crate) mod stable_swap;
 pub(crate) mod vault;
 
@@ -20,16 +19,16 @@ use markets::amm::stable_swap::StableSwap;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
 use oracle::OracleUndo;
 use pair::PairUndo;
-use pooled::PooledUndo;
 use protocols::lending::MarketState;
 use protocols::margin_desk::{DeskBooks, DeskPosition};
 use protocols::position::Position;
 use protocols::reserve::Reserve;
 use stable_swap::StableSwapUndo;
-use vault::VaultUndo;
+use vault::{VaultStacks, VaultUndo};
 
 /// One write that can be undone. At most 64 bytes; larger old values lie on side stacks.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "a family may write nothing besides what all families write")]
 pub(crate) enum Undo {
     /// *Action*: a balance was written. *Revert*: write the old one.
     Balance { index: u32, old: Amount },
@@ -53,8 +52,6 @@ pub(crate) enum Undo {
     Concentrated(ConcentratedUndo),
     /// *Action* and *Revert*: as the entry says.
     StableSwap(StableSwapUndo),
-    /// *Action* and *Revert*: as the entry says.
-    Pooled(PooledUndo),
     /// *Action* and *Revert*: as the entry says.
     Compound(CompoundUndo),
     /// *Action* and *Revert*: as the entry says.
@@ -80,6 +77,8 @@ pub(crate) struct Journal {
     pub(super) stable_swaps: Vec<StableSwap>,
     pub(super) desk_books: Vec<DeskBooks>,
     pub(super) desk_positions: Vec<(AccountId, Option<DeskPosition>)>,
+    pub(super) isolated: Vec<protocols::isolated::State>,
+    pub(super) vaults: VaultStacks,
 }
 
 impl Journal {
@@ -101,6 +100,8 @@ impl Journal {
             stable_swaps,
             desk_books,
             desk_positions,
+            isolated,
+            vaults,
         } = self;
         entries.clear();
         pairs.clear();
@@ -112,6 +113,8 @@ impl Journal {
         stable_swaps.clear();
         desk_books.clear();
         desk_positions.clear();
+        isolated.clear();
+        vaults.clear();
     }
 }
 
