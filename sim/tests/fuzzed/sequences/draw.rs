@@ -4,6 +4,7 @@
 //! shapes them by type and field: an id is one that the chain has (or, rarely, one beyond), an amount has an
 //! interesting size. A new mechanism's calls are drawn the day they exist.
 
+use super::world::TICK_OF_2000;
 use markets::amm::concentrated::tick_math::{MAX_SQRT_RATIO, MIN_SQRT_RATIO, sqrt_ratio_at_tick};
 use markets::units::U256;
 use serde::Deserialize;
@@ -120,11 +121,12 @@ impl<'a> Draw<'a> {
         }
     }
     fn tick(&mut self) -> i32 {
-        let tick = i32::from(self.byte() as i8) * 60;
+        let steps = i32::from(self.byte() as i8) * 60;
         match self.byte() {
-            0..=3 => tick * 116,
-            4..=7 => tick + i32::from(self.byte()),
-            _ => tick,
+            0..=3 => steps * 116,
+            4..=31 => steps,
+            32..=39 => TICK_OF_2000 + i32::from(self.byte()),
+            _ => TICK_OF_2000 / 60 * 60 + steps,
         }
     }
     fn number(&mut self) -> u64 {

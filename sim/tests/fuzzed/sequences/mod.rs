@@ -59,7 +59,9 @@ pub(crate) fn play(bytes: &[u8]) -> Played {
             calls.clear();
             calls.extend((0..count).filter_map(|_| draw.call()));
             played.reverts_forced += u64::from(undone(&mut chain, sender, &calls, cut));
-            let header = header(sender, kind >= 200);
+            // A builder never fills a block beyond its limit.
+            let left = chain.clock().gas_limit.saturating_sub(chain.clock().gas_used);
+            let header = TxHeader { gas_limit: left, ..header(sender, kind >= 200) };
             let receipt = chain.execute(Transaction { header: &header, calls: &calls });
             played.transactions += 1;
             played.succeeded += u64::from(receipt.outcome == Outcome::Success);
