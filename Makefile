@@ -18,7 +18,7 @@ export LD_LIBRARY_PATH := $(LIBTORCH)/lib:$(LD_LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help system libtorch demo test test-long vectors plots check bench check-bundle venv screenshot clean
+.PHONY: help system libtorch demo test test-long vectors plots fuzz check bench check-bundle venv screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordin
 
 plots: ## draw the pictures and the table of docs/attacks.md
 	$(CARGO) run -p sim --example attack_plots
+
+# Seconds for each fuzz target.
+FUZZ_SECS ?= 300
+
+fuzz: ## fuzz transactions, scenario files and tapes (FUZZ_SECS=300 each); installs cargo-fuzz and nightly
+	FUZZ_SECS=$(FUZZ_SECS) scripts/fuzz.sh
 
 check: libtorch ## formatting, lints, documentation
 	$(CARGO) fmt --all -- --check

@@ -1,7 +1,9 @@
 //! What the program says, and to whom.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use scenarios::episode::EpisodeError;
 use scenarios::problem::Rejected;
+use scenarios::reproduction::BrokenWorld;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
@@ -36,6 +38,15 @@ impl From<Verdict> for ExitCode {
 pub(crate) enum Failure {
     /// A file that cannot be used.
     Rejected(Vec<Rejected>),
+    /// An invariant broke, and nothing has been written about it yet.
+    Stopped(Box<BrokenWorld>),
+    /// An invariant broke: what and where, as text and as JSON.
+    Broken {
+        /// For people.
+        text: String,
+        /// For machines.
+        value: Value,
+    },
     /// Anything else: what, and how to mend it.
     Message(String),
 }
@@ -54,6 +65,21 @@ impl Failure {
 impl From<Rejected> for Failure {
     fn from(rejected: Rejected) -> Self {
         Self::Rejected(vec![rejected])
+    }
+}
+
+impl From<Box<BrokenWorld>> for Failure {
+    fn from(world: Box<BrokenWorld>) -> Self {
+        Self::Stopped(world)
+    }
+}
+
+impl From<EpisodeError> for Failure {
+    fn from(error: EpisodeError) -> Self {
+        match error {
+            EpisodeError::Broken(world) => Self::Stopped(world),
+            EpisodeError::Tape(_) => Self::from_error(error),
+        }
     }
 }
 
@@ -95,6 +121,13 @@ impl Output {
                     self.result(&json!({"error": "rejected", "problems": problems}), String::new);
                 }
             }
+            Failure::Broken { text, value } => {
+                self.note(&format!("error: {text}"));
+                if self.json {
+                    self.result(value, String::new);
+                }
+            }
+            Failure::Stopped(world) => self.fail(&Failure::from_error(world)),
             Failure::Message(message) => {
                 self.note(&format!("error: {message}"));
                 if self.json {

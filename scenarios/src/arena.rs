@@ -1,6 +1,7 @@
 //! Where policies are compared: worlds by address, played to the end of an episode.
 
 use crate::report::Entry;
+use crate::reproduction::BrokenWorld;
 use crate::statics::StaticParams;
 use crate::totals::Totals;
 use agents::policy::RiskPolicy;
@@ -32,12 +33,15 @@ pub struct WorldAddress {
 pub trait Arena: Sync {
     /// Plays one episode from its first block to its last: the world's parameters are `statics`, and
     /// `policy` decides. The same arguments give the same totals, on any thread.
+    ///
+    /// # Errors
+    /// An invariant broke: a fault of the simulator.
     fn play(
         &self,
         world: WorldAddress,
         statics: &StaticParams,
         policy: &mut dyn RiskPolicy,
-    ) -> Totals;
+    ) -> Result<Totals, Box<BrokenWorld>>;
     /// The market as deployed, before its first block.
     fn deployed(&self) -> &Pooled;
 }
@@ -56,12 +60,15 @@ pub struct Contestant<'a> {
 }
 
 /// Plays every contestant on every world; `progress` hears the blocks of each finished episode.
+///
+/// # Errors
+/// An invariant broke in some world.
 pub fn compete(
     arena: &impl Arena,
     contestants: &[Contestant<'_>],
     worlds: &[WorldAddress],
     progress: &(dyn Fn(u64) + Sync),
-) -> Vec<Entry> {
+) -> Result<Vec<Entry>, Box<BrokenWorld>> {
     let mut jobs = Vec::new();
     for (c, contestant) in contestants.iter().enumerate() {
         for p in 0..contestant.policies.len() {
@@ -74,17 +81,15 @@ pub fn compete(
         .map(|&(c, p, w)| {
             let contestant = &contestants[c];
             let mut policy = contestant.policies[p]();
-            let totals = arena.play(worlds[w], &contestant.statics, policy.as_mut());
+            let totals = arena.play(worlds[w], &contestant.statics, policy.as_mut())?;
             progress(totals.blocks);
-            totals
+            Ok(totals)
         })
-        .collect();
+        .collect::<Result<_, Box<BrokenWorld>>>()?;
     let mut rows = totals.chunks(worlds.len().max(1)).map(<[Totals]>::to_vec);
-    contestants
-        .iter()
-        .map(|contestant| Entry {
-            policy: contestant.name.clone(),
-            totals: rows.by_ref().take(contestant.policies.len()).collect(),
-        })
-        .collect()
+    let entry = |contestant: &Contestant<'_>| Entry {
+        policy: contestant.name.clone(),
+        totals: rows.by_ref().take(contestant.policies.len()).collect(),
+    };
+    Ok(contestants.iter().map(entry).collect())
 }

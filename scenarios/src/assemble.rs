@@ -8,6 +8,7 @@ use crate::schema::Scenario;
 use crate::statics::StaticParams;
 use bevy_ecs::prelude::*;
 use protocols::lending::Pooled;
+use sim::audit::Depth;
 use sim::config::{Config, Episode};
 use sim::environment::Environment;
 use sim::exchange::{Exchange, Listing};
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub struct Worlds {
     shared: Arc<Shared>,
     deployed: Arc<Pooled>,
+    audit: Depth,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,14 @@ impl Worlds {
             deployed.get_or_insert(market);
         }
         let deployed = deployed.expect("the first choice was built");
-        Ok(Self { shared, deployed: Arc::new(deployed) })
+        Ok(Self { shared, deployed: Arc::new(deployed), audit: Depth::default() })
+    }
+
+    /// The same worlds, with so much looked at after every block of every lane.
+    #[must_use]
+    pub fn with_audit(mut self, audit: Depth) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// The market as deployed, before its first block.
@@ -102,7 +111,13 @@ impl Worlds {
     pub fn lane(&self, world: WorldAddress, statics: StaticParams, record_metrics: bool) -> Lane {
         let setup = self.setup(world.path, statics, record_metrics);
         let WorldAddress { seed, instance, path: _ } = world;
-        Lane::new(setup, EpisodePlan { run_seed: seed, instance, episode: 0 })
+        self.begin(setup, EpisodePlan { run_seed: seed, instance, episode: 0 })
+    }
+
+    fn begin(&self, setup: Arc<dyn LaneSetup>, plan: EpisodePlan) -> Lane {
+        let mut lane = Lane::new(setup, plan);
+        lane.set_audit(self.audit);
+        lane
     }
 
     /// Lanes that play drawn paths, instance by instance.
@@ -110,7 +125,7 @@ impl Worlds {
     pub fn training_lanes(&self, seed: u64, lanes: u32) -> Lanes<Lane> {
         let setup = self.setup(PathChoice::Drawn, StaticParams::default(), false);
         let lane = |instance: u64| {
-            Lane::new(Arc::clone(&setup), EpisodePlan { run_seed: seed, instance, episode: 0 })
+            self.begin(Arc::clone(&setup), EpisodePlan { run_seed: seed, instance, episode: 0 })
         };
         Lanes::new((0..u64::from(lanes)).map(lane).collect(), true)
     }

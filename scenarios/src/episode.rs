@@ -4,13 +4,14 @@ use crate::arena::{Arena, PathChoice, WorldAddress};
 use crate::assemble::Worlds;
 use crate::load::Loaded;
 use crate::receipts::Receipts;
+use crate::reproduction::BrokenWorld;
 use crate::statics::StaticParams;
 use crate::table::{Table, Values};
 use crate::totals::Totals;
 use agents::attack::Attacker;
 use agents::policy::RiskPolicy;
 use protocols::lending::Pooled;
-use sim::chain::{Digest, Violation};
+use sim::chain::Digest;
 use sim::lane::Lane;
 use sim::metrics::Metrics;
 use sim::tape::TapeHeader;
@@ -25,13 +26,8 @@ const SNAPSHOT_EVERY_BLOCKS: u64 = 600;
 #[derive(Debug, thiserror::Error)]
 pub enum EpisodeError {
     /// A broken invariant: a fault of the simulator.
-    #[error("invariant {} broken at block {block}: {} ({})", violation.id, violation.sentence, violation.detail)]
-    Broken {
-        /// The block.
-        block: u64,
-        /// Which invariant.
-        violation: Violation,
-    },
+    #[error(transparent)]
+    Broken(#[from] Box<BrokenWorld>),
     /// The tape could not be written.
     #[error("tape: {0}")]
     Tape(#[from] io::Error),
@@ -60,17 +56,31 @@ impl Arena for Worlds {
         world: WorldAddress,
         statics: &StaticParams,
         policy: &mut dyn RiskPolicy,
-    ) -> Totals {
+    ) -> Result<Totals, Box<BrokenWorld>> {
         let mut lane = self.lane(world, statics.clone(), false);
         policy.reset();
-        lane.run(u64::MAX, Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
-        assert!(lane.violation().is_none(), "Invariant: {:?} in world {world:?}", lane.violation());
-        totals(&lane)
+        lane.guard(|lane| {
+            lane.run(u64::MAX, Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
+        });
+        held(&lane, world.path, statics, policy.name())?;
+        Ok(totals(&lane))
     }
 
     fn deployed(&self) -> &Pooled {
         self.deployed_market()
     }
+}
+
+/// Refuses a lane that stopped at a broken invariant.
+fn held(
+    lane: &Lane,
+    path: PathChoice,
+    statics: &StaticParams,
+    policy: &str,
+) -> Result<(), Box<BrokenWorld>> {
+    let Some(broken) = lane.broken() else { return Ok(()) };
+    let (statics, policy) = (statics.clone(), policy.to_owned());
+    Err(Box::new(BrokenWorld { path, statics, policy, broken: *broken }))
 }
 
 /// The totals of a lane's episode so far.
@@ -101,6 +111,22 @@ fn simulations(lane: &Lane) -> u64 {
     query.iter(lane.world()).map(|attacker| attacker.simulations).sum()
 }
 
+/// What the tape of a scenario's lane says about itself; `window` is the recorded window that is played.
+pub(crate) fn tape_header(
+    scenario: &str,
+    hash: &str,
+    window: Option<&str>,
+    policy: &str,
+) -> TapeHeader {
+    let notes = [("path", window.unwrap_or("drawn")), ("policy", policy)];
+    TapeHeader {
+        scenario: scenario.to_owned(),
+        scenario_hash: hash.to_owned(),
+        notes: notes.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        ..TapeHeader::default()
+    }
+}
+
 /// Plays an episode with everything recorded; the tape goes to `tape`. `progress` hears every block.
 ///
 /// # Errors
@@ -115,31 +141,25 @@ pub fn record(
 ) -> Result<Recorded, EpisodeError> {
     let mut lane = worlds.lane(world, StaticParams::default(), true);
     let window = match world.path {
-        PathChoice::Drawn => "drawn".to_owned(),
-        PathChoice::Window(i) => loaded.windows[i].name.clone(),
+        PathChoice::Drawn => None,
+        PathChoice::Window(i) => Some(loaded.windows[i].name.as_str()),
     };
-    let header = TapeHeader {
-        scenario: loaded.scenario.name.clone(),
-        scenario_hash: loaded.hash.clone(),
-        notes: vec![("path".to_owned(), window), ("policy".to_owned(), policy.name().to_owned())],
-        ..TapeHeader::default()
-    };
+    let header = tape_header(&loaded.scenario.name, &loaded.hash, window, policy.name());
     let start = lane.digest();
     let sink = BufWriter::new(File::create(tape)?);
     lane.record_to(Box::new(sink), header, SNAPSHOT_EVERY_BLOCKS)?;
     policy.reset();
     let mut receipts = Receipts::default();
     let (number, episode) = (world.instance, lane.plan().episode);
-    while !lane.is_over() {
-        lane.run_decided(Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
-        receipts.collect(number, episode, lane.chain(), lane.block());
-        progress(1);
-    }
+    lane.guard(|lane| {
+        while !lane.is_over() {
+            lane.run_decided(Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
+            receipts.collect(number, episode, lane.chain(), lane.block());
+            progress(1);
+        }
+    });
     lane.finish_tape()?;
-    if let Some(violation) = lane.violation() {
-        let block = lane.episode_state().block;
-        return Err(EpisodeError::Broken { block, violation: violation.clone() });
-    }
+    held(&lane, world.path, &StaticParams::default(), policy.name())?;
     let symbols: Vec<&str> =
         loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
     Ok(Recorded {

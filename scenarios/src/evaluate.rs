@@ -5,6 +5,7 @@ use crate::dates::Utc;
 use crate::genesis::regime;
 use crate::load::Loaded;
 use crate::report::{BEST_STATIC, GroupResult, LEARNED};
+use crate::reproduction::BrokenWorld;
 use crate::schema::{Baseline, Role};
 use crate::search::{Found, SearchWorlds, search};
 use crate::statics::StaticParams;
@@ -62,13 +63,16 @@ pub struct Statics {
 }
 
 /// Runs the searches that the baselines need, each with at least `budget_blocks`.
+///
+/// # Errors
+/// An invariant broke in some world.
 pub fn search_statics(
     arena: &impl Arena,
     loaded: &Loaded,
     baselines: &[Baseline],
     budget_blocks: u64,
     progress: &(dyn Fn(u64) + Sync),
-) -> Statics {
+) -> Result<Statics, Box<BrokenWorld>> {
     let e = &loaded.scenario.evaluate;
     // The searches' worlds are neither training's nor evaluation's.
     let seed = e.seed ^ 0x5ea7_c400;
@@ -77,12 +81,15 @@ pub fn search_statics(
     };
     let tests: Vec<usize> =
         (0..loaded.windows.len()).filter(|i| loaded.windows[*i].role == Role::Test).collect();
-    let best = baselines.contains(&Baseline::BestStatic).then(|| run(&SearchWorlds::Training, &[]));
+    let best = baselines
+        .contains(&Baseline::BestStatic)
+        .then(|| run(&SearchWorlds::Training, &[]))
+        .transpose()?;
     let hindsight = baselines.contains(&Baseline::BestStaticInHindsight) && !tests.is_empty();
     // Hindsight knows what foresight found.
     let found: Vec<StaticParams> = best.iter().map(|f| f.statics.clone()).collect();
-    let hindsight = hindsight.then(|| run(&SearchWorlds::Hindsight(tests), &found));
-    Statics { best, hindsight }
+    let hindsight = hindsight.then(|| run(&SearchWorlds::Hindsight(tests), &found)).transpose()?;
+    Ok(Statics { best, hindsight })
 }
 
 /// The contestant of a baseline; `None` where its search was not run.
@@ -132,20 +139,23 @@ pub fn learned<'a>(policies: &[FrozenPolicy]) -> Contestant<'a> {
 }
 
 /// Plays all contestants on all groups.
+///
+/// # Errors
+/// An invariant broke in some world.
 pub fn evaluate(
     arena: &impl Arena,
     groups: &[Group],
     contestants: &[Contestant<'_>],
     progress: &(dyn Fn(u64) + Sync),
-) -> Vec<GroupResult> {
-    groups
-        .iter()
-        .map(|group| GroupResult {
+) -> Result<Vec<GroupResult>, Box<BrokenWorld>> {
+    let result = |group: &Group| {
+        Ok(GroupResult {
             group: group.name.clone(),
             about: group.about.clone(),
-            entries: compete(arena, contestants, &group.worlds, progress),
+            entries: compete(arena, contestants, &group.worlds, progress)?,
         })
-        .collect()
+    };
+    groups.iter().map(result).collect()
 }
 
 /// Refuses a policy that was trained on dates that a test window has, embargo included: the sentence

@@ -2,7 +2,7 @@
 //!
 //! - [`schema`]: the scenario file. [`load`]: overrides, typed parse, semantic checks.
 //! - [`assemble`]: from a scenario to worlds. [`episode`]: playing one, with or without a record.
-//! - [`manifest`], [`folder`], [`table`]: what a run leaves behind.
+//! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other.
 
 pub mod arena;
@@ -21,6 +21,7 @@ mod paths;
 pub mod problem;
 pub mod receipts;
 pub mod report;
+pub mod reproduction;
 pub mod schema;
 pub mod search;
 pub mod statics;

@@ -19,6 +19,8 @@ pub enum RunKind {
     Run,
     /// `ballast train`: policies, baselines, a report.
     Train,
+    /// A reproduction bundle: a tape that ends at a broken invariant ([`crate::reproduction`]).
+    Broken,
 }
 
 /// What built the program.

@@ -2,8 +2,19 @@
 
 use crate::table::{Table, Values};
 use sim::chain::Chain;
-use sim::chain::call::{Call, Outcome};
+use sim::chain::call::{Call, Outcome, Receipt};
 use sim::mempool::Mempool;
+
+/// How a transaction ended, in a word, and why.
+#[must_use]
+pub fn outcome(receipt: &Receipt) -> (&'static str, String) {
+    match receipt.outcome {
+        Outcome::Success => ("success", String::new()),
+        Outcome::Refused(reason) => ("refused", reason.to_string()),
+        Outcome::Reverted { reason, call } => ("reverted", format!("call {call}: {reason}")),
+        Outcome::Invalid => ("invalid", String::new()),
+    }
+}
 
 /// Receipts collected block by block.
 #[derive(Clone, Debug, Default)]
@@ -33,14 +44,7 @@ impl Receipts {
             self.sender.push(name.cloned().unwrap_or_default());
             let kinds: Vec<&str> = tx.calls.iter().map(Call::kind).collect();
             self.calls.push(kinds.join(" "));
-            let (outcome, reason) = match receipt.outcome {
-                Outcome::Success => ("success", String::new()),
-                Outcome::Refused(reason) => ("refused", reason.to_string()),
-                Outcome::Reverted { reason, call } => {
-                    ("reverted", format!("call {call}: {reason}"))
-                }
-                Outcome::Invalid => ("invalid", String::new()),
-            };
+            let (outcome, reason) = outcome(receipt);
             self.outcome.push(outcome.to_owned());
             self.reason.push(reason);
             self.gas_used.push(receipt.gas_used as i64);

@@ -2,6 +2,7 @@
 //! learner's budget of simulated blocks, on the learner's own distribution of worlds.
 
 use crate::arena::{Arena, PathChoice, WorldAddress};
+use crate::reproduction::BrokenWorld;
 use crate::schema::SearchSpec;
 use crate::statics::StaticParams;
 use crate::stats::mean;
@@ -51,6 +52,9 @@ impl Candidate {
 
 /// Searches until both the rounds of `spec` and `budget_blocks` are spent. `starts` compete from the
 /// first round on, and candidates are drawn around them.
+///
+/// # Errors
+/// An invariant broke in some world.
 pub fn search(
     arena: &impl Arena,
     which: &SearchWorlds,
@@ -59,7 +63,7 @@ pub fn search(
     budget_blocks: u64,
     seed: u64,
     progress: &(dyn Fn(u64) + Sync),
-) -> Found {
+) -> Result<Found, Box<BrokenWorld>> {
     let deployed = arena.deployed();
     let mut blocks = 0;
     let mut tried: u64 = 0;
@@ -85,7 +89,7 @@ pub fn search(
         // Newcomers and elites meet on the same fresh worlds.
         elites.iter_mut().for_each(|elite| elite.objectives.clear());
         pool.append(&mut elites);
-        blocks += evaluate(arena, &mut pool, &fresh, progress);
+        blocks += evaluate(arena, &mut pool, &fresh, progress)?;
         pool.sort_by(|a, b| b.score().total_cmp(&a.score()));
         pool.dedup_by(|a, b| a.statics == b.statics);
         pool.truncate(ELITES);
@@ -100,10 +104,10 @@ pub fn search(
         elites.push(Candidate { statics: StaticParams::default(), objectives: Vec::new() });
     }
     let last = worlds(which, seed, worlds_used, spec.paths as usize * FINAL_FACTOR);
-    blocks += evaluate(arena, &mut elites, &last, progress);
+    blocks += evaluate(arena, &mut elites, &last, progress)?;
     elites.sort_by(|a, b| b.score().total_cmp(&a.score()));
     let best = elites.swap_remove(0);
-    Found { objective_usd: best.score(), statics: best.statics, blocks, candidates: tried }
+    Ok(Found { objective_usd: best.score(), statics: best.statics, blocks, candidates: tried })
 }
 
 /// Plays all candidates on the same worlds; returns the blocks spent.
@@ -112,21 +116,21 @@ fn evaluate(
     pool: &mut [Candidate],
     worlds: &[WorldAddress],
     progress: &(dyn Fn(u64) + Sync),
-) -> u64 {
+) -> Result<u64, Box<BrokenWorld>> {
     let jobs: Vec<(usize, WorldAddress)> =
         (0..pool.len()).flat_map(|c| worlds.iter().map(move |w| (c, *w))).collect();
     let totals: Vec<Totals> = jobs
         .par_iter()
         .map(|(c, world)| {
-            let totals = arena.play(*world, &pool[*c].statics, &mut Hold);
+            let totals = arena.play(*world, &pool[*c].statics, &mut Hold)?;
             progress(totals.blocks);
-            totals
+            Ok(totals)
         })
-        .collect();
+        .collect::<Result<_, Box<BrokenWorld>>>()?;
     for ((c, _), t) in jobs.iter().zip(&totals) {
         pool[*c].objectives.push(t.objective_usd);
     }
-    totals.iter().map(|t| t.blocks).sum()
+    Ok(totals.iter().map(|t| t.blocks).sum())
 }
 
 /// Instances that evaluation never plays: evaluation counts from zero.

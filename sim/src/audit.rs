@@ -10,6 +10,9 @@ use crate::views::PositionViews;
 use bevy_ecs::prelude::Resource;
 use serde::{Deserialize, Serialize};
 
+/// What a panic of the simulator counts as: id and sentence.
+pub const PANIC: (&str, &str) = ("PANIC-01", "no step of the simulator panics");
+
 /// Every invariant that [`check`] checks besides the chain's: id and sentence.
 pub const CATALOGUE: [(&str, &str); 5] = [
     ("LANE-01", "every priced asset has a positive, finite fair price"),
@@ -18,6 +21,29 @@ pub const CATALOGUE: [(&str, &str); 5] = [
     ("LANE-04", "the objective is a finite number"),
     ("LANE-05", "projected health factors agree with exact ones to a millionth"),
 ];
+
+/// How much is looked at after every block. No part of a world's state: it changes no block.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Depth {
+    /// What every run can afford: [`Chain::audit`].
+    #[default]
+    Books,
+    /// The whole catalogue on all state, and on the step from the block before: [`Chain::audit_all`].
+    Everything,
+}
+
+impl Depth {
+    /// Audits a chain.
+    ///
+    /// # Errors
+    /// The first invariant that is broken.
+    pub fn audit(self, chain: &mut Chain) -> Result<(), Violation> {
+        match self {
+            Self::Books => chain.audit(),
+            Self::Everything => chain.audit_all(),
+        }
+    }
+}
 
 /// Why a lane stopped, if it did.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +77,8 @@ fn violation(index: usize, detail: String) -> Violation {
 ///
 /// # Errors
 /// The first that is broken.
-pub fn check(chain: &mut Chain, world: &Audited<'_>) -> Result<(), Violation> {
-    chain.audit()?;
+pub fn check(chain: &mut Chain, depth: Depth, world: &Audited<'_>) -> Result<(), Violation> {
+    depth.audit(chain)?;
     let Audited { config: _, episode, source, prices, mempool, positions, reward } = world;
     for asset in &source.assets {
         let price = prices.usd(*asset);

@@ -2,7 +2,7 @@
 
 use crate::action;
 use crate::actor::{Actor, Outbox};
-use crate::audit::Stopped;
+use crate::audit::{Depth, PANIC, Stopped};
 use crate::builder::Builder;
 use crate::chain::{Chain, Digest, Fork, Violation};
 use crate::config::{AttackerAccounts, BlockGas, Config, Episode};
@@ -13,6 +13,7 @@ use crate::metrics::{BlockMetrics, Metrics};
 use crate::observe::{Observations, Visibility, dim};
 use crate::prices::{FairPrices, PriceSource};
 use crate::record::BlockDigest;
+use crate::reproduce::{Broken, Decisions};
 use crate::reward::{EpisodeTotals, RewardState};
 use crate::rng::Streams;
 use crate::schedule::{close_block, open_block};
@@ -23,8 +24,13 @@ use crate::systems::act::PendingAction;
 use crate::tape::{Tape, TapeHeader};
 use crate::views::{MarketViews, PositionViews};
 use bevy_ecs::prelude::*;
+use std::any::Any;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+/// Decisions that an episode makes room for at its beginning; further ones grow it.
+const MOST_DECISIONS: u64 = 1 << 16;
 
 /// Which episode of which world is to be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +76,10 @@ pub struct Lane {
     spec: Spec,
     action: Vec<f32>,
     summary: Vec<(&'static str, f64)>,
+    /// What broke in an episode that has ended since: the first.
+    broken: Option<Box<Broken>>,
+    /// Whether the open block ended in a panic.
+    panicked: bool,
 }
 
 impl std::fmt::Debug for Lane {
@@ -102,6 +112,8 @@ impl Lane {
             spec: Spec { obs_dim: 0, action: action::space(0) },
             action: Vec::new(),
             summary: Vec::new(),
+            broken: None,
+            panicked: false,
         };
         lane.begin(plan.episode);
         let reserves = lane.world.resource::<MarketViews>().reserves.len();
@@ -115,6 +127,7 @@ impl Lane {
     pub fn begin(&mut self, episode: u64) {
         self.plan.episode = episode;
         self.is_open = false;
+        self.panicked = false;
         let mut participants = self.world.query_filtered::<Entity, With<Actor>>();
         let old: Vec<Entity> = participants.iter(&self.world).collect();
         for entity in old {
@@ -129,6 +142,13 @@ impl Lane {
     pub fn begin_instance(&mut self, instance: u64, episode: u64) {
         self.plan.instance = instance;
         self.begin(episode);
+    }
+
+    /// Sets how much is looked at after every block, this one and all further episodes; begins with a
+    /// look at the state as it is.
+    pub fn set_audit(&mut self, depth: Depth) {
+        self.world.insert_resource(depth);
+        look(&mut self.world);
     }
 
     /// Records the rest of the episode to a tape, with a snapshot every so many blocks.
@@ -175,6 +195,8 @@ impl Lane {
             pending.values.clear();
             pending.values.extend_from_slice(action);
             pending.waits = true;
+            let block = self.episode_state().block;
+            self.world.resource_mut::<Decisions>().push(block, action);
         }
         self.close.run(&mut self.world);
         self.is_open = false;
@@ -224,6 +246,52 @@ impl Lane {
     pub fn violation(&self) -> Option<&Violation> {
         self.world.resource::<Stopped>().0.as_ref()
     }
+    /// What broke, in this episode or in one before it that a learner played.
+    #[must_use]
+    pub fn broken(&self) -> Option<Box<Broken>> {
+        self.broken.clone().or_else(|| self.broken_now())
+    }
+
+    fn broken_now(&self) -> Option<Box<Broken>> {
+        let violation = self.violation()?.clone();
+        let EpisodePlan { run_seed, instance, episode } = self.plan;
+        // An open block is one after what was audited, but for one that a panic left open.
+        let open = u64::from(self.is_open && !self.panicked);
+        Some(Box::new(Broken {
+            violation,
+            block: self.chain().clock().block - open,
+            episode_block: self.episode_state().block - open,
+            digest: self.digest(),
+            run_seed,
+            instance,
+            episode,
+            depth: *self.world.resource::<Depth>(),
+            decisions: self.world.resource::<Decisions>().clone(),
+        }))
+    }
+
+    /// Does something that plays blocks, and takes a panic for what it is: a broken invariant, found in the
+    /// block that was open. The lane stops there.
+    pub fn guard(&mut self, play: impl FnOnce(&mut Self)) {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| play(self))) else { return };
+        let (id, sentence) = PANIC;
+        let violation =
+            Violation { id: id.to_owned(), sentence: sentence.to_owned(), detail: said(&*panic) };
+        self.panicked = true;
+        self.world.resource_mut::<Stopped>().0.get_or_insert(violation);
+    }
+
+    /// Plays an episode's blocks from where it stands, with decisions that were taken once, up to and
+    /// including `episode_block`; stops where an invariant breaks.
+    pub fn rerun(&mut self, decisions: &Decisions, episode_block: u64) {
+        self.guard(|lane| {
+            while !lane.is_over() && lane.episode_state().block < episode_block {
+                lane.open_block();
+                lane.close_block(decisions.at(lane.episode_state().block));
+            }
+        });
+    }
+
     /// Everything about the lane's world.
     #[must_use]
     pub const fn world(&self) -> &World {
@@ -316,6 +384,7 @@ impl Lane {
 
     /// Ends the episode: keeps its figures, begins the next.
     fn next_episode(&mut self) {
+        self.broken = self.broken.take().or_else(|| self.broken_now());
         self.summary.clear();
         let report = self.report();
         self.summary.extend_from_slice(&report);
@@ -350,7 +419,8 @@ impl Environment for Lane {
     fn step(&mut self, action: &[f32], out: StepOut<'_>) {
         let mut decided = Some(action);
         let (terminated, truncated) = loop {
-            self.close_block(decided.take());
+            let action = decided.take();
+            self.guard(|lane| lane.close_block(action));
             let terminated = self.violation().is_some();
             let truncated = !terminated && self.is_over();
             self.open_block();
@@ -399,6 +469,12 @@ impl Environment for Lane {
     }
 }
 
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
 /// The world's own state that changes during an episode.
 fn register_world(registry: &mut SnapshotRegistry) {
     registry.resource::<Chain>("chain");
@@ -420,6 +496,7 @@ fn register_world(registry: &mut SnapshotRegistry) {
     registry.resource::<Metrics>("metrics");
     registry.resource::<Stopped>("stopped");
     registry.resource::<BlockDigest>("digest");
+    registry.resource::<Decisions>("decisions");
 }
 
 /// Derives everything else from what the setup inserted.
@@ -466,4 +543,22 @@ fn prepare(world: &mut World, episode: u64) {
     world.insert_resource(Mempool::default());
     world.insert_resource(Tape::default());
     world.init_resource::<Builder>();
+    world.init_resource::<Depth>();
+    let mut decisions = world.remove_resource::<Decisions>().unwrap_or_default();
+    let config = world.resource::<Config>();
+    let every = u64::from(config.decision_every_blocks.max(1));
+    let most = (config.episode_blocks / every + 1).min(MOST_DECISIONS) as usize;
+    decisions.begin(most, action::space(reserves).dim());
+    world.insert_resource(decisions);
+    look(world);
+}
+
+/// Looks at everything about the state as it is, where everything is looked at: the first block then has
+/// a state before it.
+fn look(world: &mut World) {
+    if *world.resource::<Depth>() == Depth::Everything
+        && let Err(violation) = world.resource_mut::<Chain>().audit_all()
+    {
+        world.resource_mut::<Stopped>().0.get_or_insert(violation);
+    }
 }

@@ -3,7 +3,7 @@
 //! - [`chain`]: everything a transaction can change, as one value.
 //! - [`schedule`] and [`systems`]: a block, in order, in two halves that meet where the policy sits.
 //! - [`lane`] and [`lanes`]: one world, and many of them stepped together.
-//! - [`rng`]: randomness by address. [`tape`]: replay without agents. [`snapshot`]: resume.
+//! - [`rng`]: randomness by address. [`tape`]: replay without agents. [`reproduce`]: broken invariants, again. [`snapshot`]: resume.
 //!
 //! A world is composed by a [`lane::LaneSetup`]; participants only ever submit transactions to the
 //! [`actor::Outbox`].
@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod observe;
 pub mod prices;
 pub mod record;
+pub mod reproduce;
 pub mod reward;
 pub mod rng;
 pub mod schedule;

@@ -10,8 +10,10 @@
 //! The checksum is the head of blake3 over length, kind and payload. This module writes to any
 //! [`Write`] and reads from bytes: opening files is the caller's business.
 
+mod cut;
+
 use crate::chain::call::{Receipt, TxBuffer};
-use crate::chain::{Chain, Digest};
+use crate::chain::{Chain, Digest, Violation};
 use crate::prices::FairPrices;
 use crate::record::{BlockDigest, BlockHeader, decode_transactions, encode};
 use bevy_ecs::prelude::Resource;
@@ -178,13 +180,8 @@ impl Tape {
     /// Frames and writes the payload.
     fn write(&mut self, kind: u8) -> io::Result<()> {
         let Some(sink) = &mut self.sink else { return Ok(()) };
-        let length = u32::try_from(self.payload.len()).map_err(io::Error::other)?;
         self.frame.clear();
-        self.frame.extend_from_slice(&length.to_le_bytes());
-        self.frame.push(kind);
-        self.frame.extend_from_slice(&self.payload);
-        let checksum = blake3::hash(&self.frame);
-        self.frame.extend_from_slice(&checksum.as_bytes()[..CHECKSUM]);
+        append_frame(&mut self.frame, kind, &self.payload)?;
         sink.write_all(&self.frame)
     }
 
@@ -402,6 +399,18 @@ impl TapeReader {
     }
 }
 
+/// Appends a record.
+fn append_frame(out: &mut Vec<u8>, kind: u8, payload: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
+    let start = out.len();
+    out.extend_from_slice(&length.to_le_bytes());
+    out.push(kind);
+    out.extend_from_slice(payload);
+    let checksum = blake3::hash(&out[start..]);
+    out.extend_from_slice(&checksum.as_bytes()[..CHECKSUM]);
+    Ok(())
+}
+
 /// Checks a frame and returns its kind and payload.
 fn frame(bytes: &[u8], offset: usize) -> Result<(u8, &[u8]), TapeError> {
     let truncated = TapeError::Truncated { offset, what: "incomplete record" };
@@ -480,6 +489,13 @@ impl Player<'_> {
     #[must_use]
     pub const fn record(&self) -> &BlockRecord {
         &self.record
+    }
+    /// Checks every invariant of the chain, on the step from the state that was last so checked too.
+    ///
+    /// # Errors
+    /// The first that is broken.
+    pub fn audit(&mut self) -> Result<(), Violation> {
+        self.chain.audit_all()
     }
     /// Its transactions, in order.
     #[must_use]

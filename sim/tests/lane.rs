@@ -5,12 +5,14 @@
 mod common;
 
 use common::{MARKET, Small, USDC, WETH, account};
-use markets::units::{AccountId, Amount, Bps};
+use markets::units::{AccountId, Amount, Bps, Ray};
 use proptest::prelude::*;
 use protocols::lending::Pooled;
 use protocols::risk_params::{RiskParam, RiskRegime};
-use sim::action::{CHOICES, Decoder, HOLD, heads, write_mask};
+use sim::action::{CHOICES, DOWN, Decoder, HOLD, UP, heads, write_mask};
 use sim::actor::{ExchangeOrder, Outbox};
+use sim::audit::Depth;
+use sim::chain::Chain;
 use sim::chain::call::{Call, Outcome, Transaction, TxHeader};
 use sim::environment::{Environment, StepOut};
 use sim::exchange::Exchange;
@@ -381,4 +383,78 @@ proptest! {
             prop_assert!(chain.audit_all().is_ok());
         }
     }
+}
+
+/// A small world in which the first accrual breaks the books: suppliers are owed interest that
+/// nobody pays.
+fn doomed(episode: u64) -> Lane {
+    let mut lane = Small::default().lane(1, 2, episode);
+    let mut chain = lane.world_mut().resource_mut::<Chain>();
+    for reserve in &mut chain.genesis_market(MARKET).unwrap().reserves {
+        reserve.rates.liquidity = Ray::from_bps(50_000_000);
+    }
+    lane
+}
+
+#[test]
+fn what_broke_breaks_again_with_the_same_decisions() {
+    for depth in [Depth::Books, Depth::Everything] {
+        let mut lane = doomed(0);
+        lane.set_audit(depth);
+        let mut up = false;
+        let mut seesaw = |_: &[f32], mask: &[f32], action: &mut [f32]| {
+            up = !up;
+            let choice = if up { UP } else { DOWN };
+            action[0] = if mask[choice] == 1.0 { choice as f32 } else { HOLD as f32 };
+        };
+        lane.run(u64::MAX, Some(&mut seesaw));
+        let broken = lane.broken().unwrap_or_else(|| panic!("{depth:?}: {:?}", lane.totals()));
+        assert_eq!((broken.block, broken.digest), (lane.chain().clock().block, lane.digest()));
+        assert!(!broken.decisions.blocks.is_empty());
+        let mut again = doomed(0);
+        again.set_audit(depth);
+        again.rerun(&broken.decisions, broken.episode_block);
+        assert_eq!(again.broken(), Some(broken));
+    }
+}
+
+#[test]
+fn a_learner_is_told_of_what_broke_in_an_episode_that_is_over() {
+    let mut lane = doomed(0);
+    let hold = vec![HOLD as f32; lane.spec().action.dim()];
+    let mut steps = 0;
+    while !step(&mut lane, &hold).1 {
+        steps += 1;
+        assert!(steps < 1_000, "it breaks");
+    }
+    let broken = lane.broken().expect("it is told");
+    assert_eq!((lane.episode(), broken.episode), (1, 0));
+    let mut again = doomed(0);
+    again.rerun(&broken.decisions, broken.episode_block);
+    assert_eq!(again.broken(), Some(broken));
+}
+
+#[test]
+fn looking_at_everything_changes_nothing() {
+    let mut watched = Small::default().lane(1, 2, 3);
+    watched.set_audit(Depth::Everything);
+    assert_eq!(watched.run(120, None), 120, "{:?}", watched.violation());
+    assert_eq!(watched.digest(), digest_after(Small::default().lane(1, 2, 3), 120));
+}
+
+#[test]
+fn a_panic_stops_a_lane_as_a_broken_invariant_does() {
+    let mut lane = Small::default().lane(1, 2, 3);
+    let fall = |lane: &mut Lane| {
+        lane.run(7, None);
+        lane.open_block();
+        panic!("Invariant: {}", 7);
+    };
+    lane.guard(fall);
+    let broken = lane.broken().unwrap();
+    assert_eq!((broken.block, broken.violation.detail.as_str()), (8, "Invariant: 7"));
+    assert!(lane.is_over());
+    lane.begin(4);
+    assert_eq!(lane.broken(), None);
+    assert_eq!(lane.run(7, None), 7);
 }

@@ -79,3 +79,22 @@ fn a_flipped_byte_is_found_wherever_it_is() {
         assert!(TapeReader::open(damaged).is_err(), "byte {at}");
     }
 }
+
+#[test]
+fn a_tape_is_cut_after_a_block_with_the_states_around_it() {
+    let (bytes, _, digests) = recorded();
+    let whole = TapeReader::open(bytes).unwrap();
+    for block in [0, 1, 15, 16, 17, 33, 50] {
+        let cut = TapeReader::open(whole.cut(block).unwrap()).unwrap();
+        assert_eq!((cut.first_block(), cut.last_block()), (0, block));
+        assert_eq!(cut.header(), whole.header());
+        let end = replay(&cut, None).unwrap();
+        assert_eq!((end.digest(), cut.digest()), (digests[block as usize], end.digest()));
+        let snapshots: Vec<u64> = cut.snapshot_blocks().collect();
+        assert!(snapshots.contains(&block) && snapshots.contains(&block.saturating_sub(1)));
+        let mut around = cut.seek(block.saturating_sub(1)).unwrap();
+        while around.step().unwrap() {}
+        assert_eq!(around.chain(), end.chain());
+    }
+    assert!(matches!(whole.cut(51), Err(TapeError::NoSuchBlock { .. })));
+}

@@ -1,6 +1,6 @@
 //! `ballast eval`: policies and baselines on the same unseen worlds.
 
-use super::Play;
+use super::{Audit, Play, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
@@ -12,6 +12,7 @@ use scenarios::evaluate::{
 use scenarios::folder::OutFile;
 use scenarios::load::Loaded;
 use scenarios::report::{GroupResult, Report};
+use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, EvaluateSpec};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub(crate) struct Args {
     policy: Vec<String>,
     #[command(flatten)]
     play: Play,
+    #[command(flatten)]
+    audit: Audit,
     /// Simulated blocks of each static search; default: the scenario's training budget.
     #[arg(long)]
     search_blocks: Option<u64>,
@@ -39,7 +42,7 @@ pub(crate) struct Args {
 /// Compares and prints the report.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = load(args)?;
-    let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
+    let worlds = args.audit.worlds(&loaded)?;
     let (bundles, baselines) = chosen(args, &loaded)?;
     let mut policies = Vec::new();
     for path in &bundles {
@@ -50,9 +53,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let out = args.out.as_deref().map(OutFile::create).transpose()?;
     let budget = args.search_blocks.unwrap_or_else(|| training_budget(&loaded));
     let bar = progress_bar("search", 0);
-    let statics = search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n));
+    let beside = Path::new("runs").join(format!("{}-eval", loaded.scenario.name));
+    let stopped = |world: Box<BrokenWorld>| reproducible(world.into(), &worlds, &loaded, &beside);
+    let statics =
+        search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n)).map_err(stopped)?;
     bar.finish_and_clear();
-    let (report, _) = compare(&worlds, &loaded, &policies, &baselines, &statics);
+    let (report, _) =
+        compare(&worlds, &loaded, &policies, &baselines, &statics).map_err(stopped)?;
     if let Some(out) = out {
         out.finish(report.to_markdown().as_bytes())?;
     }
@@ -75,21 +82,21 @@ fn load(args: &Args) -> Result<Loaded, Failure> {
     play.load(&args.scenario)
 }
 
-/// Plays all groups and sums up.
+/// Plays all groups and sums up; a broken invariant stops it.
 pub(crate) fn compare(
     worlds: &Worlds,
     loaded: &Loaded,
     policies: &[FrozenPolicy],
     baselines: &[Baseline],
     statics: &Statics,
-) -> (Report, Vec<GroupResult>) {
+) -> Result<(Report, Vec<GroupResult>), Box<BrokenWorld>> {
     let mut contestants: Vec<Contestant<'_>> = Vec::new();
     if !policies.is_empty() {
         contestants.push(learned(policies));
     }
     contestants.extend(baselines.iter().filter_map(|b| baseline(*b, worlds.deployed(), statics)));
     let bar = progress_bar("evaluate", 0);
-    let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n));
+    let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n))?;
     bar.finish_and_clear();
     let e = &loaded.scenario.evaluate;
     let mut facts: Vec<(String, String)> = Vec::new();
@@ -119,7 +126,7 @@ pub(crate) fn compare(
     let s = &loaded.scenario;
     let report =
         Report::build(&s.name, &loaded.hash, facts, &results, e.bootstrap_resamples, e.seed);
-    (report, results)
+    Ok((report, results))
 }
 
 /// All blocks that training simulates; zero without a training section.

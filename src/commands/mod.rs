@@ -5,13 +5,21 @@ pub(crate) mod check;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod replay;
+mod reproduce;
 pub(crate) mod run;
 pub(crate) mod train;
 pub(crate) mod verify;
 pub(crate) mod view;
 
 use crate::output::Failure;
+use scenarios::assemble::Worlds;
+use scenarios::folder::free_name;
 use scenarios::load::{Loaded, load};
+use scenarios::manifest::{Build, RunError};
+use scenarios::reproduction::{manifest, write_lane};
+use serde_json::json;
+use sim::audit::Depth;
+use sim::chain::Violation;
 use std::path::{Path, PathBuf};
 
 /// Cargo features of this binary, for manifests.
@@ -39,6 +47,22 @@ pub(crate) struct Play {
     pub(crate) set: Vec<String>,
 }
 
+/// How much is looked at after every block.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Audit {
+    /// Check every invariant of the catalogue after every block, on all state; without it, the books.
+    #[arg(long)]
+    pub(crate) audit: bool,
+}
+
+impl Audit {
+    /// The worlds of a scenario, looked at as much as was asked for.
+    pub(crate) fn worlds(self, loaded: &Loaded) -> Result<Worlds, Failure> {
+        let depth = if self.audit { Depth::Everything } else { Depth::Books };
+        Ok(Worlds::new(loaded).map_err(Failure::from_error)?.with_audit(depth))
+    }
+}
+
 impl Play {
     /// Loads a scenario with the overrides.
     pub(crate) fn load(&self, path: &Path) -> Result<Loaded, Failure> {
@@ -64,4 +88,119 @@ impl Play {
 /// The folder to write: as asked for, or the next free name under `runs/`.
 pub(crate) fn out_folder(out: Option<&PathBuf>, stem: &str) -> PathBuf {
     out.cloned().unwrap_or_else(|| scenarios::folder::free_name(Path::new("runs"), stem))
+}
+
+/// Where a broken invariant stopped a command: writes what reproduces it beside `beside`, and says how to
+/// open it.
+pub(crate) fn reproducible(
+    failure: Failure,
+    worlds: &Worlds,
+    loaded: &Loaded,
+    beside: &Path,
+) -> Failure {
+    let Failure::Stopped(world) = failure else { return failure };
+    let threads = rayon::current_num_threads() as u32;
+    let lane = worlds.lane(world.address(), world.statics.clone(), false);
+    let manifest = manifest(loaded, &world, Build::this(FEATURES), threads);
+    let broken = &world.broken;
+    let written = write_lane(&bundle_name(beside), lane, &world, manifest);
+    explain_broken(broken.block, broken.instance, &broken.violation, written)
+}
+
+/// A free name for a bundle beside a run.
+pub(crate) fn bundle_name(beside: &Path) -> PathBuf {
+    let mut stem = beside.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    stem.push_str("-broken");
+    free_name(beside.parent().unwrap_or(Path::new("")), &stem)
+}
+
+/// What broke, where what reproduces it is, and the command that opens it.
+pub(crate) fn explain_broken(
+    block: u64,
+    lane: u64,
+    violation: &Violation,
+    written: Result<PathBuf, RunError>,
+) -> Failure {
+    let Violation { id, sentence, detail } = violation;
+    let mut text = format!(
+        "invariant {id} broken at block {block} of lane {lane}: {sentence}\n  {detail}\n\
+         This is a fault of the simulator, not of the scenario."
+    );
+    let mut value = json!({
+        "error": "broken invariant",
+        "id": id,
+        "sentence": sentence,
+        "detail": detail,
+        "block": block,
+        "lane": lane,
+    });
+    match written {
+        Ok(bundle) => {
+            let command = format!("ballast replay {}", bundle.display());
+            text += &format!(" What reproduces it is in {}.", bundle.display());
+            text += &format!("\nOpen it at the block:\n  {command}");
+            value["bundle"] = json!(bundle);
+            value["replay"] = json!(command);
+        }
+        Err(error) => text += &format!(" Its bundle could not be written: {error}"),
+    }
+    Failure::Broken { text, value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scenarios::arena::PathChoice;
+    use scenarios::manifest::{Manifest, RunKind};
+    use scenarios::reproduction::{BrokenWorld, Reproduction};
+    use scenarios::statics::StaticParams;
+    use sim::reproduce::{Broken, Decisions};
+
+    #[test]
+    fn a_command_that_stops_leaves_a_bundle_and_says_how_to_open_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let siege = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library/siege.ron");
+        let loaded = load(&siege, &["episode_hours=1".to_owned()]).expect("sound");
+        let worlds = Worlds::new(&loaded).expect("builds");
+        let violation = Violation {
+            id: "TEST-01".to_owned(),
+            sentence: "nothing of the kind".to_owned(),
+            detail: "7 of 9".to_owned(),
+        };
+        let world = BrokenWorld {
+            path: PathChoice::Drawn,
+            statics: StaticParams::default(),
+            policy: "hold".to_owned(),
+            broken: Broken {
+                violation,
+                block: 5,
+                episode_block: 5,
+                digest: [0; 32],
+                run_seed: 3,
+                instance: 2,
+                episode: 1,
+                depth: Depth::Books,
+                decisions: Decisions::default(),
+            },
+        };
+        let beside = dir.path().join("run");
+        for name in ["run-broken", "run-broken-2"] {
+            let stopped = Failure::Stopped(Box::new(world.clone()));
+            let Failure::Broken { text, value } = reproducible(stopped, &worlds, &loaded, &beside)
+            else {
+                panic!("a message with a bundle");
+            };
+            let bundle = dir.path().join(name);
+            let command = format!("ballast replay {}", bundle.display());
+            for words in ["TEST-01", "block 5", "lane 2", "nothing of the kind", &command] {
+                assert!(text.contains(words), "{words}: {text}");
+            }
+            assert_eq!(value["replay"], command);
+            let manifest = Manifest::read(&bundle).expect("a finished folder");
+            assert_eq!((manifest.kind, manifest.blocks), (RunKind::Broken, 5));
+            let fault = Reproduction::read(&bundle, &manifest).expect("what broke");
+            // An invented fault does not come back, and the bundle says so.
+            assert!(!fault.reproduced && fault.violation == world.broken.violation);
+        }
+    }
 }

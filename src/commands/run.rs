@@ -1,12 +1,12 @@
 //! `ballast run`: one episode per lane, its parameters as deployed, taped.
 
-use super::{FEATURES, Play, out_folder};
+use super::{Audit, FEATURES, Play, out_folder, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::policy::Hold;
 use rayon::prelude::*;
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
-use scenarios::episode::{Recorded, hex, joint_digest, record, write_tables};
+use scenarios::episode::{EpisodeError, Recorded, hex, joint_digest, record, write_tables};
 use scenarios::folder::Folder;
 use scenarios::load::Loaded;
 use scenarios::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunKind};
@@ -21,6 +21,8 @@ pub(crate) struct Args {
     scenario: PathBuf,
     #[command(flatten)]
     play: Play,
+    #[command(flatten)]
+    audit: Audit,
     /// Folder to write; it must not exist. Default: the next free name under `runs/`.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -35,7 +37,7 @@ pub(crate) struct Args {
 /// Plays and records.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = args.play.load(&args.scenario)?;
-    let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
+    let worlds = args.audit.worlds(&loaded)?;
     let path = path_choice(&worlds, &loaded, args.window.as_deref())?;
     let threads = args.play.start_threads()?;
     let seed = args.play.seed.unwrap_or(1);
@@ -51,7 +53,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
             record(&worlds, &loaded, address(lane), &mut Hold, &tape, &|n| bar.inc(n))
         })
         .collect::<Result<_, _>>()
-        .map_err(Failure::from_error)?;
+        .map_err(|error: EpisodeError| {
+            reproducible(error.into(), &worlds, &loaded, folder.target())
+        })?;
     let secs = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
     write_tables(folder.path(), &lanes)?;

@@ -1,6 +1,6 @@
 //! `ballast train`: from a scenario to a judged, exported policy.
 
-use super::Play;
+use super::{Audit, Play};
 use crate::output::{Failure, Output, Verdict};
 use std::path::PathBuf;
 
@@ -11,6 +11,8 @@ pub(crate) struct Args {
     pub(crate) scenario: PathBuf,
     #[command(flatten)]
     pub(crate) play: Play,
+    #[command(flatten)]
+    pub(crate) audit: Audit,
     /// Folder to write; it must not exist. Default: the next free name under `runs/`.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,

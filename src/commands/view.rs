@@ -2,6 +2,10 @@
 
 use super::Play;
 use crate::output::{Failure, Output, Verdict};
+#[cfg(feature = "viewer")]
+use scenarios::{manifest::Manifest, reproduction::Reproduction};
+#[cfg(feature = "viewer")]
+use std::path::Path;
 use std::path::PathBuf;
 
 /// Options of `view`.
@@ -18,7 +22,8 @@ pub(crate) struct Args {
     /// Render the view to this PNG file instead of opening a window.
     #[arg(long)]
     screenshot: Option<PathBuf>,
-    /// Block of the picture; default: the last.
+    /// Block to open at, counted in the episode; default: the last for a picture, the block of a
+    /// reproduction bundle, else the first.
     #[arg(long)]
     block: Option<u64>,
     /// Width and height of the picture, in pixels.
@@ -42,11 +47,12 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         ..Selection::default()
     };
     let theme = if args.dark { viewer::Theme::Dark } else { viewer::Theme::Light };
+    let fault = broken_at(Path::new(&args.target));
     match &args.screenshot {
         None => {
             let catalogue = vec![args.target.clone()];
             let opener = viewer::opener(selection);
-            viewer::window::run(&args.target, opener, catalogue, theme)
+            viewer::window::run(&args.target, opener, catalogue, theme, args.block.or(fault))
                 .map_err(Failure::from_error)?;
         }
         Some(path) => {
@@ -68,6 +74,14 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         }
     }
     Ok(Verdict::Yes)
+}
+
+/// The block of the episode at which an invariant broke, where `target` is a reproduction bundle.
+#[cfg(feature = "viewer")]
+fn broken_at(target: &Path) -> Option<u64> {
+    let manifest = Manifest::read(target).ok()?;
+    let fault = Reproduction::read(target, &manifest).ok()?;
+    Some(fault.episode_block)
 }
 
 /// Says how to get a viewer.

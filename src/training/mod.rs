@@ -5,7 +5,7 @@ mod seed;
 use crate::commands::eval::compare;
 use crate::commands::run::tape_name;
 use crate::commands::train::Args;
-use crate::commands::{FEATURES, out_folder};
+use crate::commands::{FEATURES, out_folder, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
@@ -42,29 +42,44 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
             args.scenario.display()
         )));
     };
-    let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
+    let worlds = args.audit.worlds(&loaded)?;
     network::device(&args.device).map_err(Failure::from_error)?;
     let threads = args.play.start_threads()?;
     let folder = open_folder(args, &loaded)?;
-    let trained = train_seeds(&worlds, &spec, folder.path(), &args.device, args.resume, output)?;
+    let target = folder.target().to_owned();
+    through(args, &loaded, &worlds, &spec, threads, folder, output)
+        .map_err(|failure| reproducible(failure, &worlds, &loaded, &target))
+}
+
+/// From the first update to the finished folder.
+fn through(
+    args: &Args,
+    loaded: &Loaded,
+    worlds: &Worlds,
+    spec: &TrainSpec,
+    threads: usize,
+    folder: Folder,
+    output: Output,
+) -> Result<Verdict, Failure> {
+    let trained = train_seeds(worlds, spec, folder.path(), &args.device, args.resume, output)?;
     let learner_blocks: u64 = trained.iter().map(|t| t.blocks).sum();
     let chosen = best(&trained);
-    export(&loaded, &worlds, &trained, chosen, folder.path())?;
+    export(loaded, worlds, &trained, chosen, folder.path())?;
     write_log(&trained, folder.path())?;
     let statics = if args.train_only {
         Statics::default()
     } else {
         let bar = progress_bar("search", 0);
         let baselines = &loaded.scenario.evaluate.baselines;
-        let found = search_statics(&worlds, &loaded, baselines, learner_blocks, &|n| bar.inc(n));
+        let found = search_statics(worlds, loaded, baselines, learner_blocks, &|n| bar.inc(n))?;
         bar.finish_and_clear();
         found
     };
     let report = (!args.train_only)
-        .then(|| judge(&worlds, &loaded, &spec, &trained, &statics, folder.path()))
+        .then(|| judge(worlds, loaded, spec, &trained, &statics, folder.path()))
         .transpose()?;
-    let recorded = play_chosen(&worlds, &loaded, &trained[chosen].policy, folder.path())?;
-    let manifest = manifest(args, &loaded, &spec, threads, learner_blocks, &recorded);
+    let recorded = play_chosen(worlds, loaded, &trained[chosen].policy, folder.path())?;
+    let manifest = manifest(args, loaded, spec, threads, learner_blocks, &recorded);
     let target = folder.finish(manifest)?;
     let value = json!({
         "run": target,
@@ -155,7 +170,7 @@ fn export(
         let training = Training { seeds, updates: t.best_update, decisions: t.best_decisions };
         let card = card(loaded, t.policy.name(), training, &build);
         let mut policy = t.policy.clone();
-        let observed = observe(worlds, &policy, t.seed);
+        let observed = observe(worlds, &policy, t.seed)?;
         bundle::write(dir, &mut policy, card, &observed).map_err(Failure::from_error)?;
         Ok(())
     };
@@ -168,14 +183,18 @@ fn export(
 }
 
 /// Observations and masks of a drawn world, spread over its episode.
-fn observe(worlds: &Worlds, policy: &FrozenPolicy, seed: u64) -> Vec<(Vec<f32>, Vec<f32>)> {
+fn observe(
+    worlds: &Worlds,
+    policy: &FrozenPolicy,
+    seed: u64,
+) -> Result<Vec<(Vec<f32>, Vec<f32>)>, Failure> {
     let inner = policy.clone();
     let mut recording =
         Recording { inner, rows: Vec::new(), limit: GOLDEN_ROWS, every: 2, asked: 0 };
     let world =
         WorldAddress { seed, instance: seed::VALIDATION_INSTANCES, path: PathChoice::Drawn };
-    worlds.play(world, &StaticParams::default(), &mut recording);
-    recording.rows
+    worlds.play(world, &StaticParams::default(), &mut recording)?;
+    Ok(recording.rows)
 }
 
 /// Evaluation, and its files.
@@ -189,7 +208,7 @@ fn judge(
 ) -> Result<Report, Failure> {
     let policies: Vec<FrozenPolicy> = trained.iter().map(|t| t.policy.clone()).collect();
     let baselines = &loaded.scenario.evaluate.baselines;
-    let (mut report, results) = compare(worlds, loaded, &policies, baselines, statics);
+    let (mut report, results) = compare(worlds, loaded, &policies, baselines, statics)?;
     let mut fact = |name: &str, value: String| report.facts.push((name.to_owned(), value));
     fact("training seeds", format!("{:?}", spec.seeds));
     for t in trained {
@@ -275,8 +294,7 @@ fn play_chosen(
     let world = WorldAddress { seed: loaded.scenario.evaluate.seed, instance: 0, path };
     let bar = progress_bar("record", 0);
     let tape = folder.join(tape_name(0));
-    let recorded = record(worlds, loaded, world, &mut policy.clone(), &tape, &|n| bar.inc(n))
-        .map_err(Failure::from_error)?;
+    let recorded = record(worlds, loaded, world, &mut policy.clone(), &tape, &|n| bar.inc(n))?;
     bar.finish_and_clear();
     write_tables(folder, std::slice::from_ref(&recorded))?;
     Ok(recorded)

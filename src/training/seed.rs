@@ -9,7 +9,9 @@ use indicatif::ProgressBar;
 use scenarios::arena::{PathChoice, WorldAddress, compete};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::learned;
+use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::TrainSpec;
+use scenarios::statics::StaticParams;
 use scenarios::stats::mean;
 use serde::{Deserialize, Serialize};
 use sim::action::{CHOICES, HOLD};
@@ -17,6 +19,7 @@ use sim::lane::Lane;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Instances of validation worlds: training counts from zero, the search from 2⁴⁰.
@@ -136,6 +139,8 @@ struct Shared<'a> {
     resume: bool,
     output: Output,
     bar: ProgressBar,
+    /// Whether a seed has stopped at a broken invariant.
+    stop: AtomicBool,
 }
 
 /// Trains a policy per seed, each on a thread of its own; the lanes share the worker threads.
@@ -148,7 +153,8 @@ pub(crate) fn train_seeds(
     output: Output,
 ) -> Result<Vec<Trained>, Failure> {
     let bar = progress_bar("train", spec.budget_blocks * spec.seeds.len() as u64);
-    let shared = Shared { worlds, spec, folder, device, resume, output, bar };
+    let shared =
+        Shared { worlds, spec, folder, device, resume, output, bar, stop: AtomicBool::new(false) };
     let results: Vec<Result<Trained, Failure>> = std::thread::scope(|scope| {
         let threads: Vec<_> =
             spec.seeds.iter().map(|seed| scope.spawn(|| train_seed(&shared, *seed))).collect();
@@ -158,7 +164,11 @@ pub(crate) fn train_seeds(
         threads.into_iter().map(join).collect()
     });
     shared.bar.finish_and_clear();
-    results.into_iter().collect()
+    // A seed that stopped beside a broken one has nothing to say.
+    let broken = |r: &Result<Trained, Failure>| matches!(r, Err(Failure::Stopped(_)));
+    let (mut first, rest): (Vec<_>, Vec<_>) = results.into_iter().partition(broken);
+    first.extend(rest);
+    first.into_iter().collect()
 }
 
 fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
@@ -179,11 +189,30 @@ fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
     let every = spec.checkpoint_every_updates;
     let per_update = blocks_per_update(worlds, spec);
     shared.bar.inc(run.updates_done() * per_update);
+    let mut broken = None;
     let mut on_update = |log: &UpdateLog, run: &mut Ppo<Lane>| -> Result<Next, LearnError> {
+        // Nothing that was learned in a broken world is kept, and no seed goes on beside one.
+        broken = run.lanes().lanes().iter().find_map(Lane::broken).map(|broken| BrokenWorld {
+            path: PathChoice::Drawn,
+            statics: StaticParams::default(),
+            policy: "learner".to_owned(),
+            broken: *broken,
+        });
+        if broken.is_some() || shared.stop.load(Ordering::Relaxed) {
+            shared.stop.store(true, Ordering::Relaxed);
+            return Ok(Next::Stop);
+        }
         let mut row = Log::of(log);
         note.training_blocks += per_update;
         if log.update.is_multiple_of(every) || log.update == log.updates {
-            let (score, blocks) = validate(shared, &run.policy("candidate")?, seed);
+            let (score, blocks) = match validate(shared, &run.policy("candidate")?, seed) {
+                Ok(validated) => validated,
+                Err(world) => {
+                    broken = Some(*world);
+                    shared.stop.store(true, Ordering::Relaxed);
+                    return Ok(Next::Stop);
+                }
+            };
             note.validation_blocks += blocks;
             row.validation_usd = Some(score);
             run.consider_best(score);
@@ -204,6 +233,9 @@ fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
         Ok(Next::Continue)
     };
     train(&mut run, &mut on_update).map_err(Failure::from_error)?;
+    if let Some(world) = broken {
+        return Err(Box::new(world).into());
+    }
     let best = run.best().cloned();
     let policy = run.best_policy(&format!("seed-{seed}")).map_err(Failure::from_error)?;
     Ok(Trained {
@@ -239,15 +271,19 @@ fn checkpoint_path(folder: &Path, seed: u64) -> Result<PathBuf, Failure> {
 }
 
 /// Mean objective on worlds drawn like training's that training does not play, and the blocks spent.
-fn validate(shared: &Shared<'_>, policy: &FrozenPolicy, seed: u64) -> (f64, u64) {
+fn validate(
+    shared: &Shared<'_>,
+    policy: &FrozenPolicy,
+    seed: u64,
+) -> Result<(f64, u64), Box<BrokenWorld>> {
     let worlds: Vec<WorldAddress> = (0..VALIDATION_PATHS)
         .map(|i| WorldAddress { seed, instance: VALIDATION_INSTANCES + i, path: PathChoice::Drawn })
         .collect();
     let contestant = learned(std::slice::from_ref(policy));
-    let entries = compete(shared.worlds, &[contestant], &worlds, &|_| ());
+    let entries = compete(shared.worlds, &[contestant], &worlds, &|_| ())?;
     let totals = &entries[0].totals[0];
     let objectives: Vec<f64> = totals.iter().map(|t| t.objective_usd).collect();
-    (mean(&objectives), totals.iter().map(|t| t.blocks).sum())
+    Ok((mean(&objectives), totals.iter().map(|t| t.blocks).sum()))
 }
 
 /// Moves the bar; where there is no terminal, a line every tenth of the way.

@@ -1,7 +1,7 @@
 //! The window itself (feature `window`): eframe with OpenGL.
 
 use crate::app::App;
-use crate::worker::{Opener, Worker};
+use crate::worker::{Command, Opener, Worker};
 use egui::{Context, Theme, Ui};
 
 /// Why there is no window.
@@ -18,7 +18,7 @@ pub enum WindowError {
     Refused(String),
 }
 
-/// Opens the window on a scenario or a run and returns when it is closed.
+/// Opens the window on a scenario or a run, at a block of the episode, and returns when it is closed.
 ///
 /// # Errors
 /// Where there is no display, or no OpenGL on it.
@@ -27,6 +27,7 @@ pub fn run(
     open: Opener,
     catalogue: Vec<String>,
     theme: Theme,
+    block: Option<u64>,
 ) -> Result<(), WindowError> {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if cfg!(target_os = "linux")
@@ -49,6 +50,11 @@ pub fn run(
         Box::new(move |creation| {
             let ctx = creation.egui_ctx.clone();
             let worker = Worker::spawn(&target, open, Box::new(move || ctx.request_repaint()))?;
+            if let Some(block) = block
+                && !worker.send(Command::Seek(block))
+            {
+                return Err("the simulation's thread is gone".into());
+            }
             Ok(Box::new(Window(App::new(worker, catalogue, theme))))
         }),
     )

@@ -98,6 +98,12 @@ impl<E: Environment> Ppo<E> {
         })
     }
 
+    /// The worlds that are played.
+    #[must_use]
+    pub const fn lanes(&self) -> &Lanes<E> {
+        &self.lanes
+    }
+
     /// One rollout and the passes over it.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Audit: invariants by id.
 
-use crate::audit::{Audited, Stopped, check};
+use crate::audit::{Audited, Depth, Stopped, check};
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::mempool::Mempool;
@@ -19,6 +19,7 @@ pub fn audit_block(
     mempool: Res<Mempool>,
     positions: Res<PositionViews>,
     reward: Res<RewardState>,
+    depth: Res<Depth>,
     mut chain: ResMut<Chain>,
     mut stopped: ResMut<Stopped>,
 ) {
@@ -31,7 +32,7 @@ pub fn audit_block(
         positions: &positions,
         reward: &reward,
     };
-    if let Err(violation) = check(&mut chain, &audited) {
+    if let Err(violation) = check(&mut chain, *depth, &audited) {
         stopped.0.get_or_insert(violation);
     }
 }

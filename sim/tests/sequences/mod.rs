@@ -1,0 +1,96 @@
+//! Random sequences of transactions over a chain that holds every family: what the property tests and the
+//! fuzz target `transactions` share.
+#![allow(dead_code, reason = "shared by several crates, each using a part")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod draw;
+mod world;
+
+use draw::Draw;
+use markets::units::{AccountId, Amount, AssetId};
+use sim::chain::Chain;
+use sim::chain::call::{Call, Outcome, Transaction};
+use std::sync::LazyLock;
+
+/// Most transactions of a sequence.
+const MOST_TRANSACTIONS: u64 = 200;
+
+static GENESIS: LazyLock<Chain> = LazyLock::new(world::world);
+
+/// The chain that sequences begin on.
+pub(crate) fn genesis() -> Chain {
+    GENESIS.clone()
+}
+
+/// What a sequence came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Played {
+    pub(crate) transactions: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) reverts_forced: u64,
+}
+
+/// Plays the sequence that the bytes name: blocks begin, transactions are sent. After every transaction
+/// the whole catalogue holds; before it, the same calls with a failing one behind some of them leave no
+/// trace.
+///
+/// # Panics
+/// Where an invariant breaks, a reverted transaction leaves a trace, or a mechanism panics.
+pub(crate) fn play(bytes: &[u8]) -> Played {
+    let mut chain = GENESIS.clone();
+    let mut draw = Draw::new(bytes, &chain);
+    let mut played = Played::default();
+    let mut calls = Vec::new();
+    held(&mut chain, &calls);
+    while !draw.is_spent() && played.transactions < MOST_TRANSACTIONS {
+        let kind = draw.byte();
+        if kind < 24 {
+            let secs = 1 + (u64::from(draw.byte()) << (kind % 16));
+            let now = chain.clock().timestamp + secs;
+            chain.begin_block(now, u64::from(kind) * 1_000_000);
+            draw.now(now);
+            calls.clear();
+        } else {
+            // The outside world's operator sends too, as the first account.
+            let sender = u32::from(kind) % (world::SENDERS + 1);
+            let sender = AccountId(if sender == 0 { 0 } else { sender + 1 });
+            // Every further call is one more that may fail.
+            let (count, cut) = (1 + (draw.byte() % 12).saturating_sub(6), draw.byte());
+            calls.clear();
+            calls.extend((0..count).filter_map(|_| draw.call()));
+            played.reverts_forced += u64::from(undone(&mut chain, sender, &calls, cut));
+            let header = world::header(sender, kind >= 200);
+            let receipt = chain.execute(Transaction { header: &header, calls: &calls });
+            played.transactions += 1;
+            played.succeeded += u64::from(receipt.outcome == Outcome::Success);
+        }
+        held(&mut chain, &calls);
+    }
+    played
+}
+
+fn held(chain: &mut Chain, calls: &[Call]) {
+    if let Err(violation) = chain.audit_all() {
+        panic!("{violation}\nafter {calls:#?}");
+    }
+}
+
+/// Runs some of the calls and fails; whether they were undone (a code refuses without undoing).
+fn undone(chain: &mut Chain, sender: AccountId, calls: &[Call], cut: u8) -> bool {
+    let cut = usize::from(cut) % (calls.len() + 1);
+    let mut failing = calls[..cut].to_vec();
+    failing.push(Call::RequireGain { mark: 3, asset: AssetId(0), min_gain: Amount::MAX });
+    let before = chain.clone();
+    let logs = chain.logs().len();
+    let header = world::header(sender, true);
+    let receipt = chain.execute(Transaction { header: &header, calls: &failing });
+    if !matches!(receipt.outcome, Outcome::Reverted { .. }) {
+        *chain = before;
+        held(chain, &[]);
+        return false;
+    }
+    assert!(*chain == before, "a reverted transaction left a trace: {failing:#?}");
+    assert_eq!(chain.state_hash(), before.state_hash(), "{failing:#?}");
+    assert_eq!(chain.logs().len(), logs, "{failing:#?}");
+    true
+}
