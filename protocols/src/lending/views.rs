@@ -80,6 +80,26 @@ impl Pooled {
             })
             .unwrap_or_default()
     }
+    /// What `getUserAccountData` reports that an account can borrow, in a reserve's asset at its price,
+    /// floored, and at most what is at hand. [`Pooled::max_borrow`] is what `borrow` accepts.
+    ///
+    /// # Errors
+    /// No such reserve, or a feed without a price.
+    pub fn available_borrows(
+        &self,
+        view: &impl LendingView,
+        account: AccountId,
+        reserve: u16,
+    ) -> Result<Amount, LendingError> {
+        let room_base = self.version.available_borrows_base(&self.health(view, account)?);
+        let book = self.reserve(reserve)?;
+        let feed = self.feed_within(self.position(account), reserve, book);
+        let price = U256::from(view.price(feed)?.0);
+        let room = mul_div(room_base, book.unit(), price, Rounding::Floor);
+        let room = Amount(room.ok_or(LendingError::Overflow)?);
+        Ok(room.min(self.available(view, book)))
+    }
+
     /// The most that an account can borrow from a reserve now: an amount that `borrow` accepts, zero
     /// where it accepts none. Bounded by the collateral, the liquidity, the cap and the flags.
     #[must_use]

@@ -438,7 +438,7 @@ fn same_account(w: &World, who: AccountId, name: &str, want: &Value) -> Result<(
 }
 
 /// The contract's word for a refusal: a number in 3.0.2, a custom error's name in 3.6.
-fn reason_of(version: Version, reason: Revert) -> String {
+pub fn reason_of(version: Version, reason: Revert) -> String {
     let error = match reason {
         Revert::Lending(error) => error,
         Revert::InsufficientBalance => return "ERC20: transfer amount exceeds balance".to_owned(),

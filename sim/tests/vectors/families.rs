@@ -49,6 +49,8 @@ families! {
     aave_v3_math: Project, crate::aave::math;
     aave_v3_pool: Project, crate::aave::market_v302;
     aave_v3_rates: Project, crate::aave::rates;
+    attack_spot_oracle: Project, crate::attack::replay;
+    attack_twap_oracle: Project, crate::attack::replay;
     compound_v2: Shared, crate::compound::replay;
     compound_v2_rates: Shared, crate::compound::replay_rates;
     uniswap_v2_pair: Project, crate::uniswap_v2::pair;

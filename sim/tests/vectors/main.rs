@@ -15,6 +15,7 @@
 )]
 
 mod aave;
+mod attack;
 mod compound;
 mod families;
 mod support;

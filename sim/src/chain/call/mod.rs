@@ -47,6 +47,10 @@ pub enum AmountExpr {
     MaxBorrow,
     /// What the enclosing flash loan must be repaid with, principal and premium.
     FlashDebt,
+    /// What the market reports that the sender can borrow now, in the call's asset and at most what is at
+    /// hand (`Borrow` from a pooled market only): what a contract reads that asks the market, and in
+    /// Aave 3.0.2 a unit more now and then than the market then lends.
+    AvailableBorrows,
 }
 
 /// One thing asked of the chain.

@@ -306,7 +306,7 @@ impl Chain {
             AmountExpr::FlashDebt => {
                 context.opened.last().and_then(Opened::debt).ok_or(Revert::BadAmount)
             }
-            AmountExpr::MaxBorrow => Err(Revert::BadAmount),
+            AmountExpr::MaxBorrow | AmountExpr::AvailableBorrows => Err(Revert::BadAmount),
         }
     }
 

@@ -273,6 +273,11 @@ impl Chain {
                 let reserve = pooled.reserve_of(asset).ok_or(Revert::UnknownId)?;
                 pooled.max_borrow(self, by, reserve)
             }
+            AmountExpr::AvailableBorrows => {
+                let pooled = pooled_in(&self.markets, market)?;
+                let reserve = pooled.reserve_of(asset).ok_or(Revert::UnknownId)?;
+                pooled.available_borrows(self, by, reserve)?
+            }
             other => self.amount(other, asset, context)?,
         };
         let amount = self.lending(market, asset, |pooled, chain, reserve, change| {
