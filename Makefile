@@ -18,7 +18,7 @@ export LD_LIBRARY_PATH := $(LIBTORCH)/lib:$(LD_LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help system libtorch demo test test-long vectors check bench check-bundle venv screenshot clean
+.PHONY: help system libtorch demo test test-long vectors plots check bench check-bundle venv screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-long: libtorch ## the tests marked #[ignore] too, optimised
 
 vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordings); equal cases and steps per family
 	$(CARGO) test -p sim --test vectors
+
+plots: ## draw the pictures and the table of docs/attacks.md
+	$(CARGO) run -p sim --example attack_plots
 
 check: libtorch ## formatting, lints, documentation
 	$(CARGO) fmt --all -- --check

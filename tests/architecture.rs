@@ -119,6 +119,8 @@ const FOR_TESTS: &[&str] = &[
     "criterion",
     "egui_kittest",
     "insta",
+    // The pictures of docs/attacks.md.
+    "plotters",
     "postcard",
     "proptest",
     "ron",
