@@ -24,7 +24,7 @@
 //! let loaded = load(Path::new("scenarios/library/siege.ron"), &[])?;
 //! let worlds = Worlds::new(&loaded)?;
 //! let world = WorldAddress { seed: 1, instance: 0, path: PathChoice::Drawn };
-//! let totals = worlds.play(world, &StaticParams::default(), &mut Hold);
+//! let totals = worlds.play(world, &StaticParams::default(), &mut Hold)?;
 //! println!("bad debt: {:.0} USD", totals.bad_debt_usd);
 //! # Ok(())
 //! # }

@@ -4,22 +4,24 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod draw;
+#[path = "../../sequences/world.rs"]
 mod world;
 
 use draw::Draw;
 use markets::units::{AccountId, Amount, AssetId};
 use sim::chain::Chain;
-use sim::chain::call::{Call, Outcome, Transaction};
+use sim::chain::call::{Call, Outcome, Transaction, TxHeader};
 use std::sync::LazyLock;
+use world::World;
 
 /// Most transactions of a sequence.
 const MOST_TRANSACTIONS: u64 = 200;
 
-static GENESIS: LazyLock<Chain> = LazyLock::new(world::world);
+static WORLD: LazyLock<World> = LazyLock::new(World::new);
 
 /// The chain that sequences begin on.
 pub(crate) fn genesis() -> Chain {
-    GENESIS.clone()
+    WORLD.chain.clone()
 }
 
 /// What a sequence came to.
@@ -37,7 +39,7 @@ pub(crate) struct Played {
 /// # Panics
 /// Where an invariant breaks, a reverted transaction leaves a trace, or a mechanism panics.
 pub(crate) fn play(bytes: &[u8]) -> Played {
-    let mut chain = GENESIS.clone();
+    let mut chain = genesis();
     let mut draw = Draw::new(bytes, &chain);
     let mut played = Played::default();
     let mut calls = Vec::new();
@@ -51,15 +53,13 @@ pub(crate) fn play(bytes: &[u8]) -> Played {
             draw.now(now);
             calls.clear();
         } else {
-            // The outside world's operator sends too, as the first account.
-            let sender = u32::from(kind) % (world::SENDERS + 1);
-            let sender = AccountId(if sender == 0 { 0 } else { sender + 1 });
+            let sender = sender(&chain, usize::from(kind));
             // Every further call is one more that may fail.
             let (count, cut) = (1 + (draw.byte() % 12).saturating_sub(6), draw.byte());
             calls.clear();
             calls.extend((0..count).filter_map(|_| draw.call()));
             played.reverts_forced += u64::from(undone(&mut chain, sender, &calls, cut));
-            let header = world::header(sender, kind >= 200);
+            let header = header(sender, kind >= 200);
             let receipt = chain.execute(Transaction { header: &header, calls: &calls });
             played.transactions += 1;
             played.succeeded += u64::from(receipt.outcome == Outcome::Success);
@@ -67,6 +67,28 @@ pub(crate) fn play(bytes: &[u8]) -> Played {
         held(&mut chain, &calls);
     }
     played
+}
+
+/// Users, whoever owns, governs and reports, and the outside world's operator.
+fn sender(chain: &Chain, kind: usize) -> AccountId {
+    let users = &WORLD.users;
+    match kind % (users.len() + 2) {
+        0 => chain.outside(),
+        1 => WORLD.admin,
+        n => users[n - 2],
+    }
+}
+
+/// A header of a sender who pays for gas, or of the system, which does not.
+fn header(sender: AccountId, system: bool) -> TxHeader {
+    let (max_fee_per_gas, max_priority_fee_per_gas) = (1_000_000_000_000, 1_000);
+    TxHeader {
+        gas_limit: 30_000_000,
+        max_fee_per_gas,
+        max_priority_fee_per_gas,
+        system,
+        ..world::header(sender)
+    }
 }
 
 fn held(chain: &mut Chain, calls: &[Call]) {
@@ -82,7 +104,7 @@ fn undone(chain: &mut Chain, sender: AccountId, calls: &[Call], cut: u8) -> bool
     failing.push(Call::RequireGain { mark: 3, asset: AssetId(0), min_gain: Amount::MAX });
     let before = chain.clone();
     let logs = chain.logs().len();
-    let header = world::header(sender, true);
+    let header = header(sender, true);
     let receipt = chain.execute(Transaction { header: &header, calls: &failing });
     if !matches!(receipt.outcome, Outcome::Reverted { .. }) {
         *chain = before;
