@@ -22,8 +22,6 @@ pub mod position;
 pub mod reserve;
 pub mod risk_params;
 pub mod stable_rates;
-pub mod stable_rates;
-pub mod vault;
 pub mod vault;
 
 use markets::oracle::OracleError;
