@@ -338,7 +338,7 @@ impl World {
             (0..5).map(|i| chain.add_account(&format!("user{i}"))).collect();
 
         // Pools.
-        let mut lp = |chain: &mut Chain, name: &str| {
+        let lp = |chain: &mut Chain, name: &str| {
             (chain.add_asset(name, 18), chain.add_account(name))
         };
         let (share, account) = lp(&mut chain, "USD-WETH");
