@@ -4,6 +4,7 @@
 //! [`Version`](crate::lending::Version).
 
 use crate::LendingView;
+use crate::interest::product;
 use crate::lending::{LendingError, Pooled};
 use crate::position::Position;
 use crate::reserve::Reserve;
@@ -142,7 +143,7 @@ fn add(a: U256, b: U256) -> Result<U256, LendingError> {
 }
 #[inline]
 fn weigh(value: U256, share: Bps) -> Result<U256, LendingError> {
-    value.checked_mul(U256::from(share.0)).ok_or(LendingError::Overflow)
+    product(value, u128::from(share.0)).ok_or(LendingError::Overflow)
 }
 /// A weighted sum over its weight, floored; zero without weight.
 #[inline]

@@ -188,8 +188,9 @@ fn quotient(x: U256, by: u128) -> U256 {
         Err(_) => x / Amount::new(by).0,
     }
 }
+/// A product, by hardware where it is narrow.
 #[inline]
-fn product(x: U256, by: u128) -> Option<U256> {
+pub(crate) fn product(x: U256, by: u128) -> Option<U256> {
     match u128::try_from(x).ok().and_then(|x| x.checked_mul(by)) {
         Some(narrow) => Some(Amount::new(narrow).0),
         None => x.checked_mul(Amount::new(by).0),

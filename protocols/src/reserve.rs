@@ -136,6 +136,17 @@ pub(crate) fn threshold_covers_bonus(threshold: Bps, bonus: Bps) -> bool {
     u64::from(threshold.0) * (10_000 + u64::from(bonus.0)) <= 100_000_000
 }
 
+/// Powers of ten, by exponent.
+static UNITS: [U256; 39] = {
+    let (mut units, mut i, mut unit) = ([U256::ZERO; 39], 0, 1_u128);
+    while i < 39 {
+        units[i] = Amount::new(unit).0;
+        unit = unit.wrapping_mul(10);
+        i += 1;
+    }
+    units
+};
+
 /// One asset's book. Indexes and rates are as of `last_update`: views project, calls accrue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserve {
@@ -234,7 +245,7 @@ impl Reserve {
     #[inline]
     #[must_use]
     pub fn unit(&self) -> U256 {
-        Amount::new(10_u128.pow(u32::from(self.decimals))).0
+        UNITS[usize::from(self.decimals)]
     }
     /// The LTV in force outside of any e-mode. In v3.6 it is zero while frozen (`setReserveFreeze` sets
     /// it so; there the configured value returns by a second call, here with the unfreezing).

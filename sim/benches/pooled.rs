@@ -38,16 +38,25 @@ fn in_turn(c: &mut Criterion, name: &str, w: &mut World, sender: AccountId, call
 fn pooled(c: &mut Criterion) {
     for (version, name) in [(Version::V3_0_2, "3.0.2"), (Version::V3_6, "3.6")] {
         let mut w = World::new(version);
-        let user = w.user;
+        let (user, other) = (w.user, w.liquidator);
+        w.ok(other, &[w.supply(1, 1_000 * w.dollar(1))]);
         let calls = [w.withdraw(1, w.dollar(1)), w.supply(1, w.dollar(1))];
-        in_turn(c, &format!("{name} supply and withdraw"), &mut w, user, calls);
+        in_turn(c, &format!("{name} supply and withdraw, without debt"), &mut w, other, calls);
+        w.ok(other, &[w.borrow(0, 100 * w.dollar(0))]);
         let calls = [w.repay(0, w.dollar(0)), w.borrow(0, w.dollar(0))];
-        in_turn(c, &format!("{name} borrow and repay"), &mut w, user, calls);
+        in_turn(c, &format!("{name} borrow and repay, a collateral"), &mut w, other, calls);
+        let calls = [w.withdraw(1, w.dollar(1)), w.supply(1, w.dollar(1))];
+        let name4 = format!("{name} supply and withdraw, 4 collaterals and a debt");
+        in_turn(c, &name4, &mut w, user, calls);
+        let calls = [w.repay(0, w.dollar(0)), w.borrow(0, w.dollar(0))];
+        in_turn(c, &format!("{name} borrow and repay, 4 collaterals"), &mut w, user, calls);
         let mut group = c.benchmark_group("pooled");
         group.throughput(Throughput::Elements(1));
-        group.bench_function(format!("{name} account data, 4 collaterals and a debt"), |b| {
-            b.iter(|| w.chain.health(black_box(w.market), black_box(user)).unwrap());
-        });
+        for (who, account) in [("a collateral", other), ("4 collaterals", user)] {
+            group.bench_function(format!("{name} account data, {who} and a debt"), |b| {
+                b.iter(|| w.chain.health(black_box(w.market), black_box(account)).unwrap());
+            });
+        }
         group.finish();
         for (collaterals, percent) in [(1, 72), (4, 72)] {
             let mut w = World::new(version);

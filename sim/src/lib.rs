@@ -8,6 +8,10 @@
 //! A world is composed by a [`lane::LaneSetup`]; participants only ever submit transactions to the
 //! [`actor::Outbox`].
 
+// Tests inside share a world with those outside.
+#[cfg(test)]
+extern crate self as sim;
+
 pub mod action;
 pub mod actor;
 pub mod audit;

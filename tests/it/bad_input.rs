@@ -195,7 +195,8 @@ fn a_report_that_cannot_be_written_is_refused_before_the_work() {
         ("taken.md/report.md", ["taken.md/report.md", "check the path"]),
         ("taken.md", ["taken.md", "exists already"]),
         ("folder", ["folder", "exists already"]),
-        ("", ["names nothing", "--out"]),
+        (".", ["names nothing", "--out"]),
+        ("", ["a value is required", "--out"]),
     ] {
         // So much work that a test which waits for it does not end.
         let many = ["--set", "evaluate.fresh_paths=1000000"];

@@ -71,11 +71,17 @@ pub struct Plotted {
     pub curves: Vec<Curve>,
 }
 
+fn integer(value: &Value) -> i128 {
+    value.as_str().and_then(|text| text.parse().ok()).expect("an integer")
+}
 fn micro(value: &Value) -> f64 {
-    value.as_str().and_then(|text| text.parse::<f64>().ok()).unwrap_or_default() / 1e6
+    integer(value) as f64 / 1e6
 }
 
 /// Simulates every market.
+///
+/// # Panics
+/// Where a recorded attack earns anything else than was recorded.
 pub fn all() -> Vec<Plotted> {
     let markets: Vec<Value> = serde_json::from_str(MARKETS).expect("the markets are JSON");
     markets.iter().map(plotted).collect()
@@ -109,10 +115,15 @@ fn plotted(market: &Value) -> Plotted {
             Attack::AverageHeld => "held",
             Attack::AverageArbitraged => "arbitraged",
         };
-        let recorded = market["recorded"].as_array().expect("points").iter();
-        let recorded = recorded
+        let points = market["recorded"].as_array().expect("points").iter();
+        let recorded = points
             .filter(|point| attack.is_spot() == recorded_spot && point[0] == kind)
-            .map(|point| (micro(&point[1]), micro(&point[2])))
+            .map(|point| {
+                let (size, earned) = (integer(&point[1]), integer(&point[2]));
+                let ours = profit(start.clone(), attack, Amount(U256::from(size)), window_secs);
+                assert_eq!(ours, Some(earned), "{} {attack:?} of {size}", market["id"]);
+                (size as f64 / 1e6, earned as f64 / 1e6)
+            })
             .collect();
         Curve { attack, simulated, recorded }
     });

@@ -67,29 +67,4 @@ mod tests {
             assert!(stored == text, "{} is old: `make plots`", file.display());
         }
     }
-
-    /// Grid sizes are not the recorded ones, so between two neighbours of the curve.
-    #[test]
-    fn recorded_points_lie_on_the_curves() {
-        for market in super::curves::all() {
-            for curve in &market.curves {
-                for (size, profit) in &curve.recorded {
-                    let after = curve.simulated.partition_point(|point| point.0 < *size);
-                    let Some(pair) =
-                        after.checked_sub(1).and_then(|i| curve.simulated.get(i..=after))
-                    else {
-                        continue;
-                    };
-                    let (low, high) = (pair[0].1.min(pair[1].1), pair[0].1.max(pair[1].1));
-                    let slack = 0.02 * (high - low) + 0.003 * high.abs().max(low.abs()) + 1.0;
-                    assert!(
-                        (low - slack..=high + slack).contains(profit),
-                        "{} {:?} at {size}: {profit} beside {low}..{high}",
-                        market.id,
-                        curve.attack
-                    );
-                }
-            }
-        }
-    }
 }

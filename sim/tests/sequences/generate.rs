@@ -1,10 +1,11 @@
 //! Random transactions: mostly such as can succeed, some that cannot, some beyond all bounds.
 
-use crate::world::{E8, E18, TICK_OF_2000, World, unit};
+use crate::world::{E8, E18, TICK_OF_2000, World};
 use markets::amm::concentrated::tick_math::{MAX_SQRT_RATIO, MIN_SQRT_RATIO};
 use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId, Price, PriceMantissa, U256, Wad};
 use protocols::compound::Governance;
 use protocols::isolated::{Quantity, Seize};
+use protocols::risk_params::{RiskChange, RiskParam};
 use protocols::vault::{Int, Lot, Param};
 use serde::{Deserialize, Serialize};
 use sim::chain::Chain;
@@ -432,8 +433,8 @@ impl<'a> Generator<'a> {
         let amounts = std::array::from_fn(|i| {
             if i < n && self.rng.below(3) > 0 { self.amount_of(chain, coins[i]) } else { Amount::ZERO }
         });
-        let asset_out = coins[self.rng.below(n) as usize];
-        let asset_in = coins[self.rng.below(n) as usize];
+        let asset_out = coins[self.rng.below(n as u64) as usize];
+        let asset_in = coins[self.rng.below(n as u64) as usize];
         Call::StableSwap(match self.rng.below(7) {
             0..3 => {
                 let amount = self.expr(chain, asset_in);
@@ -756,9 +757,24 @@ impl<'a> Generator<'a> {
                 };
                 Call::Vault(VaultCall::File { market, ilk, param, value: Amount(value) })
             }
-            18 => Call::ExecuteRisk { market: self.rng.of(&w.pooled) },
+            18 => {
+                let market = self.rng.of(&w.pooled);
+                if self.rng.one_in(3) {
+                    return Call::ExecuteRisk { market };
+                }
+                let param = RiskParam::ALL[self.rng.below(RiskParam::COUNT as u64) as usize];
+                let value = match param {
+                    RiskParam::Ltv | RiskParam::LiquidationThreshold => 6_000 + self.rng.below(3_000),
+                    RiskParam::LiquidationBonus => self.rng.below(1_200),
+                    RiskParam::SupplyCap | RiskParam::BorrowCap => self.rng.below(10_000_000),
+                    RiskParam::CloseFactor => self.rng.below(11_000),
+                    RiskParam::Frozen => u64::from(self.rng.one_in(5)),
+                };
+                let whole = param == RiskParam::CloseFactor;
+                let reserve = (!whole).then(|| self.rng.below(4) as u16);
+                Call::ProposeRisk { market, change: RiskChange { reserve, param, value } }
+            }
             _ => {
-                let _ = unit;
                 Call::Checkpoint { feed: self.rng.of(&w.averages) }
             }
         }

@@ -1,6 +1,7 @@
 //! Whole attacks on a lending market whose oracle reads a Uniswap v2 pair: each run on a market of its
 //! own, each of its steps a transaction.
 
+#[allow(dead_code, reason = "the pictures use more of it")]
 #[path = "../../examples/attack_plots/market.rs"]
 mod market;
 

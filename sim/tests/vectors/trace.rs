@@ -63,8 +63,13 @@ pub fn send(chain: &mut Chain, sender: AccountId, calls: &[Call]) -> Receipt {
 fn note(cases: &mut Vec<Case>, chain: &Chain, sender: AccountId, calls: &[Call]) {
     let clock = chain.clock();
     let goes_on = cases.last_mut().is_some_and(|case| {
+        let ended = case.end.clock();
         move_to(&mut case.end, clock.block, clock.timestamp);
-        case.end == *chain
+        let same = case.end == *chain;
+        if !same {
+            move_to(&mut case.end, ended.block, ended.timestamp);
+        }
+        same
     });
     if !goes_on {
         assert!(cases.last().is_none_or(|case| case.start == *chain), "a chain changed by itself");

@@ -36,7 +36,7 @@ pub(in crate::chain) struct Target {
     collateral: AssetId,
     debt: AssetId,
     /// Whether the collateral suffices; `None` where it cannot be told beforehand.
-    covered: Option<bool>,
+    pub(super) covered: Option<bool>,
     owed: U256,
     owned: U256,
     logs: usize,

@@ -21,6 +21,9 @@ mod stable_swap;
 mod vault;
 mod watch;
 
+#[cfg(test)]
+mod bites;
+
 use super::Chain;
 use super::call::Log;
 use serde::{Deserialize, Serialize};
@@ -206,5 +209,30 @@ mod tests {
             assert!(sentence.len() > 20 && !sentence.ends_with('.'), "{id}: {sentence}");
         }
         assert!(ids.len() >= 40, "{} properties", ids.len());
+    }
+
+    /// The readable catalogue, as `docs/invariants.md` must have it.
+    fn tables() -> String {
+        let family = |family: &Family| {
+            let rows = family.catalogue.iter().copied().flatten();
+            let rows: String =
+                rows.map(|row| format!("| `{}` | {} |\n", row.id, row.sentence)).collect();
+            format!("## {}\n\n| id | property |\n|---|---|\n{rows}", family.name)
+        };
+        FAMILIES.iter().map(family).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_document_is_the_catalogue() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/invariants.md");
+        let document = std::fs::read_to_string(path).expect("the document exists");
+        let of_lane = document.find("## a lane").expect("the lane's own come last");
+        let of_chain = document.find("## ledger").expect("the ledger's come first");
+        let tables = tables();
+        assert!(document[of_chain..of_lane].trim() == tables.trim(), "it should say:\n{tables}");
+        for (id, sentence) in crate::audit::CATALOGUE {
+            let row = format!("| `{id}` | {sentence} |");
+            assert!(document[of_lane..].contains(&row), "it should say:\n{row}");
+        }
     }
 }

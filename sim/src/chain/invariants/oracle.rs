@@ -30,52 +30,48 @@ const DELAYED: Invariant = Invariant::new(
     "oracle-delayed-by-a-hop",
     "a delayed feed says nothing new before a hop has passed since it last took a price",
 );
-const ANCHORED: Invariant = Invariant::new(
-    "oracle-anchored-moves-to-report",
-    "an anchored feed moves only by a poke, to its reporter's price or its anchor's",
-);
-
 pub(super) const FAMILY: Family = Family {
     name: "oracles",
-    catalogue: &[&[
-        POSITIVE, PAST, WINDOW, LOWEST, MEDIAN, CAPPED, BREAKER, DELAYED, ANCHORED,
-    ]],
+    catalogue: &[&[POSITIVE, PAST, WINDOW, LOWEST, MEDIAN, CAPPED, BREAKER, DELAYED]],
     state: nothing,
     whole,
     step,
 };
 
 fn whole(chain: &Chain) -> Checked {
+    chain.feeds.iter().enumerate().try_for_each(|(i, feed)| {
+        let price = chain.price(FeedId(i as u16)).ok();
+        check_feed(chain, i, feed, price)
+    })
+}
+
+/// A feed, and what it says if it says anything.
+pub(super) fn check_feed(chain: &Chain, i: usize, feed: &Feed, price: Option<Price>) -> Checked {
     let now = chain.clock.timestamp;
-    for (i, feed) in chain.feeds.iter().enumerate() {
-        let id = FeedId(i as u16);
-        let price = chain.price(id).ok();
-        POSITIVE.require(price != Some(Price(0)), || format!("feed {i}: {feed:?}"))?;
-        match feed {
-            Feed::Push(push) => PAST.require(push.updated_at <= now, || {
-                format!("feed {i}: {push:?}, now {now}")
-            })?,
-            Feed::Twap(twap) => {
-                let times = [twap.newer, twap.older].map(|o| o.map(|o| o.timestamp));
-                check_times(i, now, times.into_iter().flatten(), twap.window_secs)?;
-            }
-            Feed::Window(window) => {
-                let times = (0..window.capacity()).map_while(|back| window.newest(back));
-                check_times(i, now, times.map(|o| o.timestamp), window.every_secs)?;
-            }
-            Feed::Lowest(lowest) => {
-                let below = lowest.feeds.iter().all(|feed| chain.price(*feed).ok() >= price);
-                LOWEST.require(price.is_none() || below, || format!("feed {i}: {price:?}"))?;
-            }
-            Feed::Composed(composed) => check_composed(chain, i, composed, price)?,
-            Feed::Spot(_)
-            | Feed::ConcentratedTwap(_)
-            | Feed::Mantissa(_)
-            | Feed::LpNaive(_)
-            | Feed::LpFair(_) => {}
+    POSITIVE.require(price != Some(Price(0)), || format!("feed {i}: {feed:?}"))?;
+    match feed {
+        Feed::Push(push) => {
+            PAST.require(push.updated_at <= now, || format!("feed {i}: {push:?}, now {now}"))
         }
+        Feed::Twap(twap) => {
+            let times = [twap.newer, twap.older].map(|o| o.map(|o| o.timestamp));
+            check_times(i, now, times.into_iter().flatten(), twap.window_secs)
+        }
+        Feed::Window(window) => {
+            let times = (0..window.capacity()).map_while(|back| window.newest(back));
+            check_times(i, now, times.map(|o| o.timestamp), window.every_secs)
+        }
+        Feed::Lowest(lowest) => {
+            let below = lowest.feeds.iter().all(|feed| chain.price(*feed).ok() >= price);
+            LOWEST.require(price.is_none() || below, || format!("feed {i}: {price:?}"))
+        }
+        Feed::Composed(composed) => check_composed(chain, i, composed, price),
+        Feed::Spot(_)
+        | Feed::ConcentratedTwap(_)
+        | Feed::Mantissa(_)
+        | Feed::LpNaive(_)
+        | Feed::LpFair(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// Times, the newest first, are past and at least so far apart.
@@ -131,26 +127,14 @@ fn check_composed(chain: &Chain, i: usize, feed: &ComposedFeed, price: Option<Pr
 fn step(Step { before, after, .. }: &Step<'_>) -> Checked {
     for (i, feeds) in before.feeds.iter().zip(&after.feeds).enumerate() {
         let (Feed::Composed(was), Feed::Composed(now)) = feeds else { continue };
-        match (was, now) {
-            (ComposedFeed::Delayed(was), ComposedFeed::Delayed(now)) => {
-                let poked = now.poked_at != was.poked_at;
-                let halted = now.current.is_none();
-                DELAYED.require(now.current == was.current || poked || halted, || {
-                    format!("feed {i}: {was:?}, then {now:?}")
-                })?;
-                let hop = now.poked_at >= was.poked_at
-                    && (!poked
-                        || after.clock.timestamp >= was.poked_at.saturating_add(now.hop_secs));
-                DELAYED.require(hop, || format!("feed {i}: {was:?}, then {now:?}"))?;
-            }
-            (ComposedFeed::Anchored(was), ComposedFeed::Anchored(now)) => {
-                // A reporter's or an anchor's price that passed within the step is not known: only one
-                // that never was there is seen.
-                let spoken = now.stored == was.stored || now.stored != Price(0);
-                ANCHORED.require(spoken, || format!("feed {i}: {was:?}, then {now:?}"))?;
-            }
-            _ => {}
-        }
+        let (ComposedFeed::Delayed(was), ComposedFeed::Delayed(now)) = (was, now) else { continue };
+        let poked = now.poked_at != was.poked_at;
+        let halted = now.current.is_none();
+        let hop = now.poked_at >= was.poked_at
+            && (!poked || after.clock.timestamp >= was.poked_at.saturating_add(now.hop_secs));
+        DELAYED.require((now.current == was.current || poked || halted) && hop, || {
+            format!("feed {i}: {was:?}, then {now:?}")
+        })?;
     }
     Ok(())
 }

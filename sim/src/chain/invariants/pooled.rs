@@ -4,6 +4,7 @@ use super::{Checked, Family, Invariant, Step};
 use crate::chain::call::Log;
 use crate::chain::Chain;
 use markets::units::{AccountId, Amount, AssetId, MarketId, Ray, U256};
+use protocols::health::Health;
 use protocols::lending::{Pooled, Version};
 use protocols::reserve::Reserve;
 
@@ -238,15 +239,24 @@ fn check_position(chain: &Chain, market: MarketId, pooled: &Pooled, account: Acc
         }
     }
     // A term is off by a smallest unit of its asset and two of value; and by what was cut off above.
-    let slack = |value: U256| {
-        U256::from(3 * terms) + value / U256::from(1_000_000_000_u64) + dearest_unit(chain, pooled)
+    let slack = U256::from(3 * terms) + dearest_unit(chain, pooled);
+    let place = || format!("market {}: account {}", market.0, account.0);
+    compare_health(place, &health, owns, owes, slack)
+}
+
+/// Two ways to the same two sums.
+pub(super) fn compare_health(
+    place: impl Fn() -> String,
+    health: &Health,
+    owns: U256,
+    owes: U256,
+    slack: U256,
+) -> Checked {
+    let near = |a: U256, b: U256| {
+        a.abs_diff(b) <= slack.saturating_add(a.max(b) / U256::from(1_000_000_000_u64))
     };
-    let near = |a: U256, b: U256| a.abs_diff(b) <= slack(a.max(b));
     COLLATERAL.require(near(owns, health.collateral_base) && near(owes, health.debt_base), || {
-        format!(
-            "market {}: account {} owns {owns} and owes {owes}, {health:?}",
-            market.0, account.0
-        )
+        format!("{} owns {owns} and owes {owes}, {health:?}", place())
     })
 }
 
