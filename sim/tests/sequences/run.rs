@@ -227,7 +227,7 @@ pub(crate) fn replay(world: &World, steps: &[Step], undo_every: u64) -> Result<(
 }
 
 /// What kind of failure: the id of the property, or the first words.
-fn kind(why: &str) -> &str {
+pub(crate) fn kind(why: &str) -> &str {
     why.split(':').next().unwrap_or(why)
 }
 
