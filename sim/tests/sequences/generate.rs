@@ -72,7 +72,7 @@ impl<'a> Generator<'a> {
                 1..5 => 1 + self.rng.below(7_200),
                 _ => 12,
             };
-            let gas = self.rng.below(40_000_000);
+            let gas = self.rng.below(30_000_000);
             return Step::Block { secs, gas };
         }
         self.left -= 1;
@@ -84,7 +84,7 @@ impl<'a> Generator<'a> {
             _ => user,
         };
         let pays_gas = sender == user && self.rng.one_in(4);
-        let gas_limit = if self.rng.one_in(10) { self.rng.below(400_000) } else { 10_000_000 };
+        let gas_limit = if self.rng.one_in(10) { self.rng.below(400_000) } else { 5_000_000 };
         let mut calls = Vec::new();
         let n = if self.rng.one_in(3) { 1 + self.rng.below(5) } else { 1 };
         for _ in 0..n {

@@ -3,7 +3,8 @@
 //! leaves no trace.
 //!
 //! A failure is shrunk and written to a file, a step a line; `BALLAST_SEQUENCE=FILE` plays it again.
-//! `BALLAST_SEED` is the first episode's seed, `BALLAST_TRANSACTIONS` how many transactions there are.
+//! `BALLAST_SEED` is the first episode's seed, `BALLAST_TRANSACTIONS` how many transactions there are;
+//! `BALLAST_ALL=1` goes on after a failure, to one of each kind.
 
 #![expect(clippy::print_stderr, reason = "a long test says how far it is")]
 
@@ -12,6 +13,7 @@ mod run;
 mod world;
 
 use run::{Counts, EPISODE, episode, read, replay, shrink, write};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -29,7 +31,9 @@ fn play(transactions: u64, undo_every: u64, first_seed: u64) -> Counts {
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let totals = Mutex::new((Counts::default(), Instant::now()));
     let began = Instant::now();
-    let failed = Mutex::new(None);
+    // One failure of each kind; the first stops the others, unless all are asked for.
+    let failed = Mutex::new(BTreeMap::new());
+    let go_on = variable("BALLAST_ALL", 0) == 1;
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -49,26 +53,27 @@ fn play(transactions: u64, undo_every: u64, first_seed: u64) -> Counts {
                             }
                         }
                         Err(story) => {
-                            stop.store(true, Ordering::Relaxed);
+                            stop.store(!go_on, Ordering::Relaxed);
                             let mut failed = failed.lock().expect("no thread panics here");
-                            failed.get_or_insert((seed, story));
+                            let kind = run::kind(&story.why).to_owned();
+                            failed.entry(kind).or_insert((seed, story));
                         }
                     }
                 }
             });
         }
     });
-    if let Some((seed, story)) = failed.into_inner().expect("no thread panics here") {
-        let steps = shrink(&world, &story);
-        let path = write(&steps, seed);
-        panic!(
-            "episode {seed}: {}\n{} of {} steps are in {}",
-            story.why,
-            steps.len(),
-            story.steps.len(),
-            path.display()
-        );
-    }
+    let failed = failed.into_inner().expect("no thread panics here");
+    let report: Vec<String> = failed
+        .into_values()
+        .map(|(seed, story): (u64, Box<run::Failed>)| {
+            let steps = shrink(&world, &story);
+            let (few, all) = (steps.len(), story.steps.len());
+            let path = write(&steps, seed);
+            format!("episode {seed}: {}\n{few} of {all} steps: {}", story.why, path.display())
+        })
+        .collect();
+    assert!(report.is_empty(), "{}", report.join("\n"));
     let (counts, _) = totals.into_inner().expect("no thread panics here");
     eprintln!("{:.1} s on {threads} threads: {counts:?}", began.elapsed().as_secs_f64());
     counts

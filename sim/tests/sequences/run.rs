@@ -77,7 +77,9 @@ impl Player {
                 self.counts.transactions += 1;
                 self.counts.calls += calls.len() as u64;
                 let mut header = TxHeader { gas_limit: *gas_limit, ..header(*sender) };
-                if *pays_gas {
+                // A builder leaves out what does not fit the block.
+                let clock = self.chain.clock();
+                if *pays_gas && clock.gas_used + gas_limit <= clock.gas_limit {
                     header.system = false;
                     header.max_fee_per_gas = 20_000_000_000;
                     header.max_priority_fee_per_gas = 1_000_000_000;
@@ -225,7 +227,7 @@ pub(crate) fn replay(world: &World, steps: &[Step], undo_every: u64) -> Result<(
 }
 
 /// What kind of failure: the id of the property, or the first words.
-fn kind(why: &str) -> &str {
+pub(crate) fn kind(why: &str) -> &str {
     why.split(':').next().unwrap_or(why)
 }
 
