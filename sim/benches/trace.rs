@@ -11,6 +11,8 @@
 
 #[path = "../tests/vectors/aave.rs"]
 mod aave;
+#[path = "../tests/vectors/attack.rs"]
+mod attack;
 #[path = "../tests/vectors/compound.rs"]
 mod compound;
 #[path = "../tests/vectors/families.rs"]

@@ -1,7 +1,8 @@
 //! The window itself (feature `window`): eframe with OpenGL.
 
 use crate::app::App;
-use crate::worker::{Command, Opener, Worker};
+use crate::frame::Command;
+use crate::worker::{Opener, Worker};
 use egui::{Context, Theme, Ui};
 
 /// Why there is no window.

@@ -108,11 +108,6 @@ impl<E: Environment> Ppo<E> {
     pub fn decisions(&self) -> u64 {
         self.decisions
     }
-    /// The lanes.
-    #[must_use]
-    pub fn lanes(&self) -> &Lanes<E> {
-        &self.lanes
-    }
     /// The network.
     #[must_use]
     pub fn network(&self) -> &Network {

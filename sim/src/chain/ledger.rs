@@ -142,7 +142,8 @@ impl Ledger {
     }
     /// Everybody's balance of an asset, by account.
     pub fn column(&self, asset: AssetId) -> impl Iterator<Item = (AccountId, Amount)> {
-        let column = self.balances.iter().skip(asset.index()).step_by(self.n_assets.max(1) as usize);
+        let column =
+            self.balances.iter().skip(asset.index()).step_by(self.n_assets.max(1) as usize);
         column.enumerate().map(|(account, balance)| (AccountId(account as u32), *balance))
     }
     /// Everything ever minted of an asset.

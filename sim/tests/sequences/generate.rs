@@ -2,7 +2,9 @@
 
 use crate::world::{E8, E18, TICK_OF_2000, World};
 use markets::amm::concentrated::tick_math::{MAX_SQRT_RATIO, MIN_SQRT_RATIO};
-use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId, Price, PriceMantissa, U256, Wad};
+use markets::units::{
+    AccountId, Amount, AssetId, MarketId, PoolId, Price, PriceMantissa, U256, Wad,
+};
 use protocols::compound::Governance;
 use protocols::isolated::{Quantity, Seize};
 use protocols::risk_params::{RiskChange, RiskParam};
@@ -161,7 +163,13 @@ impl<'a> Generator<'a> {
                 let pool = self.rng.of(&self.world.pairs);
                 let to = self.rng.of(&self.world.users);
                 let [out0, out1] = [3, 3].map(|token| self.small(token));
-                Call::Pair(PairCall::Swap { pool, out0: Amount::new(out0 / 1_000_000), out1: Amount::new(out1), to, body })
+                Call::Pair(PairCall::Swap {
+                    pool,
+                    out0: Amount::new(out0 / 1_000_000),
+                    out1: Amount::new(out1),
+                    to,
+                    body,
+                })
             }
             3 => {
                 let amounts = [Amount::new(self.small(0)), Amount::new(self.small(3))];
@@ -226,7 +234,10 @@ impl<'a> Generator<'a> {
             4 => Amount::new(u128::MAX),
             5 => Amount(U256::from(1) << self.rng.below(256) as usize),
             6 => chain.ledger().total_supply(asset),
-            7 => Amount::new(crate::world::worth(token, 1_000_000 + u128::from(self.rng.below(4_000_000)))),
+            7 => Amount::new(crate::world::worth(
+                token,
+                1_000_000 + u128::from(self.rng.below(4_000_000)),
+            )),
             _ => Amount::new(self.small(token)),
         }
     }
@@ -341,11 +352,8 @@ impl<'a> Generator<'a> {
             2 | 3 => Call::RemoveLiquidity { pool, shares: self.part(chain, share) },
             4 => {
                 let asset = self.rng.of(&[token0, token1, share]);
-                let amount = if asset == share {
-                    self.part(chain, share)
-                } else {
-                    self.expr(chain, asset)
-                };
+                let amount =
+                    if asset == share { self.part(chain, share) } else { self.expr(chain, asset) };
                 Call::Transfer { to: account, asset, amount }
             }
             5 => Call::Pair(PairCall::Mint { pool, to: self.anyone() }),
@@ -431,14 +439,24 @@ impl<'a> Generator<'a> {
         let n = if three { 3 } else { 2 };
         let share = chain.pool(pool).stable_swap().map_or(coins[0], |pool| pool.share);
         let amounts = std::array::from_fn(|i| {
-            if i < n && self.rng.below(3) > 0 { self.amount_of(chain, coins[i]) } else { Amount::ZERO }
+            if i < n && self.rng.below(3) > 0 {
+                self.amount_of(chain, coins[i])
+            } else {
+                Amount::ZERO
+            }
         });
         let asset_out = coins[self.rng.below(n as u64) as usize];
         let asset_in = coins[self.rng.below(n as u64) as usize];
         Call::StableSwap(match self.rng.below(7) {
             0..3 => {
                 let amount = self.expr(chain, asset_in);
-                StableSwapCall::Exchange { pool, asset_in, asset_out, amount, min_out: Amount::ZERO }
+                StableSwapCall::Exchange {
+                    pool,
+                    asset_in,
+                    asset_out,
+                    amount,
+                    min_out: Amount::ZERO,
+                }
             }
             3 => StableSwapCall::AddLiquidity { pool, amounts, min_shares: Amount::ZERO },
             4 => StableSwapCall::RemoveLiquidity {
@@ -452,7 +470,9 @@ impl<'a> Generator<'a> {
                 asset_out,
                 min_out: Amount::ZERO,
             },
-            _ => StableSwapCall::RemoveLiquidityImbalance { pool, amounts, max_shares: Amount::MAX },
+            _ => {
+                StableSwapCall::RemoveLiquidityImbalance { pool, amounts, max_shares: Amount::MAX }
+            }
         })
     }
 
@@ -519,9 +539,7 @@ impl<'a> Generator<'a> {
         });
         let other = self.anyone();
         Call::Compound(match self.rng.below(8) {
-            0 | 1 => {
-                CompoundCall::Redeem { market, asset, tokens: self.part(chain, share) }
-            }
+            0 | 1 => CompoundCall::Redeem { market, asset, tokens: self.part(chain, share) },
             2 => CompoundCall::RepayBehalf {
                 market,
                 asset,
@@ -532,7 +550,9 @@ impl<'a> Generator<'a> {
                 CompoundCall::Transfer { market, asset, to: other, tokens: self.part(chain, share) }
             }
             4 => CompoundCall::AddReserves { market, asset, amount: self.expr(chain, asset) },
-            5 => CompoundCall::ReduceReserves { market, asset, amount: self.amount_of(chain, asset) },
+            5 => {
+                CompoundCall::ReduceReserves { market, asset, amount: self.amount_of(chain, asset) }
+            }
             6 => CompoundCall::Accrue { market, asset },
             _ => return self.liquidation(chain, market),
         })
@@ -562,7 +582,11 @@ impl<'a> Generator<'a> {
                 let seize = if self.rng.one_in(2) {
                     let held = chain.balance(other, state.collateral_share);
                     let all = self.rng.one_in(2);
-                    Seize::Collateral(if all { held } else { self.amount_of(chain, state.collateral) })
+                    Seize::Collateral(if all {
+                        held
+                    } else {
+                        self.amount_of(chain, state.collateral)
+                    })
                 } else {
                     let held = chain.balance(other, state.debt_share);
                     Seize::RepaidShares(Amount(held.0 >> self.rng.below(9) as usize))
@@ -604,7 +628,9 @@ impl<'a> Generator<'a> {
             1 => VaultCall::Exit { market, ilk, amount: self.expr(chain, collateral) },
             2 => VaultCall::JoinDai { market, amount: self.expr(chain, dai) },
             3 => VaultCall::ExitDai { market, amount: self.expr(chain, dai) },
-            4 => VaultCall::Move { market, to: self.anyone(), rad: rad(self.amount_of(chain, dai)) },
+            4 => {
+                VaultCall::Move { market, to: self.anyone(), rad: rad(self.amount_of(chain, dai)) }
+            }
             5 => {
                 let wad = self.amount_of(chain, self.world.tokens[3]);
                 VaultCall::Flux { market, ilk, to: self.anyone(), wad }
@@ -723,7 +749,9 @@ impl<'a> Generator<'a> {
                 let percent = |x: u64| Wad::new(u128::from(x) * E18 / 100);
                 let governance = match self.rng.below(7) {
                     0 => Governance::CloseFactor(percent(10 + self.rng.below(80))),
-                    1 => Governance::CollateralFactor { token, factor: percent(self.rng.below(95)) },
+                    1 => {
+                        Governance::CollateralFactor { token, factor: percent(self.rng.below(95)) }
+                    }
                     2 => Governance::ReserveFactor { token, factor: percent(self.rng.below(105)) },
                     3 => {
                         let cap = self.small(1) / u128::from(1 + self.rng.below(1_000_000_000));
@@ -764,7 +792,9 @@ impl<'a> Generator<'a> {
                 }
                 let param = RiskParam::ALL[self.rng.below(RiskParam::COUNT as u64) as usize];
                 let value = match param {
-                    RiskParam::Ltv | RiskParam::LiquidationThreshold => 6_000 + self.rng.below(3_000),
+                    RiskParam::Ltv | RiskParam::LiquidationThreshold => {
+                        6_000 + self.rng.below(3_000)
+                    }
                     RiskParam::LiquidationBonus => self.rng.below(1_200),
                     RiskParam::SupplyCap | RiskParam::BorrowCap => self.rng.below(10_000_000),
                     RiskParam::CloseFactor => self.rng.below(11_000),
@@ -774,9 +804,7 @@ impl<'a> Generator<'a> {
                 let reserve = (!whole).then(|| self.rng.below(4) as u16);
                 Call::ProposeRisk { market, change: RiskChange { reserve, param, value } }
             }
-            _ => {
-                Call::Checkpoint { feed: self.rng.of(&w.averages) }
-            }
+            _ => Call::Checkpoint { feed: self.rng.of(&w.averages) },
         }
     }
 }

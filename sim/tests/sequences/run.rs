@@ -3,7 +3,9 @@
 use crate::generate::{Generator, Rng, Step};
 use crate::world::{World, header};
 use markets::units::{Amount, AssetId};
-use sim::chain::call::{Call, ConcentratedCall, Outcome, PairCall, PooledCall, Transaction, TxHeader, VaultCall};
+use sim::chain::call::{
+    Call, ConcentratedCall, Outcome, PairCall, PooledCall, Transaction, TxHeader, VaultCall,
+};
 use sim::chain::{Chain, Fork};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -233,9 +235,8 @@ pub(crate) fn kind(why: &str) -> &str {
 
 /// Drops whatever the failure does not need: halves, quarters, … single steps, then single calls.
 pub(crate) fn shrink(world: &World, failed: &Failed) -> Vec<Step> {
-    let same = |steps: &[Step]| {
-        replay(world, steps, 1).is_err_and(|why| kind(&why) == kind(&failed.why))
-    };
+    let same =
+        |steps: &[Step]| replay(world, steps, 1).is_err_and(|why| kind(&why) == kind(&failed.why));
     let mut steps = failed.steps.clone();
     if !same(&steps) {
         return steps; // not a failure of the steps alone: the whole story then

@@ -21,8 +21,8 @@ use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::oracle::window::WindowFeed;
 use markets::units::{
-    AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price, PriceMantissa, RAY, Ray,
-    U256, Wad,
+    AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price, PriceMantissa, RAY,
+    Ray, U256, Wad,
 };
 use protocols::auction::curve::Curve;
 use protocols::auction::dutch::Dutch;
@@ -147,8 +147,7 @@ fn pooled(
     let name = format!("{version:?}");
     let [account, treasury] =
         ["", "-treasury"].map(|part| chain.add_account(&format!("{name}{part}")));
-    let mut market =
-        Pooled::of_version(version, account, treasury, admin, RiskRegime::guardian());
+    let mut market = Pooled::of_version(version, account, treasury, admin, RiskRegime::guardian());
     market.e_modes.push(EModeCategory {
         ltv: Bps(9_000),
         liquidation_threshold: Bps(9_300),
@@ -169,11 +168,7 @@ fn pooled(
     chain.add_market(Market::Pooled(market))
 }
 
-fn compound(
-    chain: &mut Chain,
-    admin: AccountId,
-    listed: [(AssetId, u8, FeedId); 3],
-) -> MarketId {
+fn compound(chain: &mut Chain, admin: AccountId, listed: [(AssetId, u8, FeedId); 3]) -> MarketId {
     let percent = |x: u128| Wad::new(x * E18 / 100);
     let policy = Policy {
         close_factor: percent(50),
@@ -336,13 +331,11 @@ impl World {
         let admin = chain.add_account("admin");
         let provider = chain.add_account("provider");
         let treasury = chain.add_account("treasury");
-        let users: Vec<_> =
-            (0..5).map(|i| chain.add_account(&format!("user{i}"))).collect();
+        let users: Vec<_> = (0..5).map(|i| chain.add_account(&format!("user{i}"))).collect();
 
         // Pools.
-        let lp = |chain: &mut Chain, name: &str| {
-            (chain.add_asset(name, 18), chain.add_account(name))
-        };
+        let lp =
+            |chain: &mut Chain, name: &str| (chain.add_asset(name, 18), chain.add_account(name));
         let (share, account) = lp(&mut chain, "USD-WETH");
         let first = ConstantProduct::new(usd, weth, share, account, Pips(3_000));
         let (share, account) = lp(&mut chain, "WETH-BTC");
@@ -381,8 +374,8 @@ impl World {
         }));
 
         // Oracles.
-        let pushes = [E8, 2_000 * E8, 40_000 * E8, 2_000 * E8]
-            .map(|price| push(&mut chain, admin, price));
+        let pushes =
+            [E8, 2_000 * E8, 40_000 * E8, 2_000 * E8].map(|price| push(&mut chain, admin, price));
         let [usd_feed, weth_feed, btc_feed, other_weth] = pushes;
         let quote = Some(usd_feed);
         let (pool, asset) = (pairs[0], weth);
@@ -458,12 +451,18 @@ impl World {
         let loan = (usd, 6, Some(usd_feed));
         let isolated = vec![
             isolated(&mut chain, blue, admin, loan, (weth, 18, fallback), adaptive),
-            isolated(&mut chain, blue, admin, (weth, 18, Some(weth_feed)), (btc, 8, btc_feed), slope),
+            isolated(
+                &mut chain,
+                blue,
+                admin,
+                (weth, 18, Some(weth_feed)),
+                (btc, 8, btc_feed),
+                slope,
+            ),
         ];
         // Its dai is a token of its own, which nobody has at first.
         let vault_dai = chain.add_asset("VDAI", 18);
-        let vault =
-            vault(&mut chain, admin, vault_dai, [(weth, 18, delayed), (btc, 8, btc_feed)]);
+        let vault = vault(&mut chain, admin, vault_dai, [(weth, 18, delayed), (btc, 8, btc_feed)]);
         let (share, account) = lp(&mut chain, "iWETH");
         let mut desk =
             MarginDesk::new(account, share, (weth, btc), pairs[1], Bps(40_000), Bps(12_000), NOW);
@@ -616,7 +615,9 @@ impl World {
     }
 
     pub(crate) fn vault_dai(&self) -> AssetId {
-        let Market::Vault(vault) = &self.chain.markets()[self.vault.index()] else { unreachable!() };
+        let Market::Vault(vault) = &self.chain.markets()[self.vault.index()] else {
+            unreachable!()
+        };
         vault.dai
     }
 

@@ -4,14 +4,18 @@ use super::{Checked, Family, Invariant, Step, nothing};
 use crate::chain::gas::MIN_BASE_FEE;
 use markets::units::U256;
 
-const TIME: Invariant = Invariant::new("clock-never-goes-back", "time never goes back, nor do block numbers");
-const BLOCK: Invariant = Invariant::new("clock-still-within-block", "within a block neither time nor base fee moves");
+const TIME: Invariant =
+    Invariant::new("clock-never-goes-back", "time never goes back, nor do block numbers");
+const BLOCK: Invariant =
+    Invariant::new("clock-still-within-block", "within a block neither time nor base fee moves");
 const BASE_FEE: Invariant = Invariant::new(
     "clock-base-fee-step",
     "the base fee moves by at most an eighth from a block to the next, or by one wei",
 );
-const LEAST: Invariant = Invariant::new("clock-base-fee-floor", "the base fee never falls below seven wei");
-const GAS_USED: Invariant = Invariant::new("clock-gas-used-rises", "within a block the gas used never falls");
+const LEAST: Invariant =
+    Invariant::new("clock-base-fee-floor", "the base fee never falls below seven wei");
+const GAS_USED: Invariant =
+    Invariant::new("clock-gas-used-rises", "within a block the gas used never falls");
 const GAS_BURNED: Invariant = Invariant::new(
     "clock-gas-burned-bounded",
     "no more of the gas asset is burned than the gas used costs at the base fee",

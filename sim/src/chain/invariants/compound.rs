@@ -79,7 +79,8 @@ fn check_token(chain: &Chain, i: usize, market: &Compound, token: u16) -> Checke
     TOKENS.require(is_new, || format!("{}: {listed:?}", place()))?;
     let cash = listed.cash(chain);
     let has = cash.0.saturating_add(book.total_borrows.0);
-    BACKED.require(has >= book.total_reserves.0, || format!("{}: cash {cash}, {book:?}", place()))?;
+    BACKED
+        .require(has >= book.total_reserves.0, || format!("{}: cash {cash}, {book:?}", place()))?;
     let mut sum = U256::ZERO;
     for account in 0..market.members.len() as u32 {
         let account = AccountId(account);

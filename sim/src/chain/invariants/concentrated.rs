@@ -34,10 +34,8 @@ const OBSERVED: Invariant = Invariant::new(
     "concentrated-observations",
     "a concentrated pool's newest observation is in its ring and not in the future",
 );
-const GROWTH: Invariant = Invariant::new(
-    "concentrated-fees-rise",
-    "fees per unit of liquidity never fall",
-);
+const GROWTH: Invariant =
+    Invariant::new("concentrated-fees-rise", "fees per unit of liquidity never fall");
 const CONSTANTS: Invariant = Invariant::new(
     "concentrated-constants",
     "a concentrated pool's assets, account, fee and spacing are those it was made with",
@@ -45,9 +43,7 @@ const CONSTANTS: Invariant = Invariant::new(
 
 pub(super) const FAMILY: Family = Family {
     name: "concentrated liquidity",
-    catalogue: &[&[
-        LIQUIDITY, TICKS, ORDER, PRICE, GROSS, OWED, OBSERVED, GROWTH, CONSTANTS,
-    ]],
+    catalogue: &[&[LIQUIDITY, TICKS, ORDER, PRICE, GROSS, OWED, OBSERVED, GROWTH, CONSTANTS]],
     state: nothing,
     whole,
     step,
@@ -65,7 +61,8 @@ fn whole(chain: &Chain) -> Checked {
         if state.sqrt_price.is_zero() {
             return Ok(()); // not initialised
         }
-        let active = pool.positions.iter().filter(|p| p.lower <= state.tick && state.tick < p.upper);
+        let active =
+            pool.positions.iter().filter(|p| p.lower <= state.tick && state.tick < p.upper);
         let sum = active.fold(0_u128, |sum, p| sum.wrapping_add(p.liquidity));
         LIQUIDITY
             .require(sum == state.liquidity, || format!("pool {i}: {sum}, {}", state.liquidity))?;
@@ -78,11 +75,12 @@ fn whole(chain: &Chain) -> Checked {
         let slots = usize::from(state.observation_cardinality);
         let newest = pool.observations.get(usize::from(state.observation_index));
         let now = chain.clock.timestamp as u32;
-        let past = newest.is_some_and(|o| {
-            o.initialized && now.wrapping_sub(o.timestamp) <= u32::MAX / 2
-        });
-        let in_ring = usize::from(state.observation_index) < slots && slots <= pool.observations.len();
-        OBSERVED.require(past && in_ring, || format!("pool {i}: {newest:?} of {slots}, now {now}"))?;
+        let past =
+            newest.is_some_and(|o| o.initialized && now.wrapping_sub(o.timestamp) <= u32::MAX / 2);
+        let in_ring =
+            usize::from(state.observation_index) < slots && slots <= pool.observations.len();
+        OBSERVED
+            .require(past && in_ring, || format!("pool {i}: {newest:?} of {slots}, now {now}"))?;
         check_owed(chain, i, pool)
     })
 }
@@ -109,11 +107,15 @@ fn check_ticks(i: usize, pool: &Concentrated) -> Checked {
             }
         }
         TICKS.require(gross == tick.gross && net == tick.net, || {
-            format!("pool {i}: tick {}: {gross} and {net}, {} and {}", tick.tick, tick.gross, tick.net)
+            format!(
+                "pool {i}: tick {}: {gross} and {net}, {} and {}",
+                tick.tick, tick.gross, tick.net
+            )
         })?;
     }
     let known = |tick: i32| pool.tick(tick).is_some();
-    let lost = pool.positions.iter().find(|p| p.liquidity > 0 && !(known(p.lower) && known(p.upper)));
+    let lost =
+        pool.positions.iter().find(|p| p.liquidity > 0 && !(known(p.lower) && known(p.upper)));
     TICKS.require(lost.is_none(), || format!("pool {i}: no ticks of {lost:?}"))
 }
 
@@ -145,7 +147,8 @@ fn step(Step { before, after, .. }: &Step<'_>) -> Checked {
         // Modulo 2²⁵⁶, as deployed.
         let rises = |then: U256, now: U256| now.wrapping_sub(then) <= U256::MAX >> 1_usize;
         let (old, new) = (&was.state, &now.state);
-        let both = rises(old.fee_growth0, new.fee_growth0) && rises(old.fee_growth1, new.fee_growth1);
+        let both =
+            rises(old.fee_growth0, new.fee_growth0) && rises(old.fee_growth1, new.fee_growth1);
         GROWTH.require(both, || format!("pool {i}: {old:?}, then {new:?}"))?;
         let made = |p: &Concentrated| (p.token0, p.token1, p.account, p.fee, p.tick_spacing);
         CONSTANTS.require(made(was) == made(now), || format!("pool {i}: {:?}", made(now)))?;

@@ -8,13 +8,8 @@ const OWN: [Invariant; 4] = listed(INVARIANTS);
 const GROWTH: Invariant =
     Invariant::new("desk-index-rises", "a margin desk's borrow index never falls, nor its time");
 
-pub(super) const FAMILY: Family = Family {
-    name: "margin desks",
-    catalogue: &[&OWN, &[GROWTH]],
-    state: nothing,
-    whole,
-    step,
-};
+pub(super) const FAMILY: Family =
+    Family { name: "margin desks", catalogue: &[&OWN, &[GROWTH]], state: nothing, whole, step };
 
 fn desks(chain: &Chain) -> impl Iterator<Item = (usize, &MarginDesk)> {
     let markets = chain.markets.iter().enumerate();

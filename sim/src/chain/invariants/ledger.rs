@@ -8,8 +8,10 @@ const SUM: Invariant = Invariant::new(
     "ledger-column-sums",
     "the sum of every column is what was minted less what was burned",
 );
-const TOTALS: Invariant =
-    Invariant::new("ledger-totals-rise", "what was ever minted and ever burned of an asset never falls");
+const TOTALS: Invariant = Invariant::new(
+    "ledger-totals-rise",
+    "what was ever minted and ever burned of an asset never falls",
+);
 const OUTSIDE: Invariant = Invariant::new(
     "ledger-outside-tokens-conserved",
     "a token that no mechanism issues is neither minted nor burned, but for gas",

@@ -56,11 +56,7 @@ impl Invariant {
     /// # Errors
     /// It does not hold.
     #[inline]
-    pub fn require(
-        &self,
-        holds: bool,
-        detail: impl FnOnce() -> String,
-    ) -> Result<(), Violation> {
+    pub fn require(&self, holds: bool, detail: impl FnOnce() -> String) -> Result<(), Violation> {
         if holds { Ok(()) } else { Err(self.broken(detail())) }
     }
 }

@@ -5,15 +5,18 @@ use crate::chain::{Chain, Feed};
 use markets::oracle::composed::ComposedFeed;
 use markets::units::{FeedId, Price, U256};
 
-const POSITIVE: Invariant = Invariant::new("oracle-never-zero", "no feed ever says a price of zero");
+const POSITIVE: Invariant =
+    Invariant::new("oracle-never-zero", "no feed ever says a price of zero");
 const PAST: Invariant =
     Invariant::new("oracle-report-in-past", "no report or checkpoint is of a time to come");
 const WINDOW: Invariant = Invariant::new(
     "oracle-checkpoints-ordered",
     "an average's checkpoints are in the order of their times, no closer than they may be",
 );
-const LOWEST: Invariant =
-    Invariant::new("oracle-lowest", "the lowest of two feeds is neither above the one nor the other");
+const LOWEST: Invariant = Invariant::new(
+    "oracle-lowest",
+    "the lowest of two feeds is neither above the one nor the other",
+);
 const MEDIAN: Invariant = Invariant::new(
     "oracle-median-between",
     "a median lies between the lowest and the highest of its sources, of which enough answer",

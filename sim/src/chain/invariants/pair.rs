@@ -5,10 +5,13 @@ use crate::chain::{Chain, Pool};
 use markets::amm::constant_product::{ConstantProduct, MAX_RESERVE, MINIMUM_LIQUIDITY};
 use markets::units::{Amount, U256};
 
-const HELD: Invariant = Invariant::new("pair-holds-reserves", "a pool's account holds at least its reserves");
+const HELD: Invariant =
+    Invariant::new("pair-holds-reserves", "a pool's account holds at least its reserves");
 const RESERVE: Invariant = Invariant::new("pair-reserves-fit", "a pair's reserves fit 112 bits");
-const FILLED: Invariant =
-    Invariant::new("pair-shares-are-backed", "a pair of which shares exist has a reserve of both assets");
+const FILLED: Invariant = Invariant::new(
+    "pair-shares-are-backed",
+    "a pair of which shares exist has a reserve of both assets",
+);
 const LOCKED: Invariant = Invariant::new(
     "pair-first-shares-locked",
     "the first thousand shares of a pair stay at its own account for ever",
@@ -17,7 +20,8 @@ const PRODUCT: Invariant = Invariant::new(
     "pair-product-per-share",
     "the product of a pair's reserves per squared share never falls, but for the protocol's sixth",
 );
-const UPDATED: Invariant = Invariant::new("pair-updated-in-past", "a pair was last updated in the past");
+const UPDATED: Invariant =
+    Invariant::new("pair-updated-in-past", "a pair was last updated in the past");
 const ACCUMULATOR: Invariant = Invariant::new(
     "pair-accumulators",
     "a pair's price accumulators grow with time by the price that stood, and else stand still",
@@ -66,9 +70,7 @@ fn whole(chain: &Chain) -> Checked {
         // Modulo 2³²: the contract's own clock.
         let age = (now as u32).wrapping_sub(pair.timestamp_last);
         let is_past = age <= u32::MAX / 2 || pair.timestamp_last == 0;
-        UPDATED.require(is_past, || {
-            format!("pool {i}: at {}, now {now}", pair.timestamp_last)
-        })?;
+        UPDATED.require(is_past, || format!("pool {i}: at {}, now {now}", pair.timestamp_last))?;
     }
     Ok(())
 }
@@ -76,17 +78,17 @@ fn whole(chain: &Chain) -> Checked {
 fn step(Step { before, after, logs }: &Step<'_>) -> Checked {
     // Else the pair may have been updated in between, unseen.
     let is_next = logs.is_some() && after.clock.block <= before.clock.block + 1;
-    for ((i, was), now) in pairs(before).zip(after.pools.iter().filter_map(Pool::constant_product)) {
+    for ((i, was), now) in pairs(before).zip(after.pools.iter().filter_map(Pool::constant_product))
+    {
         let supply = |chain: &Chain| chain.ledger.total_supply(was.share);
         let (shares_before, shares_after) = (supply(before), supply(after));
-        let product = |pair: &ConstantProduct| U256::from(pair.reserve0) * U256::from(pair.reserve1);
+        let product =
+            |pair: &ConstantProduct| U256::from(pair.reserve0) * U256::from(pair.reserve1);
         // The protocol mints itself up to a sixth of the growth of √k, which dilutes by 6/5 at most.
-        let (keep, of) = if was.fee_to.is_some() || now.fee_to.is_some() { (25, 36) } else { (1, 1) };
-        let kept = keeps_product(
-            (product(was), shares_before),
-            (product(now), shares_after),
-            (keep, of),
-        );
+        let (keep, of) =
+            if was.fee_to.is_some() || now.fee_to.is_some() { (25, 36) } else { (1, 1) };
+        let kept =
+            keeps_product((product(was), shares_before), (product(now), shares_after), (keep, of));
         PRODUCT.require(kept, || {
             format!(
                 "pool {i}: {} × {} for {shares_before} shares, then {} × {} for {shares_after}",
@@ -97,14 +99,14 @@ fn step(Step { before, after, logs }: &Step<'_>) -> Checked {
         let elapsed = now.timestamp_last.wrapping_sub(was.timestamp_last);
         let read = |pair: &ConstantProduct| (pair.price0_cumulative, pair.price1_cumulative);
         if elapsed == 0 {
-            ACCUMULATOR.require(read(now) == read(was), || format!("pool {i}: {was:?}, {now:?}"))?;
+            ACCUMULATOR
+                .require(read(now) == read(was), || format!("pool {i}: {was:?}, {now:?}"))?;
         } else if is_next {
             let due = was.cumulatives(u64::from(now.timestamp_last));
             ACCUMULATOR.require(read(now) == due, || format!("pool {i}: {was:?}, {now:?}"))?;
         }
-        let made = |pair: &ConstantProduct| {
-            (pair.token0, pair.token1, pair.share, pair.account, pair.fee)
-        };
+        let made =
+            |pair: &ConstantProduct| (pair.token0, pair.token1, pair.share, pair.account, pair.fee);
         CONSTANTS.require(made(now) == made(was), || format!("pool {i}: {was:?}, {now:?}"))?;
     }
     Ok(())
@@ -119,9 +121,8 @@ fn keeps_product(
     if shares_before.is_zero() || shares_after.is_zero() {
         return true;
     }
-    let square = |shares: Amount, times: u64| {
-        shares.0.checked_mul(shares.0)?.checked_mul(U256::from(times))
-    };
+    let square =
+        |shares: Amount, times: u64| shares.0.checked_mul(shares.0)?.checked_mul(U256::from(times));
     let (Some(then), Some(now)) = (square(shares_before, of), square(shares_after, keep)) else {
         return true;
     };

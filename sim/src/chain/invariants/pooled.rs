@@ -1,15 +1,17 @@
 //! Pooled lending in Aave v3's shape: the books, the flags, and what never falls.
 
 use super::{Checked, Family, Invariant, Step};
-use crate::chain::call::Log;
 use crate::chain::Chain;
+use crate::chain::call::Log;
 use markets::units::{AccountId, Amount, AssetId, MarketId, Ray, U256};
 use protocols::health::Health;
 use protocols::lending::{Pooled, Version};
 use protocols::reserve::Reserve;
 
-const HELD: Invariant =
-    Invariant::new("pooled-holds-available", "a market holds at least what its reserves count as available");
+const HELD: Invariant = Invariant::new(
+    "pooled-holds-available",
+    "a market holds at least what its reserves count as available",
+);
 const INDEXES: Invariant =
     Invariant::new("pooled-indexes-at-least-one", "liquidity and borrow indexes are at least one");
 const THRESHOLD: Invariant =
@@ -29,16 +31,20 @@ const DEBT_FLAG: Invariant = Invariant::new(
     "pooled-debt-flags",
     "an account is flagged as a borrower exactly where it holds debt shares",
 );
-const COLLATERAL_FLAG: Invariant =
-    Invariant::new("pooled-flags-listed", "an account's collateral flags name reserves that are listed");
+const COLLATERAL_FLAG: Invariant = Invariant::new(
+    "pooled-flags-listed",
+    "an account's collateral flags name reserves that are listed",
+);
 const RATES: Invariant = Invariant::new(
     "pooled-rates-on-curve",
     "the borrow rate lies on its curve's range, and suppliers earn no higher a rate",
 );
 const ACCRUED: Invariant =
     Invariant::new("pooled-accrued-in-past", "no reserve was last accrued in the future");
-const GROWTH: Invariant =
-    Invariant::new("pooled-indexes-rise", "indexes never fall, nor does the time of the last accrual");
+const GROWTH: Invariant = Invariant::new(
+    "pooled-indexes-rise",
+    "indexes never fall, nor does the time of the last accrual",
+);
 const STILL: Invariant = Invariant::new(
     "pooled-indexes-still",
     "indexes stand still while the time of the last accrual does",
@@ -67,8 +73,23 @@ const COLLATERAL: Invariant = Invariant::new(
 pub(super) const FAMILY: Family = Family {
     name: "pooled lending",
     catalogue: &[&[
-        HELD, INDEXES, THRESHOLD, BONUS, SOLVENT, LISTED, DEBT_FLAG, COLLATERAL_FLAG, RATES, ACCRUED,
-        GROWTH, STILL, DEFICIT, DONATED, BORROW_CAP, LENT, COLLATERAL,
+        HELD,
+        INDEXES,
+        THRESHOLD,
+        BONUS,
+        SOLVENT,
+        LISTED,
+        DEBT_FLAG,
+        COLLATERAL_FLAG,
+        RATES,
+        ACCRUED,
+        GROWTH,
+        STILL,
+        DEFICIT,
+        DONATED,
+        BORROW_CAP,
+        LENT,
+        COLLATERAL,
     ]],
     state,
     whole,
@@ -138,7 +159,8 @@ fn state(chain: &Chain) -> Checked {
         // At the indexes of the last accrual: a block that touches nothing costs nothing.
         let books = reserve.solvency(book.supply(reserve.a_token), book.supply(reserve.debt_token));
         // Half-up rounding (3.0.2) may favour either side.
-        let covers = pooled.version != Version::V3_6 || books.is_some_and(|(has, owes)| has >= owes);
+        let covers =
+            pooled.version != Version::V3_6 || books.is_some_and(|(has, owes)| has >= owes);
         SOLVENT.require(covers, || match books {
             Some((has, owes)) => format!("{}: {has} covers {owes}", book.place()),
             None => format!("{}: more than 256 bits", book.place()),
@@ -197,8 +219,8 @@ fn check_rates(book: &Book<'_>) -> Checked {
     let base = Ray::from_bps(u64::from(curve.base_bps.0));
     // 3.0.2 lists a reserve at a rate of zero.
     let listed = rates.borrow.is_zero() && book.reserve.borrow_index == Ray::ONE;
-    let on_curve =
-        (listed || rates.borrow >= base) && rates.borrow <= Ray(curve.max_borrow_rate().0 + U256::from(2));
+    let on_curve = (listed || rates.borrow >= base)
+        && rates.borrow <= Ray(curve.max_borrow_rate().0 + U256::from(2));
     RATES.require(on_curve && rates.liquidity <= rates.borrow, || {
         format!("{}: {rates:?} on {curve:?}", book.place())
     })
@@ -234,7 +256,9 @@ fn check_position(chain: &Chain, market: MarketId, pooled: &Pooled, account: Acc
         }
         if position.borrows(i) {
             let shares = chain.balance(account, reserve.debt_token);
-            let Some(value) = value(shares, reserve.borrow_index_at(pooled.version, now)) else { return Ok(()) };
+            let Some(value) = value(shares, reserve.borrow_index_at(pooled.version, now)) else {
+                return Ok(());
+            };
             (owes, terms) = (owes.saturating_add(value), terms + 1);
         }
     }
@@ -334,7 +358,9 @@ fn check_logs(was: &Book<'_>, now: &Book<'_>, logs: &[Log]) -> Checked {
         let cap = U256::from(new.config.borrow_cap).saturating_mul(new.unit());
         let debt = now.pooled.total_debt(now.chain, now.index);
         // Conversions round by a unit or two.
-        BORROW_CAP.require(debt.0 <= cap.saturating_add(U256::from(2)), || format!("{}: {debt} of {cap}", now.place()))?;
+        BORROW_CAP.require(debt.0 <= cap.saturating_add(U256::from(2)), || {
+            format!("{}: {debt} of {cap}", now.place())
+        })?;
     }
     let minted = |book: &Book<'_>| book.chain.ledger.minted(book.reserve.debt_token);
     let (before, after) = (minted(was), minted(now));

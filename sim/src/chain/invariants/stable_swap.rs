@@ -42,7 +42,8 @@ fn step(Step { before, after, .. }: &Step<'_>) -> Checked {
         if was.amplification(then) != now.amplification(at) || emptied {
             continue;
         }
-        let prices = (was.virtual_price(supply(before), then), now.virtual_price(supply(after), at));
+        let prices =
+            (was.virtual_price(supply(before), then), now.virtual_price(supply(after), at));
         if let (Ok(old), Ok(new)) = prices {
             // Newton's method may err by a unit of D.
             VIRTUAL_PRICE.require(new + markets::units::U256::from(1) >= old, || {
