@@ -476,7 +476,7 @@ mod tests {
         positions.weights =
             vec![Weight { threshold: 0.8, debt: 1.0, fair_collateral: 1.0, fair_debt: 1.0 }; 3];
         positions.weigh();
-        for _ in 0..1_000 {
+        for _ in 0..10_000 {
             for weight in &mut positions.weights {
                 weight.debt *= 1.000_1;
             }
