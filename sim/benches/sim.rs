@@ -126,6 +126,9 @@ fn blocks(c: &mut Criterion) {
     c.bench_function("audit an untouched block, 256 borrowers", |b| {
         b.iter(|| built.audit().is_ok());
     });
+    c.bench_function("audit everything, 256 borrowers", |b| {
+        b.iter(|| built.audit_all().is_ok());
+    });
     c.bench_function("name a state, 256 borrowers", |b| b.iter(|| built.state_hash()));
 }
 

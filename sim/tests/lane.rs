@@ -5,7 +5,7 @@
 mod common;
 
 use common::{MARKET, Small, USDC, WETH, account};
-use markets::units::{AccountId, Amount, Bps, Ray};
+use markets::units::{AccountId, Amount, Bps};
 use proptest::prelude::*;
 use protocols::lending::Pooled;
 use protocols::risk_params::{RiskParam, RiskRegime};
@@ -391,7 +391,9 @@ fn doomed(episode: u64) -> Lane {
     let mut lane = Small::default().lane(1, 2, episode);
     let mut chain = lane.world_mut().resource_mut::<Chain>();
     for reserve in &mut chain.genesis_market(MARKET).unwrap().reserves {
-        reserve.rates.liquidity = Ray::from_bps(50_000_000);
+        // On the curve, so that nothing is wrong before.
+        let top = reserve.config.rates.max_borrow_rate();
+        (reserve.rates.borrow, reserve.rates.liquidity) = (top, top);
     }
     lane
 }

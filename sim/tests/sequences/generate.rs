@@ -15,14 +15,15 @@ use sim::chain::call::{
     AmountExpr, Call, CompoundCall, ConcentratedCall, DeskCall, IsolatedCall, OracleCall, PairCall,
     PooledCall, StableSwapCall, VaultCall,
 };
+use std::collections::VecDeque;
 
 /// One thing that happens to the chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Step {
     /// The next block, so many seconds later, with so much gas used by others.
     Block { secs: u64, gas: u64 },
-    /// A transaction.
-    Send { sender: AccountId, pays_gas: bool, gas_limit: u64, calls: Vec<Call> },
+    /// A transaction, of the chain's own where it pays nothing for gas; else at most so much, in wei.
+    Send { sender: AccountId, pays: Option<u64>, gas_limit: u64, calls: Vec<Call> },
 }
 
 /// SplitMix64: a seed is an episode.
@@ -58,11 +59,16 @@ pub(crate) struct Generator<'a> {
     pub(crate) rng: Rng,
     /// Transactions left in this block.
     left: u64,
+    /// What comes next, by whom if not anybody: a crash, and those who live on it.
+    queue: VecDeque<(Option<AccountId>, Next<'a>)>,
 }
+
+/// Makes a call once it is its turn.
+type Next<'a> = fn(&mut Generator<'a>, &Chain) -> Call;
 
 impl<'a> Generator<'a> {
     pub(crate) const fn new(world: &'a World, rng: Rng) -> Self {
-        Self { world, rng, left: 0 }
+        Self { world, rng, left: 0, queue: VecDeque::new() }
     }
 
     /// What happens next.
@@ -79,16 +85,29 @@ impl<'a> Generator<'a> {
         }
         self.left -= 1;
         let user = self.rng.of(&self.world.users);
+        if let Some((sender, next)) = self.queue.pop_front() {
+            let sender = sender.unwrap_or(user);
+            let calls = vec![next(self, chain)];
+            return Step::Send { sender, pays: None, gas_limit: 10_000_000, calls };
+        }
+        if self.rng.one_in(400) {
+            self.crash();
+        }
         let calls_of_admin = self.rng.one_in(12);
         let sender = match self.rng.below(200) {
             0 => self.world.chain.outside(),
             _ if calls_of_admin => self.world.admin,
             _ => user,
         };
-        let pays_gas = sender == user && self.rng.one_in(4);
+        let fee = if self.rng.one_in(16) { 100_000_000 } else { 20_000_000_000 };
+        let pays = (sender == user && self.rng.one_in(4)).then_some(fee);
         let gas_limit = if self.rng.one_in(10) { self.rng.below(400_000) } else { 5_000_000 };
         let mut calls = Vec::new();
         let n = if self.rng.one_in(3) { 1 + self.rng.below(5) } else { 1 };
+        let gain = self.rng.one_in(20).then(|| (2, self.token()));
+        if let Some((mark, asset)) = gain {
+            calls.push(Call::Mark { mark, asset });
+        }
         for _ in 0..n {
             if calls_of_admin && self.rng.below(4) > 0 {
                 calls.push(self.admins(chain));
@@ -96,7 +115,36 @@ impl<'a> Generator<'a> {
                 self.push(chain, sender, &mut calls, 0);
             }
         }
-        Step::Send { sender, pays_gas, gas_limit, calls }
+        if let Some((mark, asset)) = gain {
+            calls.push(Call::RequireGain { mark, asset, min_gain: Amount::ZERO });
+        }
+        Step::Send { sender, pays, gas_limit, calls }
+    }
+
+    /// A price falls, and is used.
+    fn crash(&mut self) {
+        self.queue.push_back((Some(self.world.admin), |g, _| {
+            let i = 1 + g.rng.below(2) as usize;
+            let usd = [2_000, 40_000][i - 1] * E8;
+            let percent = 30 + u128::from(g.rng.below(50));
+            Call::PushPrice { feed: g.world.pushes[i], price: Price(usd * percent / 100) }
+        }));
+        self.queue.push_back((None, |g, _| {
+            Call::Vault(VaultCall::Poke { market: g.world.vault, ilk: 1 })
+        }));
+        for _ in 0..4 {
+            self.queue.push_back((None, |g, _| {
+                let urn = g.rng.of(&g.world.users);
+                Call::Vault(VaultCall::Bite { market: g.world.vault, ilk: 1, urn })
+            }));
+            self.queue.push_back((None, |g, chain| {
+                let market = g.any_market();
+                g.liquidation(chain, market)
+            }));
+            self.queue.push_back((None, |g, chain| g.bid(chain)));
+            self.queue.push_back((None, |g, chain| g.bid(chain)));
+        }
+        self.queue.push_back((Some(self.world.provider), |g, chain| g.cover(chain)));
     }
 
     /// Appends a call, with its body where it has one.
@@ -308,7 +356,8 @@ impl<'a> Generator<'a> {
             _ => {
                 let (pays_asset, receives_asset) = (self.token(), self.token());
                 Call::Settle {
-                    trader: self.anyone(),
+                    // The exchange's operator is trusted with its own traders' accounts.
+                    trader: self.rng.of(&self.world.users),
                     pays_asset,
                     pays: self.amount_of(chain, pays_asset),
                     receives_asset,
@@ -527,7 +576,7 @@ impl<'a> Generator<'a> {
             }
             5 => Call::Pooled(PooledCall::MintToTreasury { market, asset }),
             6 => Call::MintToTreasury { market },
-            _ => Call::CoverDeficit { market, asset, amount },
+            _ => self.cover(chain),
         }
     }
 
@@ -602,6 +651,41 @@ impl<'a> Generator<'a> {
         (n > 0).then(|| vault.auctions[self.rng.below(n) as usize])
     }
 
+    /// A deficit, where there is one.
+    fn cover(&mut self, chain: &Chain) -> Call {
+        let market = self.world.pooled[0];
+        let reserves = &chain.pooled(market).reserves;
+        let short = reserves.iter().find(|reserve| !reserve.deficit.is_zero());
+        let (asset, deficit) = short
+            .map_or((self.world.tokens[0], U256::ZERO), |book| (book.underlying, book.deficit.0));
+        let amount = AmountExpr::Exact(Amount(deficit >> self.rng.below(20) as usize));
+        Call::CoverDeficit { market, asset, amount }
+    }
+
+    /// For an auction that runs.
+    fn bid(&mut self, chain: &Chain) -> Call {
+        let market = self.world.vault;
+        let rad = |amount: Amount| Amount(amount.0.saturating_mul(markets::units::RAY));
+        let Some(auction) = self.auction(chain) else {
+            let urn = self.rng.of(&self.world.users);
+            return Call::Vault(VaultCall::Bark { market, ilk: 0, urn });
+        };
+        let id = auction.id;
+        Call::Vault(match auction.lot {
+            Lot::English(bid) if bid.bid == bid.tab => {
+                let less = Amount(bid.lot.0 * U256::from(9) / U256::from(10));
+                VaultCall::Dent { market, auction: id, lot: less, bid: bid.bid }
+            }
+            Lot::English(bid) => {
+                let more = bid.bid.0 * U256::from(2) + rad(Amount::new(E18)).0;
+                let whole = self.rng.one_in(2);
+                let offer = if whole { bid.tab } else { Amount(more.min(bid.tab.0)) };
+                VaultCall::Tend { market, auction: id, lot: bid.lot, bid: offer }
+            }
+            Lot::Dutch(_) => return self.take(chain, 0),
+        })
+    }
+
     fn take(&mut self, chain: &Chain, body: u16) -> Call {
         let market = self.world.vault;
         let auction = self.auction(chain).map_or(1, |auction| auction.id);
@@ -611,7 +695,8 @@ impl<'a> Generator<'a> {
     }
 
     fn int(&mut self, scale: u128) -> Int {
-        let amount = Amount::new(u128::from(self.rng.next() >> self.rng.below(40)) * scale >> 40);
+        let bits = u128::from(self.rng.next() >> self.rng.below(40));
+        let amount = Amount::new((bits * scale) >> 40);
         let sign = if self.rng.one_in(2) { Int::plus(amount) } else { Int::minus(amount) };
         sign.unwrap_or(Int::ZERO)
     }
@@ -646,25 +731,7 @@ impl<'a> Generator<'a> {
             10 => VaultCall::Heal { market, rad: rad(self.amount_of(chain, dai)) },
             11 => VaultCall::Bite { market, ilk: 1, urn },
             12 | 13 => VaultCall::Bark { market, ilk: 0, urn },
-            14 | 15 => {
-                let Some(auction) = self.auction(chain) else {
-                    return Call::Vault(VaultCall::Bark { market, ilk: 0, urn });
-                };
-                match auction.lot {
-                    Lot::English(bid) => {
-                        let id = auction.id;
-                        if bid.bid == bid.tab {
-                            let less = bid.lot.0 * U256::from(9) / U256::from(10);
-                            VaultCall::Dent { market, auction: id, lot: Amount(less), bid: bid.bid }
-                        } else {
-                            let more = bid.bid.0 * U256::from(2) + rad(Amount::new(E18)).0;
-                            let bid_now = Amount(more.min(bid.tab.0));
-                            VaultCall::Tend { market, auction: id, lot: bid.lot, bid: bid_now }
-                        }
-                    }
-                    Lot::Dutch(_) => return self.take(chain, 0),
-                }
-            }
+            14 | 15 => return self.bid(chain),
             16 => VaultCall::Deal { market, auction: self.auction(chain).map_or(1, |a| a.id) },
             17 => VaultCall::Tick { market, auction: self.auction(chain).map_or(1, |a| a.id) },
             18 => VaultCall::Redo { market, auction: self.auction(chain).map_or(1, |a| a.id) },

@@ -4,16 +4,17 @@ use crate::generate::{Generator, Rng, Step};
 use crate::world::{World, header};
 use markets::units::{Amount, AssetId};
 use sim::chain::call::{
-    Call, ConcentratedCall, Outcome, PairCall, PooledCall, Transaction, TxHeader, VaultCall,
+    Call, ConcentratedCall, Log, Outcome, PairCall, PooledCall, Transaction, TxHeader, VaultCall,
 };
 use sim::chain::{Chain, Fork};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Transactions of an episode; each begins with the same world.
 pub(crate) const EPISODE: u64 = 2_000;
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) transactions: u64,
     pub(crate) succeeded: u64,
@@ -25,6 +26,8 @@ pub(crate) struct Counts {
     pub(crate) forced_reverts: u64,
     pub(crate) liquidations: u64,
     pub(crate) flash_loans: u64,
+    /// Calls of transactions that succeeded, by kind.
+    pub(crate) kinds: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
@@ -39,6 +42,9 @@ impl Counts {
         self.forced_reverts += other.forced_reverts;
         self.liquidations += other.liquidations;
         self.flash_loans += other.flash_loans;
+        for (kind, count) in &other.kinds {
+            *self.kinds.entry(kind).or_default() += count;
+        }
     }
 }
 
@@ -75,15 +81,17 @@ impl Player {
                 self.chain.begin_block(now + secs, *gas);
                 self.counts.blocks += 1;
             }
-            Step::Send { sender, pays_gas, gas_limit, calls } => {
+            Step::Send { sender, pays, gas_limit, calls } => {
                 self.counts.transactions += 1;
                 self.counts.calls += calls.len() as u64;
                 let mut header = TxHeader { gas_limit: *gas_limit, ..header(*sender) };
                 // A builder leaves out what does not fit the block.
                 let clock = self.chain.clock();
-                if *pays_gas && clock.gas_used + gas_limit <= clock.gas_limit {
+                if let Some(fee) = pays
+                    && clock.gas_used + gas_limit <= clock.gas_limit
+                {
                     header.system = false;
-                    header.max_fee_per_gas = 20_000_000_000;
+                    header.max_fee_per_gas = *fee;
                     header.max_priority_fee_per_gas = 1_000_000_000;
                 }
                 if self.counts.transactions.is_multiple_of(self.undo_every) {
@@ -92,15 +100,20 @@ impl Player {
                 let logs = self.chain.logs().len();
                 let outcome = self.chain.execute(Transaction { header: &header, calls }).outcome;
                 match outcome {
-                    Outcome::Success => self.counts.succeeded += 1,
+                    Outcome::Success => {
+                        self.counts.succeeded += 1;
+                        for call in calls {
+                            *self.counts.kinds.entry(call.kind()).or_default() += 1;
+                        }
+                    }
                     Outcome::Refused(_) => self.counts.refused += 1,
                     Outcome::Reverted { .. } => self.counts.reverted += 1,
                     Outcome::Invalid => self.counts.invalid += 1,
                 }
                 for log in &self.chain.logs()[logs..] {
                     match log {
-                        sim::chain::call::Log::Liquidation { .. } => self.counts.liquidations += 1,
-                        sim::chain::call::Log::FlashLoan { .. } => self.counts.flash_loans += 1,
+                        Log::Liquidation { .. } => self.counts.liquidations += 1,
+                        Log::FlashLoan { .. } => self.counts.flash_loans += 1,
                         _ => {}
                     }
                 }
@@ -233,11 +246,16 @@ pub(crate) fn kind(why: &str) -> &str {
     why.split(':').next().unwrap_or(why)
 }
 
-/// Drops whatever the failure does not need: halves, quarters, … single steps, then single calls.
+/// The least that still fails in the same way, at every call undone.
 pub(crate) fn shrink(world: &World, failed: &Failed) -> Vec<Step> {
     let same =
         |steps: &[Step]| replay(world, steps, 1).is_err_and(|why| kind(&why) == kind(&failed.why));
-    let mut steps = failed.steps.clone();
+    smallest(&failed.steps, same)
+}
+
+/// Drops whatever a failure does not need: halves, quarters, … single steps, then single calls.
+pub(crate) fn smallest(steps: &[Step], same: impl Fn(&[Step]) -> bool) -> Vec<Step> {
+    let mut steps = steps.to_vec();
     if !same(&steps) {
         return steps; // not a failure of the steps alone: the whole story then
     }
@@ -274,8 +292,7 @@ pub(crate) fn shrink(world: &World, failed: &Failed) -> Vec<Step> {
 
 /// Writes steps, a JSON line each, and returns the file's path.
 pub(crate) fn write(steps: &[Step], seed: u64) -> std::path::PathBuf {
-    let folder = std::env::var_os("CARGO_TARGET_TMPDIR")
-        .map_or_else(|| std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")), Into::into);
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join(format!("sequence-{seed}.jsonl"));
     let lines: Vec<String> =
         steps.iter().map(|step| serde_json::to_string(step).expect("plain values")).collect();

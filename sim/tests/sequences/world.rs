@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) users: Vec<AccountId>,
     /// Owns, governs and reports.
     pub(crate) admin: AccountId,
+    /// Supplies, and owes nobody.
+    pub(crate) provider: AccountId,
     pub(crate) pairs: Vec<PoolId>,
     pub(crate) concentrated: PoolId,
     pub(crate) stables: Vec<PoolId>,
@@ -145,9 +147,11 @@ fn pooled(
     listed: [(AssetId, u8, FeedId); 3],
 ) -> MarketId {
     let name = format!("{version:?}");
+    let mut regime = RiskRegime::guardian();
+    regime.ltv.delay_secs = 3_600;
     let [account, treasury] =
         ["", "-treasury"].map(|part| chain.add_account(&format!("{name}{part}")));
-    let mut market = Pooled::of_version(version, account, treasury, admin, RiskRegime::guardian());
+    let mut market = Pooled::of_version(version, account, treasury, admin, regime);
     market.e_modes.push(EModeCategory {
         ltv: Bps(9_000),
         liquidation_threshold: Bps(9_300),
@@ -488,6 +492,7 @@ impl World {
             tokens,
             users,
             admin,
+            provider,
             pairs: pairs.to_vec(),
             concentrated,
             stables: stables.to_vec(),

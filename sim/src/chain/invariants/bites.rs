@@ -462,6 +462,7 @@ const BITES: &[(&str, Bite)] = &[
     }),
     ("auction-house-holds-lots", |c, w| {
         auction(c, w, 1, sale(1, 1));
+        vault(c, w).ilks[0].dirt = Amount::new(1);
         c.audit_all()
     }),
     ("auction-english-bid", |c, w| {

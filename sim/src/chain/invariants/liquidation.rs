@@ -17,7 +17,7 @@ const SEIZED: Invariant = Invariant::new(
 );
 const WRITTEN_OFF: Invariant = Invariant::new(
     "liquidation-bad-debt-is-last",
-    "bad debt is written off only of who has no collateral left",
+    "bad debt is written off only of who has no collateral of any value left",
 );
 
 pub(super) const FAMILY: Family = Family {
@@ -155,16 +155,12 @@ impl Chain {
         }
     }
 
-    /// Whether an account has collateral in a pooled or isolated market.
+    /// Whether an account has collateral of any value in a pooled or isolated market.
     fn has_collateral(&self, market: MarketId, account: AccountId) -> bool {
         match self.markets.get(market.index()) {
+            // Dust that is worth nothing in the base currency does not count, as deployed.
             Some(Market::Pooled(pooled)) => {
-                let position = pooled.position(account);
-                position.collateral_reserves().any(|reserve| {
-                    let reserve = &pooled.reserves[usize::from(reserve)];
-                    reserve.config.liquidation_threshold.0 > 0
-                        && !self.balance(account, reserve.a_token).is_zero()
-                })
+                pooled.health(self, account).is_ok_and(|health| !health.collateral_base.is_zero())
             }
             Some(Market::Isolated(isolated)) => {
                 !self.balance(account, isolated.collateral_share).is_zero()
