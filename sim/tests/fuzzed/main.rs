@@ -1,8 +1,6 @@
 //! Random sequences of transactions: the whole catalogue holds after each, and what fails leaves no trace.
 //! The fuzz target `transactions` plays the same with bytes that it learns.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod sequences;
 
 use rand::{Rng, SeedableRng};
