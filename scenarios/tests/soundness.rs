@@ -67,7 +67,7 @@ fn a_cap_fits_the_contract() {
     sound("market.reserves.WBTC.supply_cap_tokens=68719476735");
     let too_much = "market.reserves.WBTC.supply_cap_tokens=68719476736";
     refused(too_much, line, &["36 bits", "whole tokens"]);
-    let smallest_units = "market.reserves.WBTC.borrow_cap_tokens=20000000000000000000";
+    let smallest_units = "market.reserves.WBTC.borrow_cap_tokens=2000000000000000000";
     refused(smallest_units, line_of("borrow_cap_tokens: 20,"), &["smallest units"]);
 }
 
