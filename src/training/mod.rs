@@ -182,12 +182,11 @@ fn export(
     write(&trained[chosen], &folder.join("policy"))
 }
 
+/// An observation and its mask.
+type Row = (Vec<f32>, Vec<f32>);
+
 /// Observations and masks of a drawn world, spread over its episode.
-fn observe(
-    worlds: &Worlds,
-    policy: &FrozenPolicy,
-    seed: u64,
-) -> Result<Vec<(Vec<f32>, Vec<f32>)>, Failure> {
+fn observe(worlds: &Worlds, policy: &FrozenPolicy, seed: u64) -> Result<Vec<Row>, Failure> {
     let inner = policy.clone();
     let mut recording =
         Recording { inner, rows: Vec::new(), limit: GOLDEN_ROWS, every: 2, asked: 0 };

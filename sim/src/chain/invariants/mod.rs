@@ -1,8 +1,8 @@
 //! Invariants of the chain, each with an id and a sentence; the same code runs in tests and in runs.
 //!
 //! One file per family, and a row of [`FAMILIES`] each. A family looks at a state in two depths
-//! ([`Family::state`] after every block of every run, [`Family::whole`] where everything is audited)
-//! and at a step from one audited state to the next ([`Family::step`]): indexes never fall, time never
+//! (`Family::state` after every block of every run, `Family::whole` where everything is audited)
+//! and at a step from one audited state to the next (`Family::step`): indexes never fall, time never
 //! goes back. What can only be seen while it happens (was the borrower below the line *when* it was
 //! liquidated?) is witnessed between two calls, and reported by the next audit.
 
