@@ -175,7 +175,6 @@ impl Chain {
                 }
                 Undo::State { market } => self.restore_state(market),
                 Undo::Feed { feed } => self.restore_feed(feed),
-                Undo::Pair(entry) => self.pair_undo(entry),
                 Undo::Concentrated(entry) => self.concentrated_undo(entry),
                 Undo::StableSwap(entry) => self.stable_swap_undo(entry),
                 Undo::Compound(entry) => self.compound_undo(entry),

@@ -2,7 +2,6 @@
 
 use super::super::call::{AmountExpr, Log, PairCall, Revert};
 use super::super::undo::Undo;
-use super::super::undo::pair::PairUndo;
 use super::super::{Chain, Pool};
 use super::body::Opened;
 use super::{Context, Stop};
@@ -42,10 +41,6 @@ impl Chain {
         self.pair_pay_out(pool, out0, out1, to, context)?;
         let owed = pair.flash_debt(out0, out1);
         Ok(Opened::PairSwap { pool, out0, out1, owed })
-    }
-    /// Undoes one entry.
-    pub(super) fn pair_undo(&mut self, entry: PairUndo) {
-        match entry {}
     }
 
     /// Stores a pair's new value, the old one journalled.

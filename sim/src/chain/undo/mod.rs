@@ -5,7 +5,6 @@ pub(crate) mod concentrated;
 pub(crate) mod desk;
 pub(crate) mod isolated;
 pub(crate) mod oracle;
-pub(crate) mod pair;
 pub(crate) mod stable_swap;
 pub(crate) mod vault;
 
@@ -18,7 +17,6 @@ use markets::amm::constant_product::ConstantProduct;
 use markets::amm::stable_swap::StableSwap;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
 use oracle::OracleUndo;
-use pair::PairUndo;
 use protocols::lending::MarketState;
 use protocols::margin_desk::{DeskBooks, DeskPosition};
 use protocols::position::Position;
@@ -28,7 +26,6 @@ use vault::{VaultStacks, VaultUndo};
 
 /// One write that can be undone. At most 64 bytes; larger old values lie on side stacks.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "a family may write nothing besides what all families write")]
 pub(crate) enum Undo {
     /// *Action*: a balance was written. *Revert*: write the old one.
     Balance { index: u32, old: Amount },
@@ -46,8 +43,6 @@ pub(crate) enum Undo {
     State { market: MarketId },
     /// *Action*: a feed changed. *Revert*: pop the old one from the feeds' stack.
     Feed { feed: FeedId },
-    /// *Action* and *Revert*: as the entry says.
-    Pair(PairUndo),
     /// *Action* and *Revert*: as the entry says.
     Concentrated(ConcentratedUndo),
     /// *Action* and *Revert*: as the entry says.
