@@ -328,6 +328,23 @@ fn only_the_authorised_may_push_settle_and_propose() {
         receives: Amount::ZERO,
     }];
     assert_eq!(w.run(w.bob, &settle), Outcome::Reverted { call: 0, reason: Revert::NotAuthorised });
+    let (pooled, pool) = (w.chain.pooled(w.market), w.chain.pools()[0].account());
+    let (custodian, share) = (pooled.account, pooled.reserves[1].a_token);
+    // The world's operator pays no gas.
+    let operator = TxHeader { system: true, ..header(w.chain.outside()) };
+    for (trader, pays_asset, receives_asset, reason) in [
+        (custodian, w.usd, w.usd, Revert::NotAuthorised),
+        (pool, w.usd, w.usd, Revert::NotAuthorised),
+        (w.alice, share, w.usd, Revert::NotTransferable),
+        (w.alice, w.usd, share, Revert::NotTransferable),
+    ] {
+        let (pays, receives) = (Amount::new(1), Amount::ZERO);
+        let calls = [Call::Settle { trader, pays_asset, pays, receives_asset, receives }];
+        let receipt = w.chain.execute(Transaction { header: &operator, calls: &calls });
+        assert_eq!(receipt.outcome, Outcome::Reverted { call: 0, reason });
+    }
+    let receipt = w.chain.execute(Transaction { header: &operator, calls: &settle });
+    assert_eq!(receipt.outcome, Outcome::Success);
     let freeze = [Call::ProposeRisk {
         market: w.market,
         change: RiskChange { reserve: Some(1), param: RiskParam::Frozen, value: 1 },

@@ -1,7 +1,7 @@
 //! Every kind of lending market, as one closed enum.
 
 use super::Chain;
-use markets::units::{AssetId, FeedId, MarketId, PriceMantissa};
+use markets::units::{AccountId, AssetId, FeedId, MarketId, PriceMantissa};
 use protocols::compound::{Compound, CompoundView};
 use protocols::isolated::Isolated;
 use protocols::lending::Pooled;
@@ -77,6 +77,17 @@ impl Market {
             Self::MarginDesk(_) => false,
             Self::Isolated(market) => market.is_share(asset),
             Self::Vault(market) => market.is_share(asset),
+        }
+    }
+    /// Whether an account holds the market's tokens, which move only by its books.
+    #[must_use]
+    pub fn is_custodian(&self, account: AccountId) -> bool {
+        match self {
+            Self::Pooled(market) => market.account == account,
+            Self::Compound(market) => market.tokens.iter().any(|token| token.account == account),
+            Self::MarginDesk(desk) => desk.account == account,
+            Self::Isolated(market) => market.account == account,
+            Self::Vault(market) => market.account == account,
         }
     }
     /// Room for what the market keeps per account, so that no block grows a vector.

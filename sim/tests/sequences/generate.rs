@@ -354,10 +354,9 @@ impl<'a> Generator<'a> {
             },
             4 => Call::Checkpoint { feed: self.rng.of(&self.world.averages) },
             _ => {
-                let (pays_asset, receives_asset) = (self.token(), self.token());
+                let (pays_asset, receives_asset) = (self.any_asset(), self.token());
                 Call::Settle {
-                    // The exchange's operator is trusted with its own traders' accounts.
-                    trader: self.rng.of(&self.world.users),
+                    trader: self.anyone(),
                     pays_asset,
                     pays: self.amount_of(chain, pays_asset),
                     receives_asset,

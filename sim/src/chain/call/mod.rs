@@ -101,7 +101,8 @@ pub enum Call {
     /// Applies every queued risk change whose delay has passed (anyone).
     ExecuteRisk { market: MarketId },
     /// Settles an exchange order: the exchange's operator moves `pays` to the exchange from the
-    /// trader and `receives` to the trader (operator only; the book is off-chain).
+    /// trader and `receives` to the trader (operator only; the book is off-chain). The trader is nobody
+    /// who holds a mechanism's tokens, and neither asset a market's share.
     Settle {
         trader: AccountId,
         pays_asset: AssetId,

@@ -13,14 +13,25 @@ impl Chain {
         amount: AmountExpr,
         context: &Context,
     ) -> Result<(), Revert> {
-        // A debt handed to a stranger, or collateral given away, would leave the market uncovered;
-        // what shares do is the market's business.
-        if self.markets.iter().any(|market| market.is_share(asset)) {
-            return Err(Revert::NotTransferable);
-        }
+        self.require_transferable(asset)?;
         let amount = self.amount(amount, asset, context)?;
         let flow = Flow::Move { from: context.sender, to, asset, amount };
         self.ledger.perform(&flow, &mut self.journal)
+    }
+
+    /// Refuses a market's shares: a debt handed to a stranger, or collateral given away, would leave the
+    /// market uncovered; what shares do is the market's business.
+    fn require_transferable(&self, asset: AssetId) -> Result<(), Revert> {
+        if self.markets.iter().any(|market| market.is_share(asset)) {
+            return Err(Revert::NotTransferable);
+        }
+        Ok(())
+    }
+
+    /// Whether an account holds a pool's or a market's tokens.
+    fn is_custodian(&self, account: AccountId) -> bool {
+        self.pools.iter().any(|pool| pool.account() == account)
+            || self.markets.iter().any(|market| market.is_custodian(account))
     }
 
     pub(super) fn mark(
@@ -56,9 +67,12 @@ impl Chain {
         (pays_asset, pays): (AssetId, Amount),
         (receives_asset, receives): (AssetId, Amount),
     ) -> Result<(), Revert> {
-        if by != self.outside {
+        // What a mechanism holds is its users': its books would not follow.
+        if by != self.outside || self.is_custodian(trader) {
             return Err(Revert::NotAuthorised);
         }
+        self.require_transferable(pays_asset)?;
+        self.require_transferable(receives_asset)?;
         let flows = [
             Flow::Move { from: trader, to: by, asset: pays_asset, amount: pays },
             Flow::Move { from: by, to: trader, asset: receives_asset, amount: receives },
