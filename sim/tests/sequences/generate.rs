@@ -354,7 +354,8 @@ impl<'a> Generator<'a> {
             },
             4 => Call::Checkpoint { feed: self.rng.of(&self.world.averages) },
             _ => {
-                let (pays_asset, receives_asset) = (self.any_asset(), self.token());
+                let pays_asset = if self.rng.one_in(4) { self.any_asset() } else { self.token() };
+                let receives_asset = self.token();
                 Call::Settle {
                     trader: self.anyone(),
                     pays_asset,
