@@ -18,7 +18,7 @@ export LD_LIBRARY_PATH := $(LIBTORCH)/lib:$(LD_LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help system libtorch demo test test-long vectors plots fuzz check bench check-bundle venv screenshot clean
+.PHONY: help system libtorch demo test test-long vectors plots fuzz check bench evm-rate check-bundle venv screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ check: libtorch ## formatting, lints, documentation
 bench: libtorch ## criterion benches, then the table of `ballast bench`
 	$(CARGO) bench --workspace
 	$(CARGO) run --release -- bench
+
+evm-rate: ## Uniswap v2 swaps per second on an EVM (revm), on this machine; fetches the contracts with npm
+	scripts/evm_contracts.sh
+	$(CARGO) run --release --locked --manifest-path sim/benches/evm/Cargo.toml
 
 libtorch: system ## fetch libtorch into .libtorch (once; or set LIBTORCH to your own)
 	@scripts/libtorch.sh
