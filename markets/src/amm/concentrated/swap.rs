@@ -86,19 +86,19 @@ impl Concentrated {
             if state.liquidity > 0 && !fee.is_zero() {
                 growth = growth.wrapping_add(growth_of(fee, state.liquidity)?);
             }
-            if state.sqrt_price == next.sqrt_price {
+            if step.reached && !beyond {
                 if let Some(at) = next.initialized {
-                    let mut now_globals = match globals {
+                    let globals = match &mut globals {
                         Some(globals) => globals,
-                        None => *globals.insert(self.globals(now)?),
+                        None => globals.insert(self.globals(now)?),
                     };
                     if zero_for_one {
-                        now_globals.fee_growth0 = growth;
+                        globals.fee_growth0 = growth;
                     } else {
-                        now_globals.fee_growth1 = growth;
+                        globals.fee_growth1 = growth;
                     }
                     let tick = &self.ticks[at];
-                    crossed.push((at as u32, tick.outside.crossed(&now_globals)));
+                    crossed.push((at as u32, tick.outside.crossed(globals)));
                     // The lowest net liquidity is above −2¹²⁷: gross liquidity fits 128 bits less a spacing.
                     let net = if zero_for_one { -tick.net } else { tick.net };
                     state.liquidity = add_delta(state.liquidity, net)?;
@@ -159,7 +159,7 @@ pub(super) fn growth_of(fee: U256, liquidity: u128) -> Result<U256, Concentrated
         let fee = low_128(fee);
         let (whole, rest) =
             if fee < liquidity { (0, fee) } else { (fee / liquidity, fee % liquidity) };
-        let part = wide::div(rest, 0, liquidity).0;
+        let part = wide::fraction(rest, liquidity);
         return Ok(U256::from_limbs([
             part as u64,
             (part >> 64) as u64,
