@@ -110,37 +110,54 @@ fn by_limbs<const D: usize>(
     let head = both(d[D - 1], d[D - 2]);
     let reciprocal = reciprocal2(head);
     let mut quotient = [0_u64; 4];
-    for j in (0..=6 - D).rev() {
-        let top = both(n[j + D], n[j + D - 1]);
-        if top >= head {
-            return None;
-        }
-        if n[j + D] == 0 && n[j + D - 1] < d[D - 1] {
-            continue;
-        }
-        let (mut q, rest) = digit2(top, n[j + D - 2], head, reciprocal);
-        // What the guess left over, less the digit times the lower limbs.
-        let mut borrow = 0_u64;
-        for i in 0..D - 2 {
-            let (low, high) = q.carrying_mul(d[i], borrow);
-            let under;
-            (n[j + i], under) = n[j + i].overflowing_sub(low);
-            borrow = high.wrapping_add(u64::from(under));
-        }
-        let (mut rest, under) = rest.overflowing_sub(u128::from(borrow));
-        if under {
-            // One too many.
-            q = q.wrapping_sub(1);
-            let mut carry = false;
-            for i in 0..D - 2 {
-                (n[j + i], carry) = n[j + i].carrying_add(d[i], carry);
-            }
-            rest = rest.wrapping_add(head).wrapping_add(u128::from(carry));
-        }
-        (n[j + D - 1], n[j + D - 2]) = ((rest >> 64) as u64, rest as u64);
-        quotient[j] = q;
+    // The loop by hand, so that every limb has a register.
+    let head = (head, reciprocal);
+    let guessed = (D > 3 || next_digit(&mut n, &d, head, 3, &mut quotient))
+        && next_digit(&mut n, &d, head, 2, &mut quotient)
+        && next_digit(&mut n, &d, head, 1, &mut quotient)
+        && next_digit(&mut n, &d, head, 0, &mut quotient);
+    guessed.then(|| (quotient, n[..D].iter().all(|limb| *limb == 0)))
+}
+
+/// The digit `j` of the quotient; what is left over replaces the numerator. `head` is the upper two limbs of
+/// the denominator and their reciprocal. `false` where they do not tell the digit.
+#[inline(always)]
+fn next_digit<const D: usize>(
+    n: &mut [u64; 7],
+    d: &[u64; D],
+    (head, reciprocal): (u128, u64),
+    j: usize,
+    quotient: &mut [u64; 4],
+) -> bool {
+    let top = both(n[j + D], n[j + D - 1]);
+    if top >= head {
+        return false;
     }
-    Some((quotient, n[..D].iter().all(|limb| *limb == 0)))
+    if n[j + D] == 0 && n[j + D - 1] < d[D - 1] {
+        return true;
+    }
+    let (mut q, rest) = digit2(top, n[j + D - 2], head, reciprocal);
+    // What the guess left over, less the digit times the lower limbs.
+    let mut borrow = 0_u64;
+    for i in 0..D - 2 {
+        let (low, high) = q.carrying_mul(d[i], borrow);
+        let under;
+        (n[j + i], under) = n[j + i].overflowing_sub(low);
+        borrow = high.wrapping_add(u64::from(under));
+    }
+    let (mut rest, under) = rest.overflowing_sub(u128::from(borrow));
+    if under {
+        // One too many.
+        q = q.wrapping_sub(1);
+        let mut carry = false;
+        for i in 0..D - 2 {
+            (n[j + i], carry) = n[j + i].carrying_add(d[i], carry);
+        }
+        rest = rest.wrapping_add(head).wrapping_add(u128::from(carry));
+    }
+    (n[j + D - 1], n[j + D - 2]) = ((rest >> 64) as u64, rest as u64);
+    quotient[j] = q;
+    true
 }
 
 /// [`quotient`] of any limbs.

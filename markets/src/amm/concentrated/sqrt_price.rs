@@ -33,6 +33,17 @@ pub fn amount0_delta(
     rounding: Rounding,
 ) -> Result<U256, ConcentratedError> {
     let (a, b) = if sqrt_a > sqrt_b { (sqrt_b, sqrt_a) } else { (sqrt_a, sqrt_b) };
+    amount0_between(a, b, liquidity, rounding)
+}
+
+/// [`amount0_delta`] from `a` up to `b`.
+#[inline]
+pub(super) fn amount0_between(
+    a: U256,
+    b: U256,
+    liquidity: u128,
+    rounding: Rounding,
+) -> Result<U256, ConcentratedError> {
     if a.is_zero() {
         return Err(Overflow);
     }
@@ -70,7 +81,7 @@ pub(super) fn amount0_delta_up_near(
             return Ok(guess);
         }
     }
-    amount0_delta(a, b, liquidity, Rounding::Ceil)
+    amount0_between(a, b, liquidity, Rounding::Ceil)
 }
 
 #[inline(always)]
@@ -106,7 +117,19 @@ pub fn amount1_delta(
     liquidity: u128,
     rounding: Rounding,
 ) -> Result<U256, ConcentratedError> {
-    let difference = if sqrt_a > sqrt_b { sqrt_a - sqrt_b } else { sqrt_b - sqrt_a };
+    let (a, b) = if sqrt_a > sqrt_b { (sqrt_b, sqrt_a) } else { (sqrt_a, sqrt_b) };
+    amount1_between(a, b, liquidity, rounding)
+}
+
+/// [`amount1_delta`] from `a` up to `b`.
+#[inline]
+pub(super) fn amount1_between(
+    a: U256,
+    b: U256,
+    liquidity: u128,
+    rounding: Rounding,
+) -> Result<U256, ConcentratedError> {
+    let difference = b - a;
     let p: [u64; 5] = product(two(liquidity), three(difference)?);
     let floor = U256::from_limbs([
         (p[1] >> 32) | (p[2] << 32),

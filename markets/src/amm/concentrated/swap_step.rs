@@ -4,7 +4,7 @@
 
 use super::error::ConcentratedError;
 use super::sqrt_price::{
-    amount0_delta, amount0_delta_up_near, amount1_delta, next_sqrt_price_from_input,
+    amount0_between, amount0_delta_up_near, amount1_between, next_sqrt_price_from_input,
     next_sqrt_price_from_output,
 };
 use crate::math::{Rounding, mul_div};
@@ -40,28 +40,47 @@ pub fn compute_swap_step(
     exact_in: bool,
     fee: Pips,
 ) -> Result<Step, ConcentratedError> {
+    let (fee, l) = (Fee::new(fee), liquidity);
+    match (current >= target, exact_in) {
+        (true, true) => swap_step::<true, true>(current, target, l, remaining, &fee),
+        (true, false) => swap_step::<true, false>(current, target, l, remaining, &fee),
+        (false, true) => swap_step::<false, true>(current, target, l, remaining, &fee),
+        (false, false) => swap_step::<false, false>(current, target, l, remaining, &fee),
+    }
+}
+
+/// [`compute_swap_step`] as a swap takes it many times: where `ZERO_FOR_ONE`, the target is at the current
+/// price or below it.
+#[inline(always)]
+pub(super) fn swap_step<const ZERO_FOR_ONE: bool, const EXACT_IN: bool>(
+    current: U256,
+    target: U256,
+    liquidity: u128,
+    remaining: U256,
+    fee: &Fee,
+) -> Result<Step, ConcentratedError> {
     use Rounding::{Ceil, Floor};
-    let zero_for_one = current >= target;
+    let zero_for_one = ZERO_FOR_ONE;
     let input = |to: U256| {
         if zero_for_one {
-            amount0_delta(to, current, liquidity, Ceil)
+            amount0_between(to, current, liquidity, Ceil)
         } else {
-            amount1_delta(current, to, liquidity, Ceil)
+            amount1_between(current, to, liquidity, Ceil)
         }
     };
     let output = |to: U256| {
         if zero_for_one {
-            amount1_delta(to, current, liquidity, Floor)
+            amount1_between(to, current, liquidity, Floor)
         } else {
-            amount0_delta(current, to, liquidity, Floor)
+            amount0_between(current, to, liquidity, Floor)
         }
     };
-    if exact_in {
-        let covered = covers(remaining, fee, current, target, liquidity);
+    if EXACT_IN {
+        let covered = covers::<ZERO_FOR_ONE>(remaining, fee.pips, current, target, liquidity);
         let (sqrt_price, amount_in, reached) = match covered {
             Some(true) => (target, input(target)?, true),
             known => {
-                let kept = parts(remaining, PIPS - fee.0, PIPS, Floor)?;
+                let kept = parts(remaining, PIPS - fee.pips, &WHOLE, Floor)?;
                 let reached = match known {
                     None => Some(input(target)?).filter(|needed| kept >= *needed),
                     Some(_) => None,
@@ -83,7 +102,7 @@ pub fn compute_swap_step(
         };
         let amount_out = output(sqrt_price)?;
         let fee = if reached {
-            parts(amount_in, fee.0, PIPS - fee.0, Ceil)?
+            parts(amount_in, fee.pips, &fee.kept, Ceil)?
         } else {
             // What did not move the price stays as a fee.
             remaining.wrapping_sub(amount_in)
@@ -98,7 +117,7 @@ pub fn compute_swap_step(
             (next, output(next)?.min(remaining))
         };
         let amount_in = input(sqrt_price)?;
-        let fee = parts(amount_in, fee.0, PIPS - fee.0, Ceil)?;
+        let fee = parts(amount_in, fee.pips, &fee.kept, Ceil)?;
         Ok(Step { sqrt_price, reached: sqrt_price == target, amount_in, amount_out, fee })
     }
 }
@@ -108,19 +127,19 @@ pub fn compute_swap_step(
 ///
 /// Each of the ten operations errs by at most 2⁻⁵³ of its result, and the integers that are compared are
 /// rounded by less than one: far within the margin.
-#[inline]
-fn covers(
+#[inline(always)]
+fn covers<const ZERO_FOR_ONE: bool>(
     remaining: U256,
-    fee: Pips,
+    fee: u32,
     current: U256,
     target: U256,
     liquidity: u128,
 ) -> Option<bool> {
     const MARGIN: f64 = 1.0 + 1e-9;
     const TWO_96: f64 = 79_228_162_514_264_337_593_543_950_336.0;
-    let kept = near(remaining) * (f64::from(PIPS.saturating_sub(fee.0)) / f64::from(PIPS));
+    let kept = near(remaining) * (f64::from(PIPS.saturating_sub(fee)) / f64::from(PIPS));
     let liquidity = near(U256::from(liquidity));
-    let needed = if current >= target {
+    let needed = if ZERO_FOR_ONE {
         let area = near(current) * near(target);
         near(current - target) * liquidity / area * TWO_96
     } else {
@@ -151,36 +170,63 @@ fn near(x: U256) -> f64 {
 /// The whole, in pips.
 const PIPS: u32 = 1_000_000;
 
-/// `amount · numerator / denominator`, both at most 10⁶.
+/// A fee and what it takes to reckon with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fee {
+    pips: u32,
+    kept: Divisor,
+}
+
+impl Fee {
+    #[inline]
+    pub(super) const fn new(fee: Pips) -> Self {
+        Self { pips: fee.0, kept: Divisor::new(PIPS - fee.0) }
+    }
+}
+
+const WHOLE: Divisor = Divisor::new(PIPS);
+
+/// A divisor of at most 32 bits, shifted to the top bit, and its reciprocal.
+#[derive(Clone, Copy, Debug)]
+struct Divisor {
+    divisor: u32,
+    shift: u32,
+    reciprocal: u64,
+}
+
+impl Divisor {
+    #[inline]
+    const fn new(divisor: u32) -> Self {
+        if divisor == 0 {
+            return Self { divisor, shift: 0, reciprocal: 0 };
+        }
+        let shift = divisor.leading_zeros() + 32;
+        Self { divisor, shift, reciprocal: reciprocal((divisor as u64) << shift) }
+    }
+}
+
+/// `amount · numerator / divisor`, both at most 10⁶.
 #[inline(always)]
 fn parts(
     amount: U256,
     numerator: u32,
-    denominator: u32,
+    by: &Divisor,
     rounding: Rounding,
 ) -> Result<U256, ConcentratedError> {
     let limbs = amount.as_limbs();
-    if (limbs[2] | limbs[3] | (limbs[1] >> 44)) == 0 && denominator != 0 {
+    if (limbs[2] | limbs[3] | (limbs[1] >> 44)) == 0 && by.divisor != 0 {
         // Below 2¹⁰⁸, so the product is below 2¹²⁸.
-        let amount = both(limbs[1], limbs[0]);
-        let product = amount.wrapping_mul(u128::from(numerator));
+        let product = both(limbs[1], limbs[0]).wrapping_mul(u128::from(numerator));
         let (high, low) = ((product >> 64) as u64, product as u64);
-        let (quotient, exact) = if high == 0 {
-            let whole = low / u64::from(denominator);
-            (u128::from(whole), whole.wrapping_mul(u64::from(denominator)) == low)
-        } else {
-            let shift = denominator.leading_zeros() + 32;
-            let d = u64::from(denominator) << shift;
-            // The high digit of such a product is below 2⁶⁴, and so is its quotient.
-            let reciprocal = reciprocal(d);
-            let (q1, rest) = digit(high >> (64 - shift), shifted(high, low, shift), d, reciprocal);
-            let (q0, rest) = digit(rest, low << shift, d, reciprocal);
-            (both(q1, q0), rest == 0)
-        };
-        let up = rounding == Rounding::Ceil && !exact;
-        return Ok(U256::from(quotient.wrapping_add(u128::from(up))));
+        let shift = by.shift & 63;
+        let d = u64::from(by.divisor) << shift;
+        let (q1, rest) =
+            digit(shifted(0, high, shift), shifted(high, low, shift), d, by.reciprocal);
+        let (q0, rest) = digit(rest, low << shift, d, by.reciprocal);
+        let up = rounding == Rounding::Ceil && rest != 0;
+        return Ok(U256::from(both(q1, q0).wrapping_add(u128::from(up))));
     }
-    mul_div(amount, U256::from(numerator), U256::from(denominator), rounding)
+    mul_div(amount, U256::from(numerator), U256::from(by.divisor), rounding)
         .ok_or(ConcentratedError::Overflow)
 }
 
@@ -207,7 +253,7 @@ mod tests {
             for (numerator, denominator) in [(PIPS - pips, PIPS), (pips, PIPS - pips)] {
                 let (n, d) = (U256::from(numerator), U256::from(denominator));
                 let expected = mul_div(amount, n, d, rounding).ok_or(ConcentratedError::Overflow);
-                prop_assert_eq!(parts(amount, numerator, denominator, rounding), expected);
+                prop_assert_eq!(parts(amount, numerator, &Divisor::new(denominator), rounding), expected);
             }
         }
 
@@ -221,17 +267,22 @@ mod tests {
             prop_assume!(a >> 160 == U256::ZERO && b >> 160 == U256::ZERO);
             let liquidity = u128::try_from(liquidity).unwrap();
             let needed = if a >= b {
-                amount0_delta(b, a, liquidity, Rounding::Ceil)
+                amount0_between(b, a, liquidity, Rounding::Ceil)
             } else {
-                amount1_delta(a, b, liquidity, Rounding::Ceil)
+                amount1_between(a, b, liquidity, Rounding::Ceil)
             };
             let needed = needed.unwrap();
             let just = mul_div(needed, U256::from(PIPS), U256::from(PIPS - pips), Rounding::Ceil);
             let just = just.unwrap_or(needed);
             let near = just.saturating_add(U256::from(off)).saturating_sub(U256::from(10));
             for remaining in [other, near, just - (just >> 28), just + (just >> 28), one] {
-                let kept = parts(remaining, PIPS - pips, PIPS, Rounding::Floor).unwrap();
-                if let Some(covered) = covers(remaining, Pips(pips), a, b, liquidity) {
+                let kept = parts(remaining, PIPS - pips, &WHOLE, Rounding::Floor).unwrap();
+                let covered = if a >= b {
+                    covers::<true>(remaining, pips, a, b, liquidity)
+                } else {
+                    covers::<false>(remaining, pips, a, b, liquidity)
+                };
+                if let Some(covered) = covered {
                     prop_assert_eq!(covered, kept >= needed);
                 }
             }

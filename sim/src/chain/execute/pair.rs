@@ -182,11 +182,9 @@ impl Chain {
     #[inline]
     fn update_held(&mut self, id: PoolId, held0: Amount, held1: Amount) -> Result<(), Revert> {
         if let Some(slot) = self.pools[id.index()].constant_product_mut() {
-            // A refusal changes nothing.
-            let old = *slot;
-            slot.update(held0, held1, self.clock.timestamp)?;
-            self.journal.pairs.push(old);
+            self.journal.pairs.push(*slot);
             self.journal.push(Undo::ConstantProduct { pool: id });
+            slot.update(held0, held1, self.clock.timestamp)?;
         }
         Ok(())
     }
