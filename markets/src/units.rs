@@ -30,27 +30,32 @@ macro_rules! integer_unit {
             pub const MAX: Self = Self(U256::MAX);
 
             /// From a 128-bit integer.
+            #[inline]
             #[must_use]
             pub const fn new(value: u128) -> Self {
                 Self(U256::from_limbs([value as u64, (value >> 64) as u64, 0, 0]))
             }
             /// Whether this is zero.
+            #[inline]
             #[must_use]
             pub const fn is_zero(self) -> bool {
                 let l = self.0.as_limbs();
                 (l[0] | l[1] | l[2] | l[3]) == 0
             }
             /// Sum, or `None` where 256 bits overflow.
+            #[inline]
             #[must_use]
             pub fn checked_add(self, other: Self) -> Option<Self> {
                 self.0.checked_add(other.0).map(Self)
             }
             /// Difference, or `None` where it would be negative.
+            #[inline]
             #[must_use]
             pub fn checked_sub(self, other: Self) -> Option<Self> {
                 self.0.checked_sub(other.0).map(Self)
             }
             /// Difference, zero where it would be negative.
+            #[inline]
             #[must_use]
             pub fn saturating_sub(self, other: Self) -> Self {
                 Self(self.0.saturating_sub(other.0))
@@ -195,6 +200,7 @@ macro_rules! id {
         pub struct $name(pub $inner);
         impl $name {
             /// The id as an index into dense storage.
+            #[inline]
             #[must_use]
             pub const fn index(self) -> usize {
                 self.0 as usize

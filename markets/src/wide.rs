@@ -1,7 +1,10 @@
 //! Products and quotients of 128-bit integers through 256 bits: the fast path of money.
 //!
 //! The generic 256-bit division spends most of a quote's time; reserves have at most 112 bits, so two
-//! rounds of Knuth's algorithm D (The Art of Computer Programming 2, §4.3.1) on 64-bit digits do.
+//! rounds of Knuth's algorithm D (The Art of Computer Programming 2, §4.3.1) on 64-bit digits do. A digit
+//! is found by a reciprocal of the divisor (Möller and Granlund, Improved division by invariant integers,
+//! 2011): one hardware division a quotient. Sums and products wrap where an algorithm means it or they
+//! cannot overflow.
 
 /// ⌊a · b / d⌋, or `None` where d is zero or the quotient exceeds 128 bits.
 #[must_use]
@@ -17,27 +20,40 @@ pub(crate) fn mul_div_floor(a: u128, b: u128, d: u128) -> Option<u128> {
     Some(div(high, low, d).0)
 }
 
-/// ⌊n · 2¹¹² / d⌋ as (high, low) halves. `d` is not zero.
+/// ⌊n · 2¹¹² / d⌋ as (high, low) halves. `d` is not zero; both are below 2¹¹².
 #[must_use]
 #[inline]
 pub(crate) fn shl_112_div(n: u128, d: u128) -> (u128, u128) {
     let (high, low) = (n >> 16, n << 112);
+    if let Ok(d) = u64::try_from(d) {
+        let shift = d.leading_zeros() & 63;
+        let d = d << shift;
+        let reciprocal = reciprocal(d);
+        let (n3, n2, n1) = ((n >> 80) as u64, high as u64, (n << 48) as u64);
+        let (q3, rest) = digit(shifted(0, n3, shift), shifted(n3, n2, shift), d, reciprocal);
+        let (q2, rest) = digit(rest, shifted(n2, n1, shift), d, reciprocal);
+        let (q1, rest) = digit(rest, n1 << shift, d, reciprocal);
+        let (q0, _) = digit(rest, 0, d, reciprocal);
+        return (both(q3, q2), both(q1, q0));
+    }
     if high < d {
         return (0, div(high, low, d).0);
     }
-    (high / d, div(high % d, low, d).0)
+    let whole = high / d;
+    (whole, div(high.wrapping_sub(whole.wrapping_mul(d)), low, d).0)
 }
 
 /// The 256-bit product as (high, low).
 #[must_use]
 #[inline]
-pub(crate) fn mul(a: u128, b: u128) -> (u128, u128) {
-    let (a1, a0) = (a >> 64, a & LOW);
-    let (b1, b0) = (b >> 64, b & LOW);
-    let (low, cross1, cross2) = (a0 * b0, a1 * b0, a0 * b1);
-    // Each term is below 2⁶⁴, so three of them do not overflow.
-    let middle = (low >> 64) + (cross1 & LOW) + (cross2 & LOW);
-    let high = a1 * b1 + (cross1 >> 64) + (cross2 >> 64) + (middle >> 64);
+pub(crate) const fn mul(a: u128, b: u128) -> (u128, u128) {
+    let (a1, a0) = ((a >> 64) as u64, a as u64);
+    let (b1, b0) = ((b >> 64) as u64, b as u64);
+    // A product of digits leaves room for two more digits below 2¹²⁸.
+    let low = product(a0, b0);
+    let cross = product(a1, b0).wrapping_add(low >> 64);
+    let middle = product(a0, b1).wrapping_add(cross & LOW);
+    let high = product(a1, b1).wrapping_add(cross >> 64).wrapping_add(middle >> 64);
     (high, (middle << 64) | (low & LOW))
 }
 
@@ -46,67 +62,162 @@ pub(crate) fn mul(a: u128, b: u128) -> (u128, u128) {
 #[inline]
 pub(crate) fn div(high: u128, low: u128, d: u128) -> (u128, u128) {
     debug_assert!(high < d);
-    let shift = d.leading_zeros();
+    let (n3, n2) = ((high >> 64) as u64, high as u64);
+    let (n1, n0) = ((low >> 64) as u64, low as u64);
+    let (d1, d0) = ((d >> 64) as u64, d as u64);
+    if d1 == 0 {
+        return div_by_digit(n2, n1, n0, d0);
+    }
+    let shift = d1.leading_zeros() & 63;
+    let d = both(shifted(d1, d0, shift), d0 << shift);
+    let reciprocal = reciprocal2(d);
+    let head = both(shifted(n3, n2, shift), shifted(n2, n1, shift));
+    let (q1, rest) = digit2(head, shifted(n1, n0, shift), d, reciprocal);
+    let (q0, rest) = digit2(rest, n0 << shift, d, reciprocal);
+    (both(q1, q0), rest >> shift)
+}
+
+/// ⌊n · 2¹²⁸ / d⌋, where `n < d`.
+#[must_use]
+#[inline]
+pub(crate) fn fraction(n: u128, d: u128) -> u128 {
+    debug_assert!(n < d);
+    let (n1, n0) = ((n >> 64) as u64, n as u64);
+    let (d1, d0) = ((d >> 64) as u64, d as u64);
+    if d1 == 0 {
+        return div_by_digit(n0, 0, 0, d0).0;
+    }
+    let shift = d1.leading_zeros() & 63;
+    let d = both(shifted(d1, d0, shift), d0 << shift);
+    let reciprocal = reciprocal2(d);
+    let head = both(shifted(n1, n0, shift), n0 << shift);
+    let (q1, rest) = digit2(head, 0, d, reciprocal);
+    let (q0, _) = digit2(rest, 0, d, reciprocal);
+    both(q1, q0)
+}
+
+/// [`div`] by one digit, of three.
+#[inline]
+fn div_by_digit(n2: u64, n1: u64, n0: u64, d: u64) -> (u128, u128) {
+    if n2 == 0 && n1 == 0 {
+        return (u128::from(n0 / d), u128::from(n0 % d));
+    }
+    let shift = d.leading_zeros() & 63;
     let d = d << shift;
-    // Shifting out of `low` by 128 is undefined, hence in two steps.
-    let high = (high << shift) | (low >> 1 >> (127 - shift));
-    let low = low << shift;
-    let (q1, rest) = digit(high, low >> 64, d);
-    let (q0, rest) = digit(rest, low & LOW, d);
-    ((q1 << 64) | q0, rest >> shift)
+    let reciprocal = reciprocal(d);
+    let (q1, rest) = digit(shifted(n2, n1, shift), shifted(n1, n0, shift), d, reciprocal);
+    let (q0, rest) = digit(rest, n0 << shift, d, reciprocal);
+    (both(q1, q0), u128::from(rest >> shift))
+}
+
+/// The upper digit of two after a shift to the left by less than a digit.
+#[must_use]
+#[inline(always)]
+pub(crate) const fn shifted(upper: u64, lower: u64, shift: u32) -> u64 {
+    (upper << shift) | (lower >> 1 >> (63 - shift))
+}
+
+/// Two digits as one integer.
+#[must_use]
+#[inline(always)]
+pub(crate) const fn both(upper: u64, lower: u64) -> u128 {
+    (upper as u128) << 64 | lower as u128
 }
 
 /// Quotient and remainder of a 256-bit integer by 10²⁷ = 2²⁷ · 5²⁷, where `high` is below it: no
 /// hardware division, which costs more than all the rest of a product. 5²⁷ fits a digit, so two digits
-/// by a reciprocal do (Möller and Granlund, Improved division by invariant integers, 2011, algorithm 4).
+/// by a reciprocal do.
 #[must_use]
 #[inline]
 pub(crate) fn div_ray(high: u128, low: u128) -> (u128, u128) {
     // 5²⁷ shifted to the top bit; the integer is shifted by 26 to match.
     const DIVISOR: u64 = 5_u64.pow(27) << 1;
-    const RECIPROCAL: u64 = (u128::MAX / DIVISOR as u128 - (1 << 64)) as u64;
-    #[inline]
-    fn digit(head: u64, next: u64) -> (u64, u64) {
-        let guess = u128::from(RECIPROCAL) * u128::from(head)
-            + ((u128::from(head) << 64) | u128::from(next));
-        let mut q = ((guess >> 64) as u64).wrapping_add(1);
-        let mut rest = next.wrapping_sub(q.wrapping_mul(DIVISOR));
-        if rest > guess as u64 {
-            q = q.wrapping_sub(1);
-            rest = rest.wrapping_add(DIVISOR);
-        }
-        if rest >= DIVISOR {
-            q = q.wrapping_add(1);
-            rest -= DIVISOR;
-        }
-        (q, rest)
-    }
+    const RECIPROCAL: u64 = reciprocal(DIVISOR);
     debug_assert!(high < 10_u128.pow(27));
     let shifted = (high << 102) | (low >> 26);
-    let (q1, rest) = digit((high >> 26) as u64, (shifted >> 64) as u64);
-    let (q0, rest) = digit(rest, shifted as u64);
-    let quotient = (u128::from(q1) << 64) | u128::from(q0);
-    (quotient, (u128::from(rest) << 26) | (low & ((1 << 26) - 1)))
+    let (q1, rest) = digit((high >> 26) as u64, (shifted >> 64) as u64, DIVISOR, RECIPROCAL);
+    let (q0, rest) = digit(rest, shifted as u64, DIVISOR, RECIPROCAL);
+    (both(q1, q0), (u128::from(rest) << 26) | (low & ((1 << 26) - 1)))
 }
 
-/// One digit of the quotient: (head · 2⁶⁴ + next) / d, where head < d and d has its top bit set.
-#[inline]
-fn digit(head: u128, next: u128, d: u128) -> (u128, u128) {
-    let (d1, d0) = (d >> 64, d & LOW);
-    // Too large by at most two; the loop runs as often as it is.
-    let (mut q, mut rest) = match head >> 64 {
-        top if top >= d1 => (LOW, head - LOW * d1),
-        _ => {
-            let divisor = d1 as u64;
-            (head / u128::from(divisor), head % u128::from(divisor))
-        }
-    };
-    while rest <= LOW && q * d0 > ((rest << 64) | next) {
-        q -= 1;
-        rest += d1;
+/// ⌊(2¹²⁸ − 1) / d⌋ − 2⁶⁴, where d has its top bit set.
+#[must_use]
+#[inline(always)]
+pub(crate) const fn reciprocal(d: u64) -> u64 {
+    (both(!d, u64::MAX) / d as u128) as u64
+}
+
+/// One digit of the quotient, and the remainder: (head · 2⁶⁴ + next) / d, where head < d and d has its
+/// top bit set (algorithm 4).
+#[must_use]
+#[inline(always)]
+pub(crate) const fn digit(head: u64, next: u64, d: u64, reciprocal: u64) -> (u64, u64) {
+    let guess = product(reciprocal, head).wrapping_add(both(head, next));
+    let mut q = ((guess >> 64) as u64).wrapping_add(1);
+    let mut rest = next.wrapping_sub(q.wrapping_mul(d));
+    if rest > guess as u64 {
+        q = q.wrapping_sub(1);
+        rest = rest.wrapping_add(d);
     }
-    // The true remainder is below d, so what wraps off the top cancels.
-    (q, (rest << 64 | next).wrapping_sub(q * d0))
+    if rest >= d {
+        q = q.wrapping_add(1);
+        rest = rest.wrapping_sub(d);
+    }
+    (q, rest)
+}
+
+/// ⌊(2¹⁹² − 1) / d⌋ − 2⁶⁴, where d has its top bit set (algorithm 6).
+#[must_use]
+#[inline(always)]
+pub(crate) const fn reciprocal2(d: u128) -> u64 {
+    let (d1, d0) = ((d >> 64) as u64, d as u64);
+    let mut v = reciprocal(d1);
+    let mut p = d1.wrapping_mul(v).wrapping_add(d0);
+    if p < d0 {
+        v = v.wrapping_sub(1);
+        if p >= d1 {
+            v = v.wrapping_sub(1);
+            p = p.wrapping_sub(d1);
+        }
+        p = p.wrapping_sub(d1);
+    }
+    let t = product(v, d0);
+    let (sum, over) = p.overflowing_add((t >> 64) as u64);
+    if over {
+        v = v.wrapping_sub(1);
+        if both(sum, t as u64) >= d {
+            v = v.wrapping_sub(1);
+        }
+    }
+    v
+}
+
+/// One digit of the quotient, and the remainder: (head · 2⁶⁴ + next) / d, where head < d and d has its
+/// top bit set (algorithm 5).
+#[must_use]
+#[inline(always)]
+pub(crate) const fn digit2(head: u128, next: u64, d: u128, reciprocal2: u64) -> (u64, u128) {
+    let (head1, head0) = ((head >> 64) as u64, head as u64);
+    let (d1, d0) = ((d >> 64) as u64, d as u64);
+    let guess = product(reciprocal2, head1).wrapping_add(head);
+    let mut q = (guess >> 64) as u64;
+    let top = head0.wrapping_sub(q.wrapping_mul(d1));
+    let mut rest = both(top, next).wrapping_sub(product(d0, q)).wrapping_sub(d);
+    q = q.wrapping_add(1);
+    if (rest >> 64) as u64 >= guess as u64 {
+        q = q.wrapping_sub(1);
+        rest = rest.wrapping_add(d);
+    }
+    if rest >= d {
+        q = q.wrapping_add(1);
+        rest = rest.wrapping_sub(d);
+    }
+    (q, rest)
+}
+
+#[inline(always)]
+const fn product(a: u64, b: u64) -> u128 {
+    (a as u128) * (b as u128)
 }
 
 const LOW: u128 = u64::MAX as u128;
@@ -125,6 +236,19 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn quotient_and_remainder_equal_the_schoolbook_ones(
+            high in any_size(), low in any_size(), d in any_size()
+        ) {
+            let d = d.max(1);
+            for (high, low) in [(high % d, low), (d - 1, low), (high % d, u128::MAX), (d - 1, d)] {
+                let n: U256 = (U256::from(high) << 128) | U256::from(low);
+                let (quotient, rest) = div(high, low, d);
+                prop_assert_eq!(U256::from(quotient), n / U256::from(d));
+                prop_assert_eq!(U256::from(rest), n % U256::from(d));
+                prop_assert_eq!(fraction(high, d), div(high, 0, d).0);
+            }
+        }
         #[test]
         fn equals_the_schoolbook_division(a in any_size(), b in any_size(), d in any_size()) {
             let expected = (d != 0).then(|| U256::from(a) * U256::from(b) / U256::from(d));

@@ -196,6 +196,7 @@ impl ConstantProduct {
 
     /// Both accumulators as an update at `now` would leave them (`currentCumulativePrices`).
     #[must_use]
+    #[inline]
     pub fn cumulatives(&self, now: u64) -> (U256, U256) {
         let elapsed = (now as u32).wrapping_sub(self.timestamp_last);
         (

@@ -170,8 +170,13 @@ pub(super) fn extended(cumulative: U256, numerator: u128, denominator: u128, ela
     if elapsed == 0 || numerator == 0 || denominator == 0 {
         return cumulative;
     }
-    // Floored, as UQ112x112.uqdiv; overflow of the sum is meant.
-    cumulative.wrapping_add(uq112(numerator, denominator).wrapping_mul(U256::from(elapsed)))
+    // Floored, as UQ112x112.uqdiv; overflow of the sum is meant. 224 bits · 32 bits fit.
+    let mut price = uq112(numerator, denominator).into_limbs();
+    let mut carry = 0;
+    for limb in &mut price {
+        (*limb, carry) = limb.carrying_mul(elapsed.into(), carry);
+    }
+    cumulative.wrapping_add(U256::from_limbs(price))
 }
 
 /// `numerator / denominator` as UQ112x112, floored. Arguments of at most 112 bits.
@@ -210,5 +215,31 @@ pub(super) fn sqrt_floor(n: U256) -> U256 {
             return root;
         }
         root = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn an_accumulator_gathers_price_by_seconds(
+            cumulative in any::<[u64; 4]>(), reserves in any::<[u128; 2]>(),
+            down in 16_u32..128, down_other in 16_u32..128, elapsed in any::<u32>()
+        ) {
+            let [numerator, denominator] = [reserves[0] >> down, reserves[1] >> down_other];
+            let cumulative = U256::from_limbs(cumulative);
+            let expected = if denominator == 0 {
+                cumulative
+            } else {
+                let scaled: U256 = U256::from(numerator) << 112;
+                let price = scaled / U256::from(denominator);
+                cumulative.wrapping_add(price.wrapping_mul(U256::from(elapsed)))
+            };
+            prop_assert_eq!(extended(cumulative, numerator, denominator, elapsed), expected);
+        }
     }
 }

@@ -59,13 +59,32 @@ impl ConstantProduct {
         balance0: Amount,
         balance1: Amount,
     ) -> Result<(Amount, Amount), PoolError> {
+        let (keep, one) = fee_fraction(self.fee);
+        // Below 2¹¹², times 10³, is below 2¹²⁸; no more came in than there is, so nothing is negative.
+        if let (Ok(balance0), Ok(balance1), Ok(out0), Ok(out1), 1_000) =
+            (to_reserve(balance0), to_reserve(balance1), to_reserve(out0), to_reserve(out1), one)
+        {
+            let in0 = balance0.saturating_sub(self.reserve0.saturating_sub(out0));
+            let in1 = balance1.saturating_sub(self.reserve1.saturating_sub(out1));
+            if in0 == 0 && in1 == 0 {
+                return Err(PoolError::InsufficientInput);
+            }
+            let adjusted = |balance: u128, paid: u128| {
+                let (one, fee) = (u128::from(one), u128::from(one - keep));
+                balance.wrapping_mul(one).wrapping_sub(paid.wrapping_mul(fee))
+            };
+            let after = wide::mul(adjusted(balance0, in0), adjusted(balance1, in1));
+            if after < wide::mul(adjusted(self.reserve0, 0), adjusted(self.reserve1, 0)) {
+                return Err(PoolError::ProductFell);
+            }
+            return Ok((Amount::new(in0), Amount::new(in1)));
+        }
         let (reserve0, reserve1) = (Amount::new(self.reserve0), Amount::new(self.reserve1));
         let in0 = balance0.saturating_sub(reserve0.saturating_sub(out0));
         let in1 = balance1.saturating_sub(reserve1.saturating_sub(out1));
         if in0.is_zero() && in1.is_zero() {
             return Err(PoolError::InsufficientInput);
         }
-        let (keep, one) = fee_fraction(self.fee);
         if self.product_fell(balance0, in0, balance1, in1, keep, one)? {
             return Err(PoolError::ProductFell);
         }
@@ -93,7 +112,7 @@ impl ConstantProduct {
 
     /// Whether (one · balance0 − fee · in0) · (one · balance1 − fee · in1) is less than the product of
     /// the reserves, times one².
-    #[inline]
+    #[inline(never)]
     fn product_fell(
         &self,
         balance0: Amount,
@@ -104,15 +123,6 @@ impl ConstantProduct {
         one: u64,
     ) -> Result<bool, PoolError> {
         let fee = one - keep;
-        // Inputs are no more than balances, so nothing here is negative; 2¹¹² · 10³ is below 2¹²⁸.
-        if let (Ok(balance0), Ok(balance1), 1_000) =
-            (to_reserve(balance0), to_reserve(balance1), one)
-        {
-            let (in0, in1) = (to_reserve(in0)?, to_reserve(in1)?);
-            let (fee, one) = (u128::from(fee), u128::from(one));
-            let after = wide::mul(balance0 * one - in0 * fee, balance1 * one - in1 * fee);
-            return Ok(after < wide::mul(self.reserve0 * one, self.reserve1 * one));
-        }
         let adjusted = |balance: Amount, paid: Amount| {
             let whole = mul(balance.0, U256::from(one))?;
             whole.checked_sub(mul(paid.0, U256::from(fee))?).ok_or(PoolError::SubUnderflow)
@@ -185,5 +195,57 @@ impl ConstantProduct {
             return Err(PoolError::InsufficientLiquidityBurned);
         }
         Ok(BurnQuote { shares, amount0, amount1, protocol_shares })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{AccountId, AssetId, Pips};
+    use proptest::prelude::*;
+
+    /// Integers of every magnitude up to 113 bits.
+    fn any_size() -> impl Strategy<Value = u128> {
+        (any::<u128>(), 15_u32..128).prop_map(|(x, shift)| x >> shift)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        /// Balances around those that keep the product, too.
+        #[test]
+        fn what_pays_for_a_swap_is_what_the_general_product_says(
+            reserves in (any_size(), any_size()), paid in (any_size(), any_size()),
+            out in (any_size(), any_size()), thousandths in 0_u32..=1_000, off in 0_u128..3
+        ) {
+            let ids = [0, 1, 2].map(AssetId);
+            let fee = Pips(thousandths * 1_000);
+            let mut pair = ConstantProduct::new(ids[0], ids[1], ids[2], AccountId(0), fee);
+            (pair.reserve0, pair.reserve1) = ((reserves.0 >> 1).max(2), (reserves.1 >> 1).max(2));
+            let out = (out.0 % pair.reserve0, out.1 % pair.reserve1);
+            let just = (|| {
+                let got = pair.reserve1.checked_sub(out.1)?.checked_sub(1)?;
+                let (keep, one) = fee_fraction(fee);
+                let (keep, one) = (u128::from(keep), u128::from(one));
+                crate::wide::mul_div_floor(pair.reserve0, out.1.checked_mul(one)?, got.checked_mul(keep)?)
+            })();
+            let just = just.unwrap_or(paid.0).saturating_add(off);
+            for (paid, out) in [(paid, out), ((just, 0), (0, out.1)), ((0, 0), out)] {
+                let (out0, out1) = (Amount::new(out.0), Amount::new(out.1));
+                let held0 = Amount::new((pair.reserve0 - out.0).saturating_add(paid.0));
+                let held1 = Amount::new((pair.reserve1 - out.1).saturating_add(paid.1));
+                let (in0, in1) = (Amount::new(paid.0), Amount::new(paid.1));
+                let (keep, one) = fee_fraction(fee);
+                let expected = if in0.is_zero() && in1.is_zero() {
+                    Err(PoolError::InsufficientInput)
+                } else {
+                    match pair.product_fell(held0, in0, held1, in1, keep, one) {
+                        Ok(true) => Err(PoolError::ProductFell),
+                        Ok(false) => Ok((in0, in1)),
+                        Err(reason) => Err(reason),
+                    }
+                };
+                prop_assert_eq!(pair.check_inputs(out0, out1, held0, held1), expected);
+            }
+        }
     }
 }

@@ -13,12 +13,13 @@ pub const TRANSACTION: u64 = 21_000;
 pub const BLOCK_LIMIT: u64 = 30_000_000;
 /// Inverse of the largest change of the base fee per block (EIP-1559
 /// `BASE_FEE_MAX_CHANGE_DENOMINATOR`).
-const BASE_FEE_MAX_CHANGE_DENOMINATOR: u128 = 8;
+const BASE_FEE_MAX_CHANGE_DENOMINATOR: u64 = 8;
 /// Smallest base fee, in wei: the update below cannot leave zero.
 pub const MIN_BASE_FEE: u64 = 7;
 
 /// Gas of one call, its body not included.
 #[must_use]
+#[inline]
 pub const fn of(call: &Call) -> u64 {
     match call {
         Call::Transfer { .. } => 30_000,
@@ -55,13 +56,19 @@ pub const fn of(call: &Call) -> u64 {
 /// The next block's base fee, in wei (EIP-1559).
 #[must_use]
 pub fn next_base_fee(base_fee: u64, gas_used: u64, gas_limit: u64) -> u64 {
-    let (fee, used) = (u128::from(base_fee), u128::from(gas_used));
-    let target = u128::from(gas_limit / 2).max(1);
-    let next = if used > target {
-        let delta = fee * (used - target) / target / BASE_FEE_MAX_CHANGE_DENOMINATOR;
-        fee + delta.max(1)
+    let target = (gas_limit / 2).max(1);
+    let part = |gas: u64| match base_fee.checked_mul(gas) {
+        Some(product) => u128::from(product / target / BASE_FEE_MAX_CHANGE_DENOMINATOR),
+        None => {
+            let product = u128::from(base_fee) * u128::from(gas);
+            product / u128::from(target) / u128::from(BASE_FEE_MAX_CHANGE_DENOMINATOR)
+        }
+    };
+    let fee = u128::from(base_fee);
+    let next = if gas_used > target {
+        fee + part(gas_used - target).max(1)
     } else {
-        fee - fee * (target - used) / target / BASE_FEE_MAX_CHANGE_DENOMINATOR
+        fee - part(target - gas_used)
     };
     u64::try_from(next).unwrap_or(u64::MAX).max(MIN_BASE_FEE)
 }
@@ -77,5 +84,20 @@ mod tests {
         assert_eq!(next_base_fee(fee, 15_000_000, 30_000_000), fee);
         assert_eq!(next_base_fee(fee, 0, 30_000_000), 875_000_000);
         assert_eq!(next_base_fee(7, 15_000_001, 30_000_000), 8);
+    }
+
+    /// Where a product exceeds 64 bits, and where it does not.
+    #[test]
+    fn base_fee_is_the_same_by_wide_products() {
+        for fee in [7, 1_000_000_007, 1 << 40, (1 << 40) + 1, u64::MAX / 3, u64::MAX - 1] {
+            for used in [0, 1, 14_999_999, 15_000_000, 15_000_001, 30_000_000, u64::MAX / 5] {
+                let target = 15_000_000_i128;
+                let (wide, off) = (i128::from(fee), i128::from(used) - target);
+                let part = wide * off.abs() / target / 8;
+                let next = if off > 0 { wide + part.max(1) } else { wide - part };
+                let next = u64::try_from(next).unwrap_or(u64::MAX).max(MIN_BASE_FEE);
+                assert_eq!(next_base_fee(fee, used, 30_000_000), next, "{fee} {used}");
+            }
+        }
     }
 }

@@ -157,14 +157,23 @@ impl Ledger {
         self.burned[asset.index()]
     }
 
-    #[inline]
-    fn write(&mut self, index: usize, value: Amount, journal: &mut Journal) {
-        journal.push(Undo::Balance { index: index as u32, old: self.balances[index] });
-        self.balances[index] = value;
+    /// Writes what `change` makes of a balance.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        index: usize,
+        journal: &mut Journal,
+        change: impl FnOnce(Amount) -> Result<Amount, Revert>,
+    ) -> Result<(), Revert> {
+        let slot = self.balances.get_mut(index).ok_or(Revert::UnknownId)?;
+        let old = *slot;
+        *slot = change(old)?;
+        journal.push(Undo::Balance { index: index as u32, old });
         self.audited.note(index);
+        Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn credit(
         &mut self,
         to: AccountId,
@@ -173,12 +182,10 @@ impl Ledger {
         journal: &mut Journal,
     ) -> Result<(), Revert> {
         let i = self.at(to, asset)?;
-        let value = self.balances[i].checked_add(amount).ok_or(Revert::Overflow)?;
-        self.write(i, value, journal);
-        Ok(())
+        self.write(i, journal, |held| held.checked_add(amount).ok_or(Revert::Overflow))
     }
 
-    #[inline]
+    #[inline(always)]
     fn debit(
         &mut self,
         from: AccountId,
@@ -187,9 +194,70 @@ impl Ledger {
         journal: &mut Journal,
     ) -> Result<(), Revert> {
         let i = self.at(from, asset)?;
-        let value = self.balances[i].checked_sub(amount).ok_or(Revert::InsufficientBalance)?;
-        self.write(i, value, journal);
-        Ok(())
+        self.write(i, journal, |held| held.checked_sub(amount).ok_or(Revert::InsufficientBalance))
+    }
+
+    /// Moves an asset: [`Flow::Move`].
+    ///
+    /// # Errors
+    /// The debited account has too little, or an id does not exist.
+    #[inline]
+    pub(super) fn transfer(
+        &mut self,
+        from: AccountId,
+        to: AccountId,
+        asset: AssetId,
+        amount: Amount,
+        journal: &mut Journal,
+    ) -> Result<(), Revert> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        self.debit(from, asset, amount, journal)?;
+        self.credit(to, asset, amount, journal)
+    }
+
+    /// Burns `burned` and moves `tip`, with one write of the payer's balance: all, or nothing and
+    /// `false`.
+    #[inline]
+    pub(super) fn pay_gas(
+        &mut self,
+        from: AccountId,
+        to: AccountId,
+        asset: AssetId,
+        [burned, tip]: [Amount; 2],
+        journal: &mut Journal,
+    ) -> bool {
+        let (Ok(from), Ok(to)) = (self.at(from, asset), self.at(to, asset)) else { return false };
+        let was = self.burned[asset.index()];
+        let (Some(paid), Some(total)) = (burned.checked_add(tip), was.checked_add(burned)) else {
+            return false;
+        };
+        let (held, had) = (self.balances[from], self.balances[to]);
+        let (Some(left), Some(has)) = (held.checked_sub(paid), had.checked_add(tip)) else {
+            return false;
+        };
+        if from == to {
+            return false;
+        }
+        if !paid.is_zero() {
+            self.store(from, held, left, journal);
+        }
+        if !burned.is_zero() {
+            journal.push(Undo::Burned { asset, old: was });
+            self.burned[asset.index()] = total;
+        }
+        if !tip.is_zero() {
+            self.store(to, had, has, journal);
+        }
+        true
+    }
+
+    #[inline]
+    fn store(&mut self, index: usize, old: Amount, new: Amount, journal: &mut Journal) {
+        journal.push(Undo::Balance { index: index as u32, old });
+        self.balances[index] = new;
+        self.audited.note(index);
     }
 
     /// Performs a flow: the only way that value moves.
@@ -200,11 +268,7 @@ impl Ledger {
     pub(super) fn perform(&mut self, flow: &Flow, journal: &mut Journal) -> Result<(), Revert> {
         match *flow {
             Flow::Move { from, to, asset, amount } => {
-                if amount.is_zero() {
-                    return Ok(());
-                }
-                self.debit(from, asset, amount, journal)?;
-                self.credit(to, asset, amount, journal)
+                self.transfer(from, to, asset, amount, journal)
             }
             Flow::Mint { to, asset, amount } => {
                 if amount.is_zero() {
@@ -329,12 +393,36 @@ mod tests {
     }
 
     #[test]
+    fn gas_is_burned_and_tipped_as_by_two_flows() {
+        let (a, b, asset) = (AccountId(0), AccountId(1), AssetId(1));
+        for (from, to) in [(a, b), (a, a), (a, AccountId(9)), (AccountId(9), a)] {
+            for amounts in [[0, 0], [40, 0], [0, 40], [40, 60], [40, 61], [101, 0]] {
+                let [burned, tip] = amounts.map(Amount::new);
+                let ((mut ledger, mut journal), (mut plain, _)) = (self::ledger(), self::ledger());
+                let done = ledger.pay_gas(from, to, asset, [burned, tip], &mut journal);
+                let flows = [
+                    Flow::Burn { from, asset, amount: burned },
+                    Flow::Move { from, to, asset, amount: tip },
+                ];
+                let performed =
+                    flows.iter().all(|flow| plain.perform(flow, &mut Journal::default()).is_ok());
+                assert!(performed || !done);
+                // Who tips himself goes the long way.
+                assert_eq!(done, from == a && to == b && burned.0 + tip.0 <= Amount::new(100).0);
+                let expected = if done { plain } else { self::ledger().0 };
+                assert!(ledger.same_state(&expected), "{amounts:?}");
+                assert_eq!(ledger.broken_column(false), None);
+            }
+        }
+    }
+
+    #[test]
     fn value_from_nowhere_breaks_its_column() {
         for all in [false, true] {
             let (mut ledger, mut journal) = ledger();
             let more = Amount::new(101);
             let at = ledger.at(AccountId(2), AssetId(1)).unwrap();
-            ledger.write(at, more, &mut journal);
+            ledger.write(at, &mut journal, |_| Ok(more)).unwrap();
             assert_eq!(ledger.broken_column(all), Some((AssetId(1), Amount::new(301).0)));
             // Nor is it forgotten.
             assert_eq!(ledger.broken_column(all), Some((AssetId(1), Amount::new(301).0)));

@@ -8,6 +8,7 @@ use super::error::ConcentratedError;
 use super::limbs::{product, quotient, shl_96, three, two};
 use crate::math::{Rounding, mul_div};
 use crate::units::U256;
+use crate::wide;
 
 /// 2⁹⁶.
 pub const Q96: U256 = U256::from_limbs([0, 1 << 32, 0, 0]);
@@ -32,11 +33,31 @@ pub fn amount0_delta(
     rounding: Rounding,
 ) -> Result<U256, ConcentratedError> {
     let (a, b) = if sqrt_a > sqrt_b { (sqrt_b, sqrt_a) } else { (sqrt_a, sqrt_b) };
+    amount0_between(a, b, liquidity, rounding)
+}
+
+/// [`amount0_delta`] from `a` up to `b`.
+#[inline]
+pub(super) fn amount0_between(
+    a: U256,
+    b: U256,
+    liquidity: u128,
+    rounding: Rounding,
+) -> Result<U256, ConcentratedError> {
     if a.is_zero() {
         return Err(Overflow);
     }
-    let numerator = shl_96(product(two(liquidity), three(b - a)?));
+    let (narrow_a, narrow_b) = (a.as_limbs(), b.as_limbs());
     // Fits: the difference is below b, so the quotient is below L · 2⁹⁶ / a.
+    if (narrow_b[2] | narrow_b[3]) == 0 {
+        let (a, b) = ([narrow_a[0], narrow_a[1]], [narrow_b[0], narrow_b[1]]);
+        let difference = two(wide::both(b[1], b[0]).wrapping_sub(wide::both(a[1], a[0])));
+        let [n0, n1, n2, n3]: [u64; 4] = product(two(liquidity), difference);
+        let [d0, d1, d2, d3]: [u64; 4] = product(a, b);
+        let numerator = shl_96([n0, n1, n2, n3, 0]);
+        return quotient(numerator, [d0, d1, d2, d3, 0, 0], rounding).ok_or(Overflow);
+    }
+    let numerator = shl_96(product(two(liquidity), three(b - a)?));
     quotient(numerator, product(three(a)?, three(b)?), rounding).ok_or(Overflow)
 }
 
@@ -60,22 +81,7 @@ pub(super) fn amount0_delta_up_near(
             return Ok(guess);
         }
     }
-    amount0_delta(a, b, liquidity, Rounding::Ceil)
-}
-
-/// Whether `paid` is at least [`amount0_delta`] rounded up, without its quotient where the integers are
-/// small; `None` where they are not.
-#[inline]
-pub(super) fn covers_amount0(paid: U256, a: U256, b: U256, liquidity: u128) -> Option<bool> {
-    let (narrow_a, narrow_b, narrow) = (a.as_limbs(), b.as_limbs(), paid.as_limbs());
-    let wide = narrow_a[2] | narrow_a[3] | narrow_b[2] | narrow_b[3] | narrow[2] | narrow[3];
-    if wide != 0 || a.is_zero() || b.is_zero() {
-        return None;
-    }
-    let difference = if a > b { a - b } else { b - a };
-    let numerator = shl_96(product(two(liquidity), three(difference).ok()?));
-    let area: [u64; 4] = product([narrow_a[0], narrow_a[1]], [narrow_b[0], narrow_b[1]]);
-    Some(!less(product([narrow[0], narrow[1]], area), numerator))
+    amount0_between(a, b, liquidity, Rounding::Ceil)
 }
 
 #[inline(always)]
@@ -111,7 +117,19 @@ pub fn amount1_delta(
     liquidity: u128,
     rounding: Rounding,
 ) -> Result<U256, ConcentratedError> {
-    let difference = if sqrt_a > sqrt_b { sqrt_a - sqrt_b } else { sqrt_b - sqrt_a };
+    let (a, b) = if sqrt_a > sqrt_b { (sqrt_b, sqrt_a) } else { (sqrt_a, sqrt_b) };
+    amount1_between(a, b, liquidity, rounding)
+}
+
+/// [`amount1_delta`] from `a` up to `b`.
+#[inline]
+pub(super) fn amount1_between(
+    a: U256,
+    b: U256,
+    liquidity: u128,
+    rounding: Rounding,
+) -> Result<U256, ConcentratedError> {
+    let difference = b - a;
     let p: [u64; 5] = product(two(liquidity), three(difference)?);
     let floor = U256::from_limbs([
         (p[1] >> 32) | (p[2] << 32),
@@ -217,7 +235,7 @@ fn after_amount1(
     add: bool,
 ) -> Result<U256, ConcentratedError> {
     let rounding = if add { Rounding::Floor } else { Rounding::Ceil };
-    let moved = mul_div(amount, Q96, U256::from(liquidity), rounding).ok_or(Overflow)?;
+    let moved = shl_96_div(amount, liquidity, rounding)?;
     if add {
         price_of(sqrt_price.checked_add(moved).ok_or(Overflow)?)
     } else if sqrt_price > moved {
@@ -227,8 +245,49 @@ fn after_amount1(
     }
 }
 
+/// `amount · 2⁹⁶ / liquidity`.
+#[inline]
+fn shl_96_div(
+    amount: U256,
+    liquidity: u128,
+    rounding: Rounding,
+) -> Result<U256, ConcentratedError> {
+    let l = amount.as_limbs();
+    if (l[2] | l[3]) == 0 {
+        let amount = wide::both(l[1], l[0]);
+        let (high, low) = (amount >> 32, amount << 96);
+        if high < liquidity {
+            let (quotient, rest) = wide::div(high, low, liquidity);
+            let up = rounding != Rounding::Floor && rest != 0;
+            return Ok(U256::from(quotient) + U256::from(up));
+        }
+    }
+    mul_div(amount, Q96, U256::from(liquidity), rounding).ok_or(Overflow)
+}
+
 /// The price, where 160 bits hold it.
 #[inline(always)]
 fn price_of(price: U256) -> Result<U256, ConcentratedError> {
     three(price).map(|_| price)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn an_amount_by_liquidity_equals_the_general_quotient(
+            amount in any::<[u64; 3]>(), liquidity in any::<u128>(),
+            shift in 0_usize..192, down in 0_u32..128, up in any::<bool>()
+        ) {
+            let amount = U256::from_limbs([amount[0], amount[1], amount[2], 0]) >> shift;
+            let liquidity = (liquidity >> down).max(1);
+            let rounding = if up { Rounding::Ceil } else { Rounding::Floor };
+            let expected = mul_div(amount, Q96, U256::from(liquidity), rounding).ok_or(Overflow);
+            prop_assert_eq!(shl_96_div(amount, liquidity, rounding), expected);
+        }
+    }
 }

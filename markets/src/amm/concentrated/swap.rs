@@ -6,7 +6,7 @@
 use super::observation::next_write;
 use super::position::low_128;
 use super::sqrt_price::Q128;
-use super::swap_step::compute_swap_step;
+use super::swap_step::{Fee, swap_step};
 use super::tick::{Globals, add_delta, next_within_one_word};
 use super::tick_math::{MAX_SQRT_RATIO, MIN_SQRT_RATIO, tick_at_sqrt_ratio};
 use super::{Change, Concentrated, ConcentratedError};
@@ -44,12 +44,31 @@ impl Concentrated {
         if !in_range {
             return Err(PriceLimit);
         }
-        let most = U256::from(1) << 255;
-        if amount >= most {
+        if above_255_bits(amount) {
             return Err(Overflow);
         }
         change.begin(*start);
-        let Change { state, crossed, .. } = change;
+        match (zero_for_one, exact_in) {
+            (true, true) => self.run_swap::<true, true>(amount, limit, now, change),
+            (true, false) => self.run_swap::<true, false>(amount, limit, now, change),
+            (false, true) => self.run_swap::<false, true>(amount, limit, now, change),
+            (false, false) => self.run_swap::<false, false>(amount, limit, now, change),
+        }
+    }
+
+    /// The steps of a swap that may take place, of a change that begins from the state.
+    fn run_swap<const ZERO_FOR_ONE: bool, const EXACT_IN: bool>(
+        &self,
+        amount: U256,
+        limit: U256,
+        now: u64,
+        change: &mut Change,
+    ) -> Result<(), ConcentratedError> {
+        let (zero_for_one, exact_in) = (ZERO_FOR_ONE, EXACT_IN);
+        let start = &self.state;
+        let crossed = &mut change.crossed;
+        let (mut price, mut price_tick, mut liquidity) =
+            (start.sqrt_price, start.tick, start.liquidity);
         let fee_protocol =
             if zero_for_one { start.fee_protocol & 15 } else { start.fee_protocol >> 4 };
         let mut growth = if zero_for_one { start.fee_growth0 } else { start.fee_growth1 };
@@ -57,58 +76,65 @@ impl Concentrated {
         let (mut remaining, mut calculated) = (amount, U256::ZERO);
         let mut below = self.ticks.partition_point(|t| t.tick <= start.tick);
         let mut globals: Option<Globals> = None;
-        while !remaining.is_zero() && state.sqrt_price != limit {
-            let before = state.sqrt_price;
+        let pool_fee = Fee::new(self.fee);
+        while !remaining.is_zero() && price != limit {
+            let before = price;
             let next = next_within_one_word(
                 &self.ticks,
                 below,
-                state.tick,
+                price_tick,
                 self.tick_spacing,
                 zero_for_one,
             )?;
             let beyond =
                 if zero_for_one { next.sqrt_price < limit } else { next.sqrt_price > limit };
             let target = if beyond { limit } else { next.sqrt_price };
-            let step =
-                compute_swap_step(before, target, state.liquidity, remaining, exact_in, self.fee)?;
-            state.sqrt_price = step.sqrt_price;
+            let step = swap_step::<ZERO_FOR_ONE, EXACT_IN>(
+                before, target, liquidity, remaining, &pool_fee,
+            )?;
+            price = step.sqrt_price;
             let paid = step.amount_in + step.fee;
             let (specified, other) =
                 if exact_in { (paid, step.amount_out) } else { (step.amount_out, paid) };
             remaining = remaining.wrapping_sub(specified);
-            calculated = calculated.checked_add(other).filter(|c| *c < most).ok_or(Overflow)?;
+            calculated = calculated
+                .checked_add(other)
+                .filter(|sum| !above_255_bits(*sum))
+                .ok_or(ConcentratedError::Overflow)?;
             let mut fee = step.fee;
             if fee_protocol > 0 {
                 let part = divided(fee, fee_protocol);
                 fee -= part;
                 protocol_fees = protocol_fees.wrapping_add(low_128(part));
             }
-            if state.liquidity > 0 && !fee.is_zero() {
-                growth = growth.wrapping_add(growth_of(fee, state.liquidity)?);
+            if liquidity > 0 && !fee.is_zero() {
+                growth = growth.wrapping_add(growth_of(fee, liquidity)?);
             }
-            if state.sqrt_price == next.sqrt_price {
+            if step.reached && !beyond {
                 if let Some(at) = next.initialized {
-                    let mut now_globals = match globals {
+                    let globals = match &mut globals {
                         Some(globals) => globals,
-                        None => *globals.insert(self.globals(now)?),
+                        None => globals.insert(self.globals(now)?),
                     };
                     if zero_for_one {
-                        now_globals.fee_growth0 = growth;
+                        globals.fee_growth0 = growth;
                     } else {
-                        now_globals.fee_growth1 = growth;
+                        globals.fee_growth1 = growth;
                     }
                     let tick = &self.ticks[at];
-                    crossed.push((at as u32, tick.outside.crossed(&now_globals)));
+                    crossed.push((at as u32, tick.outside.crossed(globals)));
                     // The lowest net liquidity is above −2¹²⁷: gross liquidity fits 128 bits less a spacing.
                     let net = if zero_for_one { -tick.net } else { tick.net };
-                    state.liquidity = add_delta(state.liquidity, net)?;
+                    liquidity = add_delta(liquidity, net)?;
                     below = if zero_for_one { at } else { at + 1 };
                 }
-                state.tick = if zero_for_one { next.tick - 1 } else { next.tick };
-            } else if state.sqrt_price != before {
-                state.tick = tick_at_sqrt_ratio(state.sqrt_price)?;
+                price_tick = if zero_for_one { next.tick - 1 } else { next.tick };
+            } else if price != before {
+                price_tick = tick_at_sqrt_ratio(price)?;
             }
         }
+        let state = &mut change.state;
+        (state.sqrt_price, state.tick, state.liquidity) = (price, price_tick, liquidity);
         if zero_for_one {
             state.fee_growth0 = growth;
             state.protocol_fees0 = state.protocol_fees0.wrapping_add(protocol_fees);
@@ -140,6 +166,12 @@ impl Concentrated {
     }
 }
 
+/// Whether a signed integer of 256 bits cannot hold it.
+#[inline]
+const fn above_255_bits(x: U256) -> bool {
+    x.as_limbs()[3] >> 63 != 0
+}
+
 /// `fee / denominator`, floored.
 #[inline]
 fn divided(fee: U256, denominator: u8) -> U256 {
@@ -159,7 +191,7 @@ pub(super) fn growth_of(fee: U256, liquidity: u128) -> Result<U256, Concentrated
         let fee = low_128(fee);
         let (whole, rest) =
             if fee < liquidity { (0, fee) } else { (fee / liquidity, fee % liquidity) };
-        let part = wide::div(rest, 0, liquidity).0;
+        let part = wide::fraction(rest, liquidity);
         return Ok(U256::from_limbs([
             part as u64,
             (part >> 64) as u64,

@@ -12,7 +12,7 @@ use markets::amm::concentrated::tick_math::{MAX_SQRT_RATIO, MIN_SQRT_RATIO};
 use markets::amm::concentrated::{
     Change, Concentrated, ConcentratedError, FlashOpened, PositionWrite, TickWrite,
 };
-use markets::units::{AccountId, Amount, AssetId, Flow, PoolId, U256};
+use markets::units::{AccountId, Amount, AssetId, PoolId, U256};
 
 /// A call on a concentrated pool whose body runs now. The pool is locked meanwhile.
 #[derive(Clone, Copy, Debug)]
@@ -272,8 +272,7 @@ impl Chain {
     ) -> Result<(Amount, Amount), Revert> {
         let (asset, paid, got) = self.quote_and_send(sale, context)?;
         let to = self.concentrated_in(sale.pool)?.account;
-        let flow = Flow::Move { from: sale.by, to, asset, amount: paid };
-        self.ledger.perform(&flow, &mut self.journal)?;
+        self.ledger.transfer(sale.by, to, asset, paid, &mut self.journal)?;
         Ok((paid, got))
     }
 
@@ -303,8 +302,7 @@ impl Chain {
         } else {
             (token1, amount1, token0, amount0)
         };
-        let flow = Flow::Move { from, to: by, asset, amount: got };
-        self.ledger.perform(&flow, &mut self.journal)?;
+        self.ledger.transfer(from, by, asset, got, &mut self.journal)?;
         Ok((asset_in, paid, got))
     }
 
@@ -373,8 +371,7 @@ impl Chain {
         amounts: [Amount; 2],
     ) -> Result<(), Revert> {
         for (asset, amount) in tokens.into_iter().zip(amounts) {
-            let flow = Flow::Move { from, to, asset, amount };
-            self.ledger.perform(&flow, &mut self.journal)?;
+            self.ledger.transfer(from, to, asset, amount, &mut self.journal)?;
         }
         Ok(())
     }

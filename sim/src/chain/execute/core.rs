@@ -15,8 +15,7 @@ impl Chain {
     ) -> Result<(), Revert> {
         self.require_transferable(asset)?;
         let amount = self.amount(amount, asset, context)?;
-        let flow = Flow::Move { from: context.sender, to, asset, amount };
-        self.ledger.perform(&flow, &mut self.journal)
+        self.ledger.transfer(context.sender, to, asset, amount, &mut self.journal)
     }
 
     /// Refuses a market's shares: a debt handed to a stranger, or collateral given away, would leave the

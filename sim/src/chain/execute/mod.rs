@@ -131,6 +131,17 @@ impl Chain {
         let paid = u128::from(gas_used) * u128::from(fee);
         let burned = u128::from(gas_used) * u128::from(self.clock.base_fee.min(fee));
         let asset = self.gas_asset;
+        let amounts = [burned, paid - burned].map(Amount::new);
+        if self.ledger.pay_gas(sender, self.builder, asset, amounts, &mut self.journal) {
+            return Amount::new(paid);
+        }
+        self.charge_gas_slowly(sender, burned, paid)
+    }
+
+    /// The same where it is not one write each.
+    #[cold]
+    fn charge_gas_slowly(&mut self, sender: AccountId, burned: u128, paid: u128) -> Amount {
+        let asset = self.gas_asset;
         let flows = [
             Flow::Burn { from: sender, asset, amount: Amount::new(burned) },
             Flow::Move {

@@ -135,10 +135,8 @@ impl Chain {
         let pool = unlocked(&self.pools, id, context)?;
         pool.check_outputs(out0, out1)?;
         let (from, token0, token1) = (pool.account, pool.token0, pool.token1);
-        for (asset, amount) in [(token0, out0), (token1, out1)] {
-            self.ledger.perform(&Flow::Move { from, to, asset, amount }, &mut self.journal)?;
-        }
-        Ok(())
+        self.ledger.transfer(from, to, token0, out0, &mut self.journal)?;
+        self.ledger.transfer(from, to, token1, out1, &mut self.journal)
     }
 
     /// The pair's `swap` from its callback on: what the pair holds now must keep the product.
@@ -150,16 +148,15 @@ impl Chain {
         out0: Amount,
         out1: Amount,
     ) -> Result<(), Revert> {
-        let mut pool = *pair_in(&self.pools, id)?;
-        let (held0, held1) = self.pair_balances(&pool);
+        let pool = pair_in(&self.pools, id)?;
+        let (held0, held1) = self.pair_balances(pool);
         let (in0, in1) = pool.check_inputs(out0, out1, held0, held1)?;
         let one_way = match (in0.is_zero(), in1.is_zero(), out0.is_zero(), out1.is_zero()) {
             (false, true, true, false) => Some((pool.token0, in0, out1)),
             (true, false, false, true) => Some((pool.token1, in1, out0)),
             _ => None,
         };
-        pool.update(held0, held1, self.clock.timestamp)?;
-        self.store_pair(id, &pool);
+        self.update_held(id, held0, held1)?;
         self.logs.push(match one_way {
             Some((asset_in, amount_in, amount_out)) => {
                 Log::Swap { pool: id, by, asset_in, amount_in, amount_out }
@@ -177,6 +174,17 @@ impl Chain {
         let from = pool.account;
         for (asset, amount) in [(pool.token0, over0), (pool.token1, over1)] {
             self.ledger.perform(&Flow::Move { from, to, asset, amount }, &mut self.journal)?;
+        }
+        Ok(())
+    }
+
+    /// Takes balances for a pool's reserves, in place, the old value journalled.
+    #[inline]
+    fn update_held(&mut self, id: PoolId, held0: Amount, held1: Amount) -> Result<(), Revert> {
+        if let Some(slot) = self.pools[id.index()].constant_product_mut() {
+            self.journal.pairs.push(*slot);
+            self.journal.push(Undo::ConstantProduct { pool: id });
+            slot.update(held0, held1, self.clock.timestamp)?;
         }
         Ok(())
     }
@@ -236,10 +244,8 @@ impl Chain {
     ) -> Result<(), Revert> {
         let SwapQuote { amount_in, amount_out, .. } = *quote;
         let (to, out) = (pool.account, pool.other(asset_in)?);
-        let pay = Flow::Move { from: by, to, asset: asset_in, amount: amount_in };
-        self.ledger.perform(&pay, &mut self.journal)?;
-        let receive = Flow::Move { from: to, to: by, asset: out, amount: amount_out };
-        self.ledger.perform(&receive, &mut self.journal)?;
+        self.ledger.transfer(by, to, asset_in, amount_in, &mut self.journal)?;
+        self.ledger.transfer(to, by, out, amount_out, &mut self.journal)?;
         self.update_pool(id, pool)?;
         self.logs.push(Log::Swap { pool: id, by, asset_in, amount_in, amount_out });
         Ok(())

@@ -81,9 +81,15 @@ impl Journal {
     pub(super) fn push(&mut self, undo: Undo) {
         self.entries.push(undo);
     }
-    /// Forgets everything: what was done is final.
+    /// Forgets everything: what was done is final. Whatever lies on a side stack has its entry.
     #[inline]
     pub(super) fn clear(&mut self) {
+        if !self.entries.is_empty() {
+            self.forget();
+        }
+    }
+    #[inline(never)]
+    fn forget(&mut self) {
         let Self {
             entries,
             pairs,
