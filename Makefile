@@ -18,7 +18,7 @@ export LD_LIBRARY_PATH := $(LIBTORCH)/lib:$(LD_LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help system libtorch demo test test-long vectors plots fuzz check bench evm-rate check-bundle venv screenshot clean
+.PHONY: help system libtorch demo test test-long vectors plots fuzz mutants check bench evm-rate check-bundle venv screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +44,15 @@ test: libtorch ## every test but the long ones, and the example crates
 		$(CARGO) test --manifest-path $$manifest --target-dir target; \
 	done
 
-test-long: libtorch ## the tests marked #[ignore] too, optimised
+test-long: libtorch ## the tests marked #[ignore] too, optimised; then `make mutants` (hours)
 	$(CARGO) test --workspace --release -- --include-ignored
+	scripts/mutants.sh $(SHARD)
+
+# all, or K/N: every N-th fault from the K-th on.
+SHARD ?= all
+
+mutants: ## put faults into markets, protocols and sim::chain, and name those no test notices (SHARD=all: hours; SHARD=0/50)
+	scripts/mutants.sh $(SHARD)
 
 vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordings); equal cases and steps per family
 	$(CARGO) test -p sim --test vectors
