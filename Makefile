@@ -9,8 +9,6 @@ VIEW ?= $(SCENARIO)
 PICTURE ?= docs/window.png
 
 CARGO ?= cargo
-# Crates that stand outside the workspace, as a user's own would.
-EXAMPLES := $(wildcard examples/*/Cargo.toml)
 
 # A libtorch of your own wins; its libraries must then be found at run time too.
 ifneq ($(LIBTORCH),)
@@ -37,12 +35,8 @@ demo: libtorch ## build, train a risk policy under attack, compare it, export it
 		echo '********************************************************************' >&2; \
 	fi
 
-test: libtorch ## every test but the long ones, and the example crates
+test: libtorch ## every test but the long ones, the example crate's too
 	$(CARGO) test --workspace
-	@set -e; for manifest in $(EXAMPLES); do \
-		echo $(CARGO) test --manifest-path $$manifest; \
-		$(CARGO) test --manifest-path $$manifest --target-dir target; \
-	done
 
 test-long: libtorch ## the tests marked #[ignore] too, optimised; then `make mutants` (hours)
 	$(CARGO) test --workspace --release -- --include-ignored
@@ -70,7 +64,7 @@ check: libtorch ## formatting, lints, documentation
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
-	$(CARGO) check --no-default-features
+	$(CARGO) check --no-default-features -p ballast -p own-agent
 
 bench: libtorch ## criterion benches, then the table of `ballast bench`
 	$(CARGO) bench --workspace
