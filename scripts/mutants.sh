@@ -78,13 +78,15 @@ for area in "${areas[@]}"; do
 
     lived=()
     while IFS= read -r line; do
-        lived+=(--re "^$(sed 's/[][\.*+?(){}|^$]/\\&/g' <<<"$line")\$")
+        lived+=(--file "${line%%:*}" --re "^$(sed 's/[][\.*+?(){}|^$]/\\&/g' <<<"$line")\$")
     done <"$out/$area/own/mutants.out/missed.txt"
     : >"$out/$area/survivors.txt"
     if [ ${#lived[@]} -gt 0 ]; then
-        echo "==> $area, $((${#lived[@]} / 2)) that lived: every test"
-        pass "$area/all" "${faults[@]}" "${lived[@]}" "${all[@]}"
-        cp "$out/$area/all/mutants.out/missed.txt" "$out/$area/survivors.txt"
+        echo "==> $area, $((${#lived[@]} / 4)) that lived: every test"
+        pass "$area/all" "${faults[@]:0:2}" "${lived[@]}" "${all[@]}"
+        # cargo-mutants tries deleted fields whatever it is asked for: those of other faults do not count.
+        grep -xFf "$out/$area/own/mutants.out/missed.txt" "$out/$area/all/mutants.out/missed.txt" \
+            >"$out/$area/survivors.txt" || true
     fi
 
     # Lines move; the place and the fault do not.
