@@ -9,8 +9,6 @@ VIEW ?= $(SCENARIO)
 PICTURE ?= docs/window.png
 
 CARGO ?= cargo
-# Crates that stand outside the workspace, as a user's own would.
-EXAMPLES := $(wildcard examples/*/Cargo.toml)
 
 # A libtorch of your own wins; its libraries must then be found at run time too.
 ifneq ($(LIBTORCH),)
@@ -18,7 +16,7 @@ export LD_LIBRARY_PATH := $(LIBTORCH)/lib:$(LD_LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help system libtorch demo test test-long vectors plots fuzz check bench evm-rate check-bundle venv screenshot clean
+.PHONY: help system libtorch demo test test-long vectors plots fuzz mutants check bench evm-rate check-bundle venv screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,15 +35,18 @@ demo: libtorch ## build, train a risk policy under attack, compare it, export it
 		echo '********************************************************************' >&2; \
 	fi
 
-test: libtorch ## every test but the long ones, and the example crates
+test: libtorch ## every test but the long ones, the example crate's too
 	$(CARGO) test --workspace
-	@set -e; for manifest in $(EXAMPLES); do \
-		echo $(CARGO) test --manifest-path $$manifest; \
-		$(CARGO) test --manifest-path $$manifest --target-dir target; \
-	done
 
-test-long: libtorch ## the tests marked #[ignore] too, optimised
+test-long: libtorch ## the tests marked #[ignore] too, optimised; then `make mutants` (hours)
 	$(CARGO) test --workspace --release -- --include-ignored
+	scripts/mutants.sh $(SHARD)
+
+# all, or K/N: every N-th fault from the K-th on.
+SHARD ?= all
+
+mutants: ## put faults into markets, protocols and sim::chain, and name those no test notices (SHARD=all: hours; SHARD=0/50)
+	scripts/mutants.sh $(SHARD)
 
 vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordings); equal cases and steps per family
 	$(CARGO) test -p sim --test vectors
@@ -63,7 +64,7 @@ check: libtorch ## formatting, lints, documentation
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
-	$(CARGO) check --no-default-features
+	$(CARGO) check --no-default-features -p ballast -p own-agent
 
 bench: libtorch ## criterion benches, then the table of `ballast bench`
 	$(CARGO) bench --workspace

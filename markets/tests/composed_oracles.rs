@@ -90,7 +90,14 @@ fn a_snapshot_moves_three_percent_in_three_days() {
     assert_eq!(set(103, at, 1_000, now), Err(OracleError::OutOfRange));
     assert_eq!(set(0, at, 968, now), Err(OracleError::ZeroPrice));
     let moved = set(103, at, 997, now).unwrap();
-    assert_eq!((moved.snapshot_ratio, moved.updated_at), (1_184_500_000_000_000_000, now));
+    let expected = CappedFeed {
+        snapshot_ratio: 1_184_500_000_000_000_000,
+        snapshot_at: at,
+        max_yearly_growth_bps: 997,
+        updated_at: now,
+        ..feed
+    };
+    assert_eq!(moved, expected);
 }
 
 #[test]

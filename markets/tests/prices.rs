@@ -92,6 +92,63 @@ fn same_seed_same_path_other_seed_other_path() {
     }
 }
 
+/// Not that the numbers are right (`price_moments.rs` asks that), but that they are the same on every machine
+/// and in every version, to the last bit: runs are only comparable while they are.
+#[test]
+fn a_seed_gives_the_prices_that_it_always_gave() {
+    let mut joint = everything();
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    for (steps, expected) in [
+        (
+            1,
+            [
+                6.995512462784907,
+                99.96768467583836,
+                179.9393315644091,
+                1999.4573243352932,
+                1.0000056299093802,
+                49.943050737664535,
+            ],
+        ),
+        (
+            300,
+            [
+                6.865396871131774,
+                100.10077688124237,
+                176.4132134983049,
+                2000.8403411667048,
+                1.0001421247259012,
+                49.2366159056742,
+            ],
+        ),
+        (
+            2700,
+            [
+                7.705617746927556,
+                100.80324157273819,
+                203.0089527086775,
+                2008.4887871382996,
+                0.8552153975823027,
+                27.52489011812596,
+            ],
+        ),
+        (
+            28000,
+            [
+                8.095119889257681,
+                83.13705169354382,
+                209.16719999999998,
+                1838.2584955261382,
+                0.7122168489632379,
+                1.502866668056971,
+            ],
+        ),
+    ] {
+        path(&mut joint, &mut rng, steps);
+        assert_eq!(joint.prices(), expected, "after {} s", joint.elapsed_secs());
+    }
+}
+
 #[test]
 fn a_state_written_and_read_back_continues_identically() {
     for stop in [0, 1, 299, 300, 301, 1_234] {
