@@ -75,11 +75,6 @@ impl Clone for Ledger {
 }
 
 impl Ledger {
-    /// Number of columns.
-    #[must_use]
-    pub const fn assets(&self) -> usize {
-        self.n_assets as usize
-    }
     /// Number of rows.
     #[must_use]
     pub fn accounts(&self) -> usize {

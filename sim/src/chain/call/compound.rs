@@ -28,11 +28,6 @@ pub enum CompoundCall {
 }
 
 impl CompoundCall {
-    /// How many of the following calls are this call's body; `None` where it has none.
-    #[must_use]
-    pub const fn body(&self) -> Option<usize> {
-        None
-    }
     /// Gas, its body not included: estimates beside the common verbs' figures.
     #[must_use]
     pub const fn gas(&self) -> u64 {

@@ -17,11 +17,6 @@ pub enum DeskCall {
 }
 
 impl DeskCall {
-    /// How many of the following calls are this call's body; `None` where it has none.
-    #[must_use]
-    pub const fn body(&self) -> Option<usize> {
-        None
-    }
     /// Gas, its body not included: an estimate, a swap and two lending calls.
     #[must_use]
     pub const fn gas(&self) -> u64 {

@@ -36,11 +36,6 @@ pub enum IsolatedCall {
 }
 
 impl IsolatedCall {
-    /// How many of the following calls are this call's body; `None` where it has none.
-    #[must_use]
-    pub const fn body(&self) -> Option<usize> {
-        None
-    }
     /// Gas, its body not included: typical mainnet costs, less the transaction's own.
     #[must_use]
     pub const fn gas(&self) -> u64 {

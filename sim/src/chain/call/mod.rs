@@ -143,13 +143,8 @@ impl Call {
             Self::FlashLoan { body, .. } => Some(*body as usize),
             Self::Pair(call) => call.body(),
             Self::Concentrated(call) => call.body(),
-            Self::StableSwap(call) => call.body(),
             Self::Pooled(call) => call.body(),
-            Self::Compound(call) => call.body(),
-            Self::Isolated(call) => call.body(),
             Self::Vault(call) => call.body(),
-            Self::Oracle(call) => call.body(),
-            Self::Desk(call) => call.body(),
             _ => None,
         }
     }

@@ -23,11 +23,6 @@ pub enum OracleCall {
 }
 
 impl OracleCall {
-    /// How many of the following calls are this call's body; `None` where it has none.
-    #[must_use]
-    pub const fn body(&self) -> Option<usize> {
-        None
-    }
     /// Gas, its body not included.
     #[must_use]
     pub const fn gas(&self) -> u64 {

@@ -34,11 +34,6 @@ pub enum StableSwapCall {
 }
 
 impl StableSwapCall {
-    /// How many of the following calls are this call's body; `None` where it has none.
-    #[must_use]
-    pub const fn body(&self) -> Option<usize> {
-        None
-    }
     /// Gas, its body not included: typical mainnet costs of pools of two and three coins, rounded.
     #[must_use]
     pub const fn gas(&self) -> u64 {

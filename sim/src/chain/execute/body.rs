@@ -93,13 +93,8 @@ impl Chain {
             }
             Call::Pair(call) => self.pair_open(call, context),
             Call::Concentrated(call) => self.concentrated_open(call, context),
-            Call::StableSwap(call) => self.stable_swap_open(call, context),
             Call::Pooled(call) => self.pooled_open(call, context),
-            Call::Compound(call) => self.compound_open(call, context),
-            Call::Isolated(call) => self.isolated_open(call, context),
             Call::Vault(call) => self.vault_open(call, context),
-            Call::Oracle(call) => self.oracle_open(call, context),
-            Call::Desk(call) => self.desk_open(call, context),
             _ => Err(Revert::MalformedBody.into()),
         }
     }

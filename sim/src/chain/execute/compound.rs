@@ -8,7 +8,6 @@ use super::super::call::{AmountExpr, Log, Revert};
 use super::super::undo::Undo;
 use super::super::undo::compound::CompoundUndo;
 use super::super::{Chain, Feed, Market};
-use super::body::Opened;
 use super::{Context, Stop};
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PriceMantissa};
 use protocols::compound::{self, Change, Compound, Governance, Liquidation};
@@ -63,14 +62,6 @@ impl Chain {
             }
             CompoundCall::PostPrice { feed, mantissa } => Ok(self.post_price(by, feed, mantissa)?),
         }
-    }
-    /// Opens a call with a body: there is none.
-    pub(super) fn compound_open(
-        &mut self,
-        _: &CompoundCall,
-        _: &mut Context,
-    ) -> Result<Opened, Stop> {
-        Err(Revert::MalformedBody.into())
     }
     /// Undoes one entry.
     pub(super) fn compound_undo(&mut self, entry: CompoundUndo) {

@@ -5,7 +5,6 @@ use super::super::call::{AmountExpr, Log, Revert};
 use super::super::undo::Undo;
 use super::super::undo::desk::DeskUndo;
 use super::super::{Chain, Market};
-use super::body::Opened;
 use super::{Context, Stop};
 use markets::amm::reserve::{ReserveError, Trade};
 use markets::units::{AccountId, Amount, AssetId, Flow, MarketId, PoolId};
@@ -19,14 +18,6 @@ impl Chain {
             DeskCall::Close { market } => self.close_position(market, context)?,
         }
         Ok(())
-    }
-    /// Opens a call with a body.
-    pub(super) fn desk_open(
-        &mut self,
-        _call: &DeskCall,
-        _context: &mut Context,
-    ) -> Result<Opened, Stop> {
-        Err(Revert::MalformedBody.into())
     }
     /// Undoes one entry.
     pub(super) fn desk_undo(&mut self, entry: DeskUndo) {

@@ -53,15 +53,6 @@ impl Chain {
         Ok(())
     }
 
-    /// Opens a call with a body: there is none of its own.
-    pub(super) fn isolated_open(
-        &mut self,
-        _call: &IsolatedCall,
-        _context: &mut Context,
-    ) -> Result<Opened, Stop> {
-        Err(Revert::MalformedBody.into())
-    }
-
     /// Lends any asset of the market's account, free of charge.
     pub(super) fn isolated_flash_open(
         &mut self,

@@ -4,7 +4,6 @@ use super::super::call::{Log, OracleCall, Revert};
 use super::super::undo::Undo;
 use super::super::undo::oracle::OracleUndo;
 use super::super::{Chain, Feed, Pool};
-use super::body::Opened;
 use super::{Context, Stop};
 use markets::oracle::composed::ComposedFeed;
 use markets::units::{AccountId, FeedId, PoolId, Price};
@@ -171,14 +170,6 @@ impl Chain {
         }
     }
 
-    /// Opens a call with a body: oracles have none.
-    pub(super) fn oracle_open(
-        &mut self,
-        _call: &OracleCall,
-        _context: &mut Context,
-    ) -> Result<Opened, Stop> {
-        Err(Revert::MalformedBody.into())
-    }
     /// Undoes one entry.
     pub(super) fn oracle_undo(&mut self, entry: OracleUndo) {
         match entry {

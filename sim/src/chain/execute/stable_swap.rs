@@ -5,7 +5,6 @@ use super::super::call::{Log, Revert};
 use super::super::undo::Undo;
 use super::super::undo::stable_swap::StableSwapUndo;
 use super::super::{Chain, Pool};
-use super::body::Opened;
 use super::{Context, Stop};
 use markets::amm::stable_swap::{StableChange, StableSwap, StableSwapError};
 use markets::units::{AccountId, Amount, AssetId, Flow, PoolId};
@@ -72,14 +71,6 @@ impl Chain {
             StableSwapCall::WithdrawAdminFees { pool } => self.withdraw_admin_fees(by, pool)?,
         }
         Ok(())
-    }
-    /// Opens a call with a body.
-    pub(super) fn stable_swap_open(
-        &mut self,
-        _call: &StableSwapCall,
-        _context: &mut Context,
-    ) -> Result<Opened, Stop> {
-        Err(Revert::MalformedBody.into())
     }
     /// Undoes one entry.
     pub(super) fn stable_swap_undo(&mut self, entry: StableSwapUndo) {
