@@ -3,6 +3,8 @@
 //! The generic 256-bit division spends most of a quote's time; reserves have at most 112 bits, so two
 //! rounds of Knuth's algorithm D (The Art of Computer Programming 2, §4.3.1) on 64-bit digits do.
 
+use crate::reciprocal;
+
 /// ⌊a · b / d⌋, or `None` where d is zero or the quotient exceeds 128 bits.
 #[must_use]
 #[inline]
@@ -32,13 +34,21 @@ pub(crate) fn shl_112_div(n: u128, d: u128) -> (u128, u128) {
 #[must_use]
 #[inline]
 pub(crate) fn mul(a: u128, b: u128) -> (u128, u128) {
-    let (a1, a0) = (a >> 64, a & LOW);
-    let (b1, b0) = (b >> 64, b & LOW);
-    let (low, cross1, cross2) = (a0 * b0, a1 * b0, a0 * b1);
-    // Each term is below 2⁶⁴, so three of them do not overflow.
-    let middle = (low >> 64) + (cross1 & LOW) + (cross2 & LOW);
-    let high = a1 * b1 + (cross1 >> 64) + (cross2 >> 64) + (middle >> 64);
-    (high, (middle << 64) | (low & LOW))
+    let (a1, a0, b1, b0) = (head(a), a as u64, head(b), b as u64);
+    let (low, carry) = a0.carrying_mul(b0, 0);
+    let (middle, high) = a1.carrying_mul(b0, carry);
+    let (middle, carry) = a0.carrying_mul_add(b1, middle, 0);
+    let (high, top) = a1.carrying_mul_add(b1, high, carry);
+    (join(top, high), join(middle, low))
+}
+
+/// The 192-bit product as (high, low).
+#[must_use]
+#[inline]
+pub(crate) fn mul_digit(a: u128, b: u64) -> (u64, u128) {
+    let (low, carry) = (a as u64).carrying_mul(b, 0);
+    let (middle, high) = head(a).carrying_mul(b, carry);
+    (high, join(middle, low))
 }
 
 /// Quotient and remainder of a 256-bit integer by `d`, where `high < d`.
@@ -46,70 +56,85 @@ pub(crate) fn mul(a: u128, b: u128) -> (u128, u128) {
 #[inline]
 pub(crate) fn div(high: u128, low: u128, d: u128) -> (u128, u128) {
     debug_assert!(high < d);
+    if head(d) == 0 {
+        let (q, rest) = div_by_digit(high as u64, low, d as u64);
+        return (q, u128::from(rest));
+    }
     let shift = d.leading_zeros();
     let d = d << shift;
     // Shifting out of `low` by 128 is undefined, hence in two steps.
     let high = (high << shift) | (low >> 1 >> (127 - shift));
     let low = low << shift;
-    let (q1, rest) = digit(high, low >> 64, d);
-    let (q0, rest) = digit(rest, low & LOW, d);
-    ((q1 << 64) | q0, rest >> shift)
+    let first = (high << 64) | (low >> 64);
+    // A quotient often has one digit.
+    let (q1, rest) =
+        if head(high) == 0 && first < d { (0, first) } else { digit(high, head(low), d) };
+    let (q0, rest) = digit(rest, low as u64, d);
+    (join(q1, q0), rest >> shift)
 }
 
-/// Quotient and remainder of a 256-bit integer by 10²⁷ = 2²⁷ · 5²⁷, where `high` is below it: no
-/// hardware division, which costs more than all the rest of a product. 5²⁷ fits a digit, so two digits
-/// by a reciprocal do (Möller and Granlund, Improved division by invariant integers, 2011, algorithm 4).
+/// The same by one digit.
+#[inline]
+fn div_by_digit(high: u64, low: u128, d: u64) -> (u128, u64) {
+    let (low1, low0) = (head(low), low as u64);
+    let (q1, rest) = if high == 0 { (low1 / d, low1 % d) } else { divided(high, low1, d) };
+    let (q0, rest) = if rest == 0 { (low0 / d, low0 % d) } else { divided(rest, low0, d) };
+    (join(q1, q0), rest)
+}
+
+/// Quotient and rest of `head · 2⁶⁴ + next`, where head < d.
+#[inline]
+fn divided(head: u64, next: u64, d: u64) -> (u64, u64) {
+    let q = (join(head, next) / u128::from(d)) as u64;
+    (q, next.wrapping_sub(q.wrapping_mul(d)))
+}
+
+/// Quotient and remainder of a 256-bit integer by 10²⁷ = 2²⁷ · 5²⁷, where `high` is below it: 5²⁷ fits a
+/// digit.
 #[must_use]
 #[inline]
 pub(crate) fn div_ray(high: u128, low: u128) -> (u128, u128) {
     // 5²⁷ shifted to the top bit; the integer is shifted by 26 to match.
     const DIVISOR: u64 = 5_u64.pow(27) << 1;
-    const RECIPROCAL: u64 = (u128::MAX / DIVISOR as u128 - (1 << 64)) as u64;
-    #[inline]
-    fn digit(head: u64, next: u64) -> (u64, u64) {
-        let guess = u128::from(RECIPROCAL) * u128::from(head)
-            + ((u128::from(head) << 64) | u128::from(next));
-        let mut q = ((guess >> 64) as u64).wrapping_add(1);
-        let mut rest = next.wrapping_sub(q.wrapping_mul(DIVISOR));
-        if rest > guess as u64 {
-            q = q.wrapping_sub(1);
-            rest = rest.wrapping_add(DIVISOR);
-        }
-        if rest >= DIVISOR {
-            q = q.wrapping_add(1);
-            rest -= DIVISOR;
-        }
-        (q, rest)
-    }
+    const RECIPROCAL: u64 = reciprocal::reciprocal(DIVISOR);
     debug_assert!(high < 10_u128.pow(27));
     let shifted = (high << 102) | (low >> 26);
-    let (q1, rest) = digit((high >> 26) as u64, (shifted >> 64) as u64);
-    let (q0, rest) = digit(rest, shifted as u64);
+    let (head, next) = ((high >> 26) as u64, (shifted >> 64) as u64);
+    let (q1, rest) = reciprocal::digit(head, next, DIVISOR, RECIPROCAL);
+    let (q0, rest) = reciprocal::digit(rest, shifted as u64, DIVISOR, RECIPROCAL);
     let quotient = (u128::from(q1) << 64) | u128::from(q0);
     (quotient, (u128::from(rest) << 26) | (low & ((1 << 26) - 1)))
 }
 
 /// One digit of the quotient: (head · 2⁶⁴ + next) / d, where head < d and d has its top bit set.
 #[inline]
-fn digit(head: u128, next: u128, d: u128) -> (u128, u128) {
-    let (d1, d0) = (d >> 64, d & LOW);
+fn digit(first: u128, next: u64, d: u128) -> (u64, u128) {
+    let (d1, d0) = (head(d), d as u64);
     // Too large by at most two; the loop runs as often as it is.
-    let (mut q, mut rest) = match head >> 64 {
-        top if top >= d1 => (LOW, head - LOW * d1),
-        _ => {
-            let divisor = d1 as u64;
-            (head / u128::from(divisor), head % u128::from(divisor))
-        }
+    let (mut q, mut rest) = if head(first) >= d1 {
+        (u64::MAX, first - u128::from(u64::MAX) * u128::from(d1))
+    } else {
+        let (q, rest) = divided(head(first), first as u64, d1);
+        (q, u128::from(rest))
     };
-    while rest <= LOW && q * d0 > ((rest << 64) | next) {
+    while head(rest) == 0 && u128::from(q) * u128::from(d0) > join(rest as u64, next) {
         q -= 1;
-        rest += d1;
+        rest += u128::from(d1);
     }
     // The true remainder is below d, so what wraps off the top cancels.
-    (q, (rest << 64 | next).wrapping_sub(q * d0))
+    let product = u128::from(q) * u128::from(d0);
+    (q, join(rest as u64, next).wrapping_sub(product))
 }
 
-const LOW: u128 = u64::MAX as u128;
+/// The upper digit.
+#[inline]
+const fn head(x: u128) -> u64 {
+    (x >> 64) as u64
+}
+#[inline]
+const fn join(high: u64, low: u64) -> u128 {
+    ((high as u128) << 64) | low as u128
+}
 
 #[cfg(test)]
 mod tests {
