@@ -5,7 +5,9 @@
 pub mod amm;
 pub mod exponent;
 pub mod math;
+pub mod narrow;
 pub mod oracle;
 pub mod price;
+pub mod reciprocal;
 pub mod units;
 mod wide;

@@ -1,7 +1,7 @@
 //! Products of money: one function, and its rounding is never implied.
 
+use crate::narrow::{self, narrow, widen};
 use crate::units::{BPS, RAY, U256, WAD};
-use crate::wide;
 use ruint::aliases::U512;
 
 /// Which way a quotient is rounded. Say at each call in whose favour.
@@ -22,35 +22,17 @@ pub enum Rounding {
 #[must_use]
 #[inline]
 pub fn mul_div(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
-    if let (Some(a), Some(b), Some(d)) = (narrow(a), narrow(b), narrow(d)) {
-        if d == 0 {
-            return None;
-        }
-        let (high, low) = wide::mul(a, b);
-        let quotient_and_rest = if high == 0 {
-            let quotient = low / d;
-            Some((quotient, low - quotient * d))
-        } else {
-            (high < d).then(|| wide::div(high, low, d))
-        };
-        if let Some((quotient, rest)) = quotient_and_rest {
-            let up = match rounding {
-                Rounding::Floor => false,
-                Rounding::Ceil => rest != 0,
-                Rounding::HalfUp => rest != 0 && rest >= d - rest,
-            };
-            return match quotient.checked_add(u128::from(up)) {
-                Some(rounded) => Some(widen(rounded)),
-                None => Some(U256::from_limbs([0, 0, 1, 0])),
-            };
-        }
+    if let (Some(a), Some(b), Some(d)) = (narrow(a), narrow(b), narrow(d))
+        && let Some(quotient) = narrow::mul_div(a, b, d, rounding)
+    {
+        return Some(widen(quotient));
     }
     mul_div_schoolbook(a, b, d, rounding)
 }
 
 /// The general case of [`mul_div`].
 #[inline(never)]
-fn mul_div_schoolbook(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
+pub(crate) fn mul_div_schoolbook(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
     if d.is_zero() {
         return None;
     }
@@ -63,18 +45,6 @@ fn mul_div_schoolbook(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U
     let quotient = U256::checked_from_limbs_slice(quotient.as_limbs())?;
     let remainder = U256::checked_from_limbs_slice(remainder.as_limbs())?;
     round(quotient, remainder, d, rounding)
-}
-
-/// The integer in 128 bits, where it fits.
-#[inline]
-fn narrow(x: U256) -> Option<u128> {
-    let l = x.as_limbs();
-    ((l[2] | l[3]) == 0).then(|| u128::from(l[0]) | (u128::from(l[1]) << 64))
-}
-
-#[inline]
-const fn widen(x: u128) -> U256 {
-    U256::from_limbs([x as u64, (x >> 64) as u64, 0, 0])
 }
 
 #[inline]
@@ -92,21 +62,13 @@ fn round(quotient: U256, remainder: U256, d: U256, rounding: Rounding) -> Option
 #[must_use]
 #[inline]
 pub fn ray_mul(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if let (Some(a), Some(b)) = (narrow(a), narrow(b)) {
-        let (high, low) = wide::mul(a, b);
-        if high < RAY_NARROW {
-            let (quotient, rest) = wide::div_ray(high, low);
-            let up = match rounding {
-                Rounding::Floor => false,
-                Rounding::Ceil => rest != 0,
-                Rounding::HalfUp => rest >= RAY_NARROW / 2,
-            };
-            return Some(widen(quotient.checked_add(u128::from(up))?));
-        }
+    if let (Some(a), Some(b)) = (narrow(a), narrow(b))
+        && let Some(quotient) = narrow::ray_mul(a, b, rounding)
+    {
+        return Some(widen(quotient));
     }
     mul_div_schoolbook(a, b, RAY, rounding)
 }
-const RAY_NARROW: u128 = 10_u128.pow(27);
 /// `a · 10²⁷ / b` (Aave `WadRayMath.rayDiv`).
 #[must_use]
 #[inline]

@@ -57,6 +57,15 @@ pub(crate) const fn mul(a: u128, b: u128) -> (u128, u128) {
     (high, (middle << 64) | (low & LOW))
 }
 
+/// The 192-bit product as (high, low).
+#[must_use]
+#[inline]
+pub(crate) const fn mul_digit(a: u128, b: u64) -> (u64, u128) {
+    let low = product(a as u64, b);
+    let high = product((a >> 64) as u64, b).wrapping_add(low >> 64);
+    ((high >> 64) as u64, both(high as u64, low as u64))
+}
+
 /// Quotient and remainder of a 256-bit integer by `d`, where `high < d`.
 #[must_use]
 #[inline]
@@ -72,7 +81,11 @@ pub(crate) fn div(high: u128, low: u128, d: u128) -> (u128, u128) {
     let d = both(shifted(d1, d0, shift), d0 << shift);
     let reciprocal = reciprocal2(d);
     let head = both(shifted(n3, n2, shift), shifted(n2, n1, shift));
-    let (q1, rest) = digit2(head, shifted(n1, n0, shift), d, reciprocal);
+    let next = shifted(n1, n0, shift);
+    // A quotient often has one digit.
+    let first = both(head as u64, next);
+    let (q1, rest) =
+        if head >> 64 == 0 && first < d { (0, first) } else { digit2(head, next, d, reciprocal) };
     let (q0, rest) = digit2(rest, n0 << shift, d, reciprocal);
     (both(q1, q0), rest >> shift)
 }

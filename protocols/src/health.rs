@@ -8,8 +8,9 @@ use crate::interest::product;
 use crate::lending::{LendingError, Pooled};
 use crate::position::Position;
 use crate::reserve::Reserve;
-use markets::math::{Rounding, mul_div, percent_mul};
-use markets::units::{AccountId, Amount, Bps, U256, Wad};
+use markets::math::{Rounding, percent_mul};
+use markets::narrow::{narrow, widen};
+use markets::units::{AccountId, Amount, Bps, Ray, U256, Wad};
 use serde::{Deserialize, Serialize};
 
 /// What an account owns and owes, at a moment (Aave `getUserAccountData`). Base currency: USD·10⁸.
@@ -68,6 +69,28 @@ pub(crate) struct Moved<'a> {
     pub(crate) debt: Option<Amount>,
 }
 
+/// Indexes projected to now before, each with its reserve: they are not projected again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// A liquidity index.
+    pub(crate) liquidity: Option<(u16, Ray)>,
+    /// A borrow index.
+    pub(crate) borrow: Option<(u16, Ray)>,
+}
+
+impl Known {
+    /// A reserve's liquidity index, where it is known.
+    #[inline]
+    pub(crate) fn liquidity_index(&self, reserve: u16) -> Option<Ray> {
+        self.liquidity.filter(|(of, _)| *of == reserve).map(|(_, index)| index)
+    }
+    /// A reserve's borrow index, where it is known.
+    #[inline]
+    pub(crate) fn borrow_index(&self, reserve: u16) -> Option<Ray> {
+        self.borrow.filter(|(of, _)| *of == reserve).map(|(_, index)| index)
+    }
+}
+
 /// An account's health with these flags and, in one reserve, other balances.
 pub(crate) fn health(
     pooled: &Pooled,
@@ -75,6 +98,18 @@ pub(crate) fn health(
     account: AccountId,
     position: Position,
     moved: Option<Moved<'_>>,
+) -> Result<Health, LendingError> {
+    health_knowing(pooled, view, account, position, moved, &Known::default())
+}
+
+/// The same where some indexes of the stored books are known.
+pub(crate) fn health_knowing(
+    pooled: &Pooled,
+    view: &impl LendingView,
+    account: AccountId,
+    position: Position,
+    moved: Option<Moved<'_>>,
+    known: &Known,
 ) -> Result<Health, LendingError> {
     if position.is_empty() {
         return Ok(Health::EMPTY);
@@ -90,17 +125,18 @@ pub(crate) fn health(
         let Some(reserve) = here.map(|m| m.book).or(stored) else { continue };
         let feed = pooled.feed_within(position, index, reserve);
         let price = Amount::new(view.price(feed)?.0).0;
-        let unit = reserve.unit();
+        let unit = reserve.token();
         let (ltv, threshold) = pooled.terms_of(index, reserve, category);
         if threshold.0 != 0 && position.uses_as_collateral(index) {
             let shares = here
                 .and_then(|m| m.supply)
                 .unwrap_or_else(|| view.balance(account, reserve.a_token));
             // Floored, to understate the collateral.
-            let value = reserve
-                .liquidity_index_at(now)
+            let value = known
+                .liquidity_index(index)
+                .or_else(|| reserve.liquidity_index_at(now))
                 .and_then(|at| version.supply_from_shares(shares, at))
-                .and_then(|assets| mul_div(assets.0, price, unit, Rounding::Floor))
+                .and_then(|assets| unit.mul_div(assets.0, price, Rounding::Floor))
                 .ok_or(LendingError::Overflow)?;
             has_zero_ltv_collateral |= ltv.0 == 0;
             collateral = add(collateral, value)?;
@@ -111,10 +147,11 @@ pub(crate) fn health(
             let shares = here
                 .and_then(|m| m.debt)
                 .unwrap_or_else(|| view.balance(account, reserve.debt_token));
-            let value = reserve
-                .borrow_index_at(version, now)
+            let value = known
+                .borrow_index(index)
+                .or_else(|| reserve.borrow_index_at(version, now))
                 .and_then(|at| version.debt_from_shares(shares, at))
-                .and_then(|assets| mul_div(assets.0, price, unit, version.debt_value_rounding()))
+                .and_then(|assets| unit.mul_div(assets.0, price, version.debt_value_rounding()))
                 .ok_or(LendingError::Overflow)?;
             debt = add(debt, value)?;
         }
@@ -148,6 +185,10 @@ fn weigh(value: U256, share: Bps) -> Result<U256, LendingError> {
 /// A weighted sum over its weight, floored; zero without weight.
 #[inline]
 fn average(sum: U256, weight: U256) -> Bps {
-    mul_div(sum, U256::from(1), weight, Rounding::Floor)
-        .map_or(Bps(0), |x| Bps(x.saturating_to::<u32>()))
+    let average = match (narrow(sum), narrow(weight)) {
+        (_, Some(0)) => return Bps(0),
+        (Some(sum), Some(weight)) => widen(sum / weight),
+        _ => sum / weight,
+    };
+    Bps(average.saturating_to::<u32>())
 }

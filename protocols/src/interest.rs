@@ -5,9 +5,12 @@
 //! there and `DefaultReserveInterestRateStrategy` ([`crate::stable_rates`]). Ray and percent products
 //! here round half up, as deployed: a rate is nobody's money yet.
 
-use crate::math::{percent_mul, ray_div, ray_mul};
-use crate::stable_rates::overall_borrow_rate;
-use markets::math::{Rounding, mul_div};
+use crate::math::{BY_BPS, ray_div, ray_mul};
+use crate::number::{Number, either};
+use crate::stable_rates::overall_rate_of_one;
+use markets::math::Rounding;
+use markets::narrow::{self, narrow};
+use markets::reciprocal::Divisor;
 use markets::units::{Amount, Bps, RAY, Ray, SECONDS_PER_YEAR, U256};
 use serde::{Deserialize, Serialize};
 
@@ -53,22 +56,18 @@ impl RateStrategy {
         deficit: Amount,
         reserve_factor: Bps,
     ) -> Option<Rates> {
-        let base = ray_from_bps(self.base_bps);
         if debt.is_zero() {
-            return Some(Rates { liquidity: Ray::ZERO, borrow: Ray(base) });
+            return Some(Rates { liquidity: Ray::ZERO, borrow: Ray::new(rays(self.base_bps)) });
         }
         let book = available.0.checked_add(debt.0)?;
-        let usage = ray_div(debt.0, book, Rounding::HalfUp)?;
+        let usage = usage(debt.0, book)?;
         let supply_usage = if deficit.is_zero() {
             usage
         } else {
-            ray_div(debt.0, book.checked_add(deficit.0)?, Rounding::HalfUp)?
+            self::usage(debt.0, book.checked_add(deficit.0)?)?
         };
         let borrow = self.borrow_rate(usage)?;
-        let gross = ray_mul(borrow, supply_usage, Rounding::HalfUp)?;
-        let kept = Bps::ONE.0.checked_sub(reserve_factor.0)?;
-        let liquidity = percent_mul(gross, kept, Rounding::HalfUp)?;
-        Some(Rates { liquidity: Ray(liquidity), borrow: Ray(borrow) })
+        Self::split(borrow, borrow, supply_usage, reserve_factor)
     }
     /// The rates as 3.0.2 has them while nobody borrows at a stable rate: the suppliers' is taken from
     /// the overall borrow rate, which goes through wads and back and so ends in other digits. Without
@@ -84,34 +83,46 @@ impl RateStrategy {
     ) -> Option<Rates> {
         if debt.is_zero() {
             // The quotient by the kink is taken all the same.
-            let base = (self.optimal_usage_bps.0 != 0).then(|| ray_from_bps(self.base_bps))?;
-            return Some(Rates { liquidity: Ray::ZERO, borrow: Ray(base) });
+            let base = (self.optimal_usage_bps.0 != 0).then(|| rays(self.base_bps))?;
+            return Some(Rates { liquidity: Ray::ZERO, borrow: Ray::new(base) });
         }
-        let usage = ray_div(debt.0, available.0.checked_add(debt.0)?, Rounding::HalfUp)?;
+        let usage = usage(debt.0, available.0.checked_add(debt.0)?)?;
         let borrow = self.borrow_rate(usage)?;
-        let overall = overall_borrow_rate(debt.0, borrow, U256::ZERO, U256::ZERO)?;
-        let gross = ray_mul(overall, usage, Rounding::HalfUp)?;
-        let kept = Bps::ONE.0.checked_sub(reserve_factor.0)?;
-        let liquidity = percent_mul(gross, kept, Rounding::HalfUp)?;
-        Some(Rates { liquidity: Ray(liquidity), borrow: Ray(borrow) })
+        let overall = overall_rate_of_one(debt.0, borrow)?;
+        Self::split(borrow, overall, usage, reserve_factor)
     }
-    /// The borrow rate at a utilisation, in rays.
+    /// Both rates: the suppliers' is the used share of what is paid, less the reserve factor.
     #[inline]
-    fn borrow_rate(&self, usage: U256) -> Option<U256> {
-        kinked(
-            usage,
-            ray_from_bps(self.optimal_usage_bps),
-            ray_from_bps(self.base_bps),
-            ray_from_bps(self.slope1_bps),
-            ray_from_bps(self.slope2_bps),
-        )
+    fn split(borrow: u128, paid: u128, usage: u128, reserve_factor: Bps) -> Option<Rates> {
+        let gross = narrow::ray_mul(paid, usage, Rounding::HalfUp)?;
+        let kept = Bps::ONE.0.checked_sub(reserve_factor.0)?;
+        let liquidity = gross.percent_mul(kept)?;
+        Some(Rates { liquidity: Ray::new(liquidity), borrow: Ray::new(borrow) })
+    }
+    /// The borrow rate at a utilisation of at most one, in rays: [`kinked`] of bps, with numerators and
+    /// divisors shortened by 10²³, so that every product fits.
+    #[inline]
+    fn borrow_rate(&self, usage: u128) -> Option<u128> {
+        let times = |slope: Bps, share: u128| {
+            narrow::mul_div_by(share, u64::from(slope.0), BY_BPS, Rounding::HalfUp)
+        };
+        let over = |rays: u128, bps: u32| {
+            let bps = u128::from(bps);
+            (rays * 10_000 + bps / 2).checked_div(bps)
+        };
+        let optimal = rays(self.optimal_usage_bps);
+        let rise = if usage > optimal {
+            let excess = over(usage - optimal, Bps::ONE.0 - self.optimal_usage_bps.0)?;
+            rays(self.slope1_bps) + times(self.slope2_bps, excess)?
+        } else {
+            over(times(self.slope1_bps, usage)?, self.optimal_usage_bps.0)?
+        };
+        Some(rays(self.base_bps) + rise)
     }
     /// The borrow rate at full utilisation (`getMaxVariableBorrowRate`).
     #[must_use]
     pub fn max_borrow_rate(&self) -> Ray {
-        Ray(ray_from_bps(self.base_bps)
-            + ray_from_bps(self.slope1_bps)
-            + ray_from_bps(self.slope2_bps))
+        Ray::new(rays(self.base_bps) + rays(self.slope1_bps) + rays(self.slope2_bps))
     }
 }
 
@@ -134,6 +145,12 @@ pub(crate) fn kinked(
     base.checked_add(rise)
 }
 
+/// The share of the debt in the book, at most one. Half up.
+#[inline]
+fn usage(debt: U256, book: U256) -> Option<u128> {
+    narrow(ray_div(debt, book, Rounding::HalfUp)?)
+}
+
 /// `debt / (available + debt)`; zero without debt. Half up.
 #[must_use]
 pub fn utilisation(available: Amount, debt: Amount) -> Option<Ray> {
@@ -146,20 +163,28 @@ pub fn utilisation(available: Amount, debt: Amount) -> Option<Ray> {
 /// Growth of a supplier's index: `1 + rate · elapsed / year`, floored.
 #[must_use]
 pub fn linear_interest(rate: Ray, elapsed_secs: u64) -> Option<Ray> {
-    RAY.checked_add(rate_over(rate, elapsed_secs)?).map(Ray)
+    either([rate.0], |[r]| linear(r, elapsed_secs), |[r]| linear(r, elapsed_secs)).map(Ray)
+}
+/// [`linear_interest`] in either number.
+#[inline]
+pub(crate) fn linear<N: Number>(rate: N, elapsed_secs: u64) -> Option<N> {
+    N::of(narrow::RAY).plus(rate.share(elapsed_secs, YEAR)?)
 }
 
 /// Growth of a borrower's index: the first terms of the exponential,
 /// `1 + x + x·(x/2 + x·(x/6))` with `x = rate · elapsed / year` (v3.6's form).
 #[must_use]
 pub fn compounded_interest(rate: Ray, elapsed_secs: u64) -> Option<Ray> {
-    let x = rate_over(rate, elapsed_secs)?;
-    if x.is_zero() {
-        return Some(Ray::ONE);
-    }
-    let cubic = ray_mul(x, half_and_sixth(x).1, Rounding::HalfUp)?;
-    let tail = ray_mul(x, half_and_sixth(x).0.checked_add(cubic)?, Rounding::HalfUp)?;
-    RAY.checked_add(x)?.checked_add(tail).map(Ray)
+    either([rate.0], |[r]| exponential(r, elapsed_secs), |[r]| exponential(r, elapsed_secs))
+        .map(Ray)
+}
+/// [`compounded_interest`] in either number.
+#[inline]
+pub(crate) fn exponential<N: Number>(rate: N, elapsed_secs: u64) -> Option<N> {
+    let x = rate.share(elapsed_secs, YEAR)?;
+    let cubic = x.ray_mul(x.sixth(), Rounding::HalfUp)?;
+    let tail = x.ray_mul(x.half().plus(cubic)?, Rounding::HalfUp)?;
+    N::of(narrow::RAY).plus(x)?.plus(tail)
 }
 
 /// The same in the form of 3.0.2: the first three terms of the binomial series of
@@ -167,27 +192,29 @@ pub fn compounded_interest(rate: Ray, elapsed_secs: u64) -> Option<Ray> {
 /// of `r` floored before they are multiplied.
 #[must_use]
 pub fn compounded_interest_binomial(rate: Ray, elapsed_secs: u64) -> Option<Ray> {
+    either([rate.0], |[r]| binomial(r, elapsed_secs), |[r]| binomial(r, elapsed_secs)).map(Ray)
+}
+/// [`compounded_interest_binomial`] in either number.
+#[inline]
+pub(crate) fn binomial<N: Number>(rate: N, elapsed_secs: u64) -> Option<N> {
     if elapsed_secs == 0 {
-        return Some(Ray::ONE);
+        return Some(N::of(narrow::RAY));
     }
-    let (n, year) = (u128::from(elapsed_secs), u128::from(SECONDS_PER_YEAR));
+    let n = u128::from(elapsed_secs);
     let less = |by: u128| n.saturating_sub(by);
-    let square = quotient(ray_mul(rate.0, rate.0, Rounding::HalfUp)?, year * year);
-    let cube = quotient(ray_mul(square, rate.0, Rounding::HalfUp)?, year);
-    let first = quotient(product(rate.0, n)?, year);
-    let second = quotient(product(square, n.checked_mul(less(1))?)?, 2);
-    let third = quotient(product(cube, n.checked_mul(less(1))?.checked_mul(less(2))?)?, 6);
-    RAY.checked_add(first)?.checked_add(second)?.checked_add(third).map(Ray)
+    let square = rate
+        .ray_mul(rate, Rounding::HalfUp)?
+        .over(const { Divisor::new(SECONDS_PER_YEAR * SECONDS_PER_YEAR) });
+    let cube = square.ray_mul(rate, Rounding::HalfUp)?.over(YEAR);
+    let first = rate.times(n)?.over(YEAR);
+    let second = square.times(n.checked_mul(less(1))?)?.half();
+    let third = cube.times(n.checked_mul(less(1))?.checked_mul(less(2))?)?.sixth();
+    N::of(narrow::RAY).plus(first)?.plus(second)?.plus(third)
 }
 
-/// A floored quotient, by hardware where the numerator is narrow. `by` is not zero.
-#[inline]
-fn quotient(x: U256, by: u128) -> U256 {
-    match u128::try_from(x) {
-        Ok(x) => Amount::new(x / by).0,
-        Err(_) => x / Amount::new(by).0,
-    }
-}
+/// A year in seconds.
+const YEAR: Divisor = Divisor::new(SECONDS_PER_YEAR);
+
 /// A product, by hardware where it is narrow.
 #[inline]
 pub(crate) fn product(x: U256, by: u128) -> Option<U256> {
@@ -197,35 +224,18 @@ pub(crate) fn product(x: U256, by: u128) -> Option<U256> {
     }
 }
 
-/// `x/2` and `x/6`, floored, on one limb pair where it fits.
+/// A bps figure in rays: 10⁴ bps are 10²⁷.
 #[inline]
-fn half_and_sixth(x: U256) -> (U256, U256) {
-    let l = x.as_limbs();
-    if (l[2] | l[3]) == 0 {
-        let x = u128::from(l[0]) | (u128::from(l[1]) << 64);
-        (Amount::new(x / 2).0, Amount::new(x / 6).0)
-    } else {
-        (x / U256::from(2), x / U256::from(6))
-    }
-}
-
-fn rate_over(rate: Ray, elapsed_secs: u64) -> Option<U256> {
-    if elapsed_secs == 0 || rate.is_zero() {
-        return Some(U256::ZERO);
-    }
-    mul_div(rate.0, U256::from(elapsed_secs), U256::from(SECONDS_PER_YEAR), Rounding::Floor)
-}
-
-/// A bps figure as a ray, by one 128-bit product (10⁴ bps = 10²⁷).
-#[inline]
-fn ray_from_bps(bps: Bps) -> U256 {
-    Amount::new(bps.0 as u128 * 100_000_000_000_000_000_000_000).0
+fn rays(bps: Bps) -> u128 {
+    u128::from(bps.0) * 10_u128.pow(23)
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 mod tests {
     use super::*;
+    use markets::narrow::widen;
+    use proptest::prelude::*;
 
     fn usdc() -> RateStrategy {
         RateStrategy {
@@ -304,5 +314,54 @@ mod tests {
     fn utilisation_is_debt_over_the_book() {
         assert_eq!(utilisation(amount(5), amount(0)), Some(Ray::ZERO));
         assert_eq!(utilisation(amount(10), amount(90)), Some(Ray::from_bps(9000)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn the_curve_in_bps_is_the_curve_in_rays(
+            [base, slope1, slope2] in prop::array::uniform3(0_u32..200_000),
+            optimal in 0_u32..=10_000,
+            debt in any::<u128>(),
+            available in any::<u128>(),
+            shifts in prop::array::uniform2(0_u32..128),
+            huge in any::<bool>(),
+        ) {
+            let most = if huge { u32::MAX } else { 0 };
+            let [base, slope1, slope2] = [base, slope1, slope2].map(|bps| Bps(bps | most));
+            let optimal = Bps(optimal);
+            let strategy = RateStrategy {
+                optimal_usage_bps: optimal,
+                base_bps: base,
+                slope1_bps: slope1,
+                slope2_bps: slope2,
+            };
+            let (debt, available) = ((debt >> shifts[0]).max(1), available >> shifts[1]);
+            let book = widen(debt) + widen(available);
+            for usage in [usage(widen(debt), book).unwrap(), rays(optimal), 0, 1, narrow::RAY] {
+                let [u, o, b, s1, s2] =
+                    [usage, rays(optimal), rays(base), rays(slope1), rays(slope2)].map(widen);
+                let slow = kinked(u, o, b, s1, s2);
+                prop_assert_eq!(strategy.borrow_rate(usage).map(widen), slow);
+            }
+        }
+        #[test]
+        fn growth_in_128_bits_is_growth_in_256(
+            rate in any::<u128>(),
+            shift in 0_u32..128,
+            secs in any::<u64>(),
+            fewer in 0_u32..64,
+        ) {
+            let (rate, secs) = (rate >> shift, secs >> fewer);
+            if let Some(growth) = linear(rate, secs) {
+                prop_assert_eq!(linear(widen(rate), secs), Some(widen(growth)));
+            }
+            if let Some(growth) = exponential(rate, secs) {
+                prop_assert_eq!(exponential(widen(rate), secs), Some(widen(growth)));
+            }
+            if let Some(growth) = binomial(rate, secs) {
+                prop_assert_eq!(binomial(widen(rate), secs), Some(widen(growth)));
+            }
+        }
     }
 }

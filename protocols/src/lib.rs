@@ -18,10 +18,12 @@ pub mod lending;
 pub mod liquidation;
 pub mod margin_desk;
 pub mod math;
+mod number;
 pub mod position;
 pub mod reserve;
 pub mod risk_params;
 pub mod stable_rates;
+pub mod unit;
 pub mod vault;
 
 use markets::oracle::OracleError;

@@ -5,6 +5,7 @@
 
 use crate::lending::{LendingError, Version};
 use crate::math::{percent_div, percent_mul};
+use crate::unit::Unit;
 use markets::math::{Rounding, mul_div};
 use markets::units::{Amount, Bps, U256, Wad};
 use serde::{Deserialize, Serialize};
@@ -33,9 +34,9 @@ pub struct Terms {
     /// Price of the debt asset, in USD·10⁸ per whole token.
     pub debt_price: U256,
     /// One whole token of the collateral.
-    pub collateral_unit: U256,
+    pub collateral_unit: &'static Unit,
     /// One whole token of the debt asset.
-    pub debt_unit: U256,
+    pub debt_unit: &'static Unit,
     /// Value of all the borrower's debt, in USD·10⁸.
     pub total_debt_base: U256,
     /// The borrower's health factor.
@@ -83,9 +84,9 @@ pub fn max_repayable(terms: &Terms) -> Option<Amount> {
             Some(t.debt_balance)
         };
     }
-    let debt_base = mul_div(t.debt_balance.0, t.debt_price, t.debt_unit, Rounding::Ceil)?;
+    let debt_base = t.debt_unit.mul_div(t.debt_balance.0, t.debt_price, Rounding::Ceil)?;
     let collateral_base =
-        mul_div(t.collateral_balance.0, t.collateral_price, t.collateral_unit, Rounding::Floor)?;
+        t.collateral_unit.mul_div(t.collateral_balance.0, t.collateral_price, Rounding::Floor)?;
     if collateral_base < MIN_BASE_MAX_CLOSE_FACTOR_THRESHOLD
         || debt_base < MIN_BASE_MAX_CLOSE_FACTOR_THRESHOLD
         || t.health_factor <= CLOSE_FACTOR_HF_THRESHOLD
@@ -97,7 +98,7 @@ pub fn max_repayable(terms: &Terms) -> Option<Amount> {
         return Some(t.debt_balance);
     }
     // Floor: never more than the factor allows.
-    mul_div(allowed_base, t.debt_unit, t.debt_price, Rounding::Floor).map(Amount)
+    mul_div(allowed_base, t.debt_unit.get(), t.debt_price, Rounding::Floor).map(Amount)
 }
 
 /// Sizes a liquidation: repays at most what is offered and allowed, seizes its worth and the bonus;
@@ -128,16 +129,16 @@ fn seize(t: &Terms, debt: Amount) -> Option<Liquidation> {
     // Collateral of the same value: floor, in the borrower's favour.
     let par = mul_div(
         t.debt_price.checked_mul(debt.0)?,
-        t.collateral_unit,
-        t.collateral_price.checked_mul(t.debt_unit)?,
+        t.collateral_unit.get(),
+        t.collateral_price.checked_mul(t.debt_unit.get())?,
         Rounding::Floor,
     )?;
     let wanted = percent_mul(par, bonus, Rounding::HalfUp)?;
     let (taken, repaid) = if wanted > t.collateral_balance.0 {
         let worth = mul_div(
             t.collateral_price.checked_mul(t.collateral_balance.0)?,
-            t.debt_unit,
-            t.debt_price.checked_mul(t.collateral_unit)?,
+            t.debt_unit.get(),
+            t.debt_price.checked_mul(t.collateral_unit.get())?,
             Rounding::Floor,
         )?;
         // In 3.6 the liquidator pays at least the value.
@@ -146,7 +147,7 @@ fn seize(t: &Terms, debt: Amount) -> Option<Liquidation> {
     } else {
         (wanted, debt.0)
     };
-    let seized_base = mul_div(taken, t.collateral_price, t.collateral_unit, Rounding::Floor)?;
+    let seized_base = t.collateral_unit.mul_div(taken, t.collateral_price, Rounding::Floor)?;
     let fee = if t.protocol_fee.0 == 0 {
         U256::ZERO
     } else {
@@ -165,9 +166,9 @@ fn seize(t: &Terms, debt: Amount) -> Option<Liquidation> {
 fn leaves_enough(t: &Terms, repaid: Amount, seized: Amount) -> Option<bool> {
     let debt = t.debt_balance.checked_sub(repaid)?;
     let collateral = t.collateral_balance.checked_sub(seized)?;
-    let debt_base = mul_div(debt.0, t.debt_price, t.debt_unit, Rounding::Ceil)?;
+    let debt_base = t.debt_unit.mul_div(debt.0, t.debt_price, Rounding::Ceil)?;
     let collateral_base =
-        mul_div(collateral.0, t.collateral_price, t.collateral_unit, Rounding::Floor)?;
+        t.collateral_unit.mul_div(collateral.0, t.collateral_price, Rounding::Floor)?;
     Some(debt_base >= MIN_LEFTOVER_BASE && collateral_base >= MIN_LEFTOVER_BASE)
 }
 
@@ -185,8 +186,8 @@ mod tests {
             debt_balance: Amount::new(16_800 * 10_u128.pow(6)),
             collateral_price: U256::from(2_000_u64 * 100_000_000),
             debt_price: U256::from(100_000_000_u64),
-            collateral_unit: U256::from(10_u64.pow(18)),
-            debt_unit: U256::from(10_u64.pow(6)),
+            collateral_unit: Unit::of_decimals(18),
+            debt_unit: Unit::of_decimals(6),
             total_debt_base: U256::from(16_800_u64 * 100_000_000),
             health_factor: Wad::new(988_095_238_095_238_095),
             close_factor: Bps(5000),

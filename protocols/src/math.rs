@@ -3,19 +3,20 @@
 //!
 //! Source: `WadRayMath` and `PercentageMath` of 3.0.2 (half up only) and of 3.6 (floor and ceil too).
 
-use markets::math::{self, Rounding};
+use markets::math::Rounding;
+use markets::narrow::{self, narrow, widen};
+use markets::reciprocal::Divisor;
 use markets::units::{BPS, RAY, U256, WAD};
 
+/// 10⁴: a share in bps.
+pub(crate) const BY_BPS: Divisor = Divisor::new(10_000);
+/// 10¹⁸: a wad.
+pub(crate) const BY_WAD: Divisor = Divisor::new(ONE_WAD as u64);
+const ONE_WAD: u128 = 10_u128.pow(18);
 const WAD_RAY_RATIO: U256 = U256::from_limbs([1_000_000_000, 0, 0, 0]);
 
-/// Whether every operand fits 128 bits: then no product here can overflow.
-#[inline]
-fn narrow(a: U256, b: U256) -> bool {
-    let (a, b) = (a.as_limbs(), b.as_limbs());
-    (a[2] | a[3] | b[2] | b[3]) == 0
-}
-
-/// `a · b / d` with a 256-bit intermediate, the half of `d` included where halves go up.
+/// The general case: `a · b / d` with a 256-bit intermediate, the half of `d` included where halves go up.
+#[cold]
 #[inline(never)]
 fn checked(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
     let product = a.checked_mul(b)?;
@@ -36,47 +37,67 @@ fn checked(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
 #[must_use]
 #[inline]
 pub fn ray_mul(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if narrow(a, b) { math::ray_mul(a, b, rounding) } else { checked(a, b, RAY, rounding) }
+    if let (Some(x), Some(y)) = (narrow(a), narrow(b))
+        && let Some(quotient) = narrow::ray_mul(x, y, rounding)
+    {
+        return Some(widen(quotient));
+    }
+    checked(a, b, RAY, rounding)
 }
 /// `a · 10²⁷ / b` (`rayDiv`).
 #[must_use]
 #[inline]
 pub fn ray_div(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if narrow(a, b) { math::ray_div(a, b, rounding) } else { checked(a, RAY, b, rounding) }
+    if let (Some(x), Some(y)) = (narrow(a), narrow(b))
+        && let Some(quotient) = narrow::ray_div(x, y, rounding)
+    {
+        return Some(widen(quotient));
+    }
+    checked(a, RAY, b, rounding)
 }
 /// `a · b / 10¹⁸` (`wadMul`).
 #[must_use]
 #[inline]
 pub fn wad_mul(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if narrow(a, b) { math::mul_div(a, b, WAD, rounding) } else { checked(a, b, WAD, rounding) }
+    if let (Some(x), Some(y)) = (narrow(a), narrow(b))
+        && let Some(quotient) = narrow::mul_div(x, y, ONE_WAD, rounding)
+    {
+        return Some(widen(quotient));
+    }
+    checked(a, b, WAD, rounding)
 }
 /// `a · 10¹⁸ / b` (`wadDiv`).
 #[must_use]
 #[inline]
 pub fn wad_div(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if narrow(a, b) { math::wad_div(a, b, rounding) } else { checked(a, WAD, b, rounding) }
+    if let (Some(x), Some(y)) = (narrow(a), narrow(b))
+        && let Some(quotient) = narrow::mul_div(x, ONE_WAD, y, rounding)
+    {
+        return Some(widen(quotient));
+    }
+    checked(a, WAD, b, rounding)
 }
 /// `a · bps / 10⁴` (`percentMul`).
 #[must_use]
 #[inline]
 pub fn percent_mul(a: U256, bps: u32, rounding: Rounding) -> Option<U256> {
-    let bps = U256::from(bps);
-    if narrow(a, bps) {
-        math::mul_div(a, bps, BPS, rounding)
-    } else {
-        checked(a, bps, BPS, rounding)
+    if let Some(x) = narrow(a)
+        && let Some(quotient) = narrow::mul_div_by(x, u64::from(bps), BY_BPS, rounding)
+    {
+        return Some(widen(quotient));
     }
+    checked(a, U256::from(bps), BPS, rounding)
 }
 /// `a · 10⁴ / bps` (`percentDiv`).
 #[must_use]
 #[inline]
 pub fn percent_div(a: U256, bps: u32, rounding: Rounding) -> Option<U256> {
-    let bps = U256::from(bps);
-    if narrow(a, bps) {
-        math::mul_div(a, BPS, bps, rounding)
-    } else {
-        checked(a, BPS, bps, rounding)
+    if let Some(x) = narrow(a)
+        && let Some(quotient) = narrow::mul_div(x, 10_000, u128::from(bps), rounding)
+    {
+        return Some(widen(quotient));
     }
+    checked(a, BPS, U256::from(bps), rounding)
 }
 /// A ray as a wad, half up (`rayToWad`).
 #[must_use]
@@ -95,6 +116,7 @@ pub fn ray_from_wad(wad: U256) -> Option<U256> {
 #[expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_product_beyond_256_bits_is_refused_though_its_quotient_would_fit() {
@@ -111,5 +133,30 @@ mod tests {
         assert_eq!(wad_from_ray(U256::from(1_499_999_999_u64)), U256::from(1));
         assert_eq!(wad_from_ray(U256::from(1_500_000_000_u64)), U256::from(2));
         assert_eq!(ray_from_wad(U256::MAX), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn the_fast_path_equals_the_general_case(
+            [a, b] in prop::array::uniform2(any::<[u64; 4]>()),
+            [a_shift, b_shift] in prop::array::uniform2(0_usize..256),
+            bps in any::<u32>(),
+        ) {
+            let (a, b) = (U256::from_limbs(a) >> a_shift, U256::from_limbs(b) >> b_shift);
+            for rounding in [Rounding::Floor, Rounding::Ceil, Rounding::HalfUp] {
+                prop_assert_eq!(ray_mul(a, b, rounding), checked(a, b, RAY, rounding));
+                prop_assert_eq!(ray_div(a, b, rounding), checked(a, RAY, b, rounding));
+                prop_assert_eq!(wad_mul(a, b, rounding), checked(a, b, WAD, rounding));
+                prop_assert_eq!(wad_div(a, b, rounding), checked(a, WAD, b, rounding));
+                for bps in [bps, bps % 10_001, 0] {
+                    let wide = U256::from(bps);
+                    prop_assert_eq!(
+                        percent_mul(a, bps, rounding), checked(a, wide, BPS, rounding));
+                    prop_assert_eq!(
+                        percent_div(a, bps, rounding), checked(a, BPS, wide, rounding));
+                }
+            }
+        }
     }
 }

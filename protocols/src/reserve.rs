@@ -3,10 +3,11 @@
 //! Shares are scaled by an index: `assets = shares · index`; which way they convert is the
 //! [`Version`]'s.
 
-use crate::interest::{RateStrategy, Rates, linear_interest};
+use crate::interest::{RateStrategy, Rates, linear};
 use crate::lending::{LendingError, Version};
-use crate::math::{percent_mul, ray_mul};
+use crate::number::{Number, either};
 use crate::risk_params::RiskParam;
+use crate::unit::Unit;
 use markets::math::Rounding;
 use markets::units::{Amount, AssetId, Bps, FeedId, Ray, U256};
 use serde::{Deserialize, Serialize};
@@ -136,17 +137,6 @@ pub(crate) fn threshold_covers_bonus(threshold: Bps, bonus: Bps) -> bool {
     u64::from(threshold.0) * (10_000 + u64::from(bonus.0)) <= 100_000_000
 }
 
-/// Powers of ten, by exponent.
-static UNITS: [U256; 39] = {
-    let (mut units, mut i, mut unit) = ([U256::ZERO; 39], 0, 1_u128);
-    while i < 39 {
-        units[i] = Amount::new(unit).0;
-        unit = unit.wrapping_mul(10);
-        i += 1;
-    }
-    units
-};
-
 /// One asset's book. Indexes and rates are as of `last_update`: views project, calls accrue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserve {
@@ -245,7 +235,16 @@ impl Reserve {
     #[inline]
     #[must_use]
     pub fn unit(&self) -> U256 {
-        UNITS[usize::from(self.decimals)]
+        self.token().get()
+    }
+    /// The same, to divide by.
+    ///
+    /// # Panics
+    /// Where the decimals exceed 38.
+    #[inline]
+    #[must_use]
+    pub fn token(&self) -> &'static Unit {
+        Unit::of_decimals(self.decimals)
     }
     /// The LTV in force outside of any e-mode. In v3.6 it is zero while frozen (`setReserveFreeze` sets
     /// it so; there the configured value returns by a second call, here with the unfreezing).
@@ -268,8 +267,12 @@ impl Reserve {
         if elapsed == 0 || self.rates.liquidity.is_zero() {
             return Some(self.liquidity_index);
         }
-        let growth = linear_interest(self.rates.liquidity, elapsed)?;
-        ray_mul(growth.0, self.liquidity_index.0, Rounding::HalfUp).map(Ray)
+        either(
+            [self.rates.liquidity.0, self.liquidity_index.0],
+            |[rate, index]| linear(rate, elapsed)?.ray_mul(index, Rounding::HalfUp),
+            |[rate, index]| linear(rate, elapsed)?.ray_mul(index, Rounding::HalfUp),
+        )
+        .map(Ray)
     }
     /// Debt per debt share, projected (`getNormalizedDebt`; half up).
     #[inline]
@@ -279,20 +282,35 @@ impl Reserve {
         if elapsed == 0 || self.rates.borrow.is_zero() {
             return Some(self.borrow_index);
         }
-        let growth = version.compounded_interest(self.rates.borrow, elapsed)?;
-        ray_mul(growth.0, self.borrow_index.0, Rounding::HalfUp).map(Ray)
+        either(
+            [self.rates.borrow.0, self.borrow_index.0],
+            |[rate, index]| version.growth(rate, elapsed)?.ray_mul(index, Rounding::HalfUp),
+            |[rate, index]| version.growth(rate, elapsed)?.ray_mul(index, Rounding::HalfUp),
+        )
+        .map(Ray)
     }
     /// Books the interest up to now (`ReserveLogic.updateState`). `debt_shares` is all that exists of
     /// the debt token: without debt the borrow index stands still. `None` where 256 bits overflow.
     #[must_use]
     pub fn accrue(&mut self, version: Version, debt_shares: Amount, now: u64) -> Option<()> {
+        self.accrue_knowing(version, debt_shares, now, None, None)
+    }
+    /// The same where somebody has projected one of the indexes, or both.
+    pub(crate) fn accrue_knowing(
+        &mut self,
+        version: Version,
+        debt_shares: Amount,
+        now: u64,
+        liquidity_index: Option<Ray>,
+        borrow_index: Option<Ray>,
+    ) -> Option<()> {
         if now <= self.last_update {
             return Some(());
         }
-        let liquidity_index = self.liquidity_index_at(now)?;
+        let liquidity_index = liquidity_index.or_else(|| self.liquidity_index_at(now))?;
         if !debt_shares.is_zero() {
             let before = self.borrow_index;
-            self.borrow_index = self.borrow_index_at(version, now)?;
+            self.borrow_index = borrow_index.or_else(|| self.borrow_index_at(version, now))?;
             self.liquidity_index = liquidity_index;
             let minted = self.treasury_shares(version, debt_shares, before)?;
             self.accrued_to_treasury = self.accrued_to_treasury.checked_add(minted)?;
@@ -313,9 +331,12 @@ impl Reserve {
         if factor.0 == 0 || self.borrow_index == before {
             return Some(Amount::ZERO);
         }
-        let interest = version.interest(debt_shares, before, self.borrow_index)?;
-        let share = percent_mul(interest, factor.0, Rounding::HalfUp)?;
-        version.shares_minted_from_supply(Amount(share), self.liquidity_index)
+        either(
+            [debt_shares.0, before.0, self.borrow_index.0, self.liquidity_index.0],
+            |numbers| version.treasury_part(factor, numbers),
+            |numbers| version.treasury_part(factor, numbers),
+        )
+        .map(Amount)
     }
     /// What the book has and what it owes, in underlying, at its own indexes: `(at hand, lent and written
     /// off, owned by suppliers and treasury)`. Debt is ceiled and claims floored, as repayment and

@@ -5,8 +5,9 @@
 //! them; they share its variable curve and its overall rate. Every product rounds half up.
 
 use crate::interest::kinked;
-use crate::math::{percent_mul, ray_div, ray_from_wad, ray_mul};
+use crate::math::{BY_WAD, percent_mul, ray_div, ray_from_wad, ray_mul};
 use markets::math::Rounding;
+use markets::narrow::{narrow, widen};
 use markets::units::{Amount, Bps, RAY, Ray, U256};
 use serde::{Deserialize, Serialize};
 
@@ -134,4 +135,55 @@ pub(crate) fn overall_borrow_rate(
         weigh(variable_debt, variable_rate)?.checked_add(weigh(stable_debt, stable_rate)?)?;
     let debt = variable_debt.checked_add(stable_debt)?;
     ray_div(weighted, ray_from_wad(debt)?, Rounding::HalfUp)
+}
+
+/// [`overall_borrow_rate`] of variable debt alone. The way through wads gives the rate back but for an
+/// error of less than half a wad over the debt.
+#[inline]
+pub(crate) fn overall_rate_of_one(debt: U256, rate: u128) -> Option<u128> {
+    const WAD: i64 = 10_i64.pow(18);
+    // So small that no step of the contract's overflows.
+    if let Some(small) = narrow(debt)
+        && small >> 120 == 0
+        && rate >> 97 == 0
+        && small != 0
+    {
+        // With D = debt, r = rate: the weighted rate is m = (D·r + 10¹⁸/2 − ρ) / 10¹⁸, where ρ is the
+        // rest of that division, and the result ⌊(2·10¹⁸·m + D) / 2D⌋ = r + ⌊(10¹⁸ − 2ρ + D) / 2D⌋.
+        let Some(small) = i64::try_from(small).ok().filter(|small| *small <= WAD) else {
+            return Some(rate); // |10¹⁸ − 2ρ| ≤ 10¹⁸ < D
+        };
+        let digits = u128::from(BY_WAD.div(rate).1) * small as u128;
+        let rest = BY_WAD.div(digits + WAD as u128 / 2).1 as i64;
+        let off = (WAD - 2 * rest + small).div_euclid(2 * small);
+        return rate.checked_add_signed(i128::from(off));
+    }
+    narrow(overall_borrow_rate(debt, widen(rate), U256::ZERO, U256::ZERO)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50_000))]
+        #[test]
+        fn one_debt_at_one_rate_is_the_average_of_both(
+            debt in any::<u128>(),
+            debt_shift in 0_u32..128,
+            near in 0_u8..4,
+            rate in any::<u128>(),
+            rate_shift in 0_u32..128,
+        ) {
+            let debt = match near {
+                0 => 10_u128.pow(18) - 2 + debt % 5,
+                1 => (1 << 120) - 2 + debt % 5,
+                _ => (debt >> debt_shift).max(1),
+            };
+            let rate = if near == 2 { (1 << 97) - 2 + rate % 5 } else { rate >> rate_shift };
+            let slow = overall_borrow_rate(widen(debt), widen(rate), U256::ZERO, U256::ZERO);
+            prop_assert_eq!(overall_rate_of_one(widen(debt), rate), slow.and_then(narrow));
+        }
+    }
 }

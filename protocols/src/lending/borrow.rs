@@ -2,11 +2,11 @@
 
 use super::{Change, LendingError, Pooled, Version, require_open};
 use crate::LendingView;
-use crate::health::{Moved, health};
+use crate::health::{Known, Moved, health, health_knowing};
 use crate::math::percent_div;
 use crate::position::Position;
 use crate::reserve::Reserve;
-use markets::math::{Rounding, mul_div};
+use markets::math::Rounding;
 use markets::units::{AccountId, Amount, Flow, U256, Wad};
 
 impl Pooled {
@@ -169,7 +169,13 @@ impl Pooled {
         book: &Reserve,
         amount: Amount,
     ) -> Result<(), LendingError> {
-        let health = health(self, view, by, position, None)?;
+        let known = Known {
+            liquidity: Some((reserve, book.liquidity_index)),
+            // Without debt the index stands still, and a projection does not.
+            borrow: (!view.total_supply(book.debt_token).is_zero())
+                .then_some((reserve, book.borrow_index)),
+        };
+        let health = health_knowing(self, view, by, position, None, &known)?;
         if health.collateral_base.is_zero() {
             return Err(LendingError::CollateralBalanceIsZero);
         }
@@ -182,7 +188,9 @@ impl Pooled {
         // Within an e-mode only its assets can be borrowed, so they have its price.
         let feed = self.feed_within(position, reserve, book);
         let price = Amount::new(view.price(feed)?.0).0;
-        let needed = mul_div(price, amount.0, book.unit(), Rounding::Floor)
+        let needed = book
+            .token()
+            .mul_div(amount.0, price, Rounding::Floor)
             .and_then(|value| value.checked_add(health.debt_base))
             .and_then(|debt| percent_div(debt, health.avg_ltv.0, Rounding::HalfUp))
             .ok_or(LendingError::Overflow)?;

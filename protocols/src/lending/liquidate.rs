@@ -3,6 +3,7 @@
 
 use super::{Change, LendingError, Pooled};
 use crate::LendingView;
+use crate::health::Known;
 use crate::liquidation::{Liquidation, size};
 use crate::position::Position;
 use markets::units::{AccountId, Amount, Flow};
@@ -29,6 +30,7 @@ struct Liquidating<'a, V> {
     view: &'a V,
     by: AccountId,
     call: LiquidationCall,
+    known: Known,
     /// The borrower's flags so far.
     flags: Position,
 }
@@ -72,11 +74,13 @@ impl Pooled {
         if by == borrower && !self.version.allows_self_liquidation() {
             return Err(LendingError::SelfLiquidation);
         }
-        let (terms, health) = self.liquidation_terms(view, borrower, collateral, debt, amount)?;
+        let known = self.known_for_liquidation(view, collateral, debt)?;
+        let (terms, health) =
+            self.liquidation_terms(view, borrower, collateral, debt, amount, &known)?;
         let sized = size(&terms)?;
         let seized = sized.seized().ok_or(LendingError::Overflow)?;
         let before = self.position(borrower);
-        let mut job = Liquidating { pooled: self, view, by, call, flags: before };
+        let mut job = Liquidating { pooled: self, view, by, call, known, flags: before };
         job.touch(out)?;
         if seized == terms.collateral_balance {
             job.flags = job.flags.with_collateral(collateral, false);
@@ -106,10 +110,11 @@ impl<V: LendingView> Liquidating<'_, V> {
     /// remember how much nothing backs ([`Reserve::booked_twice`](crate::reserve::Reserve)).
     fn touch(&self, out: &mut Change) -> Result<(), LendingError> {
         let version = self.pooled.version;
-        let at = out.touch(self.pooled, self.view, self.call.debt)?;
+        let (pooled, view, known) = (self.pooled, self.view, &self.known);
+        let at = out.touch_knowing(pooled, view, self.call.debt, known)?;
         if self.call.debt != self.call.collateral {
             if version.accrues_shares_handed_over() || !self.call.receive_shares {
-                out.touch(self.pooled, self.view, self.call.collateral)?;
+                out.touch_knowing(pooled, view, self.call.collateral, known)?;
             }
         } else if version.books_treasury_twice() {
             let before = self.pooled.reserve(self.call.debt)?.borrow_index;
@@ -196,7 +201,11 @@ impl<V: LendingView> Liquidating<'_, V> {
         let stored = pooled.reserve(collateral)?;
         let (asset, underlying) = (stored.a_token, stored.underlying);
         // The same whether the reserve has accrued or not.
-        let index = stored.liquidity_index_at(self.view.now()).ok_or(LendingError::Overflow)?;
+        let index = self
+            .known
+            .liquidity_index(collateral)
+            .or_else(|| stored.liquidity_index_at(self.view.now()))
+            .ok_or(LendingError::Overflow)?;
         // Ceil in v3.6: the borrower never keeps a share that was paid out.
         let shares = version
             .shares_burned_from_withdrawal(sized.received, index)

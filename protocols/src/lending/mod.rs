@@ -25,6 +25,7 @@ pub use repay::RepayCall;
 pub use version::Version;
 
 use crate::LendingView;
+use crate::health::Known;
 use crate::position::{MAX_RESERVES, Position};
 use crate::reserve::Reserve;
 use crate::risk_params::{PendingChange, RiskChange, RiskRegime};
@@ -144,11 +145,22 @@ impl Change {
         view: &impl LendingView,
         index: u16,
     ) -> Result<usize, LendingError> {
+        self.touch_knowing(pooled, view, index, &Known::default())
+    }
+    /// The same where some indexes are known.
+    pub(crate) fn touch_knowing(
+        &mut self,
+        pooled: &Pooled,
+        view: &impl LendingView,
+        index: u16,
+        known: &Known,
+    ) -> Result<usize, LendingError> {
         let debt_shares = view.total_supply(pooled.reserve(index)?.debt_token);
         let at = self.untouched(pooled, index)?;
+        let (liquidity, borrow) = (known.liquidity_index(index), known.borrow_index(index));
         self.reserves[at]
             .1
-            .accrue(pooled.version, debt_shares, view.now())
+            .accrue_knowing(pooled.version, debt_shares, view.now(), liquidity, borrow)
             .ok_or(LendingError::Overflow)?;
         Ok(at)
     }

@@ -4,10 +4,12 @@
 //! Sources: Aave v3.0.2 (`aave-v3-core` 1.19.3) and v3.6 (`aave-v3-origin` 3.6.0), named per rule.
 
 use crate::health::Health;
-use crate::interest::{Rates, compounded_interest, compounded_interest_binomial};
-use crate::math::{percent_mul, ray_div, ray_mul, wad_div};
+use crate::interest::{Rates, binomial, exponential};
+use crate::math::{BY_BPS, percent_mul, ray_div, ray_mul, wad_div};
+use crate::number::Number;
 use crate::reserve::ReserveConfig;
-use markets::math::{Rounding, mul_div};
+use markets::math::Rounding;
+use markets::narrow::{narrow, widen};
 use markets::units::{Amount, BPS, Bps, Ray, U256, Wad};
 use serde::{Deserialize, Serialize};
 
@@ -87,11 +89,10 @@ impl Version {
     }
     /// Growth of a borrower's index (`MathUtils.calculateCompoundedInterest`).
     #[inline]
-    #[must_use]
-    pub fn compounded_interest(self, rate: Ray, elapsed_secs: u64) -> Option<Ray> {
+    pub(crate) fn growth<N: Number>(self, rate: N, elapsed_secs: u64) -> Option<N> {
         match self {
-            V3_0_2 => compounded_interest_binomial(rate, elapsed_secs),
-            V3_6 => compounded_interest(rate, elapsed_secs),
+            V3_0_2 => binomial(rate, elapsed_secs),
+            V3_6 => exponential(rate, elapsed_secs),
         }
     }
     /// The rates at a state of the book (3.0.2 `DefaultReserveInterestRateStrategy`; 3.6
@@ -117,17 +118,22 @@ impl Version {
     pub const fn has_virtual_balance(self) -> bool {
         matches!(self, V3_6)
     }
-    /// Interest between two indexes, in underlying (`_accrueToTreasury`): the difference of two
-    /// rounded debts in 3.0.2, the shares times the difference of the indexes, floored, in 3.6.
+    /// The treasury's part of the interest between two borrow indexes, in supply shares
+    /// (`_accrueToTreasury`). The interest is the difference of two rounded debts in 3.0.2, the shares
+    /// times the difference of the indexes, floored, in 3.6.
     #[inline]
-    pub(crate) fn interest(self, debt_shares: Amount, from: Ray, to: Ray) -> Option<U256> {
-        match self {
-            V3_0_2 => {
-                let before = ray_mul(debt_shares.0, from.0, Rounding::HalfUp)?;
-                ray_mul(debt_shares.0, to.0, Rounding::HalfUp)?.checked_sub(before)
-            }
-            V3_6 => ray_mul(debt_shares.0, to.0.checked_sub(from.0)?, Rounding::Floor),
-        }
+    pub(crate) fn treasury_part<N: Number>(
+        self,
+        factor: Bps,
+        [debt_shares, from, to, liquidity_index]: [N; 4],
+    ) -> Option<N> {
+        let interest = match self {
+            V3_0_2 => debt_shares
+                .ray_mul(to, Rounding::HalfUp)?
+                .less(debt_shares.ray_mul(from, Rounding::HalfUp)?)?,
+            V3_6 => debt_shares.ray_mul(to.less(from)?, Rounding::Floor)?,
+        };
+        interest.percent_mul(factor.0)?.ray_div(liquidity_index, self.favour(Rounding::Floor))
     }
     /// Whether a liquidation that repays and seizes in one reserve books that call's treasury share
     /// twice: 3.6 reads the reserve into two caches before it updates either.
@@ -167,7 +173,11 @@ impl Version {
             }
             V3_6 => {
                 let scaled = wad_div(at_threshold, debt, Rounding::HalfUp)?;
-                mul_div(scaled, U256::from(1), BPS, Rounding::Floor).map(Wad)
+                let ratio = match narrow(scaled) {
+                    Some(scaled) => widen(BY_BPS.div(scaled).0),
+                    None => scaled / BPS,
+                };
+                Some(Wad(ratio))
             }
         }
     }

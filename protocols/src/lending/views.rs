@@ -2,7 +2,7 @@
 
 use super::{LendingError, Pooled};
 use crate::LendingView;
-use crate::health::{Health, health};
+use crate::health::{Health, Known, health, health_knowing};
 use crate::interest::{Rates, utilisation};
 use crate::liquidation::{Liquidation, Terms, max_repayable, size};
 use crate::math::{ray_div, ray_mul};
@@ -170,7 +170,8 @@ impl Pooled {
         debt: u16,
         amount: Amount,
     ) -> Result<Liquidation, LendingError> {
-        size(&self.liquidation_terms(view, borrower, collateral, debt, amount)?.0)
+        let known = self.known_for_liquidation(view, collateral, debt)?;
+        size(&self.liquidation_terms(view, borrower, collateral, debt, amount, &known)?.0)
     }
     /// The most debt that one liquidation may repay, before the collateral's limit; zero where the
     /// position cannot be liquidated.
@@ -182,10 +183,28 @@ impl Pooled {
         collateral: u16,
         debt: u16,
     ) -> Amount {
-        self.liquidation_terms(view, borrower, collateral, debt, Amount::MAX)
+        self.known_for_liquidation(view, collateral, debt)
+            .and_then(|known| {
+                self.liquidation_terms(view, borrower, collateral, debt, Amount::MAX, &known)
+            })
             .ok()
             .and_then(|(terms, _)| max_repayable(&terms))
             .unwrap_or(Amount::ZERO)
+    }
+    /// The two indexes that a liquidation asks for again and again, projected once.
+    pub(crate) fn known_for_liquidation(
+        &self,
+        view: &impl LendingView,
+        collateral: u16,
+        debt: u16,
+    ) -> Result<Known, LendingError> {
+        let now = view.now();
+        let liquidity = self.reserve(collateral)?.liquidity_index_at(now);
+        let borrow = self.reserve(debt)?.borrow_index_at(self.version, now);
+        Ok(Known {
+            liquidity: liquidity.map(|index| (collateral, index)),
+            borrow: borrow.map(|index| (debt, index)),
+        })
     }
     /// Checks a liquidation and gathers what decides its size
     /// (`ValidationLogic.validateLiquidationCall`).
@@ -196,13 +215,14 @@ impl Pooled {
         collateral: u16,
         debt: u16,
         offered: Amount,
+        known: &Known,
     ) -> Result<(Terms, Health), LendingError> {
         let (of_collateral, of_debt) = (self.reserve(collateral)?, self.reserve(debt)?);
         super::require_running(of_collateral)?;
         super::require_running(of_debt)?;
         let (now, version) = (view.now(), self.version);
         let position = self.position(borrower);
-        let health = health(self, view, borrower, position, None)?;
+        let health = health_knowing(self, view, borrower, position, None, known)?;
         if !health.is_liquidatable() {
             return Err(LendingError::HealthFactorNotBelowThreshold);
         }
@@ -214,7 +234,10 @@ impl Pooled {
         if threshold.0 == 0 || !position.uses_as_collateral(collateral) {
             return Err(LendingError::CollateralCannotBeLiquidated);
         }
-        let debt_balance = self.debt_at(of_debt, view.balance(borrower, of_debt.debt_token), now);
+        let (liquidity_index, borrow_index) =
+            (known.liquidity_index(collateral), known.borrow_index(debt));
+        let debt_balance =
+            self.debt_of(view.balance(borrower, of_debt.debt_token), || borrow_index);
         if debt_balance.is_zero() {
             return Err(LendingError::SpecifiedCurrencyNotBorrowedByUser);
         }
@@ -227,12 +250,12 @@ impl Pooled {
         let terms = Terms {
             version,
             offered,
-            collateral_balance: self.supply_at(of_collateral, shares, now),
+            collateral_balance: self.supply_of(shares, || liquidity_index),
             debt_balance,
             collateral_price: U256::from(view.price(feed_of(collateral, of_collateral))?.0),
             debt_price: U256::from(view.price(feed_of(debt, of_debt))?.0),
-            collateral_unit: of_collateral.unit(),
-            debt_unit: of_debt.unit(),
+            collateral_unit: of_collateral.token(),
+            debt_unit: of_debt.token(),
             total_debt_base: health.debt_base,
             health_factor: health.health_factor,
             close_factor: self.state.close_factor,
@@ -244,21 +267,29 @@ impl Pooled {
 
     /// Assets of supply shares now; the largest value where 256 bits overflow.
     fn supply_at(&self, reserve: &Reserve, shares: Amount, now: u64) -> Amount {
-        if shares.is_zero() {
-            return Amount::ZERO;
-        }
-        reserve
-            .liquidity_index_at(now)
-            .and_then(|index| self.version.supply_from_shares(shares, index))
-            .unwrap_or(Amount::MAX)
+        self.supply_of(shares, || reserve.liquidity_index_at(now))
     }
     /// Assets that debt shares owe now; the largest value where 256 bits overflow.
     fn debt_at(&self, reserve: &Reserve, shares: Amount, now: u64) -> Amount {
+        self.debt_of(shares, || reserve.borrow_index_at(self.version, now))
+    }
+    /// Assets of supply shares at an index, if any; the largest value where 256 bits overflow.
+    #[inline]
+    fn supply_of(&self, shares: Amount, index: impl FnOnce() -> Option<Ray>) -> Amount {
         if shares.is_zero() {
             return Amount::ZERO;
         }
-        reserve
-            .borrow_index_at(self.version, now)
+        index()
+            .and_then(|index| self.version.supply_from_shares(shares, index))
+            .unwrap_or(Amount::MAX)
+    }
+    /// Assets that debt shares owe at an index, if any; the largest value where 256 bits overflow.
+    #[inline]
+    fn debt_of(&self, shares: Amount, index: impl FnOnce() -> Option<Ray>) -> Amount {
+        if shares.is_zero() {
+            return Amount::ZERO;
+        }
+        index()
             .and_then(|index| self.version.debt_from_shares(shares, index))
             .unwrap_or(Amount::MAX)
     }

@@ -187,7 +187,8 @@ impl Chain {
         };
         for (index, new) in &change.reserves {
             let slot = &mut pooled.reserves[usize::from(*index)];
-            self.journal.reserves.push(*slot);
+            // One copy, where `push` makes two.
+            self.journal.reserves.extend_from_slice(std::slice::from_ref(slot));
             self.journal.push(Undo::Reserve { market, reserve: *index });
             *slot = *new;
         }
