@@ -412,6 +412,23 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_in_any_part_is_a_difference() {
+        let (ledger, _) = ledger();
+        let changes: [&dyn Fn(&mut Ledger); 4] = [
+            &|ledger| ledger.n_assets += 1,
+            &|ledger| ledger.balances[3] = Amount::new(7),
+            &|ledger| ledger.minted[1] = Amount::new(7),
+            &|ledger| ledger.burned[1] = Amount::new(7),
+        ];
+        assert!(ledger.same_state(&ledger.clone()));
+        for (part, change) in changes.iter().enumerate() {
+            let mut changed = ledger.clone();
+            change(&mut changed);
+            assert!(!changed.same_state(&ledger), "part {part}");
+        }
+    }
+
+    #[test]
     fn value_from_nowhere_breaks_its_column() {
         for all in [false, true] {
             let (mut ledger, mut journal) = ledger();

@@ -421,3 +421,62 @@ impl LendingView for Chain {
         self.clock.timestamp
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use markets::amm::fixed_price::FixedPrice;
+    use markets::oracle::mantissa::MantissaFeed;
+    use markets::units::{Bps, PriceMantissa};
+    use protocols::margin_desk::MarginDesk;
+
+    /// Two chains are one only where all of their state is: undoing is tested by comparing.
+    #[test]
+    fn a_difference_in_any_part_is_a_difference() {
+        let mut chain = Chain::new("GAS", 1_000, 7);
+        let asset = chain.add_asset("USD", 6);
+        chain.add_account("somebody");
+        assert!(chain == chain.clone());
+        let pool = Pool::FixedPrice(FixedPrice {
+            base: asset,
+            quote: chain.gas_asset,
+            base_decimals: 6,
+            account: chain.outside,
+            price: Amount::new(1),
+        });
+        let other = AccountId(2);
+        let feed = Feed::Mantissa(MantissaFeed {
+            reporter: other,
+            decimals: 6,
+            mantissa: PriceMantissa::new(1),
+        });
+        let desk = MarginDesk::new(
+            other,
+            asset,
+            (asset, chain.gas_asset),
+            PoolId(0),
+            Bps(50_000),
+            Bps(11_530),
+            1_000,
+        );
+        let changes: [&dyn Fn(&mut Chain); 11] = [
+            &|chain| chain.clock.gas_used += 1,
+            &|chain| chain.gas_asset = asset,
+            &|chain| chain.outside = other,
+            &|chain| chain.builder = other,
+            &|chain| chain.assets[0].symbol.push('!'),
+            &|chain| chain.decimals[0] += 1,
+            &|chain| chain.accounts[0].push('!'),
+            &|chain| chain.ledger.add_account(),
+            &|chain| chain.pools.push(pool.clone()),
+            &|chain| chain.markets.push(Market::MarginDesk(desk.clone())),
+            &|chain| chain.feeds.push(feed.clone()),
+        ];
+        for (part, change) in changes.iter().enumerate() {
+            let mut changed = chain.clone();
+            change(&mut changed);
+            assert!(changed != chain, "part {part}");
+            assert!(chain != changed, "part {part}");
+        }
+    }
+}

@@ -1,9 +1,10 @@
-//! Mechanisms from specification, as transactions: isolated markets, vaults and their auctions, and
+//! Mechanisms as transactions: isolated markets, vaults and their auctions, what a Compound code stops, and
 //! oracles made of oracles.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod composed_oracles;
+mod compound;
 mod isolated;
 mod random;
 mod support;
