@@ -160,11 +160,8 @@ impl Ledger {
         journal: &mut Journal,
         change: impl FnOnce(Amount) -> Result<Amount, Revert>,
     ) -> Result<(), Revert> {
-        let slot = self.balances.get_mut(index).ok_or(Revert::UnknownId)?;
-        let old = *slot;
-        *slot = change(old)?;
-        journal.push(Undo::Balance { index: index as u32, old });
-        self.audited.note(index);
+        let old = *self.balances.get(index).ok_or(Revert::UnknownId)?;
+        self.store(index, old, change(old)?, journal);
         Ok(())
     }
 
@@ -248,7 +245,8 @@ impl Ledger {
         true
     }
 
-    #[inline]
+    /// Writes a balance that was `old`.
+    #[inline(always)]
     fn store(&mut self, index: usize, old: Amount, new: Amount, journal: &mut Journal) {
         journal.push(Undo::Balance { index: index as u32, old });
         self.balances[index] = new;

@@ -21,8 +21,8 @@ impl Chain {
                 self.pair_collect(context.sender, pool, out0, out1)?;
             }
             PairCall::Sync { pool } => {
-                let mut pair = *unlocked(&self.pools, pool, context)?;
-                self.update_pool(pool, &mut pair)?;
+                unlocked(&self.pools, pool, context)?;
+                self.update_pool(pool)?;
             }
             PairCall::Skim { pool, to } => self.pair_skim(pool, to, context)?,
         }
@@ -43,13 +43,6 @@ impl Chain {
         Ok(Opened::PairSwap { pool, out0, out1, owed })
     }
 
-    /// Stores a pair's new value, the old one journalled.
-    fn store_pair(&mut self, id: PoolId, new: &ConstantProduct) {
-        if let Some(slot) = self.pools[id.index()].constant_product_mut() {
-            self.journal.pairs.push(std::mem::replace(slot, *new));
-            self.journal.push(Undo::ConstantProduct { pool: id });
-        }
-    }
     pub(super) fn restore_pair(&mut self, id: PoolId) {
         if let (Some(slot), Some(old)) =
             (self.pools[id.index()].constant_product_mut(), self.journal.pairs.pop())
@@ -60,11 +53,11 @@ impl Chain {
 
     /// The pair's `mint`.
     fn pair_mint(&mut self, id: PoolId, to: AccountId, context: &Context) -> Result<(), Revert> {
-        let mut pool = *unlocked(&self.pools, id, context)?;
+        let pool = *unlocked(&self.pools, id, context)?;
         let (held0, held1) = self.pair_balances(&pool);
         let quote = pool.quote_mint_from(self.ledger.total_supply(pool.share), held0, held1)?;
         self.pair_issue(&pool, to, &quote)?;
-        self.update_pool_and_k(id, &mut pool)
+        self.update_pool_and_k(id)
     }
 
     /// The shares of a mint: the protocol's first, then those that stay locked in the pool's own
@@ -97,7 +90,7 @@ impl Chain {
     fn pair_redeem(
         &mut self,
         id: PoolId,
-        mut pool: ConstantProduct,
+        pool: ConstantProduct,
         holder: AccountId,
         shares: Amount,
         to: AccountId,
@@ -119,7 +112,7 @@ impl Chain {
         for flow in &flows {
             self.ledger.perform(flow, &mut self.journal)?;
         }
-        self.update_pool_and_k(id, &mut pool)
+        self.update_pool_and_k(id)
     }
 
     /// The pair's `swap` up to its callback: outputs leave before anything is known to have come in.
@@ -206,12 +199,12 @@ impl Chain {
         min_out: Amount,
         context: &Context,
     ) -> Result<(), Revert> {
-        let mut pool = *unlocked(&self.pools, id, context)?;
+        let pool = *unlocked(&self.pools, id, context)?;
         let quote = pool.quote_exact_in(asset_in, amount_in)?;
         if quote.amount_out < min_out {
             return Err(PoolError::TooLittleReceived.into());
         }
-        self.pair_trade(by, id, &mut pool, asset_in, &quote)
+        self.pair_trade(by, id, &pool, asset_in, &quote)
     }
 
     /// Buys an exact amount, as the router does.
@@ -223,13 +216,13 @@ impl Chain {
         max_in: Amount,
         context: &Context,
     ) -> Result<(), Revert> {
-        let mut pool = *unlocked(&self.pools, id, context)?;
+        let pool = *unlocked(&self.pools, id, context)?;
         let asset_in = pool.other(asset_out)?;
         let quote = pool.quote_exact_out(asset_in, amount_out)?;
         if quote.amount_in > max_in {
             return Err(PoolError::ExcessiveInput.into());
         }
-        self.pair_trade(context.sender, id, &mut pool, asset_in, &quote)
+        self.pair_trade(context.sender, id, &pool, asset_in, &quote)
     }
 
     /// Moves what a quote says and updates the pool.
@@ -238,7 +231,7 @@ impl Chain {
         &mut self,
         by: AccountId,
         id: PoolId,
-        pool: &mut ConstantProduct,
+        pool: &ConstantProduct,
         asset_in: AssetId,
         quote: &SwapQuote,
     ) -> Result<(), Revert> {
@@ -246,27 +239,26 @@ impl Chain {
         let (to, out) = (pool.account, pool.other(asset_in)?);
         self.ledger.transfer(by, to, asset_in, amount_in, &mut self.journal)?;
         self.ledger.transfer(to, by, out, amount_out, &mut self.journal)?;
-        self.update_pool(id, pool)?;
+        self.update_pool(id)?;
         self.logs.push(Log::Swap { pool: id, by, asset_in, amount_in, amount_out });
         Ok(())
     }
 
-    /// Sets a pool's reserves to what its account holds (Uniswap v2 `_update`) and stores it.
+    /// Sets a pool's reserves to what its account holds (Uniswap v2 `_update`).
     #[inline]
-    fn update_pool(&mut self, id: PoolId, pool: &mut ConstantProduct) -> Result<(), Revert> {
-        let (held0, held1) = self.pair_balances(pool);
-        pool.update(held0, held1, self.clock.timestamp)?;
-        self.store_pair(id, pool);
-        Ok(())
+    fn update_pool(&mut self, id: PoolId) -> Result<(), Revert> {
+        let (held0, held1) = self.pair_balances(pair_in(&self.pools, id)?);
+        self.update_held(id, held0, held1)
     }
 
     /// [`Self::update_pool`] after a mint or burn, which also remember the product for the protocol
     /// fee (Uniswap v2 `kLast`).
-    fn update_pool_and_k(&mut self, id: PoolId, pool: &mut ConstantProduct) -> Result<(), Revert> {
-        let (held0, held1) = self.pair_balances(pool);
-        pool.update(held0, held1, self.clock.timestamp)?;
-        pool.remember_k();
-        self.store_pair(id, pool);
+    fn update_pool_and_k(&mut self, id: PoolId) -> Result<(), Revert> {
+        self.update_pool(id)?;
+        // Journalled by the update.
+        if let Some(pool) = self.pools[id.index()].constant_product_mut() {
+            pool.remember_k();
+        }
         Ok(())
     }
 
@@ -278,14 +270,14 @@ impl Chain {
         context: &Context,
     ) -> Result<(), Revert> {
         let by = context.sender;
-        let mut pool = *unlocked(&self.pools, id, context)?;
+        let pool = *unlocked(&self.pools, id, context)?;
         let quote = pool.quote_mint(max0, max1, self.ledger.total_supply(pool.share))?;
         for (asset, amount) in [(pool.token0, quote.amount0), (pool.token1, quote.amount1)] {
             let pay = Flow::Move { from: by, to: pool.account, asset, amount };
             self.ledger.perform(&pay, &mut self.journal)?;
         }
         self.pair_issue(&pool, by, &quote)?;
-        self.update_pool_and_k(id, &mut pool)
+        self.update_pool_and_k(id)
     }
 
     pub(super) fn pair_remove_liquidity(
