@@ -80,13 +80,8 @@ fn round(quotient: u128, is_rest: bool, is_half: bool, rounding: Rounding) -> Op
 mod tests {
     use super::*;
     use crate::math;
+    use crate::wide::tests::any_size;
     use proptest::prelude::*;
-
-    /// Integers of every magnitude, with runs of ones and zeros.
-    fn any_size() -> impl Strategy<Value = u128> {
-        (any::<u128>(), 0_u32..128, any::<bool>())
-            .prop_map(|(x, shift, ones)| if ones { u128::MAX >> shift } else { x >> shift })
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]

@@ -35,24 +35,21 @@ impl Divisor {
     #[must_use]
     #[inline(always)]
     pub const fn div(self, x: u128) -> (u128, u64) {
-        // A shift by 128 is undefined, hence in two steps. What is shifted out is below 2^shift, and so
-        // below the shifted divisor.
-        self.two_digits((x >> 1 >> (127 - self.shift)) as u64, x << self.shift)
+        self.two_digits(0, x)
     }
     /// Quotient and rest of the 192-bit integer `high · 2¹²⁸ + low`; `None` where the quotient exceeds
     /// 128 bits.
     #[must_use]
     #[inline(always)]
     pub(crate) const fn div_wide(self, high: u64, low: u128) -> Option<(u128, u64)> {
-        if high >= self.get() {
-            return None;
-        }
-        let head = (high << self.shift) | (low >> 1 >> (127 - self.shift)) as u64;
-        Some(self.two_digits(head, low << self.shift))
+        if high < self.get() { Some(self.two_digits(high, low)) } else { None }
     }
-    /// The shifted integer `head · 2¹²⁸ + rest`, where `head` is below the shifted divisor.
+    /// The same of a `high` below the divisor.
     #[inline(always)]
-    const fn two_digits(self, head: u64, rest: u128) -> (u128, u64) {
+    pub(crate) const fn two_digits(self, high: u64, low: u128) -> (u128, u64) {
+        // A shift by 128 is undefined, hence in two steps.
+        let head = (high << self.shift) | (low >> 1 >> (127 - self.shift)) as u64;
+        let rest = low << self.shift;
         let (q1, head) = digit(head, (rest >> 64) as u64, self.shifted, self.reciprocal);
         let (q0, rest) = digit(head, rest as u64, self.shifted, self.reciprocal);
         (both(q1, q0), rest >> self.shift)
@@ -63,14 +60,9 @@ impl Divisor {
 #[expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 mod tests {
     use super::*;
+    use crate::wide::tests::any_size;
     use proptest::prelude::*;
     use ruint::aliases::U256;
-
-    /// Integers of every magnitude, with runs of ones and zeros.
-    fn any_size() -> impl Strategy<Value = u128> {
-        (any::<u128>(), 0_u32..128, any::<bool>())
-            .prop_map(|(x, shift, ones)| if ones { u128::MAX >> shift } else { x >> shift })
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(50_000))]

@@ -3,8 +3,9 @@
 //!
 //! Source: `WadRayMath` and `PercentageMath` of 3.0.2 (half up only) and of 3.6 (floor and ceil too).
 
+use crate::number::either;
 use markets::math::Rounding;
-use markets::narrow::{self, narrow, widen};
+use markets::narrow;
 use markets::reciprocal::Divisor;
 use markets::units::{BPS, RAY, U256, WAD};
 
@@ -37,67 +38,53 @@ fn checked(a: U256, b: U256, d: U256, rounding: Rounding) -> Option<U256> {
 #[must_use]
 #[inline]
 pub fn ray_mul(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if let (Some(x), Some(y)) = (narrow(a), narrow(b))
-        && let Some(quotient) = narrow::ray_mul(x, y, rounding)
-    {
-        return Some(widen(quotient));
-    }
-    checked(a, b, RAY, rounding)
+    either([a, b], |[a, b]| narrow::ray_mul(a, b, rounding), |[a, b]| checked(a, b, RAY, rounding))
 }
 /// `a · 10²⁷ / b` (`rayDiv`).
 #[must_use]
 #[inline]
 pub fn ray_div(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if let (Some(x), Some(y)) = (narrow(a), narrow(b))
-        && let Some(quotient) = narrow::ray_div(x, y, rounding)
-    {
-        return Some(widen(quotient));
-    }
-    checked(a, RAY, b, rounding)
+    either([a, b], |[a, b]| narrow::ray_div(a, b, rounding), |[a, b]| checked(a, RAY, b, rounding))
 }
 /// `a · b / 10¹⁸` (`wadMul`).
 #[must_use]
 #[inline]
 pub fn wad_mul(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if let (Some(x), Some(y)) = (narrow(a), narrow(b))
-        && let Some(quotient) = narrow::mul_div(x, y, ONE_WAD, rounding)
-    {
-        return Some(widen(quotient));
-    }
-    checked(a, b, WAD, rounding)
+    either(
+        [a, b],
+        |[a, b]| narrow::mul_div(a, b, ONE_WAD, rounding),
+        |[a, b]| checked(a, b, WAD, rounding),
+    )
 }
 /// `a · 10¹⁸ / b` (`wadDiv`).
 #[must_use]
 #[inline]
 pub fn wad_div(a: U256, b: U256, rounding: Rounding) -> Option<U256> {
-    if let (Some(x), Some(y)) = (narrow(a), narrow(b))
-        && let Some(quotient) = narrow::mul_div(x, ONE_WAD, y, rounding)
-    {
-        return Some(widen(quotient));
-    }
-    checked(a, WAD, b, rounding)
+    either(
+        [a, b],
+        |[a, b]| narrow::mul_div(a, ONE_WAD, b, rounding),
+        |[a, b]| checked(a, WAD, b, rounding),
+    )
 }
 /// `a · bps / 10⁴` (`percentMul`).
 #[must_use]
 #[inline]
 pub fn percent_mul(a: U256, bps: u32, rounding: Rounding) -> Option<U256> {
-    if let Some(x) = narrow(a)
-        && let Some(quotient) = narrow::mul_div_by(x, u64::from(bps), BY_BPS, rounding)
-    {
-        return Some(widen(quotient));
-    }
-    checked(a, U256::from(bps), BPS, rounding)
+    either(
+        [a],
+        |[a]| narrow::mul_div_by(a, u64::from(bps), BY_BPS, rounding),
+        |[a]| checked(a, U256::from(bps), BPS, rounding),
+    )
 }
 /// `a · 10⁴ / bps` (`percentDiv`).
 #[must_use]
 #[inline]
 pub fn percent_div(a: U256, bps: u32, rounding: Rounding) -> Option<U256> {
-    if let Some(x) = narrow(a)
-        && let Some(quotient) = narrow::mul_div(x, 10_000, u128::from(bps), rounding)
-    {
-        return Some(widen(quotient));
-    }
-    checked(a, BPS, U256::from(bps), rounding)
+    either(
+        [a],
+        |[a]| narrow::mul_div(a, 10_000, u128::from(bps), rounding),
+        |[a]| checked(a, BPS, U256::from(bps), rounding),
+    )
 }
 /// A ray as a wad, half up (`rayToWad`).
 #[must_use]

@@ -72,7 +72,7 @@ fn seconds_per_liquidity(elapsed: u32, liquidity: u128) -> U256 {
     // (elapsed · 2¹²⁸) / liquidity = whole · 2¹²⁸ + part.
     let (whole, rest) =
         if elapsed < liquidity { (0, elapsed) } else { (elapsed / liquidity, elapsed % liquidity) };
-    let part = if rest == 0 { 0 } else { crate::wide::fraction(rest, liquidity) };
+    let part = if rest == 0 { 0 } else { crate::wide::div(rest, 0, liquidity).0 };
     U256::from_limbs([part as u64, (part >> 64) as u64, whole as u64, 0])
 }
 

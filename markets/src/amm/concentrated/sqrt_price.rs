@@ -7,6 +7,7 @@
 use super::error::ConcentratedError;
 use super::limbs::{product, quotient, shl_96, three, two};
 use crate::math::{Rounding, mul_div};
+use crate::narrow::narrow;
 use crate::units::U256;
 use crate::wide;
 
@@ -47,13 +48,10 @@ pub(super) fn amount0_between(
     if a.is_zero() {
         return Err(Overflow);
     }
-    let (narrow_a, narrow_b) = (a.as_limbs(), b.as_limbs());
     // Fits: the difference is below b, so the quotient is below L · 2⁹⁶ / a.
-    if (narrow_b[2] | narrow_b[3]) == 0 {
-        let (a, b) = ([narrow_a[0], narrow_a[1]], [narrow_b[0], narrow_b[1]]);
-        let difference = two(wide::both(b[1], b[0]).wrapping_sub(wide::both(a[1], a[0])));
-        let [n0, n1, n2, n3]: [u64; 4] = product(two(liquidity), difference);
-        let [d0, d1, d2, d3]: [u64; 4] = product(a, b);
+    if let (Some(a), Some(b)) = (narrow(a), narrow(b)) {
+        let [n0, n1, n2, n3]: [u64; 4] = product(two(liquidity), two(b.wrapping_sub(a)));
+        let [d0, d1, d2, d3]: [u64; 4] = product(two(a), two(b));
         let numerator = shl_96([n0, n1, n2, n3, 0]);
         return quotient(numerator, [d0, d1, d2, d3, 0, 0], rounding).ok_or(Overflow);
     }
@@ -252,9 +250,7 @@ fn shl_96_div(
     liquidity: u128,
     rounding: Rounding,
 ) -> Result<U256, ConcentratedError> {
-    let l = amount.as_limbs();
-    if (l[2] | l[3]) == 0 {
-        let amount = wide::both(l[1], l[0]);
+    if let Some(amount) = narrow(amount) {
         let (high, low) = (amount >> 32, amount << 96);
         if high < liquidity {
             let (quotient, rest) = wide::div(high, low, liquidity);

@@ -191,7 +191,7 @@ pub(super) fn growth_of(fee: U256, liquidity: u128) -> Result<U256, Concentrated
         let fee = low_128(fee);
         let (whole, rest) =
             if fee < liquidity { (0, fee) } else { (fee / liquidity, fee % liquidity) };
-        let part = wide::fraction(rest, liquidity);
+        let part = wide::div(rest, 0, liquidity).0;
         return Ok(U256::from_limbs([
             part as u64,
             (part >> 64) as u64,
@@ -200,4 +200,18 @@ pub(super) fn growth_of(fee: U256, liquidity: u128) -> Result<U256, Concentrated
         ]));
     }
     mul_div(fee, Q128, U256::from(liquidity), Rounding::Floor).ok_or(ConcentratedError::Overflow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fees of more than 128 bits too, whichever upper limbs they have.
+    #[test]
+    fn growth_is_fee_by_liquidity() {
+        for limbs in [[7, 9, 0, 0], [7, 9, 1, 0], [7, 9, 0, 1], [7, 9, 1, 1]] {
+            let fee = U256::from_limbs(limbs);
+            assert_eq!(growth_of(fee, 1 << 127), Ok(fee << 1));
+        }
+    }
 }

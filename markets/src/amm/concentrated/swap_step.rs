@@ -8,8 +8,9 @@ use super::sqrt_price::{
     next_sqrt_price_from_output,
 };
 use crate::math::{Rounding, mul_div};
+use crate::narrow::{self, narrow, widen};
+use crate::reciprocal::Divisor;
 use crate::units::{Pips, U256};
-use crate::wide::{both, digit, reciprocal, shifted};
 
 /// What a step did, in the tokens' smallest units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub(super) fn swap_step<const ZERO_FOR_ONE: bool, const EXACT_IN: bool>(
         let (sqrt_price, amount_in, reached) = match covered {
             Some(true) => (target, input(target)?, true),
             known => {
-                let kept = parts(remaining, PIPS - fee.pips, &WHOLE, Floor)?;
+                let kept = parts(remaining, PIPS - fee.pips, Some(&WHOLE), Floor)?;
                 let reached = match known {
                     None => Some(input(target)?).filter(|needed| kept >= *needed),
                     Some(_) => None,
@@ -102,7 +103,7 @@ pub(super) fn swap_step<const ZERO_FOR_ONE: bool, const EXACT_IN: bool>(
         };
         let amount_out = output(sqrt_price)?;
         let fee = if reached {
-            parts(amount_in, fee.pips, &fee.kept, Ceil)?
+            parts(amount_in, fee.pips, fee.kept.as_ref(), Ceil)?
         } else {
             // What did not move the price stays as a fee.
             remaining.wrapping_sub(amount_in)
@@ -117,7 +118,7 @@ pub(super) fn swap_step<const ZERO_FOR_ONE: bool, const EXACT_IN: bool>(
             (next, output(next)?.min(remaining))
         };
         let amount_in = input(sqrt_price)?;
-        let fee = parts(amount_in, fee.pips, &fee.kept, Ceil)?;
+        let fee = parts(amount_in, fee.pips, fee.kept.as_ref(), Ceil)?;
         Ok(Step { sqrt_price, reached: sqrt_price == target, amount_in, amount_out, fee })
     }
 }
@@ -174,59 +175,35 @@ const PIPS: u32 = 1_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fee {
     pips: u32,
-    kept: Divisor,
+    /// The whole less the fee; nothing where the fee is all.
+    kept: Option<Divisor>,
 }
 
 impl Fee {
     #[inline]
     pub(super) const fn new(fee: Pips) -> Self {
-        Self { pips: fee.0, kept: Divisor::new(PIPS - fee.0) }
+        let kept = PIPS - fee.0;
+        Self { pips: fee.0, kept: if kept == 0 { None } else { Some(Divisor::new(kept as u64)) } }
     }
 }
 
-const WHOLE: Divisor = Divisor::new(PIPS);
+const WHOLE: Divisor = Divisor::new(PIPS as u64);
 
-/// A divisor of at most 32 bits, shifted to the top bit, and its reciprocal.
-#[derive(Clone, Copy, Debug)]
-struct Divisor {
-    divisor: u32,
-    shift: u32,
-    reciprocal: u64,
-}
-
-impl Divisor {
-    #[inline]
-    const fn new(divisor: u32) -> Self {
-        if divisor == 0 {
-            return Self { divisor, shift: 0, reciprocal: 0 };
-        }
-        let shift = divisor.leading_zeros() + 32;
-        Self { divisor, shift, reciprocal: reciprocal((divisor as u64) << shift) }
-    }
-}
-
-/// `amount · numerator / divisor`, both at most 10⁶.
+/// `amount · numerator / by`, both at most 10⁶; by nothing it overflows.
 #[inline(always)]
 fn parts(
     amount: U256,
     numerator: u32,
-    by: &Divisor,
+    by: Option<&Divisor>,
     rounding: Rounding,
 ) -> Result<U256, ConcentratedError> {
-    let limbs = amount.as_limbs();
-    if (limbs[2] | limbs[3] | (limbs[1] >> 44)) == 0 && by.divisor != 0 {
-        // Below 2¹⁰⁸, so the product is below 2¹²⁸.
-        let product = both(limbs[1], limbs[0]).wrapping_mul(u128::from(numerator));
-        let (high, low) = ((product >> 64) as u64, product as u64);
-        let shift = by.shift & 63;
-        let d = u64::from(by.divisor) << shift;
-        let (q1, rest) =
-            digit(shifted(0, high, shift), shifted(high, low, shift), d, by.reciprocal);
-        let (q0, rest) = digit(rest, low << shift, d, by.reciprocal);
-        let up = rounding == Rounding::Ceil && rest != 0;
-        return Ok(U256::from(both(q1, q0).wrapping_add(u128::from(up))));
+    let by = by.ok_or(ConcentratedError::Overflow)?;
+    if let Some(amount) = narrow(amount)
+        && let Some(part) = narrow::mul_div_by(amount, u64::from(numerator), *by, rounding)
+    {
+        return Ok(widen(part));
     }
-    mul_div(amount, U256::from(numerator), U256::from(by.divisor), rounding)
+    mul_div(amount, U256::from(numerator), U256::from(by.get()), rounding)
         .ok_or(ConcentratedError::Overflow)
 }
 
@@ -251,9 +228,10 @@ mod tests {
         fn parts_equal_the_general_ones(amount in up_to(130), pips in 0_u32..=PIPS, up in any::<bool>()) {
             let rounding = if up { Rounding::Ceil } else { Rounding::Floor };
             for (numerator, denominator) in [(PIPS - pips, PIPS), (pips, PIPS - pips)] {
+                let by = (denominator != 0).then(|| Divisor::new(denominator.into()));
                 let (n, d) = (U256::from(numerator), U256::from(denominator));
                 let expected = mul_div(amount, n, d, rounding).ok_or(ConcentratedError::Overflow);
-                prop_assert_eq!(parts(amount, numerator, &Divisor::new(denominator), rounding), expected);
+                prop_assert_eq!(parts(amount, numerator, by.as_ref(), rounding), expected);
             }
         }
 
@@ -276,7 +254,7 @@ mod tests {
             let just = just.unwrap_or(needed);
             let near = just.saturating_add(U256::from(off)).saturating_sub(U256::from(10));
             for remaining in [other, near, just - (just >> 28), just + (just >> 28), one] {
-                let kept = parts(remaining, PIPS - pips, &WHOLE, Rounding::Floor).unwrap();
+                let kept = parts(remaining, PIPS - pips, Some(&WHOLE), Rounding::Floor).unwrap();
                 let covered = if a >= b {
                     covers::<true>(remaining, pips, a, b, liquidity)
                 } else {
