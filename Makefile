@@ -38,14 +38,14 @@ demo: libtorch ## build, train a risk policy under attack, compare it, export it
 test: libtorch ## every test but the long ones, the example crate's too
 	$(CARGO) test --workspace
 
-test-long: libtorch ## the tests marked #[ignore] too, optimised; then `make mutants` (hours)
+test-long: libtorch ## the tests marked #[ignore] too, optimised; then `make mutants` (a day)
 	$(CARGO) test --workspace --release -- --include-ignored
 	scripts/mutants.sh $(SHARD)
 
 # all, or K/N: every N-th fault from the K-th on.
 SHARD ?= all
 
-mutants: ## put faults into markets, protocols and sim::chain, and name those no test notices (SHARD=all: hours; SHARD=0/50)
+mutants: ## put faults into markets, protocols and sim::chain, and name those no test notices (SHARD=all: a day; SHARD=0/200: ten minutes)
 	scripts/mutants.sh $(SHARD)
 
 vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordings); equal cases and steps per family

@@ -2,10 +2,10 @@
 # Puts faults into the code, one at a time, and names those that no test notices:
 #   scripts/mutants.sh [SHARD [AREA…]]
 #
-# SHARD is all (the default; hours) or K/N, every N-th fault from the K-th on. AREA is markets, protocols
+# SHARD is all (the default; about a day) or K/N, every N-th fault from the K-th on. AREA is markets, protocols
 # or chain (`sim::chain`); all three where none is named. A fault meets its crate's own tests first, then, if it
 # lives, the recorded contracts and every other test of `sim`. What lives through both is listed in
-# AREA/survivors.txt below target/mutants; a survivor that docs/mutants.md does not argue is an error.
+# AREA/survivors.txt below target/mutants; a survivor that docs/mutants.md does not name is an error.
 #
 # One fault at a time: two in one target folder would run each other's binaries. For two at a time start the
 # script twice, with K/N of its own and a folder each (MUTANTS_OUT). Compound's recordings are used where
@@ -92,7 +92,7 @@ for area in "${areas[@]}"; do
     # Lines move; the place and the fault do not.
     while IFS= read -r line; do
         fault=$(sed -E 's/:[0-9]+:[0-9]+:/:/' <<<"$line")
-        grep -qF -- "$fault" "$argued" || {
+        grep -qF -- "\`$fault\`" "$argued" || {
             echo "SURVIVED, and $argued has no word about it: $line"
             failed=1
         }

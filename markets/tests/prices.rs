@@ -205,6 +205,19 @@ fn replay_gives_every_bar_its_open_close_high_and_low() {
     assert!(values[1_500..].iter().all(|v| *v == 139.0));
 }
 
+#[test]
+fn a_scaled_replay_is_the_record_times_its_scale() {
+    let scaled = Replay { bars: crash().into(), bar_secs: 3_600, scale: 2.0 };
+    let of = |spec| JointPrices::new(vec![spec], vec![1.0], None, 12).unwrap();
+    let (mut plain, mut scaled) = (of(replay(crash(), 3_600)), of(PriceSpec::Replay(scaled)));
+    let rng = || ChaCha8Rng::seed_from_u64(12);
+    // Past the end of the first bars, where the next one opens.
+    let (once, twice) = (path(&mut plain, &mut rng(), 1_000), path(&mut scaled, &mut rng(), 1_000));
+    for (once, twice) in once.iter().zip(&twice) {
+        assert!((2.0 * once[0] - twice[0]).abs() < 1e-9, "{once:?} {twice:?}");
+    }
+}
+
 fn check_hour(bar: &Bar, hour: &[f64]) {
     assert_eq!((hour[0], hour[hour.len() - 1]), (bar.open, bar.close));
     let high = hour.iter().copied().fold(f64::MIN, f64::max);

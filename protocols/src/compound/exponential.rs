@@ -125,6 +125,16 @@ mod tests {
         assert_eq!(checked::div(Wad(u(2)), Wad(u(3))), Ok(Wad::new(666_666_666_666_666_666)));
     }
 
+    /// Whatever upper limb it is that makes a product too large; its quotient would fit.
+    #[test]
+    fn a_product_beyond_256_bits_is_none() {
+        for large in [u(1) << 191, u(1) << 192] {
+            assert_eq!(product(large, u(1 << 65)), None);
+            assert_eq!(product(u(1 << 65), large), None);
+        }
+        assert_eq!(product(u(1) << 190, u(1 << 65)), Some((u(1) << 255) / WAD));
+    }
+
     #[test]
     fn an_overflow_is_where_the_contract_has_one() {
         let limit = U256::MAX / DOUBLE;

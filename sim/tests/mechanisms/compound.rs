@@ -1,16 +1,15 @@
 //! A Compound market says no by a code: what a transaction did before it stays, and what follows does not run.
 
+#[path = "../common/compound.rs"]
+mod compound_market;
+
 use crate::support::{E18, GENESIS, exact, run, units};
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::mantissa::MantissaFeed;
-use markets::units::{
-    AccountId, Amount, AssetId, MarketId, Pips, PoolId, PriceMantissa, U256, Wad,
-};
-use protocols::compound::{
-    Book, CToken, Compound, ComptrollerCode, Policy, RateModel, Refusal, TokenConfig, YearlyRates,
-};
+use markets::units::{AccountId, Amount, AssetId, MarketId, Pips, PoolId, PriceMantissa};
+use protocols::compound::{ComptrollerCode, Refusal};
 use sim::chain::call::{AmountExpr, Call, Outcome, PairCall, Revert};
-use sim::chain::{Chain, Feed, Market, Pool};
+use sim::chain::{Chain, Feed, Pool};
 
 struct World {
     chain: Chain,
@@ -24,51 +23,20 @@ struct World {
 
 /// Two tokens of 18 decimals at one price; the user supplied 100 ETH and entered, somebody 100 gold.
 fn world() -> World {
-    let percent = |x: u128| Wad::new(x * E18 / 100);
     let mut chain = Chain::new("GAS", GENESIS - 12, 0);
     let [eth, gold] = ["ETH", "GOLD"].map(|symbol| chain.add_asset(symbol, 18));
     let lp = chain.add_asset("LP", 18);
     let [admin, user, friend, pair_account] =
         ["admin", "user", "friend", "pair"].map(|name| chain.add_account(name));
-    let policy = Policy {
-        close_factor: percent(50),
-        liquidation_incentive: percent(108),
-        transfer_paused: false,
-        seize_paused: false,
-    };
-    let mut market = Compound::new(admin, policy);
-    for underlying in [eth, gold] {
-        let symbol = format!("c{}", chain.asset(underlying).symbol);
-        let feed = chain.add_feed(Feed::Mantissa(MantissaFeed {
+    let listed = [eth, gold].map(|underlying| {
+        let feed = Feed::Mantissa(MantissaFeed {
             reporter: admin,
             decimals: 18,
             mantissa: PriceMantissa::new(E18),
-        }));
-        let yearly = YearlyRates {
-            base: percent(2),
-            multiplier: percent(18),
-            jump_multiplier: percent(400),
-            kink: percent(80),
-        };
-        market.add_token(CToken {
-            underlying,
-            c_token: chain.add_asset(&symbol, 8),
-            account: chain.add_account(&symbol),
-            feed,
-            decimals: 18,
-            initial_exchange_rate: Wad(U256::from(2) * U256::from(10).pow(U256::from(26))),
-            config: TokenConfig {
-                rate_model: RateModel::jump_v2(yearly).unwrap(),
-                reserve_factor: percent(10),
-                collateral_factor: percent(75),
-                borrow_cap: Amount::ZERO,
-                mint_paused: false,
-                borrow_paused: false,
-            },
-            book: Book::new(0),
         });
-    }
-    let market = chain.add_market(Market::Compound(market));
+        (underlying, 18, chain.add_feed(feed))
+    });
+    let market = compound_market::market(&mut chain, admin, listed);
     let pair = ConstantProduct::new(eth, gold, lp, pair_account, Pips(3_000));
     let pool = chain.add_pool(Pool::ConstantProduct(pair));
     for (who, asset) in [(user, eth), (friend, gold), (friend, eth)] {

@@ -1,5 +1,8 @@
 //! A chain that holds every kind of pool, market and oracle, with people who use them.
 
+#[path = "../common/compound.rs"]
+mod compound;
+
 use markets::amm::concentrated::Concentrated;
 use markets::amm::constant_product::ConstantProduct;
 use markets::amm::exponential::Exponential;
@@ -27,7 +30,6 @@ use markets::units::{
 use protocols::auction::curve::Curve;
 use protocols::auction::dutch::Dutch;
 use protocols::auction::english::English;
-use protocols::compound::{Book, CToken, Compound, Policy, RateModel, TokenConfig, YearlyRates};
 use protocols::interest::RateStrategy;
 use protocols::isolated::{Irm, Isolated};
 use protocols::lending::{EModeCategory, Pooled, Version};
@@ -170,46 +172,6 @@ fn pooled(
         market.add_reserve(new);
     }
     chain.add_market(Market::Pooled(market))
-}
-
-fn compound(chain: &mut Chain, admin: AccountId, listed: [(AssetId, u8, FeedId); 3]) -> MarketId {
-    let percent = |x: u128| Wad::new(x * E18 / 100);
-    let policy = Policy {
-        close_factor: percent(50),
-        liquidation_incentive: percent(108),
-        transfer_paused: false,
-        seize_paused: false,
-    };
-    let mut market = Compound::new(admin, policy);
-    for (token, decimals, feed) in listed {
-        let symbol = format!("c{}", chain.asset(token).symbol);
-        let yearly = YearlyRates {
-            base: percent(2),
-            multiplier: percent(18),
-            jump_multiplier: percent(400),
-            kink: percent(80),
-        };
-        let scale = U256::from(10).pow(U256::from(8 + u32::from(decimals)));
-        let c_token = chain.add_asset(&symbol, 8);
-        market.add_token(CToken {
-            underlying: token,
-            c_token,
-            account: chain.add_account(&symbol),
-            feed,
-            decimals,
-            initial_exchange_rate: Wad(U256::from(2) * scale),
-            config: TokenConfig {
-                rate_model: RateModel::jump_v2(yearly).expect("a kink above zero"),
-                reserve_factor: percent(10),
-                collateral_factor: percent(75),
-                borrow_cap: Amount::ZERO,
-                mint_paused: false,
-                borrow_paused: false,
-            },
-            book: Book::new(0),
-        });
-    }
-    chain.add_market(Market::Compound(market))
 }
 
 /// Its collateral's feed answers in the loan asset.
@@ -445,7 +407,7 @@ impl World {
             pooled(&mut chain, Version::V3_6, admin, listed(weth_feed)),
             pooled(&mut chain, Version::V3_0_2, admin, listed(lowest)),
         ];
-        let compound = compound(&mut chain, admin, listed(mantissa));
+        let compound = compound::market(&mut chain, admin, listed(mantissa));
         let blue = chain.add_account("blue");
         let slope = Irm::Linear {
             base: Wad::new(E18 / 100 / 31_536_000),
