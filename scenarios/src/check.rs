@@ -18,7 +18,7 @@ pub(crate) fn check(
     root: Option<&Node>,
     base: &Path,
 ) -> Result<Vec<Window>, Vec<Problem>> {
-    let mut checker = Checker { source, root, problems: Vec::new() };
+    let mut checker = Checker::new(source, root);
     checker.world(scenario);
     checker.assets(scenario);
     checker.paths(scenario);
@@ -33,12 +33,7 @@ pub(crate) fn check(
     }
     checker.evaluate(scenario);
     let windows = checker.windows(scenario, base);
-    if checker.problems.is_empty() {
-        Ok(windows)
-    } else {
-        checker.problems.sort_by_key(|p| (p.place().line, p.place().column));
-        Err(checker.problems)
-    }
+    checker.finish().map(|()| windows)
 }
 
 /// Collects problems, each at the place of a dotted path.
@@ -46,6 +41,22 @@ pub(crate) struct Checker<'a> {
     source: &'a Source,
     root: Option<&'a Node>,
     problems: Vec<Problem>,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker of a text; `root` is the text as a tree, where it could be read as one.
+    pub(crate) const fn new(source: &'a Source, root: Option<&'a Node>) -> Self {
+        Self { source, root, problems: Vec::new() }
+    }
+    /// How many problems there are so far.
+    pub(crate) const fn count(&self) -> usize {
+        self.problems.len()
+    }
+    /// All problems in the order of the file, where there are any.
+    pub(crate) fn finish(mut self) -> Result<(), Vec<Problem>> {
+        self.problems.sort_by_key(|p| (p.place().line, p.place().column));
+        if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }
+    }
 }
 
 impl Checker<'_> {

@@ -2,9 +2,7 @@
 //! fair prices that an episode opens with.
 
 use crate::paths::Path;
-use crate::schema::{
-    MarketSpec, OracleSpec, PoolSpec, Regime, ReserveSpec, RuleOverride, Scenario,
-};
+use crate::schema::{MarketSpec, OracleSpec, PoolSpec, Regime, ReserveSpec, RuleOverride, Scenario, RatesSpec};
 use crate::statics::StaticParams;
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::OracleError;
@@ -231,12 +229,7 @@ fn config(spec: &ReserveSpec) -> ReserveConfig {
         reserve_factor: Bps(spec.reserve_factor_bps),
         supply_cap: spec.supply_cap_tokens,
         borrow_cap: spec.borrow_cap_tokens,
-        rates: RateStrategy {
-            optimal_usage_bps: Bps(spec.rates.optimal_bps),
-            base_bps: Bps(spec.rates.base_bps),
-            slope1_bps: Bps(spec.rates.slope1_bps),
-            slope2_bps: Bps(spec.rates.slope2_bps),
-        },
+        rates: rates(&spec.rates),
         active: true,
         frozen: false,
         paused: false,
@@ -245,5 +238,15 @@ fn config(spec: &ReserveSpec) -> ReserveConfig {
         debt_ceiling: 0,
         borrowable_in_isolation: false,
         siloed_borrowing: false,
+    }
+}
+
+/// The curve of a reserve.
+pub(crate) const fn rates(spec: &RatesSpec) -> RateStrategy {
+    RateStrategy {
+        optimal_usage_bps: Bps(spec.optimal_bps),
+        base_bps: Bps(spec.base_bps),
+        slope1_bps: Bps(spec.slope1_bps),
+        slope2_bps: Bps(spec.slope2_bps),
     }
 }

@@ -5,6 +5,7 @@ use crate::problem::{Problem, Rejected, Source, nearest};
 use crate::schema::Scenario;
 use crate::tree::{self, Kind, Node};
 use crate::windows::Window;
+use serde::de::DeserializeOwned;
 use ron::error::{Error as RonError, SpannedError};
 use ron::extensions::Extensions;
 use std::fs;
@@ -41,6 +42,11 @@ pub fn ron_options() -> ron::Options {
 /// # Errors
 /// Everything that is wrong with the file, each with its place and a fix.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Rejected> {
+    from_text(path, &read(path)?, overrides)
+}
+
+/// The text of a scenario or incident file.
+pub(crate) fn read(path: &Path) -> Result<String, Rejected> {
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|f| f.take(MOST_BYTES + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
@@ -55,15 +61,12 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Rejected> {
         let message = format!("more than {MOST_BYTES} bytes: this is no scenario");
         return Err(Rejected::whole(path, message, "name a scenario file, RON in UTF-8"));
     }
-    match str::from_utf8(&bytes) {
-        Ok(text) => from_text(path, text, overrides),
-        Err(error) => {
-            let sound = &bytes[..error.valid_up_to()];
-            let line = sound.iter().filter(|b| **b == b'\n').count() + 1;
-            let help = "a scenario is RON in UTF-8: save the file in that encoding";
-            Err(Rejected::at_line(path, line, "this is no UTF-8 text", help))
-        }
-    }
+    String::from_utf8(bytes).map_err(|error| {
+        let sound = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..sound].iter().filter(|b| **b == b'\n').count() + 1;
+        let help = "a scenario is RON in UTF-8: save the file in that encoding";
+        Rejected::at_line(path, line, "this is no UTF-8 text", help)
+    })
 }
 
 /// No scenario is longer.
@@ -82,14 +85,7 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
             "a scenario begins `(schema: 1, name: …)`; start from one under scenarios/library",
         ));
     }
-    let mut text = text.to_owned();
-    for one in overrides {
-        text = apply(&file, &text, one)
-            .map_err(|problem| Rejected { file: file.clone(), problems: vec![*problem] })?;
-    }
-    let source = Source { name: file.clone(), text: Arc::new(text) };
-    let scenario = parse(&source)
-        .map_err(|problem| Rejected { file: file.clone(), problems: vec![*problem] })?;
+    let (source, scenario) = typed::<Scenario>(&file, text, overrides)?;
     let root = tree::parse(&source.text).ok();
     let base = path.parent().unwrap_or_else(|| Path::new(""));
     let windows = check::check(&scenario, &source, root.as_ref(), base)
@@ -109,7 +105,23 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
     })
 }
 
-fn parse(source: &Source) -> Result<Scenario, Box<Problem>> {
+/// A text with overrides applied, and what it says.
+pub(crate) fn typed<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    overrides: &[String],
+) -> Result<(Source, T), Rejected> {
+    let refuse = |problem: Box<Problem>| Rejected { file: file.to_owned(), problems: vec![*problem] };
+    let mut text = text.to_owned();
+    for one in overrides {
+        text = apply::<T>(file, &text, one).map_err(refuse)?;
+    }
+    let source = Source { name: file.to_owned(), text: Arc::new(text) };
+    let value = parse(&source).map_err(refuse)?;
+    Ok((source, value))
+}
+
+fn parse<T: DeserializeOwned>(source: &Source) -> Result<T, Box<Problem>> {
     ron_options().from_str(&source.text).map_err(|error| Box::new(explain(source, &error)))
 }
 
@@ -164,7 +176,7 @@ fn word_near(text: &str, at: &Range<usize>, word: &str) -> Option<Range<usize>> 
 }
 
 /// Applies one `path=value` to a text.
-fn apply(file: &str, text: &str, one: &str) -> Result<String, Box<Problem>> {
+fn apply<T: DeserializeOwned>(file: &str, text: &str, one: &str) -> Result<String, Box<Problem>> {
     let given = Source { name: format!("--set {one}"), text: Arc::new(one.to_owned()) };
     let refuse = |at: Range<usize>, message: String, help: String| {
         Box::new(given.problem(Some(at), message, Some(help)))
@@ -190,7 +202,7 @@ fn apply(file: &str, text: &str, one: &str) -> Result<String, Box<Problem>> {
         Ok(root) => root,
         Err(tree::NotRon(byte)) => {
             let source = Source { name: file.to_owned(), text: Arc::new(text.to_owned()) };
-            return Err(Box::new(match parse(&source) {
+            return Err(Box::new(match parse::<T>(&source) {
                 Err(problem) => *problem,
                 Ok(_) => source.problem(
                     Some(byte..byte),
@@ -242,22 +254,22 @@ mod tests {
 
     #[test]
     fn an_override_replaces_a_value_and_keeps_the_rest() {
-        let out = apply("x", TEXT, "train.lanes=16").expect("applies");
+        let out = apply::<Scenario>("x", TEXT, "train.lanes=16").expect("applies");
         assert_eq!(out, TEXT.replace("lanes: 8", "lanes: 16"));
-        let out = apply("x", TEXT, "assets.WETH.decimals = 6").expect("applies");
+        let out = apply::<Scenario>("x", TEXT, "assets.WETH.decimals = 6").expect("applies");
         assert_eq!(out, TEXT.replace("18", "6"));
-        let out = apply("x", TEXT, "train.budget_blocks=5").expect("applies");
+        let out = apply::<Scenario>("x", TEXT, "train.budget_blocks=5").expect("applies");
         assert!(out.contains("seeds: [1, 2], budget_blocks: 5)"), "{out}");
     }
 
     #[test]
     fn an_override_that_leads_nowhere_lists_what_fits() {
-        let problem = apply("x", TEXT, "train.lanez.a=1").expect_err("refused");
+        let problem = apply::<Scenario>("x", TEXT, "train.lanez.a=1").expect_err("refused");
         let help = problem.place().help.clone().unwrap_or_default();
         assert!(help.contains("did you mean `lanes`") && help.contains("seeds"), "{help}");
-        let problem = apply("x", TEXT, "assets.WBTC.decimals=1").expect_err("refused");
+        let problem = apply::<Scenario>("x", TEXT, "assets.WBTC.decimals=1").expect_err("refused");
         assert!(problem.place().help.clone().unwrap_or_default().contains("WETH"));
-        assert!(apply("x", TEXT, "train.lanes=(1").is_err());
-        assert!(apply("x", TEXT, "train").is_err());
+        assert!(apply::<Scenario>("x", TEXT, "train.lanes=(1").is_err());
+        assert!(apply::<Scenario>("x", TEXT, "train").is_err());
     }
 }

@@ -36,3 +36,4 @@ pub mod snapshot;
 pub mod systems;
 pub mod tape;
 pub mod views;
+pub mod worth;

@@ -1,0 +1,310 @@
+//! Incidents of the past: a stage, what was recorded, and how near the simulation comes.
+//!
+//! A figure is a *reproduction* where the file fixes everything that leads to it: it tests the mechanisms.
+//! It is of a *model* where behaviour decides: it tests the behaviour, and only such figures are scored.
+
+use crate::check::Checker;
+use crate::load::{read, typed};
+use crate::problem::Rejected;
+use crate::stage::{Placed, Played, Stage, place, play};
+use crate::tree;
+use markets::units::Amount;
+use serde::{Deserialize, Serialize};
+use sim::chain::call::Log;
+use sim::prices::unit;
+use sim::worth::Fair;
+use std::path::{Path, PathBuf};
+
+/// The schema that this build reads.
+pub const SCHEMA: u32 = 1;
+
+/// An incident file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incident {
+    /// Version of this schema; [`SCHEMA`].
+    pub schema: u32,
+    /// A name for files and reports: `bzx1_2020_02_15`.
+    pub id: String,
+    /// A title.
+    pub name: String,
+    /// What happened.
+    pub summary: String,
+    /// Where its facts are from.
+    pub sources: Vec<String>,
+    /// What stood where, and what was done.
+    pub stage: Stage,
+    /// What was recorded.
+    pub figures: Vec<Figure>,
+}
+
+/// How a recorded figure is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Basis {
+    /// Read in a source.
+    Retrieved,
+    /// Worked out from what was read.
+    Derived,
+    /// Remembered, to be checked.
+    Recalled,
+}
+
+/// What a figure tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// The file fixes everything that leads to it: the mechanisms.
+    Reproduction,
+    /// Behaviour decides: the behaviour.
+    Model,
+}
+
+/// A recorded figure, and what it is in the simulation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figure {
+    /// Its name.
+    pub name: String,
+    /// What was recorded.
+    pub recorded: f64,
+    /// Its unit, for people.
+    pub unit: String,
+    /// How it is known.
+    pub basis: Basis,
+    /// How surely, from 0 to 1.
+    pub confidence: f64,
+    /// What it tests.
+    pub kind: Kind,
+    /// What it is here.
+    pub measure: Measure,
+    /// Why the two may differ, where that is known.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// What is read from a played stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "a measure's sentence names its fields")]
+pub enum Measure {
+    /// What an account has more of an asset than at the start, in whole tokens.
+    Gained { who: String, asset: String },
+    /// What an account holds more than at the start, in USD at the fair prices of the end; what it has in
+    /// markets counts where that is more than it owes there.
+    GainedUsd { who: String },
+    /// What a transaction brought its sender of an asset, in whole tokens.
+    Received { label: String, asset: String },
+    /// What it cost them.
+    Paid { label: String, asset: String },
+    /// What a market lent or sold in the whole timeline to an account, in whole tokens.
+    Borrowed { market: String, who: String, asset: String },
+    /// Debt in a market that nothing covers at fair prices at the end, in USD.
+    BadDebtUsd { market: String },
+    /// Debt that liquidations repaid in a market, in USD.
+    RepaidUsd { market: String },
+    /// Collateral that they took, in USD.
+    SeizedUsd { market: String },
+    /// How many there were.
+    Liquidations { market: String },
+    /// The highest that a feed said between transactions, in USD.
+    Highest { feed: String },
+    /// The lowest.
+    Lowest { feed: String },
+    /// What a feed said after a transaction, in USD.
+    Said { label: String, feed: String },
+}
+
+/// A figure, measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measured {
+    /// The figure.
+    #[serde(flatten)]
+    pub figure: Figure,
+    /// What the simulation has.
+    pub simulated: f64,
+    /// Simulated over recorded.
+    pub ratio: f64,
+}
+
+/// An incident that was read, checked and played.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// The file.
+    pub incident: Incident,
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// A hash over its text: the file as it was before the run.
+    pub hash: String,
+    /// The stage before and after.
+    pub played: Played,
+    /// Its figures.
+    pub figures: Vec<Measured>,
+}
+
+/// The stage of an incident file, placed and not played.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn stage(path: &Path, overrides: &[String]) -> Result<(Incident, Placed), Rejected> {
+    let (incident, _, placed, _) = open(path, overrides, false)?;
+    Ok((incident, placed))
+}
+
+/// Reads, checks and plays an incident, and measures its figures.
+///
+/// # Errors
+/// Everything that is wrong with the file, a transaction that does not succeed included.
+pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
+    let (incident, hash, _, measured) = open(path, overrides, true)?;
+    let Some((played, figures)) = measured else {
+        return Err(Rejected::whole(path, "the stage was not played", "report this fault"));
+    };
+    Ok(Replayed { incident, path: path.to_owned(), hash, played, figures })
+}
+
+type Opened = (Incident, String, Placed, Option<(Played, Vec<Measured>)>);
+
+fn open(path: &Path, overrides: &[String], go: bool) -> Result<Opened, Rejected> {
+    let file = path.display().to_string();
+    let (source, incident) = typed::<Incident>(&file, &read(path)?, overrides)?;
+    let root = tree::parse(&source.text).ok();
+    let mut checker = Checker::new(&source, root.as_ref());
+    checker.header(&incident);
+    let placed = place(&incident.stage, "stage.", &mut checker);
+    let mut measured = None;
+    if let (true, Some(placed)) = (go, &placed) {
+        let played = play(&incident.stage, placed.clone(), "stage.", &mut checker);
+        measured = played.map(|played| {
+            let figures = measure_all(&incident, &played, &mut checker);
+            (played, figures)
+        });
+    }
+    checker.finish().map_err(|problems| Rejected { file: file.clone(), problems })?;
+    let hash = blake3::hash(source.text.as_bytes()).to_hex().to_string();
+    let placed = placed.ok_or_else(|| {
+        Rejected::whole(path, "the stage cannot be placed", "this is a fault of the program")
+    })?;
+    Ok((incident, hash, placed, measured))
+}
+
+impl Checker<'_> {
+    fn header(&mut self, incident: &Incident) {
+        if incident.schema != SCHEMA {
+            let message = format!("schema {} is not known to this build", incident.schema);
+            self.refuse("schema", message, format!("this build reads schema {SCHEMA}"));
+        }
+        if incident.sources.is_empty() {
+            self.refuse("sources", "an incident without sources", "say where its facts are from");
+        }
+        for (i, figure) in incident.figures.iter().enumerate() {
+            self.within(&format!("figures.{i}.confidence"), figure.confidence, 0.0, 1.0);
+            if !figure.recorded.is_finite() {
+                let message = "this is no number that was recorded";
+                self.refuse(&format!("figures.{i}.recorded"), message, "write a number");
+            }
+        }
+        self.once(|i| format!("figures.{i}.name"), incident.figures.iter().map(|f| f.name.as_str()));
+    }
+}
+
+fn measure_all(incident: &Incident, played: &Played, checker: &mut Checker<'_>) -> Vec<Measured> {
+    let mut figures = Vec::new();
+    for (i, figure) in incident.figures.iter().enumerate() {
+        match measure(&figure.measure, played) {
+            Ok(simulated) => figures.push(Measured {
+                figure: figure.clone(),
+                simulated,
+                ratio: simulated / figure.recorded,
+            }),
+            Err((message, help)) => {
+                checker.refuse(&format!("figures.{i}.measure"), message, help);
+            }
+        }
+    }
+    figures
+}
+
+fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> {
+    let (before, after) = (&played.before, &played.after);
+    let names = &after.names;
+    let tokens = |asset: markets::units::AssetId, amount: Amount| {
+        amount.to_f64() * unit(after.chain.asset(asset).decimals)
+    };
+    let transaction = |label: &str| {
+        played.transactions.iter().find(|done| done.label == label).ok_or_else(|| {
+            let known: Vec<&str> = played.transactions.iter().map(|d| d.label.as_str()).collect();
+            (format!("no transaction \"{label}\""), format!("there are: {}", known.join(", ")))
+        })
+    };
+    let fair = Fair::of(&after.chain, &after.fair);
+    Ok(match measure {
+        Measure::Gained { who, asset } => {
+            let (who, asset) = (names.account(who)?, names.asset(asset)?);
+            tokens(asset, after.chain.balance(who, asset))
+                - tokens(asset, before.chain.balance(who, asset))
+        }
+        Measure::GainedUsd { who } => {
+            let who = names.account(who)?;
+            let worth = |placed: &Placed| {
+                let markets = (0..placed.chain.markets().len() as u16).map(markets::units::MarketId);
+                let stakes: f64 = markets
+                    .map(|market| {
+                        let stake = fair.stake(&placed.chain, market, who);
+                        (stake.owned_usd - stake.owed_usd).max(0.0)
+                    })
+                    .sum();
+                fair.wallet_usd(&placed.chain, who) + stakes
+            };
+            worth(after) - worth(before)
+        }
+        Measure::Received { label, asset } => {
+            let (done, asset) = (transaction(label)?, names.asset(asset)?);
+            let at = asset.index();
+            tokens(asset, done.after[at]) - tokens(asset, done.before[at])
+        }
+        Measure::Paid { label, asset } => {
+            let (done, asset) = (transaction(label)?, names.asset(asset)?);
+            let at = asset.index();
+            tokens(asset, done.before[at]) - tokens(asset, done.after[at])
+        }
+        Measure::Borrowed { market, who, asset } => {
+            let wanted = (names.market(market)?, names.account(who)?, names.asset(asset)?);
+            let borrowed = played.logs.iter().filter_map(|(log, _)| match log {
+                Log::Borrow { market, by, asset, amount } if (*market, *by, *asset) == wanted => {
+                    Some(tokens(*asset, *amount))
+                }
+                _ => None,
+            });
+            borrowed.sum()
+        }
+        Measure::BadDebtUsd { market } => fair.bad_debt_usd(&after.chain, names.market(market)?),
+        Measure::RepaidUsd { market } | Measure::SeizedUsd { market } => {
+            let (wanted, of_debt) =
+                (names.market(market)?, matches!(measure, Measure::RepaidUsd { .. }));
+            let each = played.logs.iter().filter_map(|(log, fair)| match log {
+                Log::Liquidation { market, collateral, debt, seized, repaid, .. }
+                    if *market == wanted =>
+                {
+                    let (asset, amount) =
+                        if of_debt { (*debt, *repaid) } else { (*collateral, *seized) };
+                    Some(fair.value_usd(&after.chain, asset, amount))
+                }
+                _ => None,
+            });
+            each.sum()
+        }
+        Measure::Liquidations { market } => {
+            let wanted = names.market(market)?;
+            let count = |(log, _): &&(Log, Fair)| matches!(log, Log::Liquidation { market, .. } if *market == wanted);
+            played.logs.iter().filter(count).count() as f64
+        }
+        Measure::Highest { feed } => {
+            played.seen[names.feed(feed)?.index()].map_or(f64::NAN, |(_, high)| high)
+        }
+        Measure::Lowest { feed } => {
+            played.seen[names.feed(feed)?.index()].map_or(f64::NAN, |(low, _)| low)
+        }
+        Measure::Said { label, feed } => {
+            transaction(label)?.prices[names.feed(feed)?.index()].unwrap_or(f64::NAN)
+        }
+    })
+}

@@ -1,0 +1,12 @@
+//! Stages: deployed contracts as they stood, placed by a file, and what happened on them.
+
+mod act;
+mod place;
+mod play;
+mod schema;
+
+pub use place::{Names, Placed};
+pub(crate) use place::place;
+pub use play::{Done, Played};
+pub(crate) use play::play;
+pub use schema::*;
