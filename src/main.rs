@@ -9,7 +9,7 @@ mod output;
 mod training;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, check, eval, export, replay, run, train, verify, view};
+use commands::{bench, check, eval, export, incidents, replay, run, train, verify, view};
 use output::{Failure, Output};
 use std::process::ExitCode;
 
@@ -38,6 +38,8 @@ enum Command {
     Eval(eval::Args),
     /// Export the policy of a training run as a bundle.
     Export(export::Args),
+    /// Simulate incidents of the past, beside what was recorded.
+    Incidents(incidents::Args),
     /// Hold a policy bundle against its own record.
     Verify(verify::Args),
     /// Open a run or a scenario in a window, or render it to a picture.
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, output),
         Command::Eval(args) => eval::run(&args, output),
         Command::Export(args) => export::run(&args, output),
+        Command::Incidents(args) => incidents::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
         Command::View(args) => view::run(&args, output),
         Command::Bench(args) => bench::run(&args, output),

@@ -1,0 +1,112 @@
+//! `ballast incidents`: incidents of the past, simulated beside what was recorded.
+
+use crate::output::{Failure, Output, Verdict};
+use rayon::prelude::*;
+use scenarios::incident::{Kind, Replayed, replay};
+use scenarios::problem::Rejected;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Options of `incidents`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Incident files; all of `--dir` where none is named.
+    files: Vec<PathBuf>,
+    /// Folder of incident files.
+    #[arg(long, default_value = "scenarios/library/incidents")]
+    dir: PathBuf,
+    /// Override a value of every file: `--set stage.block_secs=13`. May be given repeatedly.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+/// Plays all files before failing, and prints them in the order of their dates.
+pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    let files = if args.files.is_empty() { list(&args.dir)? } else { args.files.clone() };
+    let played: Vec<Result<Replayed, Rejected>> =
+        files.par_iter().map(|path| replay(path, &args.set)).collect();
+    let (mut sound, mut rejected) = (Vec::new(), Vec::new());
+    for one in played {
+        match one {
+            Ok(one) => sound.push(one),
+            Err(error) => rejected.push(error),
+        }
+    }
+    if !rejected.is_empty() {
+        return Err(Failure::Rejected(rejected));
+    }
+    sound.sort_by(|a, b| {
+        let key = |x: &Replayed| (x.incident.stage.start_utc.clone(), x.incident.id.clone());
+        key(a).cmp(&key(b))
+    });
+    let value: Vec<_> = sound.iter().map(facts).collect();
+    output.result(&json!({"incidents": value}), || sound.iter().map(text).collect());
+    Ok(Verdict::Yes)
+}
+
+fn list(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = std::fs::read_dir(dir).map_err(|error| {
+        Failure::Message(format!("{}: {error}; name a folder with --dir", dir.display()))
+    })?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "ron"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::Message(format!("{}: no incident file (*.ron)", dir.display())));
+    }
+    Ok(files)
+}
+
+fn facts(played: &Replayed) -> serde_json::Value {
+    json!({
+        "id": played.incident.id,
+        "name": played.incident.name,
+        "file": played.path,
+        "hash": played.hash,
+        "start_utc": played.incident.stage.start_utc,
+        "sources": played.incident.sources,
+        "figures": played.figures,
+    })
+}
+
+fn text(played: &Replayed) -> String {
+    let incident = &played.incident;
+    let mut text = format!(
+        "{}  {}  ({}, file {})\n",
+        &incident.stage.start_utc[..10.min(incident.stage.start_utc.len())],
+        incident.name,
+        incident.id,
+        &played.hash[..12]
+    );
+    text += &format!(
+        "  {:<34} {:>16} {:>16} {:>8}  {:<12} confidence\n",
+        "figure", "recorded", "simulated", "ratio", "tests"
+    );
+    for one in &played.figures {
+        let figure = &one.figure;
+        let tests = match figure.kind {
+            Kind::Reproduction => "mechanisms",
+            Kind::Model => "a model",
+        };
+        text += &format!(
+            "  {:<34} {:>16} {:>16} {:>8.4}  {:<12} {:.2}\n",
+            format!("{} ({})", figure.name, figure.unit),
+            number(figure.recorded),
+            number(one.simulated),
+            one.ratio,
+            tests,
+            figure.confidence,
+        );
+        if !figure.note.is_empty() {
+            text += &format!("    {}\n", figure.note);
+        }
+    }
+    text + "\n"
+}
+
+/// A number with as many digits as people compare.
+fn number(x: f64) -> String {
+    if x.abs() >= 1e7 { format!("{x:.0}") } else { format!("{x:.6}") }
+}
