@@ -8,7 +8,7 @@ use crate::load::{read, typed};
 use crate::problem::Rejected;
 use crate::stage::{Placed, Played, Stage, place, play};
 use crate::tree;
-use markets::units::Amount;
+use markets::units::{AccountId, Amount, AssetId, MarketId};
 use serde::{Deserialize, Serialize};
 use sim::chain::call::Log;
 use sim::prices::unit;
@@ -91,6 +91,8 @@ pub enum Measure {
     /// What an account holds more than at the start, in USD at the fair prices of the end; what it has in
     /// markets counts where that is more than it owes there.
     GainedUsd { who: String },
+    /// The same, in whole tokens of an asset.
+    GainedWorth { who: String, asset: String },
     /// What a transaction brought its sender of an asset, in whole tokens.
     Received { label: String, asset: String },
     /// What it cost them.
@@ -226,7 +228,7 @@ fn measure_all(incident: &Incident, played: &Played, checker: &mut Checker<'_>) 
 fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> {
     let (before, after) = (&played.before, &played.after);
     let names = &after.names;
-    let tokens = |asset: markets::units::AssetId, amount: Amount| {
+    let tokens = |asset: AssetId, amount: Amount| {
         amount.to_f64() * unit(after.chain.asset(asset).decimals)
     };
     let transaction = |label: &str| {
@@ -242,19 +244,9 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
             tokens(asset, after.chain.balance(who, asset))
                 - tokens(asset, before.chain.balance(who, asset))
         }
-        Measure::GainedUsd { who } => {
-            let who = names.account(who)?;
-            let worth = |placed: &Placed| {
-                let markets = (0..placed.chain.markets().len() as u16).map(markets::units::MarketId);
-                let stakes: f64 = markets
-                    .map(|market| {
-                        let stake = fair.stake(&placed.chain, market, who);
-                        (stake.owned_usd - stake.owed_usd).max(0.0)
-                    })
-                    .sum();
-                fair.wallet_usd(&placed.chain, who) + stakes
-            };
-            worth(after) - worth(before)
+        Measure::GainedUsd { who } => gained_usd(played, &fair, names.account(who)?),
+        Measure::GainedWorth { who, asset } => {
+            gained_usd(played, &fair, names.account(who)?) / fair.usd(names.asset(asset)?)
         }
         Measure::Received { label, asset } => {
             let (done, asset) = (transaction(label)?, names.asset(asset)?);
@@ -307,4 +299,19 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
             transaction(label)?.prices[names.feed(feed)?.index()].unwrap_or(f64::NAN)
         }
     })
+}
+
+/// What an account gained at the fair prices of the end; a position under water is left behind.
+fn gained_usd(played: &Played, fair: &Fair, who: AccountId) -> f64 {
+    let worth = |placed: &Placed| {
+        let markets = (0..placed.chain.markets().len() as u16).map(MarketId);
+        let stakes: f64 = markets
+            .map(|market| {
+                let stake = fair.stake(&placed.chain, market, who);
+                (stake.owned_usd - stake.owed_usd).max(0.0)
+            })
+            .sum();
+        fair.wallet_usd(&placed.chain, who) + stakes
+    };
+    worth(&played.after) - worth(&played.before)
 }
