@@ -8,6 +8,7 @@
 pub mod arena;
 pub mod assemble;
 pub mod card;
+pub mod cascade;
 mod check;
 pub mod cohorts;
 pub mod dates;

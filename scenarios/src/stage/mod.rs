@@ -6,7 +6,7 @@ mod play;
 mod schema;
 
 pub use place::{Names, Placed};
-pub(crate) use place::place;
+pub(crate) use place::{Refusal, execute, header, place, price};
 pub use play::{Done, Played};
 pub(crate) use play::play;
 pub use schema::*;

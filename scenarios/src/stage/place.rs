@@ -61,7 +61,7 @@ pub struct Names {
 }
 
 /// Why a name or a number of a file cannot be used: what, and how to mend it.
-pub(super) type Refusal = (String, String);
+pub(crate) type Refusal = (String, String);
 
 fn find(what: &str, list: &[String], name: &str) -> Result<usize, Refusal> {
     list.iter().position(|known| known == name).ok_or_else(|| {
@@ -95,6 +95,16 @@ impl Names {
             let known: Vec<&str> = self.accounts.iter().map(|(known, _)| known.as_str()).collect();
             (format!("unknown account \"{name}\""), format!("known: {}", known.join(", ")))
         })
+    }
+    /// Who sends what nobody else does.
+    #[must_use]
+    pub const fn world(&self) -> AccountId {
+        self.world
+    }
+    /// The people that the file names.
+    pub(crate) fn people(&self) -> Vec<AccountId> {
+        let people = self.accounts.iter().filter(|(name, _)| !name.contains(':'));
+        people.map(|(_, id)| *id).collect()
     }
     /// Smallest units of an asset, exactly.
     pub(super) fn units(&self, asset: &str, tokens: &Decimal) -> Result<Amount, Refusal> {
@@ -641,8 +651,14 @@ impl Builder {
     }
 }
 
+/// A transaction that must succeed.
+pub(crate) fn execute(placed: &mut Placed, by: AccountId, calls: &[Call]) -> Result<(), Refusal> {
+    let outcome = placed.chain.execute(Transaction { header: &header(by), calls }).outcome;
+    succeeded(outcome, calls)
+}
+
 /// The header of a transaction that pays no gas.
-pub(super) const fn header(sender: AccountId) -> TxHeader {
+pub(crate) const fn header(sender: AccountId) -> TxHeader {
     TxHeader {
         sender,
         actor: u32::MAX,
@@ -677,7 +693,7 @@ fn refused(error: sim::chain::call::Revert) -> Refusal {
     (error.to_string(), "hold less of it: balances have 256 bits".to_owned())
 }
 /// A price as a feed holds it.
-pub(super) fn price(usd: f64) -> Result<Price, Refusal> {
+pub(crate) fn price(usd: f64) -> Result<Price, Refusal> {
     if usd.is_finite() && (0.0..=1e24).contains(&usd) {
         Ok(Price::from_usd(usd))
     } else {

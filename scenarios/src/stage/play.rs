@@ -6,7 +6,7 @@ use super::schema::{Event, Moment, Stage};
 use crate::check::Checker;
 use markets::units::{AccountId, Amount, AssetId, FeedId};
 use sim::chain::Chain;
-use sim::chain::call::{Call, Log, Transaction};
+use sim::chain::call::{Call, Log, Outcome, Transaction};
 use sim::worth::Fair;
 
 /// A stage after its timeline.
@@ -58,7 +58,7 @@ pub(crate) fn play(
         },
         elapsed: 0,
     };
-    run.look();
+    run.played.look();
     let mut last = 0;
     for (i, moment) in stage.timeline.iter().enumerate() {
         let path = format!("{at}timeline.{i}");
@@ -95,7 +95,7 @@ impl Run<'_> {
             Event::Push { feed, usd } => {
                 let (feed, by) = (names.feed(feed)?, names.world);
                 self.run(by, &[Call::PushPrice { feed, price: price(*usd)? }])?;
-                self.look();
+                self.played.look();
             }
             Event::Transaction { label, by, calls: acts } => {
                 let by = names.account(by)?;
@@ -103,7 +103,7 @@ impl Run<'_> {
                 translate(On { chain: &self.played.after.chain, names, by }, acts, &mut calls)?;
                 let before = balances(&self.played.after.chain, by);
                 self.run(by, &calls)?;
-                let prices = self.look();
+                let prices = self.played.look();
                 let chain = &self.played.after.chain;
                 self.played.transactions.push(Done {
                     label: label.clone(),
@@ -122,32 +122,48 @@ impl Run<'_> {
         let secs = u64::from(self.stage.block_secs);
         let blocks = at_secs.saturating_sub(self.elapsed).div_ceil(secs);
         if blocks > 0 {
-            let chain = &mut self.played.after.chain;
-            let clock = chain.clock();
-            // Blocks in between hold nothing of interest; markets that count blocks count them.
-            chain.begin_block_at(clock.block + blocks, clock.timestamp + blocks * secs, 0);
+            self.played.skip(blocks, secs);
             self.elapsed += blocks * secs;
         }
     }
 
     fn run(&mut self, by: AccountId, calls: &[Call]) -> Result<(), Refusal> {
-        let after = &mut self.played.after;
+        succeeded(self.played.try_run(by, calls), calls)
+    }
+}
+
+impl Played {
+    /// Opens the block `blocks` on, each of `secs`; the ones in between hold nothing of interest, but markets
+    /// that count blocks count them.
+    fn skip(&mut self, blocks: u64, secs: u64) {
+        let clock = self.after.chain.clock();
+        let (block, timestamp) = (clock.block + blocks, clock.timestamp + blocks * secs);
+        self.after.chain.begin_block_at(block, timestamp, 0);
+    }
+
+    /// Opens the next block, `secs` later.
+    pub(crate) fn next(&mut self, secs: u32) {
+        self.skip(1, u64::from(secs));
+    }
+
+    /// Executes, and keeps the logs.
+    pub(crate) fn try_run(&mut self, by: AccountId, calls: &[Call]) -> Outcome {
+        let after = &mut self.after;
         let seen = after.chain.logs().len();
         let outcome = after.chain.execute(Transaction { header: &header(by), calls }).outcome;
-        succeeded(outcome, calls)?;
         let fair = Fair::of(&after.chain, &after.fair);
         let logs = after.chain.logs()[seen..].iter().map(|log| (*log, fair.clone()));
-        self.played.logs.extend(logs);
-        Ok(())
+        self.logs.extend(logs);
+        outcome
     }
 
     /// Looks at every feed; what each says.
-    fn look(&mut self) -> Vec<Option<f64>> {
-        let chain = &self.played.after.chain;
+    pub(crate) fn look(&mut self) -> Vec<Option<f64>> {
+        let chain = &self.after.chain;
         let now: Vec<Option<f64>> = (0..chain.feeds().len())
             .map(|i| chain.price(FeedId(i as u16)).ok().map(markets::units::Price::usd))
             .collect();
-        for (seen, now) in self.played.seen.iter_mut().zip(&now) {
+        for (seen, now) in self.seen.iter_mut().zip(&now) {
             if let Some(now) = now {
                 let (low, high) = seen.unwrap_or((*now, *now));
                 *seen = Some((low.min(*now), high.max(*now)));
