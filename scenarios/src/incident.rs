@@ -3,10 +3,11 @@
 //! A figure is a *reproduction* where the file fixes everything that leads to it: it tests the mechanisms.
 //! It is of a *model* where behaviour decides: it tests the behaviour, and only such figures are scored.
 
+use crate::cascade::{self, Cascade, Friction};
 use crate::check::Checker;
 use crate::load::{read, typed};
 use crate::problem::Rejected;
-use crate::stage::{Placed, Played, Stage, place, play};
+use crate::stage::{Placed, Played, Refusal, Stage, place, play};
 use crate::tree;
 use markets::units::{AccountId, Amount, AssetId, MarketId};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct Incident {
     pub sources: Vec<String>,
     /// What stood where, and what was done.
     pub stage: Stage,
+    /// A fall of prices after the timeline, and who lives through it.
+    #[serde(default)]
+    pub cascade: Option<Cascade>,
     /// What was recorded.
     pub figures: Vec<Figure>,
 }
@@ -125,6 +129,32 @@ pub struct Measured {
     pub simulated: f64,
     /// Simulated over recorded.
     pub ratio: f64,
+    /// The same over the sweep of what is not known of a cascade: least and most.
+    pub swept: Option<(f64, f64)>,
+    /// What mechanical liquidation at the recorded price has, without anybody's behaviour.
+    pub null: Option<f64>,
+}
+
+impl Measured {
+    /// Whether the simulation is nearer to the record than the null model, by the ratio; `None` where the
+    /// figure is not scored or one of the two has no ratio.
+    #[must_use]
+    pub fn beats_null(&self) -> Option<bool> {
+        let distance = |x: f64| {
+            let ratio = x / self.figure.recorded;
+            (ratio > 0.0).then(|| libm::fabs(libm::log(ratio)))
+        };
+        if self.figure.kind != Kind::Model || self.figure.recorded == 0.0 {
+            return None;
+        }
+        match (distance(self.simulated), distance(self.null?)) {
+            (Some(here), Some(there)) => Some(here < there),
+            // Nothing where there was something is infinitely far.
+            (Some(_), None) => Some(true),
+            (None, Some(_)) => Some(false),
+            (None, None) => None,
+        }
+    }
 }
 
 /// An incident that was read, checked and played.
@@ -147,8 +177,13 @@ pub struct Replayed {
 /// # Errors
 /// Everything that is wrong with the file.
 pub fn stage(path: &Path, overrides: &[String]) -> Result<(Incident, Placed), Rejected> {
-    let (incident, _, placed, _) = open(path, overrides, false)?;
-    Ok((incident, placed))
+    let file = path.display().to_string();
+    let (source, incident) = typed::<Incident>(&file, &read(path)?, overrides)?;
+    let root = tree::parse(&source.text).ok();
+    let mut checker = Checker::new(&source, root.as_ref());
+    checker.header(&incident);
+    let placed = place(&incident.stage, "stage.", &mut checker);
+    finish(checker, path, file, placed).map(|placed| (incident, placed))
 }
 
 /// Reads, checks and plays an incident, and measures its figures.
@@ -156,36 +191,78 @@ pub fn stage(path: &Path, overrides: &[String]) -> Result<(Incident, Placed), Re
 /// # Errors
 /// Everything that is wrong with the file, a transaction that does not succeed included.
 pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
-    let (incident, hash, _, measured) = open(path, overrides, true)?;
-    let Some((played, figures)) = measured else {
-        return Err(Rejected::whole(path, "the stage was not played", "report this fault"));
-    };
-    Ok(Replayed { incident, path: path.to_owned(), hash, played, figures })
-}
-
-type Opened = (Incident, String, Placed, Option<(Played, Vec<Measured>)>);
-
-fn open(path: &Path, overrides: &[String], go: bool) -> Result<Opened, Rejected> {
     let file = path.display().to_string();
     let (source, incident) = typed::<Incident>(&file, &read(path)?, overrides)?;
     let root = tree::parse(&source.text).ok();
     let mut checker = Checker::new(&source, root.as_ref());
     checker.header(&incident);
-    let placed = place(&incident.stage, "stage.", &mut checker);
-    let mut measured = None;
-    if let (true, Some(placed)) = (go, &placed) {
-        let played = play(&incident.stage, placed.clone(), "stage.", &mut checker);
-        measured = played.map(|played| {
-            let figures = measure_all(&incident, &played, &mut checker);
-            (played, figures)
-        });
-    }
-    checker.finish().map_err(|problems| Rejected { file: file.clone(), problems })?;
+    let measured = measured(&incident, path.parent().unwrap_or(Path::new("")), &mut checker);
+    let (played, figures) = finish(checker, path, file, measured)?;
     let hash = blake3::hash(source.text.as_bytes()).to_hex().to_string();
-    let placed = placed.ok_or_else(|| {
-        Rejected::whole(path, "the stage cannot be placed", "this is a fault of the program")
-    })?;
-    Ok((incident, hash, placed, measured))
+    Ok(Replayed { incident, path: path.to_owned(), hash, played, figures })
+}
+
+fn finish<T>(checker: Checker<'_>, path: &Path, file: String, made: Option<T>) -> Result<T, Rejected> {
+    checker.finish().map_err(|problems| Rejected { file, problems })?;
+    made.ok_or_else(|| Rejected::whole(path, "nothing was played", "this is a fault of the program"))
+}
+
+/// Plays an incident under every friction of the sweep and under none.
+fn measured(
+    incident: &Incident,
+    base: &Path,
+    checker: &mut Checker<'_>,
+) -> Option<(Played, Vec<Measured>)> {
+    let Some(cascade) = &incident.cascade else {
+        let placed = place(&incident.stage, "stage.", checker)?;
+        let played = play(&incident.stage, placed, "stage.", checker)?;
+        let values = values(incident, &played, checker)?;
+        let each = incident.figures.iter().zip(&values);
+        let figures = each.map(|(figure, value)| single(figure, *value)).collect();
+        return Some((played, figures));
+    };
+    let run = |friction: &Friction, checker: &mut Checker<'_>| {
+        let mut stage = incident.stage.clone();
+        let settlers = cascade::enrol(&mut stage, cascade, friction.seed);
+        let settlers = settlers.map_err(|wrong| refuse(checker, wrong)).ok()?;
+        let mut placed = place(&stage, "stage.", checker)?;
+        let members = settlers.settle(cascade, &mut placed);
+        let mut members = members.map_err(|wrong| refuse(checker, wrong)).ok()?;
+        let mut played = play(&stage, placed, "stage.", checker)?;
+        cascade::run(cascade, base, friction, &mut members, &mut played)
+            .map_err(|wrong| refuse(checker, wrong))
+            .ok()?;
+        let values = values(incident, &played, checker)?;
+        Some((played, values))
+    };
+    let (played, middle) = run(&Friction::MIDDLE, checker)?;
+    let (_, null) = run(&Friction::NONE, checker)?;
+    let mut swept = vec![middle.clone()];
+    for friction in Friction::sweep().iter().skip(1) {
+        swept.push(run(friction, checker)?.1);
+    }
+    let figures = incident.figures.iter().enumerate().map(|(i, figure)| {
+        let all = swept.iter().map(|values| values[i]);
+        let low = all.clone().fold(f64::INFINITY, f64::min);
+        let high = all.fold(f64::NEG_INFINITY, f64::max);
+        Measured { swept: Some((low, high)), null: Some(null[i]), ..single(figure, middle[i]) }
+    });
+    let figures = figures.collect();
+    Some((played, figures))
+}
+
+fn refuse(checker: &mut Checker<'_>, (at, (message, help)): (String, Refusal)) {
+    checker.refuse(&format!("cascade.{at}"), message, help);
+}
+
+fn single(figure: &Figure, simulated: f64) -> Measured {
+    Measured {
+        figure: figure.clone(),
+        simulated,
+        ratio: simulated / figure.recorded,
+        swept: None,
+        null: None,
+    }
 }
 
 impl Checker<'_> {
@@ -208,21 +285,18 @@ impl Checker<'_> {
     }
 }
 
-fn measure_all(incident: &Incident, played: &Played, checker: &mut Checker<'_>) -> Vec<Measured> {
-    let mut figures = Vec::new();
+/// Every figure's value, in order; `None` where one names what is not there.
+fn values(incident: &Incident, played: &Played, checker: &mut Checker<'_>) -> Option<Vec<f64>> {
+    let mut values = Vec::new();
     for (i, figure) in incident.figures.iter().enumerate() {
         match measure(&figure.measure, played) {
-            Ok(simulated) => figures.push(Measured {
-                figure: figure.clone(),
-                simulated,
-                ratio: simulated / figure.recorded,
-            }),
+            Ok(value) => values.push(value),
             Err((message, help)) => {
                 checker.refuse(&format!("figures.{i}.measure"), message, help);
             }
         }
     }
-    figures
+    (values.len() == incident.figures.len()).then_some(values)
 }
 
 fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> {

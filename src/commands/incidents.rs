@@ -99,6 +99,19 @@ fn text(played: &Replayed) -> String {
             tests,
             figure.confidence,
         );
+        if let Some((low, high)) = one.swept {
+            let verdict = match one.beats_null() {
+                Some(true) => "; nearer than the null",
+                Some(false) => "; no nearer than the null",
+                None => "",
+            };
+            text += &format!(
+                "    swept {} to {}; null {}{verdict}\n",
+                number(low),
+                number(high),
+                number(one.null.unwrap_or(f64::NAN)),
+            );
+        }
         if !figure.note.is_empty() {
             text += &format!("    {}\n", figure.note);
         }

@@ -16,7 +16,6 @@ use sim::rng::{Purpose, Streams, actor_key};
 pub(crate) struct Member {
     pub(crate) account: AccountId,
     pub(crate) market: MarketId,
-    pub(crate) collateral: AssetId,
     pub(crate) debt: AssetId,
     /// Health factor at the start, and what a defence restores.
     pub(crate) health: f64,
@@ -40,6 +39,10 @@ struct Drawn {
 const BETTER_TIMES: f64 = 3.0;
 /// Share of a book's supply that is lent out at the start.
 const UTILISATION: f64 = 0.8;
+
+/// What keepers have of each asset: flash loans and lines of credit make capital no limit here; what they can
+/// sell is.
+const KEEPERS_USD: f64 = 1e12;
 
 fn draw(stage: &Stage, book: &Book, threshold: f64, seed: u64) -> Result<Vec<Drawn>, Refusal> {
     let usd = |symbol: &str| {
@@ -101,11 +104,18 @@ pub(crate) fn enrol(
     stage: &mut Stage,
     cascade: &Cascade,
     seed: u64,
-) -> Result<Settlers, (usize, Refusal)> {
+) -> Result<Settlers, (String, Refusal)> {
     let mut drawn = Vec::new();
+    for keepers in &cascade.keepers {
+        let holds = stage.assets.iter().filter(|asset| asset.usd > 0.0).map(|asset| Holding {
+            asset: asset.symbol.clone(),
+            tokens: decimal(KEEPERS_USD / asset.usd, asset.decimals),
+        });
+        stage.accounts.push(Holder { name: keepers_of(&keepers.market), holds: holds.collect() });
+    }
     for (at, book) in cascade.books.iter().enumerate() {
-        let threshold = threshold(stage, book).map_err(|refusal| (at, refusal))?;
-        let members = draw(stage, book, threshold, seed).map_err(|refusal| (at, refusal))?;
+        let threshold = threshold(stage, book).map_err(|refusal| (place(at), refusal))?;
+        let members = draw(stage, book, threshold, seed).map_err(|refusal| (place(at), refusal))?;
         let decimals = |symbol: &str| {
             let asset = stage.assets.iter().find(|asset| asset.symbol == symbol);
             asset.map_or(18, |asset| asset.decimals)
@@ -137,6 +147,14 @@ pub(crate) fn enrol(
     Ok(Settlers { drawn })
 }
 
+/// Where a book stands in the cascade.
+fn place(at: usize) -> String {
+    format!("books.{at}")
+}
+/// The account that a market's keepers act by.
+pub(super) fn keepers_of(market: &str) -> String {
+    format!("keepers:{market}")
+}
 fn name(book: &Book, index: usize) -> String {
     format!("{}:{index}", book.cohort)
 }
@@ -171,11 +189,11 @@ impl Settlers {
         &self,
         cascade: &Cascade,
         placed: &mut Placed,
-    ) -> Result<Vec<Member>, (usize, Refusal)> {
+    ) -> Result<Vec<Member>, (String, Refusal)> {
         let mut members = Vec::new();
         for (at, drawn) in &self.drawn {
             let settled = settle(&cascade.books[*at], drawn, placed);
-            members.extend(settled.map_err(|refusal| (*at, refusal))?);
+            members.extend(settled.map_err(|refusal| (place(*at), refusal))?);
         }
         Ok(members)
     }
@@ -226,7 +244,6 @@ fn settle(book: &Book, drawn: &[Drawn], placed: &mut Placed) -> Result<Vec<Membe
         members.push(Member {
             account,
             market,
-            collateral,
             debt,
             health: member.health,
             trigger: member.trigger,

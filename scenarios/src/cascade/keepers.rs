@@ -1,5 +1,6 @@
 //! What can be liquidated, what of it pays, and where it is sold.
 
+use super::book::keepers_of;
 use super::schema::{Friction, Keepers};
 use crate::stage::{Names, Refusal};
 use markets::units::{AccountId, Amount, AssetId, MarketId, U256};
@@ -47,6 +48,8 @@ impl Outlet {
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     pub(super) market: MarketId,
+    /// Who sends.
+    pub(super) by: AccountId,
     pub(super) outlets: Vec<Outlet>,
     margin: f64,
 }
@@ -67,6 +70,7 @@ impl Desk {
         };
         Ok(Self {
             market: names.market(&spec.market)?,
+            by: names.account(&keepers_of(&spec.market))?,
             outlets: spec.outlets.iter().map(outlet).collect::<Result<_, _>>()?,
             margin: spec.min_margin_bps / 1e4,
         })
@@ -79,11 +83,9 @@ impl Desk {
         fair: &Fair,
         account: AccountId,
         friction: &Friction,
-    ) -> Option<(Call, AssetId)> {
+    ) -> Option<Call> {
         let case = case(chain, self.market, account)?;
-        let Some(outlet) = self.outlets.iter_mut().find(|o| o.asset == case.collateral) else {
-            return None;
-        };
+        let outlet = self.outlets.iter_mut().find(|o| o.asset == case.collateral)?;
         let debt_usd = fair.value_usd(chain, case.debt, case.most);
         let mut share = 1.0;
         if friction.on {
@@ -105,14 +107,13 @@ impl Desk {
         } else {
             Amount::from_f64_floor(case.most.to_f64() * share)
         };
-        let call = Call::Liquidate {
+        Some(Call::Liquidate {
             market: self.market,
             borrower: account,
             collateral: case.collateral,
             debt: case.debt,
             amount: AmountExpr::Exact(amount),
-        };
-        Some((call, case.debt))
+        })
     }
 }
 

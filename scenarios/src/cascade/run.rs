@@ -47,6 +47,9 @@ struct Reporter {
 /// Seconds between two looks of a borrower at its health.
 const LOOK_SECS: f64 = 600.0;
 
+/// Most liquidations of one account within a step.
+const MOST_ROUNDS: u32 = 8;
+
 /// Plays a cascade after a timeline, on the same chain.
 pub(crate) fn run(
     cascade: &Cascade,
@@ -252,31 +255,19 @@ fn liquidate(
     played: &mut Played,
 ) -> bool {
     let mut left = false;
+    let fair = Fair::of(&played.after.chain, &played.after.fair);
+    let named = played.after.names.people();
     for desk in desks {
-        let borrowers: Vec<_> = match members.iter().any(|m| m.market == desk.market) {
-            true => members.iter().filter(|m| m.market == desk.market).map(|m| m.account).collect(),
-            false => Vec::new(),
-        };
-        let named = played.after.names.people();
-        for account in borrowers.into_iter().chain(named) {
-            // Again and again while it is under water and pays: each time the close factor's share.
-            for _ in 0..8 {
-                let fair = Fair::of(&played.after.chain, &played.after.fair);
-                let Some((call, debt)) = desk.offer(&played.after.chain, &fair, account, friction)
-                else {
+        let market = desk.market;
+        let book = members.iter().filter(|m| m.market == market).map(|m| m.account);
+        for account in book.chain(named.iter().copied()) {
+            // Again while it is under water and pays: each time the close factor's share.
+            for _ in 0..MOST_ROUNDS {
+                let Some(call) = desk.offer(&played.after.chain, &fair, account, friction) else {
                     break;
                 };
                 left = true;
-                let by = played.after.names.world();
-                let amount = match call {
-                    Call::Liquidate { amount: AmountExpr::Exact(amount), .. } => amount,
-                    _ => break,
-                };
-                // The keeper's money is the world's.
-                if played.after.chain.balance(by, debt) < amount {
-                    break;
-                }
-                if played.try_run(by, &[call]) != Outcome::Success {
+                if played.try_run(desk.by, &[call]) != Outcome::Success {
                     break;
                 }
             }
