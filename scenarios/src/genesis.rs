@@ -2,7 +2,9 @@
 //! fair prices that an episode opens with.
 
 use crate::paths::Path;
-use crate::schema::{MarketSpec, OracleSpec, PoolSpec, Regime, ReserveSpec, RuleOverride, Scenario, RatesSpec};
+use crate::schema::{
+    MarketSpec, OracleSpec, PoolSpec, RatesSpec, Regime, ReserveSpec, RuleOverride, Scenario,
+};
 use crate::statics::StaticParams;
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::OracleError;

@@ -202,9 +202,16 @@ pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
     Ok(Replayed { incident, path: path.to_owned(), hash, played, figures })
 }
 
-fn finish<T>(checker: Checker<'_>, path: &Path, file: String, made: Option<T>) -> Result<T, Rejected> {
+fn finish<T>(
+    checker: Checker<'_>,
+    path: &Path,
+    file: String,
+    made: Option<T>,
+) -> Result<T, Rejected> {
     checker.finish().map_err(|problems| Rejected { file, problems })?;
-    made.ok_or_else(|| Rejected::whole(path, "nothing was played", "this is a fault of the program"))
+    made.ok_or_else(|| {
+        Rejected::whole(path, "nothing was played", "this is a fault of the program")
+    })
 }
 
 /// Plays an incident under every friction of the sweep and under none.
@@ -281,7 +288,10 @@ impl Checker<'_> {
                 self.refuse(&format!("figures.{i}.recorded"), message, "write a number");
             }
         }
-        self.once(|i| format!("figures.{i}.name"), incident.figures.iter().map(|f| f.name.as_str()));
+        self.once(
+            |i| format!("figures.{i}.name"),
+            incident.figures.iter().map(|f| f.name.as_str()),
+        );
     }
 }
 
@@ -302,9 +312,8 @@ fn values(incident: &Incident, played: &Played, checker: &mut Checker<'_>) -> Op
 fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> {
     let (before, after) = (&played.before, &played.after);
     let names = &after.names;
-    let tokens = |asset: AssetId, amount: Amount| {
-        amount.to_f64() * unit(after.chain.asset(asset).decimals)
-    };
+    let tokens =
+        |asset: AssetId, amount: Amount| amount.to_f64() * unit(after.chain.asset(asset).decimals);
     let transaction = |label: &str| {
         played.transactions.iter().find(|done| done.label == label).ok_or_else(|| {
             let known: Vec<&str> = played.transactions.iter().map(|d| d.label.as_str()).collect();

@@ -5,9 +5,9 @@ use crate::problem::{Problem, Rejected, Source, nearest};
 use crate::schema::Scenario;
 use crate::tree::{self, Kind, Node};
 use crate::windows::Window;
-use serde::de::DeserializeOwned;
 use ron::error::{Error as RonError, SpannedError};
 use ron::extensions::Extensions;
+use serde::de::DeserializeOwned;
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::ops::Range;
@@ -111,7 +111,8 @@ pub(crate) fn typed<T: DeserializeOwned>(
     text: &str,
     overrides: &[String],
 ) -> Result<(Source, T), Rejected> {
-    let refuse = |problem: Box<Problem>| Rejected { file: file.to_owned(), problems: vec![*problem] };
+    let refuse =
+        |problem: Box<Problem>| Rejected { file: file.to_owned(), problems: vec![*problem] };
     let mut text = text.to_owned();
     for one in overrides {
         text = apply::<T>(file, &text, one).map_err(refuse)?;

@@ -127,7 +127,8 @@ impl Fair {
     fn vault_stake(&self, chain: &Chain, vault: &Vault, account: AccountId) -> Stake {
         let mut stake = Stake::default();
         for ilk in &vault.ilks {
-            let wad = [ilk.gem, ilk.ink].map(|column| chain.balance(account, column).to_f64() / 1e18);
+            let wad =
+                [ilk.gem, ilk.ink].map(|column| chain.balance(account, column).to_f64() / 1e18);
             stake.owned_usd += (wad[0] + wad[1]) * self.usd(ilk.token);
             let rate = Amount(ilk.rate.0).to_f64() / Amount(RAY).to_f64();
             let debt = chain.balance(account, ilk.art).to_f64() / 1e18 * rate;

@@ -91,11 +91,11 @@ fn text(played: &Replayed) -> String {
             Kind::Model => "a model",
         };
         text += &format!(
-            "  {:<34} {:>16} {:>16} {:>8.4}  {:<12} {:.2}\n",
+            "  {:<34} {:>16} {:>16} {:>8}  {:<12} {:.2}\n",
             format!("{} ({})", figure.name, figure.unit),
             number(figure.recorded),
             number(one.simulated),
-            one.ratio,
+            if one.ratio.is_finite() { format!("{:.4}", one.ratio) } else { "-".to_owned() },
             tests,
             figure.confidence,
         );

@@ -72,8 +72,7 @@ fn draw(stage: &Stage, book: &Book, threshold: f64, seed: u64) -> Result<Vec<Dra
             let mut rng = streams.at(Purpose::Setup, key, 0, 0);
             let debt_tokens = book.sizes.sample(&mut rng) / debt_usd;
             let mut share = || uniform(rng.next_u64());
-            let health =
-                book.health_min * libm::pow(book.health_max / book.health_min, share());
+            let health = book.health_min * libm::pow(book.health_max / book.health_min, share());
             let reacts = share() >= book.never_react_share;
             let nearness = habits.trigger_min + share() * (habits.trigger_max - habits.trigger_min);
             let trigger = if reacts { 1.0 + nearness * (health - 1.0) } else { 0.0 };
@@ -85,7 +84,8 @@ fn draw(stage: &Stage, book: &Book, threshold: f64, seed: u64) -> Result<Vec<Dra
         member.debt_tokens *= book.total_debt_usd / total;
         let debt = member.debt_tokens * debt_usd;
         member.collateral_tokens = debt * member.health / threshold / collateral_usd;
-        member.savings = if member.trigger > 0.0 { member.debt_tokens * book.savings_ratio } else { 0.0 };
+        member.savings =
+            if member.trigger > 0.0 { member.debt_tokens * book.savings_ratio } else { 0.0 };
     }
     Ok(members)
 }

@@ -135,7 +135,8 @@ fn case(chain: &Chain, market: MarketId, account: AccountId) -> Option<Case> {
     match &chain.markets()[market.index()] {
         Market::Pooled(pooled) => {
             let position = pooled.position(account);
-            if !position.is_borrowing_any() || !chain.health(market, account).ok()?.is_liquidatable()
+            if !position.is_borrowing_any()
+                || !chain.health(market, account).ok()?.is_liquidatable()
             {
                 return None;
             }
@@ -171,7 +172,8 @@ fn compound_case(chain: &Chain, compound: &Compound, account: AccountId) -> Opti
     if liquidity.shortfall.is_zero() {
         return None;
     }
-    let price = |i: usize| chain.price(compound.tokens[i].feed).ok().map(markets::units::Price::usd);
+    let price =
+        |i: usize| chain.price(compound.tokens[i].feed).ok().map(markets::units::Price::usd);
     let mut collateral: Option<(f64, usize)> = None;
     let mut debt: Option<(f64, usize, Amount)> = None;
     for (i, token) in compound.tokens.iter().enumerate() {

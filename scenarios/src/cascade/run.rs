@@ -129,14 +129,23 @@ fn tracks(
         let at = |refusal| (format!("prices.{i}"), refusal);
         let asset = names.asset(&spec.asset).map_err(at)?;
         let points = match &spec.path {
-            PathSpec::Points(points) => points.iter().map(|(hours, usd)| (hours * 3_600.0, *usd)).collect(),
+            PathSpec::Points(points) => {
+                points.iter().map(|(hours, usd)| (hours * 3_600.0, *usd)).collect()
+            }
             PathSpec::Csv(file) => from_file(&base.join(file), start).map_err(at)?,
-            PathSpec::Times(other, ratio) => {
-                let other = names.asset(other).map_err(at)?;
+            PathSpec::Per { of, ratio } => {
+                let other = names.asset(of).map_err(at)?;
                 let found = tracks.iter().find(|track| track.asset == other).ok_or_else(|| {
-                    at(("the other asset has no path".to_owned(), "place its path before".to_owned()))
+                    let help = "place the other asset's path before this one";
+                    at((format!("\"{of}\" has no path yet"), help.to_owned()))
                 })?;
-                found.points.iter().map(|(secs, usd)| (*secs, usd * ratio)).collect::<Vec<_>>()
+                let points = ratio.iter().map(|(hours, ratio)| (hours * 3_600.0, *ratio));
+                let ratio = Track { asset, points: points.collect() };
+                let mut times: Vec<f64> = found.points.iter().map(|(secs, _)| *secs).collect();
+                times.extend(ratio.points.iter().map(|(secs, _)| *secs));
+                times.sort_by(f64::total_cmp);
+                times.dedup();
+                times.into_iter().map(|secs| (secs, found.at(secs) * ratio.at(secs))).collect()
             }
         };
         let rising = points.windows(2).all(|pair| pair[0].0 < pair[1].0);

@@ -42,8 +42,13 @@ pub enum PathSpec {
     /// A price file, relative to the incident's: `open_time_utc,open_usd,high_usd,low_usd,close_usd`. Within
     /// a bar the price goes from open over the nearer of high and low to the other one and to close.
     Csv(String),
-    /// Another asset's path times a ratio.
-    Times(String, f64),
+    /// Another asset's path times a ratio, which itself has a path.
+    Per {
+        /// The other asset; its path stands before this one.
+        of: String,
+        /// Hours after the start, and the ratio; between two points the logarithm is linear.
+        ratio: Vec<(f64, f64)>,
+    },
 }
 
 /// A push feed and what it follows.

@@ -4,9 +4,7 @@ use super::place::{Names, Refusal};
 use super::schema::{Act, Much};
 use markets::amm::stable_swap::MAX_COINS;
 use markets::units::{AccountId, Amount};
-use sim::chain::call::{
-    AmountExpr, Call, DeskCall, OracleCall, PairCall, StableSwapCall,
-};
+use sim::chain::call::{AmountExpr, Call, DeskCall, OracleCall, PairCall, StableSwapCall};
 use sim::chain::{Chain, Feed, Market, Pool};
 
 /// On which chain, by which names, who.
@@ -21,11 +19,7 @@ pub(super) struct On<'a> {
 ///
 /// # Errors
 /// The first name or number that cannot be used.
-pub(super) fn translate(
-    on: On<'_>,
-    acts: &[Act],
-    calls: &mut Vec<Call>,
-) -> Result<(), Refusal> {
+pub(super) fn translate(on: On<'_>, acts: &[Act], calls: &mut Vec<Call>) -> Result<(), Refusal> {
     for act in acts {
         one(on, act, calls)?;
     }

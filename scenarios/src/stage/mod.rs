@@ -7,6 +7,6 @@ mod schema;
 
 pub use place::{Names, Placed};
 pub(crate) use place::{Refusal, execute, header, place, price};
-pub use play::{Done, Played};
 pub(crate) use play::play;
+pub use play::{Done, Played};
 pub use schema::*;

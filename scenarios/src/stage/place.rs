@@ -370,7 +370,10 @@ impl Builder {
             StagePool::ConstantProduct { name, assets: (a, b), fee_pips, .. } => {
                 let share = names.asset(name)?;
                 if *fee_pips >= 1_000_000 || a == b {
-                    return refuse("a pair that cannot be", "name two assets and a fee below 100 %");
+                    return refuse(
+                        "a pair that cannot be",
+                        "name two assets and a fee below 100 %",
+                    );
                 }
                 let (a, b) = (names.asset(a)?, names.asset(b)?);
                 Pool::ConstantProduct(ConstantProduct::new(a, b, share, account, Pips(*fee_pips)))
@@ -399,7 +402,8 @@ impl Builder {
                 }
                 let (share, owner) = (names.asset(name)?, names.world);
                 let half = FEE_DENOMINATOR / 2;
-                let pool = StableSwap::new(&coins, share, account, owner, *amplification, fee, half);
+                let pool =
+                    StableSwap::new(&coins, share, account, owner, *amplification, fee, half);
                 Pool::StableSwap(pool)
             }
             StagePool::Exponential {
@@ -568,7 +572,12 @@ impl Builder {
         now: u64,
     ) -> Result<Market, Refusal> {
         let StageMarket::Isolated {
-            loan, collateral, collateral_feed, loan_feed, lltv_percent, ..
+            loan,
+            collateral,
+            collateral_feed,
+            loan_feed,
+            lltv_percent,
+            ..
         } = spec
         else {
             return refuse("no isolated market", "this is a fault of the program");
@@ -622,7 +631,10 @@ impl Builder {
         let assets = (names.asset(loan)?, names.asset(position)?);
         let pool = names.pool(pool)?;
         if *over_collateral_bps == 0 || leverage_bps < over_collateral_bps {
-            return refuse("a desk that lends nothing", "raise leverage_bps above over_collateral_bps");
+            return refuse(
+                "a desk that lends nothing",
+                "raise leverage_bps above over_collateral_bps",
+            );
         }
         let check = |check: &DeskCheck| -> Result<PriceCheck, Refusal> {
             let loan_feed = names.feed(&check.loan_feed)?;
@@ -679,7 +691,8 @@ pub(super) fn succeeded(outcome: Outcome, calls: &[Call]) -> Result<(), Refusal>
         Outcome::Invalid => (None, "never included".to_owned()),
     };
     let kind = call.and_then(|call| calls.get(usize::from(call))).map_or("transaction", Call::kind);
-    let place = call.map_or_else(String::new, |call| format!(" (call {}, bodies counted)", call + 1));
+    let place =
+        call.map_or_else(String::new, |call| format!(" (call {}, bodies counted)", call + 1));
     refuse(
         format!("this does not succeed: {kind}{place}: {reason}"),
         "the chain refuses it as it stands then: look at balances, prices and what came before",
