@@ -11,9 +11,10 @@ use crate::stage::{Placed, Played, Refusal, Stage, place, play};
 use crate::tree;
 use markets::units::{AccountId, Amount, AssetId, MarketId};
 use serde::{Deserialize, Serialize};
-use sim::chain::call::Log;
+use sim::chain::call::{Log, VaultLog};
 use sim::prices::unit;
 use sim::worth::Fair;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The schema that this build reads.
@@ -111,6 +112,10 @@ pub enum Measure {
     SeizedUsd { market: String },
     /// How many there were.
     Liquidations { market: String },
+    /// How many auctions a market of vaults has started.
+    Auctions { market: String },
+    /// Of those that were won, the share won with less than a hundredth of the lot's worth.
+    ZeroBidShare { market: String },
     /// The highest that a feed said between transactions, in USD.
     Highest { feed: String },
     /// The lowest.
@@ -372,6 +377,11 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
             let count = |(log, _): &&(Log, Fair)| matches!(log, Log::Liquidation { market, .. } if *market == wanted);
             played.logs.iter().filter(count).count() as f64
         }
+        Measure::Auctions { market } => {
+            let vault = after.chain.markets()[names.market(market)?.index()].vault();
+            vault.map_or(f64::NAN, |vault| vault.state.kicks as f64)
+        }
+        Measure::ZeroBidShare { market } => zero_bid_share(played, names.market(market)?),
         Measure::Highest { feed } => {
             played.seen[names.feed(feed)?.index()].map_or(f64::NAN, |(_, high)| high)
         }
@@ -397,4 +407,30 @@ fn gained_usd(played: &Played, fair: &Fair, who: AccountId) -> f64 {
         fair.wallet_usd(&placed.chain, who) + stakes
     };
     worth(&played.after) - worth(&played.before)
+}
+
+/// Of the auctions won in a market of vaults, the share that went for less than a hundredth of their worth.
+fn zero_bid_share(played: &Played, wanted: MarketId) -> f64 {
+    let chain = &played.after.chain;
+    let Some(vault) = chain.markets()[wanted.index()].vault() else { return f64::NAN };
+    let (mut won, mut for_nothing) = (0.0, 0.0);
+    let mut last: BTreeMap<u64, f64> = BTreeMap::new();
+    for (log, fair) in &played.logs {
+        match log {
+            Log::Vault(VaultLog::Bid { market, auction, bid, .. }) if *market == wanted => {
+                last.insert(*auction, bid.to_f64() / 1e45 * fair.usd(vault.dai));
+            }
+            Log::Vault(VaultLog::Dealt { market, auction, lot }) if *market == wanted => {
+                // Incidents have one kind of vault a market, or kinds that are alike in this.
+                let usd = vault.ilks.first().map_or(0.0, |ilk| fair.usd(ilk.token));
+                let worth = lot.to_f64() / 1e18 * usd;
+                won += 1.0;
+                if last.get(auction).is_some_and(|bid| *bid < worth / 100.0) {
+                    for_nothing += 1.0;
+                }
+            }
+            _ => {}
+        }
+    }
+    if won > 0.0 { for_nothing / won } else { 0.0 }
 }

@@ -107,11 +107,15 @@ pub(crate) fn enrol(
 ) -> Result<Settlers, (String, Refusal)> {
     let mut drawn = Vec::new();
     for keepers in &cascade.keepers {
-        let holds = stage.assets.iter().filter(|asset| asset.usd > 0.0).map(|asset| Holding {
-            asset: asset.symbol.clone(),
-            tokens: decimal(KEEPERS_USD / asset.usd, asset.decimals),
-        });
+        let vaults = vaults(stage, &keepers.market);
+        // Where dai is minted by the vaults, bidders have what borrowers spent.
+        let holds =
+            stage.assets.iter().filter(|asset| asset.usd > 0.0 && !vaults).map(|asset| Holding {
+                asset: asset.symbol.clone(),
+                tokens: decimal(KEEPERS_USD / asset.usd, asset.decimals),
+            });
         stage.accounts.push(Holder { name: keepers_of(&keepers.market), holds: holds.collect() });
+        stage.accounts.push(Holder { name: opportunist_of(&keepers.market), holds: Vec::new() });
     }
     for (at, book) in cascade.books.iter().enumerate() {
         let threshold = threshold(stage, book).map_err(|refusal| (place(at), refusal))?;
@@ -121,6 +125,7 @@ pub(crate) fn enrol(
             asset.map_or(18, |asset| asset.decimals)
         };
         let places = (decimals(&book.collateral), decimals(&book.debt));
+        let vaults = vaults(stage, &book.market);
         for (i, member) in members.iter().enumerate() {
             let holds = |asset: &str, tokens, places| Holding {
                 asset: asset.to_owned(),
@@ -130,10 +135,15 @@ pub(crate) fn enrol(
                 name: name(book, i),
                 holds: vec![
                     holds(&book.collateral, member.collateral_tokens, places.0),
-                    holds(&book.debt, member.savings, places.1),
+                    holds(&book.debt, if vaults { 0.0 } else { member.savings }, places.1),
                 ],
             });
         }
+        drawn.push((at, members));
+        if vaults {
+            continue;
+        }
+        let members = &drawn[drawn.len() - 1].1;
         let lent: f64 = members.iter().map(|m| m.debt_tokens).sum();
         stage.accounts.push(Holder {
             name: lenders(book),
@@ -142,7 +152,6 @@ pub(crate) fn enrol(
                 tokens: decimal(lent / UTILISATION, places.1),
             }],
         });
-        drawn.push((at, members));
     }
     Ok(Settlers { drawn })
 }
@@ -155,11 +164,21 @@ fn place(at: usize) -> String {
 pub(super) fn keepers_of(market: &str) -> String {
     format!("keepers:{market}")
 }
+/// The account that bids next to nothing in a market's auctions.
+pub(super) fn opportunist_of(market: &str) -> String {
+    format!("opportunist:{market}")
+}
 fn name(book: &Book, index: usize) -> String {
     format!("{}:{index}", book.cohort)
 }
 fn lenders(book: &Book) -> String {
     format!("{}:lenders", book.cohort)
+}
+
+/// Whether a market is one of vaults, whose debt asset is minted by it.
+fn vaults(stage: &Stage, market: &str) -> bool {
+    let found = stage.markets.iter().find(|m| m.name() == market);
+    matches!(found, Some(crate::stage::StageMarket::Vaults { .. }))
 }
 
 /// The share of its value that the collateral of a book may be owed against before it is liquidated.
@@ -174,6 +193,10 @@ fn threshold(stage: &Stage, book: &Book) -> Result<f64, Refusal> {
         Some(M::Compound { tokens, .. }) => {
             let token = tokens.iter().find(|t| t.asset == book.collateral);
             token.and_then(|t| t.collateral_factor_percent.0.parse::<f64>().ok()).map(|p| p / 100.0)
+        }
+        Some(M::Vaults { ilks, .. }) => {
+            let ilk = ilks.iter().find(|ilk| ilk.collateral == book.collateral);
+            ilk.and_then(|ilk| ilk.ratio_percent.0.parse::<f64>().ok()).map(|p| 100.0 / p)
         }
         _ => None,
     };
@@ -203,25 +226,20 @@ fn settle(book: &Book, drawn: &[Drawn], placed: &mut Placed) -> Result<Vec<Membe
     let names = placed.names.clone();
     let (market, collateral, debt) =
         (names.market(&book.market)?, names.asset(&book.collateral)?, names.asset(&book.debt)?);
-    let feed = feed_of(&placed.chain, market, collateral).ok_or_else(|| {
-        let message = format!("\"{}\" does not list \"{}\"", book.market, book.collateral);
-        (message, "list it".to_owned())
-    })?;
-    let supply = Call::Supply { market, asset: debt, amount: AmountExpr::All };
-    execute(placed, names.account(&lenders(book))?, &[supply])?;
-    // The collateral's feed says more while loans are given, and then again what it said.
-    let said = match placed.chain.feed(feed) {
-        Feed::Push(push) => push.price,
-        _ => {
-            let help = "let the market read a Push feed for it";
-            return Err(("a book's collateral needs a push feed".to_owned(), help.to_owned()));
-        }
+    let vaults = placed.chain.markets()[market.index()].vault().is_some();
+    let mut better_times = None;
+    if !vaults {
+        let supply = Call::Supply { market, asset: debt, amount: AmountExpr::All };
+        execute(placed, names.account(&lenders(book))?, &[supply])?;
+        let (feed, said) = pushed(&placed.chain, market, collateral, book)?;
+        report(placed, feed, price(said.usd() * BETTER_TIMES)?)?;
+        better_times = Some((feed, said));
+    }
+    // The loan is spent: with the vaults' bidders, where the vaults mint it.
+    let spent_at = match names.account(&keepers_of(&book.market)) {
+        Ok(keepers) if vaults => keepers,
+        _ => placed.chain.outside(),
     };
-    let report = |placed: &mut Placed, price: Price| {
-        let by = placed.names.world();
-        execute(placed, by, &[Call::PushPrice { feed, price }])
-    };
-    report(placed, price(said.usd() * BETTER_TIMES)?)?;
     let mut members = Vec::with_capacity(drawn.len());
     for (i, member) in drawn.iter().enumerate() {
         let account = names.account(&name(book, i))?;
@@ -229,17 +247,17 @@ fn settle(book: &Book, drawn: &[Drawn], placed: &mut Placed) -> Result<Vec<Membe
         if amount.is_zero() {
             continue;
         }
-        let calls = [
-            Call::Supply { market, asset: collateral, amount: AmountExpr::All },
-            Call::SetCollateral { market, asset: collateral, enabled: true },
-            Call::Borrow { market, asset: debt, amount: AmountExpr::Exact(amount) },
-            // The loan is spent; savings are what was held before.
-            Call::Transfer {
-                to: placed.chain.outside(),
-                asset: debt,
-                amount: AmountExpr::Exact(amount),
-            },
-        ];
+        let kept = if vaults { tokens(&placed.chain, debt, member.savings) } else { Amount::ZERO };
+        let mut calls = vec![Call::Supply { market, asset: collateral, amount: AmountExpr::All }];
+        if !vaults {
+            calls.push(Call::SetCollateral { market, asset: collateral, enabled: true });
+        }
+        calls.push(Call::Borrow { market, asset: debt, amount: AmountExpr::Exact(amount) });
+        calls.push(Call::Transfer {
+            to: spent_at,
+            asset: debt,
+            amount: AmountExpr::Exact(amount.saturating_sub(kept)),
+        });
         execute(placed, account, &calls)?;
         members.push(Member {
             account,
@@ -250,8 +268,35 @@ fn settle(book: &Book, drawn: &[Drawn], placed: &mut Placed) -> Result<Vec<Membe
             savings: member.savings,
         });
     }
-    report(placed, said)?;
+    if let Some((feed, said)) = better_times {
+        report(placed, feed, said)?;
+    }
     Ok(members)
+}
+
+/// The push feed by which a market prices an asset, and what it says.
+fn pushed(
+    chain: &Chain,
+    market: MarketId,
+    asset: AssetId,
+    book: &Book,
+) -> Result<(FeedId, Price), Refusal> {
+    let feed = feed_of(chain, market, asset).ok_or_else(|| {
+        let message = format!("\"{}\" does not list \"{}\"", book.market, book.collateral);
+        (message, "list it".to_owned())
+    })?;
+    match chain.feed(feed) {
+        Feed::Push(push) => Ok((feed, push.price)),
+        _ => {
+            let help = "let the market read a Push feed for it";
+            Err(("a book's collateral needs a push feed".to_owned(), help.to_owned()))
+        }
+    }
+}
+
+fn report(placed: &mut Placed, feed: FeedId, price: Price) -> Result<(), Refusal> {
+    let by = placed.names.world();
+    execute(placed, by, &[Call::PushPrice { feed, price }])
 }
 
 /// The feed by which a market prices an asset.

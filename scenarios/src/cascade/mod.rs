@@ -9,6 +9,7 @@
 //! The null model has the same book and none of that: whoever is under water at the recorded price is
 //! liquidated at once, and everything sells at the recorded price.
 
+mod auctions;
 mod book;
 mod keepers;
 mod run;

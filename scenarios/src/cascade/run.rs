@@ -1,5 +1,6 @@
 //! The loop: prices, reports, borrowers, keepers.
 
+use super::auctions::{self, Room, poke};
 use super::book::{Member, tokens};
 use super::keepers::Desk;
 use super::schema::{Cascade, Friction, PathSpec, Report};
@@ -72,10 +73,19 @@ pub(crate) fn run(
         let last = played.after.chain.price(feed).map_or(0.0, |price| price.usd());
         reporters.push(Reporter { feed, track, spec: spec.clone(), last, last_at: 0.0 });
     }
-    let mut desks = Vec::new();
+    let (mut desks, mut rooms) = (Vec::new(), Vec::new());
     for (i, spec) in cascade.keepers.iter().enumerate() {
-        desks.push(Desk::new(spec, &names).map_err(|refusal| (format!("keepers.{i}"), refusal))?);
+        let at = |refusal| (format!("keepers.{i}"), refusal);
+        if let Some(bidders) = spec.bidders {
+            let room = Room::new(spec, bidders, &names, friction).map_err(at)?;
+            room.open(played).map_err(at)?;
+            rooms.push(room);
+        } else {
+            desks.push(Desk::new(spec, &names).map_err(at)?);
+        }
     }
+    let gas = cascade.gas_gwei.iter().map(|(hours, gwei)| (hours * 3_600.0, *gwei)).collect();
+    let gas = Track { asset: played.after.chain.gas_asset(), points: gas };
     let step = f64::from(cascade.step_secs);
     let steps = cascade.hours * 3_600.0 / step;
     if !(cascade.step_secs > 0 && steps.is_finite() && (1.0..=1e6).contains(&steps)) {
@@ -96,6 +106,10 @@ pub(crate) fn run(
         }
         if moved {
             played.look();
+        }
+        let poked = poke(played);
+        for room in &rooms {
+            room.step(n, gas.at(secs), friction, members, poked || n == 1, played);
         }
         for desk in &mut desks {
             for outlet in &mut desk.outlets {
@@ -252,6 +266,7 @@ fn health(chain: &Chain, market: MarketId, member: &Member) -> Option<(f64, f64)
             let spare = spare(liquidity.liquidity) - spare(liquidity.shortfall);
             (debt > 0.0).then(|| ((debt * usd + spare) / (debt * usd), debt))
         }
+        Market::Vault(vault) => auctions::health(chain, vault, member),
         _ => None,
     }
 }

@@ -21,6 +21,9 @@ pub struct Cascade {
     pub books: Vec<Book>,
     /// Who liquidates.
     pub keepers: Vec<Keepers>,
+    /// What a transaction must pay to be included: hours after the start, and gwei. Nothing where absent.
+    #[serde(default)]
+    pub gas_gwei: Vec<(f64, f64)>,
 }
 
 /// The fair price of an asset over time.
@@ -133,9 +136,29 @@ pub struct Keepers {
     pub market: String,
     /// Where they sell what they seize.
     pub outlets: Vec<Outlet>,
-    /// Least that must be left of the bonus, in basis points of the debt repaid.
+    /// Least that must be left of the bonus, in basis points of the debt repaid; of a lot's worth, in
+    /// auctions.
     #[serde(default)]
     pub min_margin_bps: f64,
+    /// Who bids, where the market sells by auction.
+    #[serde(default)]
+    pub bidders: Option<Bidders>,
+}
+
+/// Bidders in auctions. Each pays no more for gas than its own cap, whatever a block costs: its bids are in
+/// the mempool until blocks are cheap enough again. Besides them somebody bids next to nothing wherever
+/// nobody has bid, at any price of gas.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bidders {
+    /// How many.
+    pub count: u32,
+    /// Median of their caps, in gwei.
+    pub gas_cap_gwei: f64,
+    /// Standard deviation of the caps' logarithm.
+    pub gas_cap_log_sd: f64,
+    /// Standard deviation of the logarithm of what inclusion costs around the path, drawn each step.
+    pub gas_log_sd: f64,
 }
 
 /// A market for a collateral, as deep as it is in quiet times.

@@ -4,6 +4,7 @@ mod act;
 mod place;
 mod play;
 mod schema;
+mod vaults;
 
 pub use place::{Names, Placed};
 pub(crate) use place::{Refusal, execute, header, place, price};

@@ -32,7 +32,7 @@ use protocols::lending::Pooled;
 use protocols::margin_desk::{MarginDesk, PriceCheck};
 use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::RiskRegime;
-use sim::chain::call::{Call, Outcome, StableSwapCall, Transaction, TxHeader};
+use sim::chain::call::{Call, Outcome, StableSwapCall, Transaction, TxHeader, VaultCall};
 use sim::chain::{Chain, Feed, Market, Pool};
 
 /// A chain with everything placed, and the names of it all.
@@ -143,7 +143,7 @@ impl Decimal {
         self.units(18).map(Wad)
     }
     /// A percentage in 18 decimals: 75 is 0.75.
-    fn percent(&self) -> Result<Wad, Refusal> {
+    pub(super) fn percent(&self) -> Result<Wad, Refusal> {
         self.units(16).map(Wad)
     }
 }
@@ -191,6 +191,7 @@ pub(crate) fn place(stage: &Stage, at: &str, checker: &mut Checker<'_>) -> Optio
     for (i, spec) in stage.pools.iter().enumerate() {
         each(format!("{at}pools.{i}"), builder.fill(i, spec));
     }
+    each(format!("{at}markets"), builder.poke());
     for (i, step) in stage.setup.iter().enumerate() {
         each(format!("{at}setup.{i}"), builder.step(step));
     }
@@ -204,9 +205,10 @@ pub(crate) fn place(stage: &Stage, at: &str, checker: &mut Checker<'_>) -> Optio
     Some(Placed { chain: builder.chain, names: builder.names, fair })
 }
 
-struct Builder {
-    chain: Chain,
-    names: Names,
+/// A stage being placed.
+pub(super) struct Builder {
+    pub(super) chain: Chain,
+    pub(super) names: Names,
 }
 
 impl FeedSpec {
@@ -247,6 +249,7 @@ impl StageMarket {
             Self::Pooled { name, .. }
             | Self::Compound { name, .. }
             | Self::Isolated { name, .. }
+            | Self::Vaults { name, .. }
             | Self::Desk { name, .. } => name,
         }
     }
@@ -351,7 +354,12 @@ impl Builder {
             }
             FeedSpec::Delayed { source, hop_secs, .. } => {
                 let source = names.feed(source)?;
-                let delayed = DelayedFeed::new(source, u64::from(*hop_secs), names.world);
+                let mut delayed = DelayedFeed::new(source, u64::from(*hop_secs), names.world);
+                // It has been poked for hours at what its source says.
+                if let Some(Feed::Push(push)) = self.chain.feeds().get(source.index()) {
+                    (delayed.current, delayed.next) = (Some(push.price), Some(push.price));
+                    delayed.poked_at = now - now.checked_rem(delayed.hop_secs).unwrap_or(0);
+                }
                 Feed::Composed(ComposedFeed::Delayed(delayed))
             }
             FeedSpec::Fallback { primary, secondary, .. } => {
@@ -498,6 +506,9 @@ impl Builder {
                 Market::Compound(market)
             }
             StageMarket::Isolated { name, .. } => self.isolated(name, spec, account, now)?,
+            StageMarket::Vaults { name, dai, ilks } => {
+                self.vaults(name, dai, ilks, account, now)?
+            }
             StageMarket::Desk { .. } => self.desk(spec, account, now)?,
         };
         self.chain.add_market(market);
@@ -649,6 +660,18 @@ impl Builder {
         Ok(Market::MarginDesk(desk))
     }
 
+    /// Lets every kind of vault take its feed's price.
+    fn poke(&mut self) -> Result<(), Refusal> {
+        let mut calls = Vec::new();
+        for (i, market) in self.chain.markets().iter().enumerate() {
+            let kinds = market.vault().map_or(0, |vault| vault.ilks.len());
+            calls.extend((0..kinds).map(|ilk| {
+                Call::Vault(VaultCall::Poke { market: MarketId(i as u16), ilk: ilk as u16 })
+            }));
+        }
+        self.run(self.names.world, &calls)
+    }
+
     fn step(&mut self, step: &Step) -> Result<(), Refusal> {
         let by = self.names.account(&step.by)?;
         let mut calls = Vec::new();
@@ -699,7 +722,7 @@ pub(super) fn succeeded(outcome: Outcome, calls: &[Call]) -> Result<(), Refusal>
     )
 }
 
-fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
     Err((message.into(), help.into()))
 }
 fn refused(error: sim::chain::call::Revert) -> Refusal {

@@ -180,6 +180,9 @@ pub enum StageMarket {
         loan_feed: Option<String>,
         lltv_percent: Decimal,
     },
+    /// Maker's vaults with English auctions (Liquidation 1.2), at no stability fee; `dai` is an asset of 18
+    /// decimals that the vaults mint.
+    Vaults { name: String, dai: String, ilks: Vec<StageIlk> },
     /// bZx's margin desk: buys `position` with `loan` through a pair.
     Desk {
         name: String,
@@ -194,6 +197,30 @@ pub enum StageMarket {
 
 const fn half() -> u32 {
     5_000
+}
+
+/// A collateral type of vaults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageIlk {
+    /// The collateral.
+    pub collateral: String,
+    /// Prices it in dai.
+    pub feed: String,
+    /// Least ratio of collateral to debt, in percent.
+    pub ratio_percent: Decimal,
+    /// What a liquidation multiplies the debt by to get what is to be raised, in percent.
+    pub penalty_percent: Decimal,
+    /// Least debt of a vault that has any.
+    pub dust_dai: Decimal,
+    /// Most that one auction raises.
+    pub lot_dai: Decimal,
+    /// A bid is at least the last one times this, in percent.
+    pub beg_percent: Decimal,
+    /// Seconds that a bid must stand to win.
+    pub ttl_secs: u64,
+    /// Seconds that an auction lasts at most.
+    pub tau_secs: u64,
 }
 
 /// A desk's check of its pool's price.
