@@ -6,7 +6,7 @@ use crate::stage::{Names, Played, Refusal, execute};
 use markets::oracle::composed::ComposedFeed;
 use markets::price::draw::normal;
 use markets::units::FeedId;
-use markets::units::{AccountId, Amount, MarketId, U256};
+use markets::units::{AccountId, Amount, MarketId, RAY, U256};
 use protocols::auction::english::{Bid, English};
 use protocols::vault::{House, Lot, Vault};
 use rand::Rng;
@@ -159,9 +159,14 @@ impl Room {
         if bid.end < now {
             return call(self.by, VaultCall::Tick { market, auction });
         }
+        // On the last second of a bid, or of the auction, nothing can be done.
+        if bid.tic == now || bid.end == now {
+            return None;
+        }
         // What the lot is worth to a bidder, in rad.
         let tokens = bid.lot.to_f64() / 1e18;
-        let worth = Amount::from_f64_floor(tokens * price * (1.0 - self.margin) * 1e45);
+        let dai = Amount::from_f64_floor(tokens * price * (1.0 - self.margin) * 1e18);
+        let worth = Amount(dai.0.saturating_mul(RAY));
         if included && bid.guy != Some(self.by) && worth >= bid.least_bid(rules) {
             let lot = bid.lot;
             return call(
