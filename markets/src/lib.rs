@@ -3,6 +3,7 @@
 //! Pure functions and plain values: no ECS, no files, no threads, no account balances.
 
 pub mod amm;
+pub mod book;
 pub mod exponent;
 pub mod math;
 pub mod narrow;
