@@ -8,6 +8,7 @@ pub mod exponent;
 pub mod math;
 pub mod narrow;
 pub mod oracle;
+pub mod point_process;
 pub mod price;
 pub mod reciprocal;
 pub mod units;
