@@ -77,6 +77,8 @@ pub struct Venue {
     fees: i128,
     /// Traded since the beginning, in quote units.
     volume: u128,
+    /// Price of the last trade, in ticks; 0 before the first.
+    last_tick: u32,
     events: Vec<Event>,
 }
 
@@ -91,6 +93,7 @@ impl Venue {
             accounts: vec![outside],
             fees: 0,
             volume: 0,
+            last_tick: 0,
             events: Vec::with_capacity(orders),
         }
     }
@@ -125,6 +128,11 @@ impl Venue {
     #[must_use]
     pub const fn volume(&self) -> u128 {
         self.volume
+    }
+    /// Price of the last trade, in ticks; 0 before the first.
+    #[must_use]
+    pub const fn last_tick(&self) -> u32 {
+        self.last_tick
     }
     /// Messages on their way.
     #[must_use]
@@ -258,6 +266,7 @@ impl Venue {
                 maker.cash -= i128::from(sign) * notional + i128::from(maker_fee);
             }
             self.fees += i128::from(maker_fee);
+            self.last_tick = tick;
         }
         if let Some(account) = self.accounts.get_mut(taker as usize) {
             let notional = i128::from(side.sign()) * i128::from(placed.notional);

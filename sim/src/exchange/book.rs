@@ -149,7 +149,8 @@ impl BookVenue {
     pub const fn telemetry(&self) -> &Telemetry {
         &self.telemetry
     }
-    /// The mid, in USD; while a side is empty the last one, moved no further than the other side asks.
+    /// The mid, in USD; while a side is empty the price of the last trade, no worse than the other side's
+    /// best.
     #[must_use]
     pub const fn mid_usd(&self) -> f64 {
         self.mid_usd
@@ -217,11 +218,15 @@ impl BookVenue {
         let book = self.venue.book();
         let (bid, ask) =
             (book.best_bid().map(|t| self.usd(t)), book.best_ask().map(|t| self.usd(t)));
+        let last = match self.venue.last_tick() {
+            0 => self.mid_usd,
+            tick => self.usd(tick),
+        };
         self.mid_usd = match (bid, ask) {
             (Some(bid), Some(ask)) => 0.5 * (bid + ask),
-            (Some(bid), None) => self.mid_usd.max(bid),
-            (None, Some(ask)) => self.mid_usd.min(ask),
-            (None, None) => self.mid_usd,
+            (Some(bid), None) => last.max(bid),
+            (None, Some(ask)) => last.min(ask),
+            (None, None) => last,
         };
         let secs = self.block_secs();
         self.telemetry.update(&self.terms, &self.venue, self.mid_usd, &self.reports, secs);
