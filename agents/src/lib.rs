@@ -1,6 +1,7 @@
 //! Who acts: scripted participants, attackers, risk policies, learners and their export.
 //!
-//! - [`scripted`]: borrowers, lenders, arbitrageurs, liquidators, oracle nodes, the risk manager's seat.
+//! - [`scripted`]: borrowers, lenders, arbitrageurs, liquidators, oracle nodes, the risk manager's seat,
+//!   and whoever trades at the exchange's books.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
 //! - [`policy`] and [`frozen`]: risk policies, written down or trained, in plain Rust.
 //! - [`learn`]: the trainer (its steps need feature `tch`). [`export`]: what a trained policy ships as.
@@ -18,15 +19,22 @@ pub mod scripted;
 mod test_world;
 
 use bevy_ecs::prelude::*;
-use scripted::{arbitrageur, borrower, lender, liquidator, oracle_node, risk_manager};
+use scripted::{arbitrageur, book, borrower, lender, liquidator, oracle_node, risk_manager};
 use sim::schedule::{CloseSystems, OpenSystems};
 use sim::snapshot::SnapshotRegistry;
+use sim::systems::exchange;
 
 /// Adds every participant's system to a block's halves. Systems of absent participants cost nothing to
 /// speak of. Their order does not matter for what happens (the mempool sorts by actor), only for what
 /// first-come builders see.
 pub fn install(open: &mut Schedule, close: &mut Schedule) {
-    open.add_systems(oracle_node::report_prices.in_set(OpenSystems::Oracles));
+    open.add_systems((
+        book::trade_at_books
+            .in_set(OpenSystems::Exchanges)
+            .after(exchange::open_books)
+            .before(exchange::fill_orders),
+        oracle_node::report_prices.in_set(OpenSystems::Oracles),
+    ));
     close.add_systems(
         (
             borrower::tend_borrowers,
@@ -50,4 +58,8 @@ pub fn register(registry: &mut SnapshotRegistry) {
     registry.component::<oracle_node::OracleNode>("agents.oracle_node");
     registry.component::<risk_manager::RiskManager>("agents.risk_manager");
     registry.component::<attack::Attacker>("agents.attacker");
+    registry.component::<book::market_maker::MarketMaker>("agents.market_maker");
+    registry.component::<book::noise_trader::NoiseTraders>("agents.noise_traders");
+    registry.component::<book::trend_follower::TrendFollower>("agents.trend_follower");
+    registry.component::<book::whale::Whales>("agents.whales");
 }

@@ -4,8 +4,9 @@
 
 mod common;
 
+use bevy_ecs::prelude::World;
 use common::test_world::Terms;
-use common::{lane, spawn_all};
+use common::{lane, spawn_all, spawn_all_with_books};
 use sim::action::{DOWN, UP};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -59,8 +60,14 @@ const WATCHED: u64 = 2_000;
 fn a_block_in_steady_state_allocates_nothing() {
     assert!(asked_by(|| drop(std::hint::black_box(vec![0_u8; 64]))) > 0, "the counter counts");
     // Caps of the attacked asset: nothing to gain, a small attack, a market drained.
-    for tail_cap in [1_000, 20_000, 2_000_000] {
-        let mut lane = lane(Terms { tail_cap, vol: 1.5, ..Terms::default() }, 1, spawn_all);
+    // The last at an exchange of books.
+    for (tail_cap, spawn) in [
+        (1_000, spawn_all as fn(&mut World)),
+        (20_000, spawn_all),
+        (2_000_000, spawn_all),
+        (1_000, spawn_all_with_books),
+    ] {
+        let mut lane = lane(Terms { tail_cap, vol: 1.5, ..Terms::default() }, 1, spawn);
         // Every decision asks for the first reserve's LTV to be moved one way or the other.
         let mut seesaw = |_: &[f32], mask: &[f32], action: &mut [f32]| {
             action[0] = if mask[UP] == 1.0 { UP as f32 } else { DOWN as f32 };

@@ -175,19 +175,22 @@ impl Setup {
             genesis_block: chain.clock().block,
             block: 0,
         });
-        world.insert_resource(Exchange::new(
+        let mut exchange = Exchange::new(
             &listings,
             chain.assets().len(),
             s.exchange.impact_half_life_secs,
             s.block_secs,
             s.exchange.impact_enabled,
-        ));
+        );
+        crate::books::list(s, &assets, path.joint.start_prices(), &mut exchange);
+        world.insert_resource(exchange);
         let source = PriceSource { joint: path.joint, assets };
         world.insert_resource(FairPrices::new(&source, chain.assets()));
         world.insert_resource(source);
         world.insert_resource(chain);
         let handles = crate::cohorts::Handles { market, pools: &pools, feeds: &feeds };
         crate::cohorts::spawn(s, &handles, world)?;
+        crate::books::spawn(s, world);
         Ok(pooled)
     }
 }

@@ -4,6 +4,8 @@
 use crate::genesis::regime;
 use crate::load::Loaded;
 use crate::manifest::{Build, DateSplit};
+use crate::schema::Scenario;
+use agents::export::bundle::ObservationField;
 use agents::export::bundle::{PolicyCard, Provenance};
 use agents::export::tables;
 use std::collections::BTreeMap;
@@ -17,6 +19,15 @@ pub struct Training {
     pub updates: u64,
     /// Decisions until this policy.
     pub decisions: u64,
+}
+
+/// What a risk policy sees in a scenario: its reserves, then its books.
+#[must_use]
+pub fn observations(s: &Scenario) -> Vec<ObservationField> {
+    let symbols: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+    let mut fields = tables::observation_fields(&symbols);
+    fields.extend(tables::book_fields(&crate::books::symbols(s)));
+    fields
 }
 
 /// The card of a policy trained on a scenario.
@@ -33,7 +44,7 @@ pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> P
         regime: format!("{:?}", s.market.regime),
         decision_every_blocks: s.decision_every_blocks,
         block_secs: s.block_secs,
-        observations: tables::observation_fields(&symbols),
+        observations: observations(&loaded.scenario),
         actions: tables::action_heads(&symbols, &regime(&s.market)),
         provenance: Provenance {
             scenario: s.name.clone(),

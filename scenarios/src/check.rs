@@ -28,6 +28,7 @@ pub(crate) fn check(
     checker.market(scenario);
     checker.objective(scenario);
     crate::cohorts::check(scenario, &mut checker);
+    crate::books::check(scenario, &mut checker);
     if let Some(train) = &scenario.train {
         checker.train(train, scenario);
     }

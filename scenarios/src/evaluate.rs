@@ -207,7 +207,7 @@ pub fn refuse_misfit(loaded: &Loaded, metadata: &Metadata) -> Result<(), String>
         ));
     }
     let symbols: Vec<&str> = market.reserves.iter().map(|r| r.asset.as_str()).collect();
-    let fields = tables::observation_fields(&symbols);
+    let fields = crate::card::observations(&loaded.scenario);
     let same_field = |(a, b): (&ObservationField, &ObservationField)| {
         a.name == b.name && a.unit == b.unit && (a.scale / b.scale - 1.0).abs() < 1e-9
     };

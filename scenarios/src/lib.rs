@@ -2,11 +2,13 @@
 //!
 //! - [`schema`]: the scenario file. [`load`]: overrides, typed parse, semantic checks.
 //! - [`assemble`]: from a scenario to worlds. [`episode`]: playing one, with or without a record.
+//! - [`books`]: limit order books at the exchange.
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other.
 
 pub mod arena;
 pub mod assemble;
+pub mod books;
 pub mod card;
 pub mod cascade;
 mod check;

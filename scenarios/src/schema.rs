@@ -6,6 +6,7 @@ use protocols::risk_params::{RiskParam, Rule};
 use serde::{Deserialize, Serialize};
 use sim::reward::Objective;
 
+pub use crate::books::BookSpec;
 pub use crate::cohorts::Cohorts;
 
 /// The schema that this build reads.
@@ -229,8 +230,12 @@ pub struct Listing {
     pub half_spread_bps: f64,
     /// Taker fee, in basis points.
     pub taker_fee_bps: f64,
-    /// What must be traded to move the price by one percent, in USD.
+    /// What must be traded to move the price by one percent, in USD; of a book, what its makers quote
+    /// within one percent on each side without stress.
     pub depth_usd: f64,
+    /// A limit order book in place of the dealer.
+    #[serde(default)]
+    pub book: Option<BookSpec>,
 }
 
 /// A constant-product pool. Its first reserve gives the depth; the second follows from the fair

@@ -6,12 +6,23 @@
 //! `ln(1.01) · v / depth_usd`, is itself filled at half that displacement (a linear book), and the
 //! displacement decays with a half-life: a cascade moves the venue it sells into, transiently around
 //! the replayed price. Without it, prices are the replayed ones and every size fills at the spread.
+//!
+//! A listing may have a limit order book instead ([`book`]): its participants quote around the replayed
+//! price, the chain's traders take from it what is there, and its mid is the fair price. An order between
+//! two assets is two legs over the dollar, each at a dealer or at a book.
+
+mod book;
+mod telemetry;
+
+pub use book::{BookTerms, BookVenue, Stress};
+pub use telemetry::{DEPTH_BANDS, Telemetry};
 
 use crate::actor::{ExchangeOrder, Outbox};
 use crate::chain::Chain;
 use crate::chain::call::Call;
 use crate::prices::FairPrices;
 use bevy_ecs::prelude::Resource;
+use book::Leg;
 use markets::units::{AccountId, Amount, AssetId};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +57,8 @@ pub struct Exchange {
     filling: Vec<ExchangeOrder>,
     /// What traders have paid in this block so far: settlement happens later in it.
     paid: Vec<(AccountId, AssetId, Amount)>,
+    /// Books, in the order of their listings.
+    books: Vec<BookVenue>,
 }
 
 impl Exchange {
@@ -69,7 +82,30 @@ impl Exchange {
             impact_enabled,
             filling: Vec::new(),
             paid: Vec::new(),
+            books: Vec::new(),
         }
+    }
+
+    /// Lists an asset by a book, whose price is `usd`, in place of the dealer.
+    pub fn list_book(&mut self, terms: BookTerms, block_secs: u32, usd: f64) {
+        self.books.push(BookVenue::new(terms, block_secs, usd));
+    }
+    /// The books, in the order of their listings.
+    #[must_use]
+    pub fn books(&self) -> &[BookVenue] {
+        &self.books
+    }
+    /// The books, for their participants.
+    pub fn books_mut(&mut self) -> &mut [BookVenue] {
+        &mut self.books
+    }
+    /// The book of an asset, if it has one.
+    #[must_use]
+    pub fn book(&self, asset: AssetId) -> Option<&BookVenue> {
+        self.books.iter().find(|book| book.terms().asset == asset)
+    }
+    fn book_mut(&mut self, asset: AssetId) -> Option<&mut BookVenue> {
+        self.books.iter_mut().find(|book| book.terms().asset == asset)
     }
 
     /// An asset's listing.
@@ -77,10 +113,14 @@ impl Exchange {
     pub fn listing(&self, asset: AssetId) -> Option<&Listing> {
         self.listings.get(asset.index()).and_then(Option::as_ref)
     }
-    /// USD that move the asset's price by one percent; 0 where it is not listed.
+    /// USD that move the asset's price by one percent; 0 where it is not listed. Of a book, what the
+    /// thinner side has within one percent now.
     #[must_use]
     pub fn depth_usd(&self, asset: AssetId) -> f64 {
-        self.listing(asset).map_or(0.0, |l| l.depth_usd)
+        match self.book(asset).map(BookVenue::telemetry) {
+            Some(now) => now.bids_usd[1].min(now.asks_usd[1]),
+            None => self.listing(asset).map_or(0.0, |l| l.depth_usd),
+        }
     }
     /// Log displacement of the asset's price now.
     #[must_use]
@@ -96,6 +136,14 @@ impl Exchange {
     /// displacement: half spread and fee.
     #[must_use]
     pub fn cost_ratio(&self, asset: AssetId) -> f64 {
+        match self.book(asset) {
+            Some(book) => {
+                0.5 * book.telemetry().spread + f64::from(book.terms().fees.taker_pips) / 1e6
+            }
+            None => self.dealer_cost(asset),
+        }
+    }
+    fn dealer_cost(&self, asset: AssetId) -> f64 {
         self.listing(asset).map_or(0.0, |l| (l.half_spread_bps + l.taker_fee_bps) / 1e4)
     }
 
@@ -109,6 +157,10 @@ impl Exchange {
         buy: AssetId,
         tokens: f64,
     ) -> Option<f64> {
+        if !self.books.is_empty() && (self.book(sell).is_some() || self.book(buy).is_some()) {
+            let usd = self.expected_usd(prices, sell, tokens)?;
+            return self.expected_buy(prices, buy, usd);
+        }
         let (bid, ask) = (self.listing(sell)?, self.listing(buy)?);
         let (sell_mid, buy_mid) = (prices.usd(sell), prices.usd(buy));
         if sell_mid <= 0.0 || buy_mid <= 0.0 || tokens <= 0.0 {
@@ -122,6 +174,31 @@ impl Exchange {
         Some(usd / (buy_mid * (1.0 + self.cost_ratio(buy))))
     }
 
+    /// Dollars for whole tokens at the present quotes.
+    fn expected_usd(&self, prices: &FairPrices, sell: AssetId, tokens: f64) -> Option<f64> {
+        let listing = self.listing(sell)?;
+        if let Some(book) = self.book(sell) {
+            return Some(book.expected_usd(tokens));
+        }
+        let gross = tokens * prices.usd(sell);
+        let slip = libm::exp(-0.5 * self.displacement(listing, gross));
+        Some(gross * (1.0 - self.dealer_cost(sell)) * slip)
+    }
+
+    /// Whole tokens for dollars at the present quotes.
+    fn expected_buy(&self, prices: &FairPrices, buy: AssetId, usd: f64) -> Option<f64> {
+        let listing = self.listing(buy)?;
+        let mid = prices.usd(buy);
+        if mid <= 0.0 {
+            return None;
+        }
+        if let Some(book) = self.book(buy) {
+            return Some(book.expected_tokens(usd));
+        }
+        let slip = libm::exp(-0.5 * self.displacement(listing, usd));
+        Some(usd * slip / (mid * (1.0 + self.dealer_cost(buy))))
+    }
+
     /// Log displacement that trading `usd` causes.
     fn displacement(&self, listing: &Listing, usd: f64) -> f64 {
         if self.impact_enabled {
@@ -131,9 +208,34 @@ impl Exchange {
         }
     }
 
-    /// Lets a block pass: displacements decay, and fair prices follow them.
+    /// A block begins: books learn the new price, before their participants are asked.
+    pub fn open_books(&mut self, prices: &FairPrices) {
+        for book in &mut self.books {
+            book.open(prices.replayed[book.terms().asset.index()]);
+        }
+    }
+
+    /// Lets the rest of the block pass at the books; their mids are the fair prices.
+    pub fn close_books(&mut self, prices: &mut FairPrices) {
+        for book in &mut self.books {
+            let asset = book.terms().asset.index();
+            let replayed = prices.replayed[asset];
+            let impact = libm::log(book.close() / replayed).clamp(-MAX_IMPACT, MAX_IMPACT);
+            self.impact[asset] = impact;
+            prices.fair[asset] = replayed * libm::exp(impact);
+        }
+    }
+
+    /// Lets a block pass: displacements decay, and fair prices follow them; books trade what arrives
+    /// before the chain's orders.
     pub fn requote(&mut self, prices: &mut FairPrices) {
+        for book in &mut self.books {
+            book.run_to_chain();
+        }
         for (asset, impact) in self.impact.iter_mut().enumerate() {
+            if self.books.iter().any(|book| book.terms().asset.index() == asset) {
+                continue;
+            }
             if *impact == 0.0 {
                 prices.fair[asset] = prices.replayed[asset];
             } else {
@@ -179,6 +281,9 @@ impl Exchange {
             .fold(Amount::ZERO, |sum, (_, _, paid)| sum.checked_add(*paid).unwrap_or(Amount::MAX));
         let left = chain.balance(order.trader, sell).saturating_sub(spent);
         let pays = order.amount.min(left);
+        if !self.books.is_empty() && (self.book(sell).is_some() || self.book(buy).is_some()) {
+            return self.fill_by_book(prices, order, pays);
+        }
         let tokens = prices.tokens(sell, pays);
         let bought = self.expected_tokens(prices, sell, buy, tokens)?;
         let receives = prices.amount_of_tokens(buy, bought);
@@ -195,6 +300,61 @@ impl Exchange {
             pays,
             receives_asset: buy,
             receives,
+        })
+    }
+
+    /// Fills an order of which at least one leg trades at a book, as far as the books go. What a trader
+    /// pays is what the legs take: the rest of the order is dropped. Rounding to whole lots is the venues'.
+    fn fill_by_book(
+        &mut self,
+        prices: &mut FairPrices,
+        order: &ExchangeOrder,
+        pays: Amount,
+    ) -> Option<Call> {
+        let (sell, buy) = (order.sell, order.buy);
+        if sell == buy || self.listing(sell).is_none() || self.listing(buy).is_none() {
+            return None;
+        }
+        let most_usd = self.book(buy).map_or(f64::INFINITY, BookVenue::most_usd);
+        let sold = match self.book_mut(sell) {
+            Some(book) => book.sell(pays, most_usd),
+            None => {
+                let usd = self.expected_usd(prices, sell, prices.tokens(sell, pays))?;
+                Leg { amount: pays, usd }
+            }
+        };
+        let bought = match self.book_mut(buy) {
+            Some(book) => book.buy(sold.usd),
+            None => {
+                let tokens = self.expected_buy(prices, buy, sold.usd)?;
+                Leg { amount: prices.amount_of_tokens(buy, tokens), usd: sold.usd }
+            }
+        };
+        let by_dealer = self.book(sell).is_none();
+        let pays = if by_dealer && bought.usd < sold.usd {
+            // A dealer buys no more than what the other leg has spent, the last unit in its favour.
+            let part = Amount::from_f64_floor(pays.to_f64() * (bought.usd / sold.usd));
+            part.checked_add(Amount::new(1)).map_or(pays, |part| part.min(pays))
+        } else {
+            sold.amount
+        };
+        if by_dealer {
+            let gross = prices.value_usd(sell, pays);
+            self.displace(prices, sell, gross, -1.0);
+        }
+        if self.book(buy).is_none() {
+            self.displace(prices, buy, sold.usd, 1.0);
+        }
+        if pays.is_zero() || bought.amount.is_zero() {
+            return None;
+        }
+        self.paid.push((order.trader, sell, pays));
+        Some(Call::Settle {
+            trader: order.trader,
+            pays_asset: sell,
+            pays,
+            receives_asset: buy,
+            receives: bought.amount,
         })
     }
 

@@ -10,7 +10,7 @@ use crate::environment::{Environment, Spec, StepOut};
 use crate::exchange::Exchange;
 use crate::mempool::Mempool;
 use crate::metrics::{BlockMetrics, Metrics};
-use crate::observe::{Observations, Visibility, dim};
+use crate::observe::Observations;
 use crate::prices::{FairPrices, PriceSource};
 use crate::record::BlockDigest;
 use crate::reproduce::{Broken, Decisions};
@@ -117,8 +117,8 @@ impl Lane {
         };
         lane.begin(plan.episode);
         let reserves = lane.world.resource::<MarketViews>().reserves.len();
-        lane.spec =
-            Spec { obs_dim: dim(reserves, Visibility::Public), action: action::space(reserves) };
+        let obs_dim = lane.world.resource::<Observations>().row.len();
+        lane.spec = Spec { obs_dim, action: action::space(reserves) };
         lane.action = vec![action::HOLD as f32; lane.spec.action.dim()];
         lane
     }
@@ -533,7 +533,8 @@ fn prepare(world: &mut World, episode: u64) {
     world.insert_resource(columns);
     world.insert_resource(positions);
     world.insert_resource(treasury);
-    world.insert_resource(Observations::new(reserves));
+    let books = world.resource::<Exchange>().books().len();
+    world.insert_resource(Observations::new(reserves, books));
     world.insert_resource(EpisodeTotals::default());
     world.insert_resource(RewardState::default());
     world.insert_resource(BlockMetrics::default());

@@ -1,12 +1,13 @@
 //! The observation table: name, unit, scale, visibility and extractor of every field.
 //!
-//! A learner's row is `[globals | reserve 0 | reserve 1 | …]`, each value divided by its field's scale
+//! A learner's row is `[globals | reserve 0 | reserve 1 | … | book 0 | …]`, the books being those of the
+//! exchange, in worlds that have any; each value divided by its field's scale
 //! and clamped to ±[`CLAMP`]. A risk policy sees the public fields only: what a real one could read from
 //! the chain, from exchanges and from its own market.
 
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
-use crate::exchange::Exchange;
+use crate::exchange::{BookVenue, Exchange};
 use crate::prices::FairPrices;
 use crate::views::{Belief, MarketViews, PositionViews};
 use bevy_ecs::prelude::Resource;
@@ -78,6 +79,21 @@ pub struct ReserveField {
     pub visibility: Visibility,
     /// Reads it for reserve `i`.
     pub extract: fn(&Sight<'_>, usize) -> f64,
+}
+
+/// A field that each book of the exchange has.
+#[derive(Clone, Copy, Debug)]
+pub struct BookField {
+    /// Name, without the symbol of the book's asset.
+    pub name: &'static str,
+    /// Unit before scaling.
+    pub unit: &'static str,
+    /// What is divided by.
+    pub scale: f64,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Reads it.
+    pub extract: fn(&BookVenue) -> f64,
 }
 
 use Visibility::{Hidden, Public};
@@ -164,6 +180,23 @@ pub const RESERVE_FIELDS: &[ReserveField] = fields!(ReserveField:
     }),
 );
 
+/// Fields of each book, as of the end of the last block.
+pub const BOOK_FIELDS: &[BookField] = fields!(BookField:
+    ("book_depth_0.5", "log10(1 + USD) − 5, within ±0.5 %", 3.0, Public,
+        |b| log10(1.0 + b.telemetry().depth_usd(0)) - 5.0),
+    ("book_depth_1", "log10(1 + USD) − 5, within ±1 %", 3.0, Public,
+        |b| log10(1.0 + b.telemetry().depth_usd(1)) - 5.0),
+    ("book_depth_2", "log10(1 + USD) − 5, within ±2 %", 3.0, Public,
+        |b| log10(1.0 + b.telemetry().depth_usd(2)) - 5.0),
+    ("book_imbalance", "bids − asks over both, within ±1 %", 1.0, Public,
+        |b| b.telemetry().imbalance()),
+    ("book_spread", "share of mid", 0.01, Public, |b| b.telemetry().spread),
+    ("book_velocity", "log10(1 + USD per minute) − 4", 3.0, Public,
+        |b| log10(1.0 + b.telemetry().velocity_usd_per_min) - 4.0),
+    ("book_slippage", "share of value traded", 0.005, Public, |b| b.telemetry().slippage),
+    ("book_depth_factor", "share of depth without stress", 1.0, Hidden, |b| b.stress().depth_factor),
+);
+
 fn ln(x: f64) -> f64 {
     libm::log(x.max(1e-300))
 }
@@ -234,7 +267,20 @@ pub fn names(symbols: &[&str], visibility: Visibility) -> Vec<String> {
     names
 }
 
-/// Writes a row, `[dim(reserves, visibility)]`.
+/// Further values in a row of a world with so many books.
+#[must_use]
+pub fn book_dim(books: usize, visibility: Visibility) -> usize {
+    books * BOOK_FIELDS.iter().filter(|f| f.visibility <= visibility).count()
+}
+
+/// Names of these, `symbols` being those of the books' assets.
+#[must_use]
+pub fn book_names(symbols: &[&str], visibility: Visibility) -> Vec<String> {
+    let seen = BOOK_FIELDS.iter().filter(|f| f.visibility <= visibility);
+    symbols.iter().flat_map(|s| seen.clone().map(move |f| format!("{s}_{}", f.name))).collect()
+}
+
+/// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility)]`.
 pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
     let mut slots = row.iter_mut();
     let mut put = |value: f64, scale: f64| {
@@ -251,6 +297,11 @@ pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
             put((field.extract)(sight, reserve), field.scale);
         }
     }
+    for book in sight.exchange.books() {
+        for field in BOOK_FIELDS.iter().filter(|f| f.visibility <= visibility) {
+            put((field.extract)(book), field.scale);
+        }
+    }
 }
 
 /// The risk policy's row and mask of the open block.
@@ -265,11 +316,12 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// Zeros for a market with this many reserves.
+    /// Zeros for a market with this many reserves, at an exchange with this many books.
     #[must_use]
-    pub fn new(reserves: usize) -> Self {
+    pub fn new(reserves: usize, books: usize) -> Self {
+        let public = Visibility::Public;
         Self {
-            row: vec![0.0; dim(reserves, Visibility::Public)],
+            row: vec![0.0; dim(reserves, public) + book_dim(books, public)],
             mask: vec![0.0; crate::action::heads(reserves) * crate::action::CHOICES],
             due: false,
         }
@@ -299,16 +351,21 @@ mod tests {
             assert!(!names.iter().any(|n| n == hidden), "{hidden}");
         }
         assert!(dim(1, Visibility::Hidden) > dim(1, Visibility::Public));
+        let names = book_names(&["A", "B"], Visibility::Public);
+        assert_eq!(names.len(), book_dim(2, Visibility::Public));
+        assert!(!names.iter().any(|n| n == "A_book_depth_factor"));
     }
 
     #[test]
     fn names_are_unique_and_scales_positive() {
         let mut names = names(&["A", "B"], Visibility::Hidden);
+        names.extend(book_names(&["A", "B"], Visibility::Hidden));
         let n = names.len();
         names.sort();
         names.dedup();
         assert_eq!(names.len(), n);
         assert!(GLOBAL_FIELDS.iter().all(|f| f.scale > 0.0));
         assert!(RESERVE_FIELDS.iter().all(|f| f.scale > 0.0));
+        assert!(BOOK_FIELDS.iter().all(|f| f.scale > 0.0));
     }
 }

@@ -53,6 +53,14 @@ impl FairPrices {
         self.fair.get(asset.index()).copied().unwrap_or(0.0)
     }
 
+    /// What the price process says, in USD per whole token: the price elsewhere, which trades here do not
+    /// move; 0 where there is none.
+    #[inline]
+    #[must_use]
+    pub fn usd_elsewhere(&self, asset: AssetId) -> f64 {
+        self.replayed.get(asset.index()).copied().unwrap_or(0.0)
+    }
+
     /// One smallest unit of an asset, in whole tokens; 0 where there is no such asset.
     #[inline]
     #[must_use]

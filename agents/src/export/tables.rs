@@ -3,7 +3,7 @@
 
 use protocols::risk_params::RiskRegime;
 use sim::action::{ActionField, MARKET_ACTIONS, RESERVE_ACTIONS};
-use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
+use sim::observe::{BOOK_FIELDS, BookField, GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
 
 use super::card::{ActionHead, ObservationField};
 
@@ -24,6 +24,19 @@ pub fn observation_fields(symbols: &[&str]) -> Vec<ObservationField> {
         rows.extend(reserve.map(|f| row(format!("{symbol}_{}", f.name), f.unit, f.scale)));
     }
     rows
+}
+
+/// The rows of what a risk policy sees of the exchange's books, `symbols` being their assets'.
+#[must_use]
+pub fn book_fields(symbols: &[&str]) -> Vec<ObservationField> {
+    let seen = BOOK_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
+    let row = |symbol: &&str, f: &BookField| ObservationField {
+        name: format!("{symbol}_{}", f.name),
+        unit: f.unit.into(),
+        scale: f.scale,
+        visibility: format!("{:?}", Visibility::Public),
+    };
+    symbols.iter().flat_map(|symbol| seen.clone().map(move |f| row(symbol, f))).collect()
 }
 
 /// The rows of what it may move under `regime`.

@@ -10,6 +10,7 @@
 //! that the tape has them. Only trades at the exchange or in a pool move a price.
 
 pub mod arbitrageur;
+pub mod book;
 pub mod borrower;
 pub mod lender;
 pub mod liquidator;

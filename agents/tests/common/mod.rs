@@ -8,20 +8,23 @@ pub(crate) mod test_world;
 
 use agents::attack::{self, AttackerConfig};
 use agents::scripted::arbitrageur::{self, ArbitrageurConfig};
+use agents::scripted::book::{self, BookCrowd};
 use agents::scripted::borrower::{self, BorrowerConfig};
 use agents::scripted::lender::{self, LenderConfig};
 use agents::scripted::liquidator::{self, LiquidatorConfig};
 use agents::scripted::oracle_node::{self, OracleNodeConfig};
 use agents::scripted::risk_manager::{self, RiskManagerConfig};
 use bevy_ecs::prelude::*;
+use markets::book::Fees;
 use markets::units::FeedId;
 use sim::config::{Config, Episode};
+use sim::exchange::{BookTerms, Exchange};
 use sim::lane::{EpisodePlan, Lane, LaneSetup};
 use sim::prices::FairPrices;
 use sim::reward::Objective;
 use sim::snapshot::SnapshotRegistry;
 use std::sync::Arc;
-use test_world::{MARKET, POOL, Terms, USDC, WETH};
+use test_world::{MARKET, POOL, TAIL, Terms, USDC, WETH};
 
 /// A small world in some terms, with whoever `spawn` puts into it.
 struct Setup {
@@ -114,6 +117,31 @@ pub(crate) fn spawn_crowd(world: &mut World) {
 pub(crate) fn spawn_all(world: &mut World) {
     spawn_crowd(world);
     spawn_attacker(world);
+}
+
+/// Everybody, WETH and TAIL trading at books.
+pub(crate) fn spawn_all_with_books(world: &mut World) {
+    spawn_all(world);
+    for (place, (asset, symbol)) in [(WETH, "WETH"), (TAIL, "TAIL")].into_iter().enumerate() {
+        let usd = test_world::PRICES[asset.index()];
+        let mut exchange = world.resource_mut::<Exchange>();
+        let depth_usd = exchange.depth_usd(asset);
+        let terms = BookTerms {
+            asset,
+            tick_usd: usd * 1e-4,
+            lot: test_world::amount(asset, 1e-3),
+            lot_tokens: 1e-3,
+            fees: Fees { maker_pips: 0, taker_pips: 500 },
+            latency_us: 200_000,
+            depth_usd,
+            depth_shrink: 0.05,
+            recovery_half_life_secs: 1_800.0,
+            stress_move: 0.04,
+            stress_window_secs: 600.0,
+        };
+        exchange.list_book(terms, 12, usd);
+        book::spawn(world, place, symbol, 1e-3, &BookCrowd::default());
+    }
 }
 
 pub(crate) fn spawn_attacker(world: &mut World) {

@@ -1,4 +1,4 @@
-//! Exchanges: displacements decay, the last block's orders fill.
+//! Exchanges: books learn the price and match, displacements decay, the last block's orders fill.
 
 use crate::actor::Outbox;
 use crate::chain::Chain;
@@ -6,7 +6,12 @@ use crate::exchange::Exchange;
 use crate::prices::FairPrices;
 use bevy_ecs::prelude::*;
 
-/// Requotes around the replayed prices and fills the orders of the last block.
+/// Tells books the new price, before their participants are asked.
+pub fn open_books(prices: Res<FairPrices>, mut exchange: ResMut<Exchange>) {
+    exchange.open_books(&prices);
+}
+
+/// Requotes around the replayed prices and fills the orders of the last block; books trade before and after.
 pub fn fill_orders(
     chain: Res<Chain>,
     mut exchange: ResMut<Exchange>,
@@ -15,4 +20,5 @@ pub fn fill_orders(
 ) {
     exchange.requote(&mut prices);
     exchange.fill(&chain, &mut prices, &mut outbox);
+    exchange.close_books(&mut prices);
 }

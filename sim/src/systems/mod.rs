@@ -17,12 +17,14 @@ use crate::schedule::{CloseSystems, OpenSystems};
 use bevy_ecs::prelude::*;
 
 /// Adds the world's own systems to a block's halves. Participants' systems go to
-/// [`OpenSystems::Oracles`] and [`CloseSystems::Act`]; the learned action is submitted before the
+/// [`OpenSystems::Oracles`], [`CloseSystems::Act`] and, of books, between [`exchange::open_books`] and
+/// [`exchange::fill_orders`]; the learned action is submitted before the
 /// latter.
 pub fn install(open: &mut Schedule, close: &mut Schedule) {
     open.add_systems((
         tick::tick.in_set(OpenSystems::Tick),
         prices::step_prices.in_set(OpenSystems::Prices),
+        exchange::open_books.in_set(OpenSystems::Exchanges).before(exchange::fill_orders),
         exchange::fill_orders.in_set(OpenSystems::Exchanges),
         views::refresh_views.in_set(OpenSystems::Views),
         observe::observe.in_set(OpenSystems::Observe),
