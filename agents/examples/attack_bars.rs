@@ -32,7 +32,7 @@ fn show(name: &str, ground: &Ground, known: f64, simulations: u64) {
             for (step, size) in best.steps.iter().zip(&best.record.sizes) {
                 println!("    {:?} {:.6} used {:.3}", step.action, step.share, size.used / 1e18);
             }
-            println!("    curve {:?}", report.curve);
+
         }
         let last = |curve: &[(u64, f64)]| curve.last().map_or(0.0, |(_, profit)| *profit);
         let random = random_search(ground, &options);

@@ -31,7 +31,7 @@ impl Proposal {
         self.steps.iter().map(|step| step.action).collect()
     }
     /// Its moves, in no order.
-    fn kind(&self) -> Vec<Move> {
+    pub(super) fn kind(&self) -> Vec<Move> {
         let mut kind = self.actions();
         kind.sort_unstable();
         kind

@@ -16,8 +16,12 @@ use sim::rng::{Purpose, Streams};
 const RANGE: f64 = 9.210_340_371_976_184;
 /// Most moves that variation lets a bundle have.
 const MOST_STEPS: usize = 9;
-/// Proposals whose amounts are optimised in the first round, and in the second.
-const ROUNDS: [usize; 2] = [32, 8];
+/// Proposals whose amounts are optimised at first: those that earn most, and those that might.
+const PROMISING: [usize; 2] = [24, 16];
+/// Simulations that a child's amounts get.
+const BREEDING_SIMULATIONS: u64 = 160;
+/// Proposals that are bred.
+const POOL: usize = 12;
 
 /// How a search is run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +36,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { simulations: 60_000, seed: 1, least_loss_usd: 1_000.0 }
+        Self { simulations: 200_000, seed: 1, least_loss_usd: 1_000.0 }
     }
 }
 
@@ -150,30 +154,29 @@ pub fn search(ground: &Ground, options: &Options) -> Report {
         end: options.simulations,
     };
     let budget = options.simulations;
-    let mut grown =
-        grow(&mut search.player, &search.moves, budget * 2 / 5, &mut rng, &mut search.tracker);
+    let grown =
+        grow(&mut search.player, &search.moves, budget * 3 / 10, &mut rng, &mut search.tracker);
     let harm = search.most_harmful(&grown);
-    // The most promising get a little of the optimiser, the best of these more, and then variations.
-    sort_by_promise(&mut grown);
-    let mut pool = grown;
-    for (kept, part) in ROUNDS.into_iter().zip([4, 6]) {
-        pool.truncate(kept);
-        let each = budget / part / kept.max(1) as u64 / 2;
-        for proposal in &mut pool {
-            search.tune(proposal, Aim::Profit, each, &mut rng);
-        }
-        sort_by_promise(&mut pool);
+    // The most promising get a little of the optimiser; the best of these are bred and varied.
+    let mut pool = promising(grown);
+    let each = budget / 5 / pool.len().max(1) as u64;
+    for proposal in &mut pool {
+        search.tune(proposal, Aim::Profit, each, &mut rng);
     }
-    pool.truncate(4);
-    search.vary(&mut pool, budget / 5, &mut rng);
+    sort_by_promise(&mut pool);
+    pool.truncate(POOL);
     if let Some(mut harm) = harm {
         search.tune(&mut harm, Aim::Harm, budget / 20, &mut rng);
     }
+    search.breed(&mut pool, budget * 3 / 10, &mut rng);
+    pool.truncate(2);
+    search.vary(&mut pool, budget / 10, &mut rng);
     if let Some((_, steps)) = search.tracker.best.clone() {
         let mut best = Proposal { played: search.player.play(&steps), steps };
-        let left = search.end.saturating_sub(search.player.simulations);
+        let left = search.left();
         search.tune(&mut best, Aim::Profit, left, &mut rng);
     }
+    search.simplify();
     let Search { mut player, tracker, .. } = search;
     let simulations = player.simulations;
     let mut attack = |found: Option<(f64, Vec<Step>)>| {
@@ -198,12 +201,22 @@ pub fn moves_of(ground: &Ground) -> Vec<Move> {
 /// Those that earn most first; among those that cannot be closed, those with the most to gain.
 fn sort_by_promise(proposals: &mut [Proposal]) {
     proposals.sort_by(|a, b| {
-        // What earns is better than what might, in every second place; see `interleave`.
         b.played
             .profit_usd
             .total_cmp(&a.played.profit_usd)
             .then(b.played.potential_usd.total_cmp(&a.played.potential_usd))
     });
+}
+
+/// Those that earn most, and then those that might earn most, whatever they earn now.
+fn promising(mut proposals: Vec<Proposal>) -> Vec<Proposal> {
+    sort_by_promise(&mut proposals);
+    let [earning, hoping] = PROMISING;
+    let mut rest = proposals.split_off(earning.min(proposals.len()));
+    rest.sort_by(|a, b| b.played.potential_usd.total_cmp(&a.played.potential_usd));
+    rest.truncate(hoping);
+    proposals.append(&mut rest);
+    proposals
 }
 
 struct Search<'a> {
@@ -214,6 +227,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Simulations left.
     fn left(&self) -> u64 {
         self.end.saturating_sub(self.player.simulations)
     }
@@ -235,7 +249,6 @@ impl Search<'_> {
         if budget < 8 {
             return;
         }
-        let until = self.player.simulations + budget;
         // Amounts of their own scale do not depend on one another.
         if let Some(record) = self.player.record(&proposal.steps) {
             for (step, size) in proposal.steps.iter_mut().zip(&record.sizes) {
@@ -262,7 +275,6 @@ impl Search<'_> {
         };
         let evolving = budget * 3 / 5;
         let found = evolve(&start, 0.08, 1e-5, evolving, rng, &mut ask);
-        let spent = |player: &Player<'_>| until.saturating_sub(player.simulations);
         let found = {
             let left = budget - evolving.min(budget);
             climb(&found, 0.02, 1e-9, left.saturating_sub(2), rng, &mut ask)
@@ -271,7 +283,6 @@ impl Search<'_> {
             proposal.steps[*i].share = share(*u);
         }
         proposal.played = player.play(&proposal.steps);
-        debug_assert!(spent(player) <= until);
         tracker.note(&proposal.steps, &proposal.played, player.simulations);
     }
 
@@ -311,6 +322,94 @@ impl Search<'_> {
         sort_by_promise(pool);
     }
 
+    /// Breeds proposals: random changes, one or more at a time; a child that goes through gets a little of
+    /// the optimiser and takes the place of a worse one of its kind, or of the worst.
+    fn breed(&mut self, pool: &mut Vec<Proposal>, budget: u64, rng: &mut ChaCha8Rng) {
+        let until = (self.player.simulations + budget).min(self.end);
+        while !pool.is_empty() && self.player.simulations < until {
+            // The better of two.
+            let lots = [rng.next_u64(), rng.next_u64()].map(|lot| lot as usize % pool.len());
+            let parent = &pool[lots[0].min(lots[1])];
+            let mut steps = parent.steps.clone();
+            loop {
+                self.mutate(&mut steps, rng);
+                if rng.next_u64().is_multiple_of(2) {
+                    break;
+                }
+            }
+            let played = self.player.play(&steps);
+            self.tracker.note(&steps, &played, self.player.simulations);
+            if !played.is_feasible() || played.state == parent.played.state {
+                continue;
+            }
+            let worst = pool.last().map_or(f64::NEG_INFINITY, |p| p.played.profit_usd);
+            let (low, high) = (worst.min(0.0), pool[0].played.profit_usd.max(0.0));
+            if played.profit_usd < low - 0.5 * (high - low) {
+                continue;
+            }
+            let mut child = Proposal { steps, played };
+            self.tune(&mut child, Aim::Profit, BREEDING_SIMULATIONS, rng);
+            let kind = child.kind();
+            let rival = pool.iter().position(|other| other.kind() == kind);
+            let place = rival.unwrap_or(pool.len());
+            if place == pool.len() {
+                pool.push(child);
+            } else if child.played.profit_usd > pool[place].played.profit_usd {
+                pool[place] = child;
+            }
+            sort_by_promise(pool);
+            pool.truncate(POOL);
+        }
+    }
+
+    /// One random change.
+    fn mutate(&self, steps: &mut Vec<Step>, rng: &mut ChaCha8Rng) {
+        let mut below = |n: usize| (rng.next_u64() % n.max(1) as u64) as usize;
+        let (kind, at, other) = (below(6), below(steps.len()), below(self.moves.len()));
+        let Some(drawn) = self.moves.get(other).copied() else { return };
+        let place = below(steps.len() + 1);
+        match kind {
+            0 | 1 if steps.len() < MOST_STEPS => {
+                steps.insert(place, Step::of(drawn, draw_share(rng)));
+            }
+            2 if steps.len() > 1 => {
+                steps.remove(at);
+            }
+            3 if steps.len() > 1 => {
+                let next = (at + 1) % steps.len();
+                steps.swap(at, next);
+            }
+            4 => {
+                if let Some(step) = steps.get_mut(at) {
+                    *step = Step { share: draw_share(rng), ..*step };
+                }
+            }
+            _ => {
+                if let Some(step) = steps.get_mut(at) {
+                    *step = Step::of(drawn, draw_share(rng));
+                }
+            }
+        }
+    }
+
+    /// Leaves out of the best what it does not need.
+    fn simplify(&mut self) {
+        let Some((mut profit, mut steps)) = self.tracker.best.clone() else { return };
+        let mut at = 0;
+        while at < steps.len() && steps.len() > 1 {
+            let mut fewer = steps.clone();
+            fewer.remove(at);
+            let played = self.player.play(&fewer);
+            if played.is_feasible() && played.profit_usd >= profit - 1e-7 * profit.abs() {
+                profit = played.profit_usd;
+                steps = fewer;
+            } else {
+                at += 1;
+            }
+        }
+        self.tracker.best = Some((profit, steps));
+    }
+
     /// Every list that is one move away.
     fn variations(&self, steps: &[Step]) -> Vec<Vec<Step>> {
         let mut all = Vec::new();
@@ -332,12 +431,16 @@ impl Search<'_> {
         }
         for at in 0..steps.len() {
             for action in self.moves.iter().filter(|action| **action != steps[at].action) {
-                let mut other = steps.to_vec();
-                other[at] = Step { action: *action, ..other[at] };
-                if action.spends() != steps[at].action.spends() {
-                    other[at].scale = None;
+                for share in action.grid() {
+                    let mut other = steps.to_vec();
+                    other[at] = Step::of(*action, *share);
+                    all.push(other);
                 }
-                all.push(other);
+                if action.spends().is_some() && action.spends() == steps[at].action.spends() {
+                    let mut other = steps.to_vec();
+                    other[at].action = *action;
+                    all.push(other);
+                }
             }
         }
         all
