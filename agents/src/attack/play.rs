@@ -71,6 +71,9 @@ pub struct Played {
     pub loss_usd: f64,
     /// How far it got: steps that went through, and the part of the loans that could be repaid.
     pub progress: f64,
+    /// How far oracles were moved before open ends were closed: the sum of |ln| of their prices over those
+    /// before; a feed that was silenced counts as one.
+    pub distortion: f64,
     /// A name of the state that it led to, before open ends were closed.
     pub state: u64,
 }
@@ -81,6 +84,7 @@ impl Played {
         potential_usd: f64::NEG_INFINITY,
         loss_usd: 0.0,
         progress: 0.0,
+        distortion: 0.0,
         state: 0,
     };
     /// Whether it went through.
@@ -147,6 +151,8 @@ pub struct Player<'a> {
     wallet: Vec<Amount>,
     /// The largest balance in the open transaction, by asset.
     peak: Vec<Amount>,
+    /// What feeds said before, in USD; 0 where nothing.
+    prices: Vec<f64>,
     calls: Vec<Call>,
     /// Candidates played so far.
     pub simulations: u64,
@@ -174,6 +180,7 @@ impl<'a> Player<'a> {
             before: Books::of(chain, ground.attacker, &ground.fair),
             peak: wallet.clone(),
             wallet,
+            prices: prices(chain).collect(),
             calls: Vec::new(),
             simulations: 0,
         }
@@ -660,10 +667,12 @@ impl<'a> Player<'a> {
         let (by, fair) = (self.ground.attacker, &self.ground.fair);
         let state = self.fingerprint(chain);
         let potential = self.potential_usd(chain, hand);
+        let distortion = self.distortion(chain);
         let settled = self.settle(chain, hand);
         let gas = hand.gas + hand.session.gas();
         if let Err(part) = settled {
-            return Played { potential_usd: potential, progress: 1e3 + part, state, ..Played::FAILED };
+            let (potential_usd, progress) = (potential, 1e3 + part);
+            return Played { potential_usd, progress, distortion, state, ..Played::FAILED };
         }
         hand.gas = gas;
         if let Some(record) = record {
@@ -682,6 +691,7 @@ impl<'a> Player<'a> {
             potential_usd: potential,
             loss_usd: (after.shortfall_usd - self.before.shortfall_usd + lost).max(0.0),
             progress: 1e4,
+            distortion,
             state,
         }
     }
@@ -719,6 +729,14 @@ impl<'a> Player<'a> {
         books.wealth_usd - self.before.wealth_usd - owed + most
     }
 
+    /// How far oracles have been moved.
+    fn distortion(&self, chain: &Chain) -> f64 {
+        let moved = self.prices.iter().zip(prices(chain)).map(|(before, now)| {
+            if *before > 0.0 && now > 0.0 { libm::log(now / before).abs() } else { f64::from(u8::from(*before != now)) }
+        });
+        moved.sum()
+    }
+
     /// A number that equal states share: wallet, pools and shares.
     fn fingerprint(&self, chain: &Chain) -> u64 {
         let mut hash = 0_u64;
@@ -749,6 +767,13 @@ impl<'a> Player<'a> {
         }
         hash
     }
+}
+
+/// What every feed says, in USD; 0 where it says nothing.
+fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
+    (0..chain.feeds().len()).map(|feed| {
+        chain.price(markets::units::FeedId(feed as u16)).map_or(0.0, |price| price.usd())
+    })
 }
 
 /// Whether a candidate lets time go by, which cannot be undone.

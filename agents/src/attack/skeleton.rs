@@ -4,8 +4,9 @@
 //! as is what leads to a state that was reached before (supplying and withdrawing again, two independent
 //! moves in the other order). Of the rest a list ranks by what it earns with its open ends closed, or by
 //! what one market would lend on top of it if that is more: an attack that is half done has cost money,
-//! and the second figure says what for. Lists of the same moves share a few places, so that one good idea
-//! does not crowd out the others, and every third place is drawn by lot.
+//! and the second figure says what for. Every second of three places goes to whatever moved the oracles
+//! farthest, since that costs money first too, and every third is drawn by lot. Lists of the same moves
+//! share a few places, so that one idea does not crowd out the others.
 
 use super::moves::Move;
 use super::play::{Played, Player, Step};
@@ -141,13 +142,20 @@ fn select(mut proposals: Vec<Proposal>, rng: &mut impl Rng) -> Vec<Proposal> {
         *taken <= PLACES_PER_KIND
     });
     let mut order = Vec::with_capacity(proposals.len());
-    let mut left = std::collections::VecDeque::from(proposals);
-    while let Some(best) = left.pop_front() {
-        order.push(best);
-        if order.len() % 3 == 2 && !left.is_empty() {
-            let lot = (rng.next_u64() % left.len() as u64) as usize;
-            order.extend(left.remove(lot));
-        }
+    while !proposals.is_empty() {
+        let next = match order.len() % 3 {
+            0 => 0,
+            1 => farthest(&proposals),
+            _ => (rng.next_u64() % proposals.len() as u64) as usize,
+        };
+        order.push(proposals.remove(next));
     }
     order
+}
+
+/// The one that moved oracles most.
+fn farthest(proposals: &[Proposal]) -> usize {
+    let moved = |i: &usize| proposals[*i].played.distortion;
+    let better = |a: &usize, b: &usize| moved(a).total_cmp(&moved(b)).then(b.cmp(a));
+    (0..proposals.len()).max_by(better).unwrap_or(0)
 }

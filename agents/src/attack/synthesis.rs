@@ -192,6 +192,39 @@ pub fn search(ground: &Ground, options: &Options) -> Report {
     }
 }
 
+/// Sizes one list of moves, without a search for another; `None` where no size goes through.
+#[must_use]
+pub fn size(ground: &Ground, moves: &[Move], options: &Options) -> Option<Attack> {
+    let mut rng = Streams::new(options.seed, 0).at(Purpose::Search, 4, 0, 0);
+    let mut search = Search {
+        player: Player::new(ground),
+        tracker: Tracker::new(options),
+        moves: Vec::new(),
+        end: options.simulations,
+    };
+    // The best of as many draws as a tenth of the budget, several times over.
+    for _ in 0..4 {
+        let mut best: Option<Proposal> = None;
+        for _ in 0..(options.simulations / 40).max(1) {
+            let steps: Vec<Step> =
+                moves.iter().map(|action| Step::of(*action, draw_share(&mut rng))).collect();
+            let played = search.player.play(&steps);
+            search.tracker.note(&steps, &played, search.player.simulations);
+            let value = Aim::Profit.value(&played, &search.tracker);
+            let better = |old: &Proposal| value > Aim::Profit.value(&old.played, &search.tracker);
+            if best.as_ref().is_none_or(better) {
+                best = Some(Proposal { steps, played });
+            }
+        }
+        if let Some(mut best) = best {
+            search.tune(&mut best, Aim::Profit, options.simulations * 9 / 40, &mut rng);
+        }
+    }
+    let (_, steps) = search.tracker.best?;
+    let record = search.player.record(&steps)?;
+    Some(Attack { steps, record })
+}
+
 /// All moves of a ground.
 #[must_use]
 pub fn moves_of(ground: &Ground) -> Vec<Move> {
@@ -403,9 +436,22 @@ impl Search<'_> {
             if played.is_feasible() && played.profit_usd >= profit - 1e-7 * profit.abs() {
                 profit = played.profit_usd;
                 steps = fewer;
-            } else {
-                at += 1;
+                continue;
             }
+            // Twice the same thing is once the sum.
+            let twin = (0..at).find(|i| {
+                steps[*i].action == steps[at].action && steps[*i].scale == steps[at].scale
+            });
+            if let Some(twin) = twin {
+                fewer[twin].share = steps[twin].share + steps[at].share;
+                let played = self.player.play(&fewer);
+                if played.is_feasible() && played.profit_usd >= profit - 1e-6 * profit.abs() {
+                    profit = played.profit_usd;
+                    steps = fewer;
+                    continue;
+                }
+            }
+            at += 1;
         }
         self.tracker.best = Some((profit, steps));
     }
