@@ -32,7 +32,6 @@ fn show(name: &str, ground: &Ground, known: f64, simulations: u64) {
             for (step, size) in best.steps.iter().zip(&best.record.sizes) {
                 println!("    {:?} {:.6} used {:.3}", step.action, step.share, size.used / 1e18);
             }
-
         }
         let last = |curve: &[(u64, f64)]| curve.last().map_or(0.0, |(_, profit)| *profit);
         let random = random_search(ground, &options);
@@ -47,8 +46,7 @@ fn show(name: &str, ground: &Ground, known: f64, simulations: u64) {
 }
 
 fn main() {
-    let simulations =
-        std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(60_000);
+    let simulations = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(60_000);
     show("bZx-1", &worlds::pump(), 2_779.09, simulations);
     for (oracle, lendable, known) in worlds::VARIANTS {
         let name = format!("bZx-2 {oracle:?} {lendable}");

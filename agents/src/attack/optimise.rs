@@ -54,7 +54,8 @@ pub(super) fn evolve(
     let nf = n as f64;
     let lambda = 4 + (3.0 * log(nf)) as usize;
     let mu = lambda / 2;
-    let raw: Vec<f64> = (0..mu).map(|i| log((lambda as f64 + 1.0) / 2.0) - log(i as f64 + 1.0)).collect();
+    let raw: Vec<f64> =
+        (0..mu).map(|i| log((lambda as f64 + 1.0) / 2.0) - log(i as f64 + 1.0)).collect();
     let sum: f64 = raw.iter().sum();
     let weights: Vec<f64> = raw.iter().map(|w| w / sum).collect();
     let mu_eff = 1.0 / weights.iter().map(|w| w * w).sum::<f64>();
@@ -62,7 +63,8 @@ pub(super) fn evolve(
     let d_sigma = 1.0 + 2.0 * (sqrt((mu_eff - 1.0) / (nf + 1.0)) - 1.0).max(0.0) + c_sigma;
     let c_c = (4.0 + mu_eff / nf) / (nf + 4.0 + 2.0 * mu_eff / nf);
     let c_1 = 2.0 / ((nf + 1.3) * (nf + 1.3) + mu_eff);
-    let c_mu = (2.0 * (mu_eff - 2.0 + 1.0 / mu_eff) / ((nf + 2.0) * (nf + 2.0) + mu_eff)).min(1.0 - c_1);
+    let c_mu =
+        (2.0 * (mu_eff - 2.0 + 1.0 / mu_eff) / ((nf + 2.0) * (nf + 2.0) + mu_eff)).min(1.0 - c_1);
     let chi_n = sqrt(nf) * (1.0 - 1.0 / (4.0 * nf) + 1.0 / (21.0 * nf * nf));
     let (mut mean, mut sigma) = (start.at.clone(), step);
     let mut c = identity(n);
@@ -110,7 +112,8 @@ pub(super) fn evolve(
         for i in 0..n {
             for j in 0..n {
                 let rank_mu = blend(&|d| d.1[i] * d.1[j]);
-                c[i][j] = (1.0 - c_1 - c_mu + lost) * c[i][j] + c_1 * p_c[i] * p_c[j] + c_mu * rank_mu;
+                c[i][j] =
+                    (1.0 - c_1 - c_mu + lost) * c[i][j] + c_1 * p_c[i] * p_c[j] + c_mu * rank_mu;
             }
         }
         sigma *= exp((c_sigma / d_sigma) * (norm / chi_n - 1.0)).min(exp(1.0));
@@ -182,7 +185,8 @@ fn eigen(matrix: &[Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = matrix.len();
     let (mut a, mut v) = (matrix.to_vec(), identity(n));
     for _ in 0..32 {
-        let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i][j] * a[i][j]).sum();
+        let off: f64 =
+            (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i][j] * a[i][j]).sum();
         if off < 1e-24 {
             break;
         }
@@ -217,8 +221,8 @@ fn eigen(matrix: &[Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand_chacha::ChaCha8Rng;
     use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
 
     fn from(at: &[f64], f: &dyn Fn(&[f64]) -> f64) -> Peak {
         Peak { at: at.to_vec(), value: f(at) }

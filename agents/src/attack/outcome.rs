@@ -84,7 +84,10 @@ fn pool_share_usd(chain: &Chain, pool: &Pool, account: AccountId, fair: &Fair) -
                 return 0.0;
             }
             let reserves = [(pair.token0, pair.reserve0), (pair.token1, pair.reserve1)];
-            part * reserves.map(|(asset, held)| fair.usd(asset, Amount::new(held))).iter().sum::<f64>()
+            part * reserves
+                .map(|(asset, held)| fair.usd(asset, Amount::new(held)))
+                .iter()
+                .sum::<f64>()
         }
         Pool::StableSwap(pool) => {
             let part = part(pool.share);
@@ -106,8 +109,7 @@ fn equity_usd(chain: &Chain, id: MarketId, account: AccountId, fair: &Fair) -> f
             for (i, reserve) in pooled.reserves.iter().enumerate() {
                 let index = i as u16;
                 if !chain.balance(account, reserve.a_token).is_zero() {
-                    equity +=
-                        fair.usd(reserve.underlying, pooled.supplied(chain, account, index));
+                    equity += fair.usd(reserve.underlying, pooled.supplied(chain, account, index));
                 }
                 if !chain.balance(account, reserve.debt_token).is_zero() {
                     equity -= fair.usd(reserve.underlying, pooled.debt(chain, account, index));
@@ -196,9 +198,7 @@ pub(super) fn max_borrow(
         Market::Compound(compound) => compound
             .token_of(asset)
             .map_or(Amount::ZERO, |token| compound.max_borrow(chain, account, token)),
-        Market::Isolated(isolated) if isolated.loan == asset => {
-            isolated.max_borrow(chain, account)
-        }
+        Market::Isolated(isolated) if isolated.loan == asset => isolated.max_borrow(chain, account),
         Market::Vault(vault) if vault.dai == asset => {
             // The first collateral type with collateral, as the chain's verb takes it.
             let locked = |ilk: &&protocols::vault::Ilk| !chain.balance(account, ilk.ink).is_zero();

@@ -310,11 +310,7 @@ impl<'a> Player<'a> {
     }
 
     /// Does something on the fork and leaves it as it was.
-    fn on_fork<R>(
-        &mut self,
-        steps: &[Step],
-        play: impl FnOnce(&mut Self, &mut Chain) -> R,
-    ) -> R {
+    fn on_fork<R>(&mut self, steps: &[Step], play: impl FnOnce(&mut Self, &mut Chain) -> R) -> R {
         // The fork is lent out, so that the rest of the player can be used beside it.
         let mut fork = std::mem::replace(&mut self.fork, Chain::new("", 0, 0));
         let result = if children_need_time(steps) {
@@ -428,7 +424,9 @@ impl<'a> Player<'a> {
         let session = &mut hand.session;
         let mut call = |call| session.call(chain, call);
         match step.action {
-            Move::Swap { pool, from, to } => call(swap(self.pool(pool), pool, from, to, amount)).ok()?,
+            Move::Swap { pool, from, to } => {
+                call(swap(self.pool(pool), pool, from, to, amount)).ok()?
+            }
             Move::Supply { market, asset } => {
                 call(Call::Supply { market, asset, amount: exact }).ok()?;
                 if self.ground.chain.markets()[market.index()].compound().is_some() {
@@ -553,9 +551,7 @@ impl<'a> Player<'a> {
         let zero = Amount::ZERO;
         // The length of the body is written when it is closed.
         let call = match lender {
-            Lender::Market { market, asset } => {
-                Call::FlashLoan { market, asset, amount, body: 1 }
-            }
+            Lender::Market { market, asset } => Call::FlashLoan { market, asset, amount, body: 1 },
             Lender::Pair { pool, asset } => {
                 let first = self.pool(pool).constant_product()?.token0 == asset;
                 let (out0, out1) = if first { (amount, zero) } else { (zero, amount) };
@@ -663,7 +659,12 @@ impl<'a> Player<'a> {
     }
 
     /// Closes what is open and measures.
-    fn finish(&mut self, chain: &mut Chain, hand: &mut Hand, record: &mut Option<Record>) -> Played {
+    fn finish(
+        &mut self,
+        chain: &mut Chain,
+        hand: &mut Hand,
+        record: &mut Option<Record>,
+    ) -> Played {
         let (by, fair) = (self.ground.attacker, &self.ground.fair);
         let state = self.fingerprint(chain);
         let potential = self.potential_usd(chain, hand);
@@ -732,7 +733,11 @@ impl<'a> Player<'a> {
     /// How far oracles have been moved.
     fn distortion(&self, chain: &Chain) -> f64 {
         let moved = self.prices.iter().zip(prices(chain)).map(|(before, now)| {
-            if *before > 0.0 && now > 0.0 { libm::log(now / before).abs() } else { f64::from(u8::from(*before != now)) }
+            if *before > 0.0 && now > 0.0 {
+                libm::log(now / before).abs()
+            } else {
+                f64::from(u8::from(*before != now))
+            }
         });
         moved.sum()
     }

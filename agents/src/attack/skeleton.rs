@@ -46,7 +46,8 @@ impl Proposal {
 fn may_follow(steps: &[Step], next: Move) -> bool {
     let Some(last) = steps.last() else { return !next.ends_transaction() || is_wait_free(next) };
     // Loans come first, and a transaction is not ended twice.
-    let opening = |step: &Step| matches!(step.action, Move::Flash(_)) || step.action.ends_transaction();
+    let opening =
+        |step: &Step| matches!(step.action, Move::Flash(_)) || step.action.ends_transaction();
     match next {
         Move::Flash(_) => opening(last) && !steps.iter().any(|step| step.action == next),
         _ => {

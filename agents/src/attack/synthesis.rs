@@ -326,6 +326,7 @@ impl Search<'_> {
         let mut next = 0;
         while next < pool.len() && self.player.simulations < until {
             let parent = pool[next].clone();
+            let gain = 1e-6 * parent.played.profit_usd.abs();
             let mut better: Vec<Proposal> = Vec::new();
             for steps in self.variations(&parent.steps) {
                 if self.player.simulations >= until {
@@ -333,24 +334,30 @@ impl Search<'_> {
                 }
                 let played = self.player.play(&steps);
                 self.tracker.note(&steps, &played, self.player.simulations);
-                let gain = 1e-6 * parent.played.profit_usd.abs();
-                if played.is_feasible() && played.profit_usd > parent.played.profit_usd + gain {
+                // Another lender may earn nothing until the amounts have followed.
+                let lender = steps.len() == parent.steps.len()
+                    && steps.iter().zip(&parent.steps).any(|(new, old)| {
+                        new.action != old.action && matches!(new.action, Move::Flash(_))
+                    });
+                let least = parent.played.profit_usd + if lender { -gain } else { gain };
+                if played.is_feasible() && played.profit_usd > least {
                     better.push(Proposal { steps, played });
                 }
             }
             sort_by_promise(&mut better);
             better.dedup_by_key(|proposal| proposal.actions());
             better.truncate(3);
-            if better.is_empty() {
-                next += 1;
-                continue;
-            }
             for proposal in &mut better {
                 let left = until.saturating_sub(self.player.simulations);
                 self.tune(proposal, Aim::Profit, (budget / 12).min(left), rng);
             }
             sort_by_promise(&mut better);
-            pool[next] = better.swap_remove(0);
+            match better.into_iter().next() {
+                Some(best) if best.played.profit_usd > parent.played.profit_usd + gain => {
+                    pool[next] = best;
+                }
+                _ => next += 1,
+            }
         }
         sort_by_promise(pool);
     }
@@ -398,7 +405,7 @@ impl Search<'_> {
     /// One random change.
     fn mutate(&self, steps: &mut Vec<Step>, rng: &mut ChaCha8Rng) {
         let mut below = |n: usize| (rng.next_u64() % n.max(1) as u64) as usize;
-        let (kind, at, other) = (below(6), below(steps.len()), below(self.moves.len()));
+        let (kind, at, other) = (below(7), below(steps.len()), below(self.moves.len()));
         let Some(drawn) = self.moves.get(other).copied() else { return };
         let place = below(steps.len() + 1);
         match kind {
@@ -415,6 +422,22 @@ impl Search<'_> {
             4 => {
                 if let Some(step) = steps.get_mut(at) {
                     *step = Step { share: draw_share(rng), ..*step };
+                }
+            }
+            5 => {
+                // Another lender of the same asset.
+                let flash = steps.iter_mut().find_map(|step| match step.action {
+                    Move::Flash(lender) => Some((step, lender.asset())),
+                    _ => None,
+                });
+                let Some((step, lent)) = flash else { return };
+                let lends =
+                    |action: &Move| matches!(action, Move::Flash(lender) if lender.asset() == lent);
+                let count = self.moves.iter().filter(|action| lends(action)).count();
+                let chosen =
+                    self.moves.iter().filter(|action| lends(action)).nth(other % count.max(1));
+                if let Some(action) = chosen {
+                    *step = Step::of(*action, 1.0);
                 }
             }
             _ => {
