@@ -6,9 +6,18 @@
 //! was simulated, or costs its gas.
 //!
 //! One file per family of attacks, each citing its incidents: `spot_oracle`.
+//!
+//! Beside these scripted families stands a search that knows none: [`synthesis`] looks for the bundle that
+//! earns most in any world, from the calls that are available in it ([`moves`]).
 
+pub mod moves;
+mod optimise;
+pub mod outcome;
+pub mod play;
 mod search;
+mod skeleton;
 mod spot_oracle;
+pub mod synthesis;
 
 use crate::scripted::arbitrageur::bid;
 use crate::scripted::{Listed, SpawnError, Token, endow, enrol, next_actor_id, waiting_blocks};

@@ -34,6 +34,7 @@ use protocols::health::Health;
 use protocols::lending::{Change, LendingError, Pooled};
 use serde::{Deserialize, Serialize};
 
+pub use execute::{Session, SessionMark};
 pub use feed::Feed;
 pub use fork::Fork;
 pub use invariants::Violation;

@@ -77,7 +77,7 @@ impl Chain {
         Some(Closing { lender, asset, had: self.balance(lender, asset), owed })
     }
 
-    fn open(&mut self, call: &Call, context: &mut Context) -> Result<Opened, Stop> {
+    pub(super) fn open(&mut self, call: &Call, context: &mut Context) -> Result<Opened, Stop> {
         match call {
             Call::FlashLoan { market, asset, amount, .. } => {
                 let (market, asset, amount) = (*market, *asset, *amount);
@@ -99,7 +99,7 @@ impl Chain {
         }
     }
 
-    fn close(&mut self, opened: Opened, context: &mut Context) -> Result<(), Stop> {
+    pub(super) fn close(&mut self, opened: Opened, context: &mut Context) -> Result<(), Stop> {
         let by = context.sender;
         match opened {
             Opened::FlashLoan { market, asset, amount, premium, owed } => {

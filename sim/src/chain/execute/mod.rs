@@ -11,6 +11,7 @@ mod isolated;
 mod oracle;
 mod pair;
 mod pooled;
+mod session;
 mod stable_swap;
 mod vault;
 mod verbs;
@@ -21,6 +22,8 @@ use super::{Chain, gas};
 use arrayvec::ArrayVec;
 use body::Opened;
 use markets::units::{AccountId, Amount, AssetId, Flow, U256};
+
+pub use session::{Session, SessionMark};
 
 /// Why a call did not go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,7 @@ where
 }
 
 /// What a transaction carries while it runs.
+#[derive(Clone, Debug)]
 struct Context {
     sender: AccountId,
     marks: Marks,
@@ -104,19 +108,11 @@ impl Chain {
         tx: Transaction<'_>,
         look: impl FnOnce(&Self, &Receipt) -> R,
     ) -> (Receipt, R) {
-        if self.open_checkpoints == 0 {
-            self.journal.clear();
-        }
-        let (checkpoint, gas_used) = (self.checkpoint(), self.clock.gas_used);
-        let unseen = self.watch.unseen();
-        self.open_checkpoints += 1;
-        let receipt = self.execute(tx);
-        let seen = look(self, &receipt);
-        self.open_checkpoints -= 1;
-        self.rollback(checkpoint);
-        self.clock.gas_used = gas_used;
-        self.watch.restore(unseen);
-        (receipt, seen)
+        self.what_if(|chain| {
+            let receipt = chain.execute(tx);
+            let seen = look(chain, &receipt);
+            (receipt, seen)
+        })
     }
 
     /// What a sender pays per gas (EIP-1559), or `None` where the offer is below the base fee.

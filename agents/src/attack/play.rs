@@ -1,0 +1,827 @@
+//! Playing candidates on a fork: moves become calls, open ends are closed, and the result is measured.
+//!
+//! A candidate is a list of [`Step`]s. Each becomes one or two calls whose amount is read off the chain at
+//! that moment. Where a flash loan is open at the end, what was gained is sold for what it must be repaid
+//! with, wherever that brings most; otherwise what was gained is sold only where that pays. These are the
+//! only rules of thumb here, and they hold for every candidate alike.
+
+use super::moves::{Lender, Move};
+use super::outcome::{Books, Fair, max_borrow, supplied, written_off_usd};
+use markets::units::{AccountId, Amount, AssetId, PoolId};
+use serde::{Deserialize, Serialize};
+use sim::chain::call::{
+    AmountExpr, Call, ConcentratedCall, DeskCall, OracleCall, PairCall, StableSwapCall, TxBuffer,
+    TxHeader,
+};
+use sim::chain::{Chain, Market, Pool, Session};
+
+/// Where an attack is searched: any world, an account in it, and what things are worth.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The chain, in the block that the attack would be in.
+    pub chain: Chain,
+    /// Who attacks; what it owns is its own capital.
+    pub attacker: AccountId,
+    /// What things are worth.
+    pub fair: Fair,
+    /// Transactions that wait in the mempool, in order: a bundle can stand around them.
+    pub pending: TxBuffer,
+    /// Seconds between two blocks.
+    pub block_secs: u64,
+    /// Blocks that an attack may let go by at a time; 0 where all is to happen in one block.
+    pub wait_blocks: u32,
+}
+
+/// A move and how much of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What.
+    pub action: Move,
+    /// Share of [`Self::scale`], or of what is at hand where there is none; 1 is all that is at hand.
+    pub share: f64,
+    /// What a share of one is, in smallest units: amounts then do not depend on one another.
+    pub scale: Option<f64>,
+}
+
+impl Step {
+    /// A share of what is at hand.
+    #[must_use]
+    pub const fn of(action: Move, share: f64) -> Self {
+        Self { action, share, scale: None }
+    }
+    /// How much, of what is at hand.
+    fn amount(&self, hand: Amount) -> Amount {
+        if self.share >= 1.0 {
+            return hand;
+        }
+        let wanted = self.share * self.scale.unwrap_or_else(|| hand.to_f64());
+        Amount::from_f64_floor(wanted).min(hand)
+    }
+}
+
+/// What a candidate came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Played {
+    /// What the attacker gained, gas at the base fee paid, in USD; −∞ where the bundle fails.
+    pub profit_usd: f64,
+    /// What it could gain by taking the most that one market would lend now, in USD; a bound that ranks
+    /// unfinished candidates.
+    pub potential_usd: f64,
+    /// What lenders are short of now and were not before, in USD.
+    pub loss_usd: f64,
+    /// How far it got: steps that went through, and the part of the loans that could be repaid.
+    pub progress: f64,
+    /// How far oracles were moved before open ends were closed: the sum of |ln| of their prices over those
+    /// before; a feed that was silenced counts as one.
+    pub distortion: f64,
+    /// A name of the state that it led to, before open ends were closed.
+    pub state: u64,
+}
+
+impl Played {
+    const FAILED: Self = Self {
+        profit_usd: f64::NEG_INFINITY,
+        potential_usd: f64::NEG_INFINITY,
+        loss_usd: 0.0,
+        progress: 0.0,
+        distortion: 0.0,
+        state: 0,
+    };
+    /// Whether it went through.
+    #[must_use]
+    pub fn is_feasible(&self) -> bool {
+        self.profit_usd > f64::NEG_INFINITY
+    }
+    /// What the attacker gave up for good, gas included, in USD.
+    #[must_use]
+    pub fn spent_usd(&self) -> f64 {
+        (-self.profit_usd).max(0.0)
+    }
+}
+
+/// One transaction of an attack, and what comes after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its calls, amounts exact.
+    pub calls: Vec<Call>,
+    /// Gas that it uses.
+    pub gas: u64,
+    /// The pending transaction that is let pass after it.
+    pub then_pending: Option<u32>,
+    /// Blocks that go by after it.
+    pub then_wait: u32,
+}
+
+/// Everything about a candidate: its transactions and its measures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Its transactions.
+    pub parts: Vec<Part>,
+    /// What it came to.
+    pub played: Played,
+    /// Own money that was in it at one time or another, in USD.
+    pub own_capital_usd: f64,
+    /// Flash-borrowed, in USD.
+    pub flash_usd: f64,
+    /// Gas at the base fee, in USD.
+    pub gas_usd: f64,
+    /// By step: what was at hand, the largest that the asset's balance had been, and what was used, in
+    /// smallest units. Zeros where the step has no amount.
+    pub sizes: Vec<Sized>,
+}
+
+/// How much a step moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sized {
+    /// What was at hand.
+    pub hand: f64,
+    /// The largest balance of the asset in its transaction so far.
+    pub peak: f64,
+    /// What was used.
+    pub used: f64,
+}
+
+/// Plays candidates on a fork of a ground, and counts them.
+#[derive(Debug)]
+pub struct Player<'a> {
+    ground: &'a Ground,
+    fork: Chain,
+    before: Books,
+    /// Wallet before, by asset.
+    wallet: Vec<Amount>,
+    /// The largest balance in the open transaction, by asset.
+    peak: Vec<Amount>,
+    /// What feeds said before, in USD; 0 where nothing.
+    prices: Vec<f64>,
+    calls: Vec<Call>,
+    /// Candidates played so far.
+    pub simulations: u64,
+}
+
+/// A transaction in the making, and its open loans.
+struct Hand {
+    session: Session,
+    /// Assets lent and to whom they go back, innermost last.
+    loans: Vec<(Lender, Amount)>,
+    gas: u64,
+    written_off_usd: f64,
+}
+
+impl<'a> Player<'a> {
+    /// At the beginning.
+    #[must_use]
+    pub fn new(ground: &'a Ground) -> Self {
+        let chain = &ground.chain;
+        let assets = (0..chain.assets().len()).map(|i| AssetId(i as u16));
+        let wallet: Vec<Amount> = assets.map(|a| chain.balance(ground.attacker, a)).collect();
+        Self {
+            ground,
+            fork: chain.clone(),
+            before: Books::of(chain, ground.attacker, &ground.fair),
+            peak: wallet.clone(),
+            wallet,
+            prices: prices(chain).collect(),
+            calls: Vec::new(),
+            simulations: 0,
+        }
+    }
+
+    /// The ground.
+    #[must_use]
+    pub const fn ground(&self) -> &'a Ground {
+        self.ground
+    }
+
+    /// Plays a candidate.
+    pub fn play(&mut self, steps: &[Step]) -> Played {
+        self.simulations += 1;
+        self.staged(steps, |player, chain, hand, run| {
+            let Err(at) = run else { return player.finish(chain, hand, &mut None) };
+            Played { progress: at as f64, ..Played::FAILED }
+        })
+    }
+
+    /// Plays a candidate's steps, then every child: the same with one more. `visit` hears what each
+    /// child came to. Children that fail at once are counted, as others are.
+    pub fn expand(
+        &mut self,
+        steps: &[Step],
+        children: &mut dyn Iterator<Item = Step>,
+        visit: &mut dyn FnMut(Step, Played),
+    ) {
+        if children_need_time(steps) {
+            // Time cannot be undone step by step: each child from the beginning.
+            let mut whole = steps.to_vec();
+            for child in children {
+                whole.push(child);
+                let played = self.play(&whole);
+                visit(child, played);
+                whole.pop();
+            }
+            return;
+        }
+        let mut timed = Vec::new();
+        self.staged(steps, |player, chain, hand, run| {
+            if run.is_err() {
+                return;
+            }
+            for child in children {
+                if matches!(child.action, Move::Wait { .. }) {
+                    timed.push(child);
+                    continue;
+                }
+                player.simulations += 1;
+                let mark = hand.session.mark(chain);
+                let (loans, gas, lost) = (hand.loans.clone(), hand.gas, hand.written_off_usd);
+                let whole = child.action.ends_transaction().then(|| hand.session.clone());
+                let played = match player.step(chain, hand, &child, steps.len(), &mut None) {
+                    Some(()) => player.finish(chain, hand, &mut None),
+                    None => Played { progress: steps.len() as f64, ..Played::FAILED },
+                };
+                if let Some(session) = whole {
+                    // Another transaction had begun.
+                    hand.session = session;
+                }
+                hand.session.back(chain, &mark);
+                (hand.loans, hand.gas, hand.written_off_usd) = (loans, gas, lost);
+                visit(child, played);
+            }
+        });
+        for child in timed {
+            let mut whole = steps.to_vec();
+            whole.push(child);
+            let played = self.play(&whole);
+            visit(child, played);
+        }
+    }
+
+    /// Plays a candidate and keeps everything about it; `None` where it fails.
+    pub fn record(&mut self, steps: &[Step]) -> Option<Record> {
+        let mut record = Some(Record {
+            parts: Vec::new(),
+            played: Played::FAILED,
+            own_capital_usd: 0.0,
+            flash_usd: 0.0,
+            gas_usd: 0.0,
+            sizes: Vec::with_capacity(steps.len()),
+        });
+        let played = self.on_fork(steps, |player, chain| {
+            let mut hand = player.begin();
+            for (i, step) in steps.iter().enumerate() {
+                player.step(chain, &mut hand, step, i, &mut record)?;
+            }
+            let played = player.finish(chain, &mut hand, &mut record);
+            if let Some(record) = &mut record {
+                record.gas_usd = player.ground.fair.gas_usd(&player.ground.chain, hand.gas);
+            }
+            Some(played)
+        })?;
+        let mut record = record?;
+        record.played = played;
+        played.is_feasible().then_some(record)
+    }
+
+    /// Begins a transaction.
+    fn begin(&mut self) -> Hand {
+        self.peak.clone_from(&self.wallet);
+        let session = Session::begin(self.ground.attacker, std::mem::take(&mut self.calls));
+        Hand { session, loans: Vec::new(), gas: 0, written_off_usd: 0.0 }
+    }
+
+    /// Runs the steps on the fork and gives what follows the hand and how far they went.
+    fn staged<R>(
+        &mut self,
+        steps: &[Step],
+        then: impl FnOnce(&mut Self, &mut Chain, &mut Hand, Result<(), usize>) -> R,
+    ) -> R {
+        self.on_fork(steps, |player, chain| {
+            let mut hand = player.begin();
+            let mut run = Ok(());
+            for (i, step) in steps.iter().enumerate() {
+                if player.step(chain, &mut hand, step, i, &mut None).is_none() {
+                    run = Err(i);
+                    break;
+                }
+            }
+            let result = then(player, chain, &mut hand, run);
+            player.calls = hand.session.into_calls();
+            result
+        })
+    }
+
+    /// Does something on the fork and leaves it as it was.
+    fn on_fork<R>(&mut self, steps: &[Step], play: impl FnOnce(&mut Self, &mut Chain) -> R) -> R {
+        // The fork is lent out, so that the rest of the player can be used beside it.
+        let mut fork = std::mem::replace(&mut self.fork, Chain::new("", 0, 0));
+        let result = if children_need_time(steps) {
+            let result = play(self, &mut fork);
+            fork.clone_from(&self.ground.chain);
+            result
+        } else {
+            fork.what_if(|chain| play(self, chain))
+        };
+        self.fork = fork;
+        result
+    }
+
+    /// One step; `None` where it fails.
+    fn step(
+        &mut self,
+        chain: &mut Chain,
+        hand: &mut Hand,
+        step: &Step,
+        index: usize,
+        record: &mut Option<Record>,
+    ) -> Option<()> {
+        match step.action {
+            Move::LetPass { pending } => {
+                self.end_transaction(chain, hand, Some(pending), 0, record)?;
+                let waiting = &self.ground.pending;
+                if pending as usize >= waiting.len() {
+                    return None;
+                }
+                chain.execute(waiting.get(pending as usize));
+                self.push_size(record, Sized::default());
+                return Some(());
+            }
+            Move::Wait { blocks } => {
+                self.end_transaction(chain, hand, None, blocks, record)?;
+                let clock = chain.clock();
+                let secs = u64::from(blocks) * self.ground.block_secs;
+                chain.begin_block_at(clock.block + u64::from(blocks), clock.timestamp + secs, 0);
+                self.push_size(record, Sized::default());
+                return Some(());
+            }
+            _ => {}
+        }
+        debug_assert!(index < usize::from(u16::MAX));
+        let size = self.perform(chain, hand, step, record)?;
+        if let Some(record) = record {
+            self.note_capital(chain, hand, record);
+        }
+        self.push_size(record, size);
+        Some(())
+    }
+
+    fn push_size(&self, record: &mut Option<Record>, size: Sized) {
+        if let Some(record) = record {
+            record.sizes.push(size);
+        }
+    }
+
+    /// Own money in the bundle: what the wallet is short of, loans not counted.
+    fn note_capital(&self, chain: &Chain, hand: &Hand, record: &mut Record) {
+        let mut usd = 0.0;
+        for (i, own) in self.wallet.iter().enumerate() {
+            let asset = AssetId(i as u16);
+            let unit_usd = self.ground.fair.unit_usd(asset);
+            if unit_usd > 0.0 && !own.is_zero() {
+                let lent: f64 = hand
+                    .loans
+                    .iter()
+                    .filter(|(lender, _)| lender.asset() == asset)
+                    .map(|(_, amount)| amount.to_f64())
+                    .sum();
+                let mine = chain.balance(self.ground.attacker, asset).to_f64() - lent;
+                usd += (own.to_f64() - mine).clamp(0.0, own.to_f64()) * unit_usd;
+            }
+        }
+        record.own_capital_usd = record.own_capital_usd.max(usd);
+    }
+
+    /// A move within a transaction.
+    fn perform(
+        &mut self,
+        chain: &mut Chain,
+        hand: &mut Hand,
+        step: &Step,
+        record: &mut Option<Record>,
+    ) -> Option<Sized> {
+        let by = self.ground.attacker;
+        if let Move::Flash(lender) = step.action {
+            let size = self.lend(chain, hand, lender, step)?;
+            if let Some(record) = record {
+                record.flash_usd += size.used * self.ground.fair.unit_usd(lender.asset());
+            }
+            return Some(size);
+        }
+        let held = match step.action {
+            Move::Withdraw { market, asset } => supplied(chain, market, by, asset),
+            Move::Borrow { market, asset } => max_borrow(chain, market, by, asset),
+            Move::AddLiquidity { .. } | Move::ClosePosition { .. } => Amount::MAX,
+            other => other.spends().map_or(Amount::MAX, |asset| chain.balance(by, asset)),
+        };
+        if held.is_zero() {
+            return None;
+        }
+        let amount = step.amount(held);
+        if amount.is_zero() {
+            return None;
+        }
+        let size = self.size(step.action, held, amount);
+        let exact = AmountExpr::Exact(amount);
+        let whole = step.share >= 1.0;
+        let session = &mut hand.session;
+        let mut call = |call| session.call(chain, call);
+        match step.action {
+            Move::Swap { pool, from, to } => {
+                call(swap(self.pool(pool), pool, from, to, amount)).ok()?
+            }
+            Move::Supply { market, asset } => {
+                call(Call::Supply { market, asset, amount: exact }).ok()?;
+                if self.ground.chain.markets()[market.index()].compound().is_some() {
+                    call(Call::SetCollateral { market, asset, enabled: true }).ok()?;
+                }
+            }
+            Move::Withdraw { market, asset } => {
+                let amount = if whole { AmountExpr::All } else { exact };
+                call(Call::Withdraw { market, asset, amount }).ok()?;
+            }
+            Move::Borrow { market, asset } => {
+                call(Call::Borrow { market, asset, amount: exact }).ok()?;
+            }
+            Move::Repay { market, asset } => {
+                let all = Call::Repay { market, asset, amount: AmountExpr::All };
+                if !whole || call(all).is_err() {
+                    call(Call::Repay { market, asset, amount: exact }).ok()?;
+                }
+            }
+            Move::OpenPosition { market, .. } => {
+                call(Call::Desk(DeskCall::Open { market, margin: exact })).ok()?;
+            }
+            Move::ClosePosition { market } => {
+                call(Call::Desk(DeskCall::Close { market })).ok()?;
+            }
+            Move::AddLiquidity { pool, .. } => {
+                let pair = self.pool(pool).constant_product()?;
+                let [max0, max1] = [pair.token0, pair.token1]
+                    .map(|asset| Step { scale: None, ..*step }.amount(chain.balance(by, asset)));
+                session.call(chain, Call::AddLiquidity { pool, max0, max1 }).ok()?;
+            }
+            Move::RemoveLiquidity { pool, .. } => {
+                call(Call::RemoveLiquidity { pool, shares: exact }).ok()?;
+            }
+            Move::AddCoin { pool, asset } => {
+                let stable = self.pool(pool).stable_swap()?;
+                let mut amounts = markets::amm::stable_swap::Coins::default();
+                amounts[stable.index_of(asset).ok()?] = amount;
+                let min_shares = Amount::ZERO;
+                call(Call::StableSwap(StableSwapCall::AddLiquidity { pool, amounts, min_shares }))
+                    .ok()?;
+            }
+            Move::RemoveCoin { pool, asset, .. } => {
+                call(Call::StableSwap(StableSwapCall::RemoveLiquidityOneCoin {
+                    pool,
+                    shares: exact,
+                    asset_out: asset,
+                    min_out: Amount::ZERO,
+                }))
+                .ok()?;
+            }
+            Move::DonateToPair { pool, asset } => {
+                let to = self.pool(pool).account();
+                call(Call::Transfer { to, asset, amount: exact }).ok()?;
+                call(Call::Pair(PairCall::Sync { pool })).ok()?;
+            }
+            Move::DonateToMarket { to, asset, .. } => {
+                call(Call::Transfer { to, asset, amount: exact }).ok()?;
+            }
+            Move::Liquidate { market, borrower, collateral, debt } => {
+                let liquidate =
+                    |amount| Call::Liquidate { market, borrower, collateral, debt, amount };
+                if !whole || call(liquidate(AmountExpr::All)).is_err() {
+                    call(liquidate(exact)).ok()?;
+                }
+            }
+            Move::Poke { feed } => call(Call::Oracle(OracleCall::Poke { feed })).ok()?,
+            Move::Checkpoint { feed } => call(Call::Checkpoint { feed }).ok()?,
+            Move::Flash(_) | Move::LetPass { .. } | Move::Wait { .. } => return None,
+        }
+        Some(size)
+    }
+
+    /// The pool, as it is for good: kind, account and assets do not change.
+    fn pool(&self, id: PoolId) -> &'a Pool {
+        self.ground.chain.pool(id)
+    }
+
+    fn size(&mut self, action: Move, held: Amount, used: Amount) -> Sized {
+        let Some(asset) = action.spends().filter(|_| action.is_sized()) else {
+            return Sized::default();
+        };
+        let peak = &mut self.peak[asset.index()];
+        *peak = (*peak).max(held);
+        Sized { hand: held.to_f64(), peak: peak.to_f64(), used: used.to_f64() }
+    }
+
+    /// Opens a flash loan; only at the beginning of a transaction.
+    fn lend(
+        &mut self,
+        chain: &mut Chain,
+        hand: &mut Hand,
+        lender: Lender,
+        step: &Step,
+    ) -> Option<Sized> {
+        let only_loans = hand.session.calls().len() == hand.session.depth();
+        if !only_loans || hand.loans.iter().any(|(other, _)| *other == lender) {
+            return None;
+        }
+        let (asset, one) = (lender.asset(), Amount::new(1));
+        let to = self.ground.attacker;
+        let available = match lender {
+            Lender::Market { market, asset } => match &chain.markets()[market.index()] {
+                Market::Pooled(pooled) => {
+                    pooled.available(chain, pooled.reserve(pooled.reserve_of(asset)?).ok()?)
+                }
+                Market::Isolated(isolated) => chain.balance(isolated.account, asset),
+                _ => return None,
+            },
+            Lender::Pair { pool, asset } => {
+                let (reserve, _) = self.fork_pair(chain, pool, asset)?;
+                Amount::new(reserve).saturating_sub(one)
+            }
+            Lender::Concentrated { pool, asset } => {
+                chain.balance(self.pool(pool).account(), asset).saturating_sub(one)
+            }
+        };
+        let amount = step.amount(available);
+        if amount.is_zero() {
+            return None;
+        }
+        let zero = Amount::ZERO;
+        // The length of the body is written when it is closed.
+        let call = match lender {
+            Lender::Market { market, asset } => Call::FlashLoan { market, asset, amount, body: 1 },
+            Lender::Pair { pool, asset } => {
+                let first = self.pool(pool).constant_product()?.token0 == asset;
+                let (out0, out1) = if first { (amount, zero) } else { (zero, amount) };
+                Call::Pair(PairCall::Swap { pool, out0, out1, to, body: 1 })
+            }
+            Lender::Concentrated { pool, asset } => {
+                let first = self.pool(pool).concentrated()?.token0 == asset;
+                let (amount0, amount1) = if first { (amount, zero) } else { (zero, amount) };
+                Call::Concentrated(ConcentratedCall::Flash { pool, amount0, amount1, body: 1 })
+            }
+        };
+        hand.session.open(chain, call).ok()?;
+        hand.loans.push((lender, amount));
+        let held = chain.balance(to, asset);
+        self.peak[asset.index()] = self.peak[asset.index()].max(held);
+        Some(Sized { hand: available.to_f64(), peak: 0.0, used: amount.to_f64() })
+    }
+
+    fn fork_pair(&self, chain: &Chain, pool: PoolId, asset: AssetId) -> Option<(u128, u128)> {
+        chain.pool(pool).constant_product()?.reserves_from(asset).ok()
+    }
+
+    /// Closes what is open and begins the next transaction.
+    fn end_transaction(
+        &mut self,
+        chain: &mut Chain,
+        hand: &mut Hand,
+        then_pending: Option<u32>,
+        then_wait: u32,
+        record: &mut Option<Record>,
+    ) -> Option<()> {
+        self.settle(chain, hand).ok()?;
+        hand.gas += hand.session.gas();
+        if then_wait > 0 {
+            // The next block begins with empty logs.
+            hand.written_off_usd += written_off_usd(chain.logs(), &self.ground.fair);
+        }
+        if let Some(record) = record {
+            let calls = hand.session.calls().to_vec();
+            let gas = hand.session.gas();
+            record.parts.push(Part { calls, gas, then_pending, then_wait });
+        }
+        hand.session = Session::begin(self.ground.attacker, Vec::new());
+        Some(())
+    }
+
+    /// Sells what was gained and repays the loans; the part of the loans that could be repaid where not
+    /// all could.
+    fn settle(&mut self, chain: &mut Chain, hand: &mut Hand) -> Result<(), f64> {
+        if hand.loans.is_empty() {
+            return Ok(());
+        }
+        let by = self.ground.attacker;
+        while let Some((lender, _)) = hand.loans.last().copied() {
+            let asset = lender.asset();
+            let owed = hand.session.owed().unwrap_or(Amount::MAX);
+            self.sell_for(chain, hand, asset, owed);
+            let held = chain.balance(by, asset);
+            if held < owed {
+                return Err(held.to_f64() / owed.to_f64());
+            }
+            if let Lender::Pair { pool, .. } | Lender::Concentrated { pool, .. } = lender {
+                let to = self.pool(pool).account();
+                let pay = Call::Transfer { to, asset, amount: AmountExpr::Exact(owed) };
+                hand.session.call(chain, pay).map_err(|_revert| 0.0)?;
+            }
+            hand.session.close(chain).map_err(|_revert| 0.0)?;
+            hand.loans.pop();
+        }
+        Ok(())
+    }
+
+    /// Sells every asset that the attacker has gained for `asset`, each where it brings most: where that
+    /// is needed to have `owed`, or where it brings more than the asset is worth.
+    fn sell_for(&self, chain: &mut Chain, hand: &mut Hand, asset: AssetId, owed: Amount) {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        for i in 0..self.wallet.len() {
+            let loot = AssetId(i as u16);
+            let gained = chain.balance(by, loot).saturating_sub(self.wallet[i]);
+            if loot == asset || gained.is_zero() {
+                continue;
+            }
+            let had = chain.balance(by, asset);
+            let mut best: Option<(PoolId, Amount)> = None;
+            for (p, pool) in self.ground.chain.pools().iter().enumerate() {
+                if !trades(pool, loot, asset) {
+                    continue;
+                }
+                let id = PoolId(p as u16);
+                let mark = hand.session.mark(chain);
+                let sold = hand.session.call(chain, swap(pool, id, loot, asset, gained)).is_ok();
+                let brought = chain.balance(by, asset).saturating_sub(had);
+                hand.session.back(chain, &mark);
+                if sold && best.is_none_or(|(_, most)| brought > most) {
+                    best = Some((id, brought));
+                }
+            }
+            let Some((id, brought)) = best else { continue };
+            if had < owed || fair.usd(asset, brought) > fair.usd(loot, gained) {
+                let sale = swap(self.pool(id), id, loot, asset, gained);
+                // It went through a moment ago, in this state.
+                hand.session.call(chain, sale).ok();
+            }
+        }
+    }
+
+    /// Closes what is open and measures.
+    fn finish(
+        &mut self,
+        chain: &mut Chain,
+        hand: &mut Hand,
+        record: &mut Option<Record>,
+    ) -> Played {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let state = self.fingerprint(chain);
+        let potential = self.potential_usd(chain, hand);
+        let distortion = self.distortion(chain);
+        let settled = self.settle(chain, hand);
+        let gas = hand.gas + hand.session.gas();
+        if let Err(part) = settled {
+            let (potential_usd, progress) = (potential, 1e3 + part);
+            return Played { potential_usd, progress, distortion, state, ..Played::FAILED };
+        }
+        hand.gas = gas;
+        if let Some(record) = record {
+            let calls = hand.session.calls().to_vec();
+            if !calls.is_empty() {
+                let gas = hand.session.gas();
+                record.parts.push(Part { calls, gas, then_pending: None, then_wait: 0 });
+            }
+        }
+        let after = Books::of(chain, by, fair);
+        let lost = hand.written_off_usd + written_off_usd(chain.logs(), fair)
+            - written_off_usd(self.ground.chain.logs(), fair);
+        let gas_usd = fair.gas_usd(&self.ground.chain, gas);
+        Played {
+            profit_usd: after.wealth_usd - self.before.wealth_usd - gas_usd,
+            potential_usd: potential,
+            loss_usd: (after.shortfall_usd - self.before.shortfall_usd + lost).max(0.0),
+            progress: 1e4,
+            distortion,
+            state,
+        }
+    }
+
+    /// Wealth with the most that one market would lend now taken and the position left, loans repaid.
+    fn potential_usd(&self, chain: &Chain, hand: &Hand) -> f64 {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let books = Books::of(chain, by, fair);
+        let owed: f64 =
+            hand.loans.iter().map(|(lender, amount)| fair.usd(lender.asset(), *amount)).sum();
+        let mut most = 0.0_f64;
+        for (i, market) in chain.markets().iter().enumerate() {
+            let id = markets::units::MarketId(i as u16);
+            let lends = |asset| fair.usd(asset, max_borrow(chain, id, by, asset));
+            match market {
+                Market::Pooled(pooled) if pooled.position(by).collateral != 0 => {
+                    for reserve in &pooled.reserves {
+                        most = most.max(lends(reserve.underlying));
+                    }
+                }
+                Market::Compound(compound) if compound.membership(by) != 0 => {
+                    for token in &compound.tokens {
+                        most = most.max(lends(token.underlying));
+                    }
+                }
+                Market::Isolated(isolated)
+                    if !chain.balance(by, isolated.collateral_share).is_zero() =>
+                {
+                    most = most.max(lends(isolated.loan));
+                }
+                Market::Vault(vault) => most = most.max(lends(vault.dai)),
+                _ => {}
+            }
+        }
+        books.wealth_usd - self.before.wealth_usd - owed + most
+    }
+
+    /// How far oracles have been moved.
+    fn distortion(&self, chain: &Chain) -> f64 {
+        let moved = self.prices.iter().zip(prices(chain)).map(|(before, now)| {
+            if *before > 0.0 && now > 0.0 {
+                libm::log(now / before).abs()
+            } else {
+                f64::from(u8::from(*before != now))
+            }
+        });
+        moved.sum()
+    }
+
+    /// A number that equal states share: wallet, pools and shares.
+    fn fingerprint(&self, chain: &Chain) -> u64 {
+        let mut hash = 0_u64;
+        let mut add = |amount: Amount| {
+            for limb in &amount.0.as_limbs()[..2] {
+                hash = sim::rng::mix(hash ^ limb);
+            }
+        };
+        for i in 0..self.wallet.len() {
+            add(chain.balance(self.ground.attacker, AssetId(i as u16)));
+        }
+        for pool in chain.pools() {
+            match pool {
+                Pool::ConstantProduct(pair) => {
+                    add(Amount::new(pair.reserve0));
+                    add(Amount::new(pair.reserve1));
+                }
+                Pool::Concentrated(pool) => add(Amount(pool.state.sqrt_price)),
+                Pool::StableSwap(pool) => pool.balances.iter().for_each(|held| add(*held)),
+                Pool::Exponential(reserve) => add(chain.balance(reserve.account, reserve.quote)),
+                Pool::FixedPrice(depot) => add(chain.balance(depot.account, depot.base)),
+            }
+        }
+        for market in chain.markets() {
+            if let Some(desk) = market.margin_desk() {
+                add(desk.books.cash);
+            }
+        }
+        hash
+    }
+}
+
+/// What every feed says, in USD; 0 where it says nothing.
+fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
+    (0..chain.feeds().len()).map(|feed| {
+        chain.price(markets::units::FeedId(feed as u16)).map_or(0.0, |price| price.usd())
+    })
+}
+
+/// Whether a candidate lets time go by, which cannot be undone.
+fn children_need_time(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step.action, Move::Wait { .. }))
+}
+
+/// Whether a pool sells `to` for `from`.
+fn trades(pool: &Pool, from: AssetId, to: AssetId) -> bool {
+    match pool {
+        Pool::ConstantProduct(pair) => pair.other(from) == Ok(to),
+        Pool::Concentrated(pool) => pool.other(from) == Some(to),
+        Pool::StableSwap(pool) => pool.coins().contains(&from) && pool.coins().contains(&to),
+        Pool::Exponential(pool) => pool.other(from) == Ok(to),
+        Pool::FixedPrice(pool) => pool.other(from) == Ok(to),
+    }
+}
+
+/// The call that sells one asset to a pool for another.
+fn swap(kind: &Pool, pool: PoolId, from: AssetId, to: AssetId, amount: Amount) -> Call {
+    let (amount, min_out) = (AmountExpr::Exact(amount), Amount::ZERO);
+    match kind {
+        Pool::StableSwap(_) => Call::StableSwap(StableSwapCall::Exchange {
+            pool,
+            asset_in: from,
+            asset_out: to,
+            amount,
+            min_out,
+        }),
+        _ => Call::Swap { pool, asset_in: from, amount, min_out },
+    }
+}
+
+/// A header without gas: measures are taken before gas, which is counted apart.
+#[must_use]
+pub fn free_header(sender: AccountId) -> TxHeader {
+    TxHeader {
+        sender,
+        actor: u32::MAX,
+        sequence: 0,
+        gas_limit: u64::MAX,
+        max_fee_per_gas: 0,
+        max_priority_fee_per_gas: 0,
+        system: true,
+    }
+}
