@@ -69,8 +69,9 @@ pub enum Kind {
 pub struct Figure {
     /// Its name.
     pub name: String,
-    /// What was recorded.
-    pub recorded: f64,
+    /// What was recorded; nothing in a world that never was.
+    #[serde(default)]
+    pub recorded: Option<f64>,
     /// Its unit, for people.
     pub unit: String,
     /// How it is known.
@@ -132,8 +133,8 @@ pub struct Measured {
     pub figure: Figure,
     /// What the simulation has.
     pub simulated: f64,
-    /// Simulated over recorded.
-    pub ratio: f64,
+    /// Simulated over recorded; `None` where nothing, or zero, was recorded.
+    pub ratio: Option<f64>,
     /// The same over the sweep of what is not known of a cascade: least and most.
     pub swept: Option<(f64, f64)>,
     /// What mechanical liquidation at the recorded price has, without anybody's behaviour.
@@ -145,11 +146,12 @@ impl Measured {
     /// figure is not scored or one of the two has no ratio.
     #[must_use]
     pub fn beats_null(&self) -> Option<bool> {
+        let recorded = self.figure.recorded.filter(|recorded| *recorded != 0.0)?;
         let distance = |x: f64| {
-            let ratio = x / self.figure.recorded;
+            let ratio = x / recorded;
             (ratio > 0.0).then(|| libm::fabs(libm::log(ratio)))
         };
-        if self.figure.kind != Kind::Model || self.figure.recorded == 0.0 {
+        if self.figure.kind != Kind::Model {
             return None;
         }
         match (distance(self.simulated), distance(self.null?)) {
@@ -271,7 +273,7 @@ fn single(figure: &Figure, simulated: f64) -> Measured {
     Measured {
         figure: figure.clone(),
         simulated,
-        ratio: simulated / figure.recorded,
+        ratio: figure.recorded.filter(|recorded| *recorded != 0.0).map(|recorded| simulated / recorded),
         swept: None,
         null: None,
     }
@@ -288,7 +290,7 @@ impl Checker<'_> {
         }
         for (i, figure) in incident.figures.iter().enumerate() {
             self.within(&format!("figures.{i}.confidence"), figure.confidence, 0.0, 1.0);
-            if !figure.recorded.is_finite() {
+            if figure.recorded.is_some_and(|recorded| !recorded.is_finite()) {
                 let message = "this is no number that was recorded";
                 self.refuse(&format!("figures.{i}.recorded"), message, "write a number");
             }

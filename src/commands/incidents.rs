@@ -93,9 +93,9 @@ fn text(played: &Replayed) -> String {
         text += &format!(
             "  {:<34} {:>16} {:>16} {:>8}  {:<12} {:.2}\n",
             format!("{} ({})", figure.name, figure.unit),
-            number(figure.recorded),
+            figure.recorded.map_or_else(|| "-".to_owned(), number),
             number(one.simulated),
-            if one.ratio.is_finite() { format!("{:.4}", one.ratio) } else { "-".to_owned() },
+            one.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.4}")),
             tests,
             figure.confidence,
         );

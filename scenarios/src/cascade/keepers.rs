@@ -1,7 +1,7 @@
 //! What can be liquidated, what of it pays, and where it is sold.
 
 use super::book::keepers_of;
-use super::schema::{Friction, Keepers};
+use super::schema::{self, Friction, Keepers};
 use crate::stage::{Names, Refusal};
 use markets::units::{AccountId, Amount, AssetId, MarketId, U256};
 use protocols::compound::Compound;
@@ -35,6 +35,10 @@ impl Outlet {
         let stress = (-last_hour / STRESS).clamp(0.0, 1.0);
         self.left = self.left.min(libm::pow(friction.depth_left, stress));
     }
+    /// The price over the recorded one.
+    pub(super) fn ratio(&self) -> f64 {
+        libm::exp(self.displacement)
+    }
     /// What can be sold until the price is `fall` below the recorded one, as a logarithm, in USD.
     fn room_usd(&self, fall: f64) -> f64 {
         ((fall + self.displacement) / ONE_PERCENT).max(0.0) * self.depth_usd * self.left
@@ -44,48 +48,52 @@ impl Outlet {
     }
 }
 
+/// The outlets of a cascade.
+pub(super) fn outlets(specs: &[schema::Outlet], names: &Names) -> Result<Vec<Outlet>, Refusal> {
+    let outlet = |spec: &schema::Outlet| -> Result<Outlet, Refusal> {
+        if !(spec.depth_usd.is_finite() && spec.depth_usd > 0.0) {
+            let help = "write how many dollars move the price by one percent";
+            return Err((format!("a depth of {} USD", spec.depth_usd), help.to_owned()));
+        }
+        Ok(Outlet {
+            asset: names.asset(&spec.asset)?,
+            depth_usd: spec.depth_usd,
+            left: 1.0,
+            displacement: 0.0,
+        })
+    };
+    specs.iter().map(outlet).collect()
+}
+
 /// Keepers of one market at work.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     pub(super) market: MarketId,
     /// Who sends.
     pub(super) by: AccountId,
-    pub(super) outlets: Vec<Outlet>,
     margin: f64,
 }
 
 impl Desk {
     pub(super) fn new(spec: &Keepers, names: &Names) -> Result<Self, Refusal> {
-        let outlet = |spec: &super::schema::Outlet| -> Result<Outlet, Refusal> {
-            if !(spec.depth_usd.is_finite() && spec.depth_usd > 0.0) {
-                let help = "write how many dollars move the price by one percent";
-                return Err((format!("a depth of {} USD", spec.depth_usd), help.to_owned()));
-            }
-            Ok(Outlet {
-                asset: names.asset(&spec.asset)?,
-                depth_usd: spec.depth_usd,
-                left: 1.0,
-                displacement: 0.0,
-            })
-        };
         Ok(Self {
             market: names.market(&spec.market)?,
             by: names.account(&keepers_of(&spec.market))?,
-            outlets: spec.outlets.iter().map(outlet).collect::<Result<_, _>>()?,
             margin: spec.min_margin_bps / 1e4,
         })
     }
 
     /// The call that liquidates what pays of an account, if any does.
     pub(super) fn offer(
-        &mut self,
+        &self,
         chain: &Chain,
         fair: &Fair,
         account: AccountId,
+        outlets: &mut [Outlet],
         friction: &Friction,
     ) -> Option<Call> {
         let case = case(chain, self.market, account)?;
-        let outlet = self.outlets.iter_mut().find(|o| o.asset == case.collateral)?;
+        let outlet = outlets.iter_mut().find(|o| o.asset == case.collateral)?;
         let debt_usd = fair.value_usd(chain, case.debt, case.most);
         let mut share = 1.0;
         if friction.on {

@@ -2,7 +2,7 @@
 
 use super::auctions::{self, Room, poke};
 use super::book::{Member, tokens};
-use super::keepers::Desk;
+use super::keepers::{Desk, Outlet, outlets};
 use super::schema::{Cascade, Friction, PathSpec, Report};
 use crate::schema::Role;
 use crate::stage::{Names, Played, Refusal, execute, price};
@@ -84,6 +84,8 @@ pub(crate) fn run(
             desks.push(Desk::new(spec, &names).map_err(at)?);
         }
     }
+    let outlets = outlets(&cascade.outlets, &names);
+    let mut outlets = outlets.map_err(|refusal| ("outlets".to_owned(), refusal))?;
     let gas = cascade.gas_gwei.iter().map(|(hours, gwei)| (hours * 3_600.0, *gwei)).collect();
     let gas = Track { asset: played.after.chain.gas_asset(), points: gas };
     let step = f64::from(cascade.step_secs);
@@ -101,7 +103,7 @@ pub(crate) fn run(
         }
         let mut moved = false;
         for reporter in &mut reporters {
-            moved |= report(reporter, &tracks, secs, friction, played)
+            moved |= report(reporter, &tracks, secs, &outlets, friction, played)
                 .map_err(|refusal| ("reports".to_owned(), refusal))?;
         }
         if moved {
@@ -111,14 +113,12 @@ pub(crate) fn run(
         for room in &rooms {
             room.step(n, gas.at(secs), friction, members, poked || n == 1, played);
         }
-        for desk in &mut desks {
-            for outlet in &mut desk.outlets {
-                let track = tracks.iter().find(|track| track.asset == outlet.asset);
-                let last_hour = track.map_or(0.0, |track| {
-                    libm::log(track.at(secs) / track.at((secs - 3_600.0).max(0.0)))
-                });
-                outlet.recover(step, last_hour, friction);
-            }
+        for outlet in &mut outlets {
+            let track = tracks.iter().find(|track| track.asset == outlet.asset);
+            let last_hour = track.map_or(0.0, |track| {
+                libm::log(track.at(secs) / track.at((secs - 3_600.0).max(0.0)))
+            });
+            outlet.recover(step, last_hour, friction);
         }
         // Interest alone changes little within a step: health is looked at after a report, and while
         // something could not be sold.
@@ -126,7 +126,7 @@ pub(crate) fn run(
             defend(members, played);
         }
         if moved || stirred {
-            stirred = liquidate(&mut desks, members, friction, played);
+            stirred = liquidate(&desks, &mut outlets, members, friction, played);
         }
     }
     Ok(())
@@ -197,6 +197,7 @@ fn report(
     reporter: &mut Reporter,
     tracks: &[Track],
     secs: f64,
+    outlets: &[Outlet],
     friction: &Friction,
     played: &mut Played,
 ) -> Result<bool, Refusal> {
@@ -204,7 +205,9 @@ fn report(
     let hours = secs / 3_600.0;
     let silent = spec.silent_hours.iter().any(|(from, to)| (*from..*to).contains(&hours));
     let seen_at = if friction.on { (secs - spec.lag_secs as f64).max(0.0) } else { secs };
-    let seen = tracks[reporter.track].at(seen_at).max(spec.floor_usd);
+    let track = &tracks[reporter.track];
+    let outlet = outlets.iter().find(|o| o.asset == track.asset).filter(|_| spec.sees_sales);
+    let seen = (track.at(seen_at) * outlet.map_or(1.0, Outlet::ratio)).max(spec.floor_usd);
     let moved = (seen / reporter.last - 1.0).abs() * 1e4;
     let due = if friction.on {
         !silent
@@ -273,7 +276,8 @@ fn health(chain: &Chain, market: MarketId, member: &Member) -> Option<(f64, f64)
 
 /// Lets every desk liquidate what pays; whether something is left that does not.
 fn liquidate(
-    desks: &mut [Desk],
+    desks: &[Desk],
+    outlets: &mut [Outlet],
     members: &[Member],
     friction: &Friction,
     played: &mut Played,
@@ -287,7 +291,7 @@ fn liquidate(
         for account in book.chain(named.iter().copied()) {
             // Again while it is under water and pays: each time the close factor's share.
             for _ in 0..MOST_ROUNDS {
-                let Some(call) = desk.offer(&played.after.chain, &fair, account, friction) else {
+                let Some(call) = desk.offer(&played.after.chain, &fair, account, outlets, friction) else {
                     break;
                 };
                 left = true;

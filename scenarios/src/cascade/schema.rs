@@ -21,6 +21,9 @@ pub struct Cascade {
     pub books: Vec<Book>,
     /// Who liquidates.
     pub keepers: Vec<Keepers>,
+    /// Where all of them sell what they seize; what one sells, the next finds sold.
+    #[serde(default)]
+    pub outlets: Vec<Outlet>,
     /// What a transaction must pay to be included: hours after the start, and gwei. Nothing where absent.
     #[serde(default)]
     pub gas_gwei: Vec<(f64, f64)>,
@@ -72,6 +75,9 @@ pub struct Report {
     /// The lowest price that the feed can say, in USD (an aggregator's `minAnswer`).
     #[serde(default)]
     pub floor_usd: f64,
+    /// Whether it sees what keepers' sales did to the price. A recorded path has had its sales already.
+    #[serde(default)]
+    pub sees_sales: bool,
     /// Hours between which it is silent.
     #[serde(default)]
     pub silent_hours: Vec<(f64, f64)>,
@@ -134,8 +140,6 @@ fn savings() -> f64 {
 pub struct Keepers {
     /// The market.
     pub market: String,
-    /// Where they sell what they seize.
-    pub outlets: Vec<Outlet>,
     /// Least that must be left of the bonus, in basis points of the debt repaid; of a lot's worth, in
     /// auctions.
     #[serde(default)]
