@@ -2,7 +2,7 @@
 //! hold of every call.
 
 use markets::amm::stable_math::{A_PRECISION, balance_at, invariant};
-use markets::amm::stable_swap::{Coins, FEE_DENOMINATOR, StableSwap, StableSwapError};
+use markets::amm::stable_swap::{Coins, FEE_DENOMINATOR, MAX_A, StableSwap, StableSwapError};
 use markets::units::{AccountId, Amount, AssetId, U256, WAD};
 use proptest::prelude::*;
 use ruint::Uint;
@@ -338,4 +338,37 @@ proptest! {
             prop_assert!(after.virtual_price(left, NOW).unwrap() + U256::from(1) >= WAD);
         }
     }
+}
+
+#[test]
+fn each_invariant_holds_to_the_unit_and_no_further() {
+    let pool = three(100, 4_000_000, [1_000 * E18, 1_000 * E6, 1_000 * E6]);
+    let supply = Amount::new(3_000 * E18);
+    let broken = |pool: &StableSwap, held: &Coins, supply| {
+        pool.check(held, supply, NOW).err().map(|(index, _)| index)
+    };
+    assert_eq!(broken(&pool, &pool.balances, supply), None);
+    for i in 0..3 {
+        let mut held = pool.balances;
+        held[i] = Amount(held[i].0 + U256::from(1));
+        assert_eq!(broken(&pool, &held, supply), None, "fees and donations are no breach");
+        held[i] = Amount(held[i].0 - U256::from(2));
+        assert_eq!(broken(&pool, &held, supply), Some(0));
+        assert_eq!(broken(&pool, &held, Amount::ZERO), Some(0));
+        let mut drained = pool.clone();
+        drained.balances[i] = Amount::ZERO;
+        assert_eq!(broken(&drained, &pool.balances, supply), Some(1));
+        assert_eq!(broken(&drained, &pool.balances, Amount::ZERO), None, "no shares, no claims");
+    }
+    let at = |a: u64| {
+        let mut pool = pool.clone();
+        (pool.initial_a, pool.future_a) = (a, a);
+        broken(&pool, &pool.balances, supply)
+    };
+    let above = MAX_A * A_PRECISION;
+    assert_eq!([at(0), at(1), at(above - 1), at(above)], [Some(2), None, None, Some(2)]);
+    // No 256 bits hold the product of these.
+    let mut vast = pool.clone();
+    vast.balances = [Amount(U256::MAX >> 1); 3];
+    assert_eq!(broken(&vast, &vast.balances, supply), Some(3));
 }

@@ -6,8 +6,10 @@
 mod auctions;
 mod common;
 mod compound;
+mod config;
 mod invariants;
 mod isolated;
 mod margin_desk;
+mod modes;
 mod risk;
 mod vault;

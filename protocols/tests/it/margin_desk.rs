@@ -1,12 +1,10 @@
-//! The margin desk's interest by hand.
+//! The margin desk's interest and invariants by hand.
 
 use markets::units::{AccountId, Amount, AssetId, Bps, PoolId, RAY, Ray, SECONDS_PER_YEAR, U256};
-use protocols::margin_desk::{DeskBooks, MarginDesk};
+use protocols::margin_desk::{DeskBooks, DeskPosition, MarginDesk};
 
-#[test]
-fn debts_grow_by_the_rate_and_the_pool_owns_what_they_grow_by() {
-    let start = 1_600_000_000;
-    let mut desk = MarginDesk::new(
+fn desk(start: u64) -> MarginDesk {
+    MarginDesk::new(
         AccountId(0),
         AssetId(2),
         (AssetId(0), AssetId(1)),
@@ -14,7 +12,13 @@ fn debts_grow_by_the_rate_and_the_pool_owns_what_they_grow_by() {
         Bps(50_000),
         Bps(11_530),
         start,
-    );
+    )
+}
+
+#[test]
+fn debts_grow_by_the_rate_and_the_pool_owns_what_they_grow_by() {
+    let start = 1_600_000_000;
+    let mut desk = desk(start);
     desk.rate_per_year = Bps(1_000);
     (desk.books.cash, desk.books.scaled_debt) = (Amount::new(50), Amount::new(1_000));
     let percent = |x: u64| Ray(RAY * U256::from(x) / U256::from(100));
@@ -34,4 +38,32 @@ fn debts_grow_by_the_rate_and_the_pool_owns_what_they_grow_by() {
     let exact = percent(105).0 / U256::from(10 * SECONDS_PER_YEAR);
     assert_eq!(second - percent(105).0, exact + U256::from(1));
     assert_eq!(desk.accrued(half), Ok(books), "no time, no interest");
+}
+
+#[test]
+fn each_invariant_holds_to_the_unit_and_no_further() {
+    let mut desk = desk(0);
+    let position = |scaled_debt, held| DeskPosition {
+        margin: Amount::ZERO,
+        scaled_debt: Amount::new(scaled_debt),
+        held: Amount::new(held),
+    };
+    desk.positions = vec![(AccountId(1), position(30, 7)), (AccountId(2), position(40, 5))];
+    (desk.books.cash, desk.books.scaled_debt) = (Amount::new(100), Amount::new(70));
+    let broken = |desk: &MarginDesk, loan, held| {
+        desk.check(Amount::new(loan), Amount::new(held)).err().map(|(index, _)| index)
+    };
+    assert_eq!(broken(&desk, 100, 12), None);
+    assert_eq!(broken(&desk, 101, 13), None, "donations are no breach");
+    assert_eq!(broken(&desk, 99, 12), Some(0));
+    assert_eq!(broken(&desk, 100, 11), Some(1));
+    for owed in [69, 71] {
+        desk.books.scaled_debt = Amount::new(owed);
+        assert_eq!(broken(&desk, 100, 12), Some(2));
+    }
+    desk.books.scaled_debt = Amount::new(70);
+    desk.books.borrow_index = Ray(RAY + U256::from(1));
+    assert_eq!(broken(&desk, 100, 12), None);
+    desk.books.borrow_index = Ray(RAY - U256::from(1));
+    assert_eq!(broken(&desk, 100, 12), Some(3));
 }

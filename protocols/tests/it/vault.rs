@@ -266,6 +266,80 @@ fn ceilings_bind_debts_that_rise() {
 }
 
 #[test]
+fn every_parameter_sets_the_field_of_its_name_in_its_kind_of_house_alone() {
+    let mut w = World::new();
+    let secs = |n: u64| U256::from(n);
+    let set = |w: &mut World, i, param, value| {
+        w.then(|w| w.vault.file(w, OWNER, i, param, value)).unwrap();
+    };
+    set(&mut w, ETH, Param::BoxLimit, U256::from(11));
+    set(&mut w, ETH, Param::GlobalHole, U256::from(12));
+    let state = w.vault.state;
+    assert_eq!((state.box_limit, state.hole), (Amount::new(11), Amount::new(12)));
+    set(&mut w, BTC, Param::Dust, U256::from(13));
+    set(&mut w, BTC, Param::Mat, U256::from(14));
+    set(&mut w, BTC, Param::Chop, WAD);
+    set(&mut w, BTC, Param::Hole, U256::from(15));
+    set(&mut w, BTC, Param::Beg, WAD + U256::from(1));
+    set(&mut w, BTC, Param::Ttl, secs(16));
+    set(&mut w, BTC, Param::Tau, secs(17));
+    let btc = w.vault.ilks[usize::from(BTC)];
+    assert_eq!((btc.dust, btc.hole), (Amount::new(13), Amount::new(15)));
+    assert_eq!((btc.mat, btc.chop), (Ray(U256::from(14)), Wad(WAD)));
+    let rules = English { beg: Wad(WAD + U256::from(1)), ttl_secs: 16, tau_secs: 17 };
+    assert_eq!(btc.house, House::English(rules));
+    let House::Dutch(before) = w.vault.ilks[usize::from(ETH)].house else { panic!("Dutch") };
+    set(&mut w, ETH, Param::Buf, RAY);
+    set(&mut w, ETH, Param::Tail, secs(18));
+    set(&mut w, ETH, Param::Cusp, U256::from(19));
+    set(&mut w, ETH, Param::Chip, U256::from(20));
+    set(&mut w, ETH, Param::Tip, U256::from(21));
+    let rules = Dutch {
+        buf: Ray::ONE,
+        tail_secs: 18,
+        cusp: Ray(U256::from(19)),
+        chip: Wad::new(20),
+        tip: Amount::new(21),
+        ..before
+    };
+    assert_eq!(w.vault.ilks[usize::from(ETH)].house, House::Dutch(rules));
+    let refused = [
+        (BTC, Param::Mat, U256::ZERO),
+        (BTC, Param::Chop, WAD - U256::from(1)),
+        (BTC, Param::Duty, RAY - U256::from(1)),
+        (BTC, Param::Beg, WAD),
+        (BTC, Param::Ttl, U256::MAX),
+        (BTC, Param::Tail, secs(1)),
+        (BTC, Param::Cusp, secs(1)),
+        (BTC, Param::Chip, secs(1)),
+        (BTC, Param::Tip, secs(1)),
+        (ETH, Param::Beg, WAD + U256::from(1)),
+        (ETH, Param::Ttl, secs(1)),
+        (ETH, Param::Tau, secs(1)),
+        (ETH, Param::Tail, U256::MAX),
+    ];
+    for (i, param, value) in refused {
+        let refusal = w.vault.file(&w, OWNER, i, param, value);
+        assert_eq!(refusal, Err(VaultError::UnrecognizedParam), "{param:?}");
+    }
+}
+
+#[test]
+fn a_house_lists_its_dai_and_tokens_and_owns_the_rest() {
+    let vault = World::new().vault;
+    let tokens = vault.ilks.iter().map(|ilk| ilk.token);
+    for asset in tokens.chain([DAI]) {
+        assert!(vault.lists(asset) && !vault.is_share(asset), "{asset:?}");
+    }
+    let columns = vault.ilks.iter().flat_map(|ilk| [ilk.gem, ilk.ink, ilk.art]);
+    for asset in columns.chain([INTERNAL, SIN]) {
+        assert!(!vault.lists(asset) && vault.is_share(asset), "{asset:?}");
+    }
+    let other = AssetId(999);
+    assert!(!vault.lists(other) && !vault.is_share(other));
+}
+
+#[test]
 fn dai_goes_out_and_comes_back() {
     let mut w = World::new();
     w.open(ALICE, ETH, 10, 1_000);

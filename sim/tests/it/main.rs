@@ -13,5 +13,6 @@ mod pair;
 mod pooled;
 mod sequences;
 mod tape;
+mod touches;
 mod vectors;
 mod venues;

@@ -132,6 +132,77 @@ fn two_coins_trade_by_the_common_verb_and_three_name_both() {
     assert_eq!(outcome, Outcome::Reverted { call: 0, reason });
 }
 
+/// A limit is met by what is exactly it, and missed by a unit.
+#[test]
+fn limits_are_met_at_equality() {
+    let w = world();
+    let [dai, usdc, usdt] = w.coins;
+    let (pool, asset_in, asset_out) = (w.three, usdc, usdt);
+    let quotes = w.chain.pool(pool).stable_swap().unwrap();
+    let supply = w.chain.ledger().total_supply(w.share);
+    let sold = Amount::new(1_000 * E6);
+    let amounts = coins([1_000 * E18, 0, 0]);
+    let shares = quotes.quote_add(&amounts, supply, NOW).unwrap().minted;
+    let first =
+        Call::StableSwap(StableSwapCall::AddLiquidity { pool, amounts, min_shares: shares });
+    let mut after = w.chain.clone();
+    assert_eq!(execute(&mut after, w.trader, &[first]), Outcome::Success);
+    let quotes = after.pool(pool).stable_swap().unwrap().clone();
+    let supply = after.ledger().total_supply(w.share);
+    let of = |shares: Amount| AmountExpr::Exact(shares);
+    let sum = |a: Amount, b: i64| match b {
+        1 => a.checked_add(Amount::new(1)).unwrap(),
+        -1 => a.saturating_sub(Amount::new(1)),
+        _ => a,
+    };
+    let got = quotes.quote_exchange(asset_in, asset_out, sold, NOW).unwrap().received[2];
+    let exchange = |more| StableSwapCall::Exchange {
+        pool,
+        asset_in,
+        asset_out,
+        amount: of(sold),
+        min_out: sum(got, more),
+    };
+    let minted = quotes.quote_add(&amounts, supply, NOW).unwrap().minted;
+    let add = |more| StableSwapCall::AddLiquidity { pool, amounts, min_shares: sum(minted, more) };
+    let back = quotes.quote_remove(shares, supply).unwrap().received;
+    let remove = |more| StableSwapCall::RemoveLiquidity {
+        pool,
+        shares: of(shares),
+        min_amounts: back.map(|amount| sum(amount, more)),
+    };
+    let one = quotes.quote_remove_one_coin(shares, dai, supply, NOW).unwrap().received[0];
+    let remove_one = |more| StableSwapCall::RemoveLiquidityOneCoin {
+        pool,
+        shares: of(shares),
+        asset_out: dai,
+        min_out: sum(one, more),
+    };
+    let taken = coins([100 * E18, 0, 0]);
+    let burned = quotes.quote_remove_imbalance(&taken, supply, NOW).unwrap().burned;
+    // A limit from above.
+    let imbalance = |more: i64| StableSwapCall::RemoveLiquidityImbalance {
+        pool,
+        amounts: taken,
+        max_shares: sum(burned, -more),
+    };
+    let few = StableSwapError::FewerCoinsThanExpected;
+    let limits: [(&dyn Fn(i64) -> StableSwapCall, _); 5] = [
+        (&exchange, few),
+        (&add, StableSwapError::Slippage),
+        (&remove, few),
+        (&remove_one, few),
+        (&imbalance, StableSwapError::Slippage),
+    ];
+    for (call, error) in limits {
+        let met = execute(&mut after.clone(), w.trader, &[Call::StableSwap(call(0))]);
+        assert_eq!(met, Outcome::Success, "{:?}", call(0));
+        let missed = execute(&mut after.clone(), w.trader, &[Call::StableSwap(call(1))]);
+        let reason = Revert::StableSwap(error);
+        assert_eq!(missed, Outcome::Reverted { call: 0, reason }, "{:?}", call(1));
+    }
+}
+
 /// Every call that a pool of three understands, in an order in which all succeed.
 fn every_call(w: &World) -> Vec<Call> {
     let [dai, usdc, usdt] = w.coins;
