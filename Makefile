@@ -49,7 +49,7 @@ mutants: ## put faults into markets, protocols and sim::chain, and name those no
 	scripts/mutants.sh $(SHARD)
 
 vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordings); equal cases and steps per family
-	$(CARGO) test -p sim --test vectors
+	$(CARGO) test -p sim --test it vectors::
 
 plots: ## draw the pictures and the table of docs/attacks.md
 	$(CARGO) run -p sim --example attack_plots

@@ -53,7 +53,7 @@ for area in "${areas[@]}"; do
         # All but `price_moments`, whose statistics take long.
         own=(--test-package markets -- --lib)
         for file in markets/tests/*.rs; do
-            [ "$file" = markets/tests/price_moments.rs ] || own+=(--test "$(basename "$file" .rs)")
+            [ "$file" = markets/tests/it/price_moments.rs ] || own+=(--test "$(basename "$file" .rs)")
         done
         all=(--test-package markets,sim -- --lib --test '*')
         ;;

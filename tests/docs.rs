@@ -88,7 +88,7 @@ fn a_quotation_that_is_not_there_is_found() {
 
 #[test]
 fn every_recorded_family_is_in_the_record() {
-    let harness = read("sim/tests/vectors/families.rs");
+    let harness = read("sim/tests/it/vectors/families.rs");
     let table = harness.split("\nfamilies! {").nth(1).and_then(|rest| rest.split('}').next());
     let table = table.expect("the harness lists its families in `families! { … }`");
     let families: Vec<&str> =

@@ -5,7 +5,7 @@
 //! nobody would write on a state that somebody did.
 #![no_main]
 
-#[path = "../../sim/tests/fuzzed/sequences/mod.rs"]
+#[path = "../../sim/tests/it/fuzzed/sequences/mod.rs"]
 mod sequences;
 
 use serde::Serialize;

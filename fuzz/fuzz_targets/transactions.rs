@@ -2,7 +2,7 @@
 //! invariants holds after each, and a forced revert leaves no trace.
 #![no_main]
 
-#[path = "../../sim/tests/fuzzed/sequences/mod.rs"]
+#[path = "../../sim/tests/it/fuzzed/sequences/mod.rs"]
 mod sequences;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,7 @@
 //! What lending operations cost, without the chain around them.
 #![allow(clippy::unwrap_used, reason = "a bench stops at what it did not expect")]
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/it/common/mod.rs"]
 mod common;
 
 use common::{USER, World};

@@ -3,7 +3,7 @@
 //! supply and withdraw 13,500, account data 20,500.
 #![allow(missing_docs, unreachable_pub, dead_code, clippy::unwrap_used, reason = "a benchmark")]
 
-#[path = "../tests/pooled/world.rs"]
+#[path = "../tests/it/pooled/world.rs"]
 mod world;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -1,7 +1,7 @@
 //! Cost of a block: a swap, an idle block by number of borrowers, a block with traffic.
 #![allow(missing_docs, reason = "a benchmark")]
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/it/common/mod.rs"]
 mod common;
 
 use common::{MARKET, POOL, Small, TAIL, USDC, WETH, account, exact};

@@ -9,21 +9,21 @@
     reason = "a benchmark"
 )]
 
-#[path = "../tests/vectors/aave.rs"]
+#[path = "../tests/it/vectors/aave.rs"]
 mod aave;
-#[path = "../tests/vectors/attack.rs"]
+#[path = "../tests/it/vectors/attack.rs"]
 mod attack;
-#[path = "../tests/vectors/compound.rs"]
+#[path = "../tests/it/vectors/compound.rs"]
 mod compound;
-#[path = "../tests/vectors/families.rs"]
+#[path = "../tests/it/vectors/families.rs"]
 mod families;
-#[path = "../tests/vectors/support.rs"]
+#[path = "../tests/it/vectors/support.rs"]
 mod support;
-#[path = "../tests/vectors/trace.rs"]
+#[path = "../tests/it/vectors/trace.rs"]
 mod trace;
-#[path = "../tests/vectors/uniswap_v2.rs"]
+#[path = "../tests/it/vectors/uniswap_v2.rs"]
 mod uniswap_v2;
-#[path = "../tests/vectors/uniswap_v3.rs"]
+#[path = "../tests/it/vectors/uniswap_v3.rs"]
 mod uniswap_v3;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};

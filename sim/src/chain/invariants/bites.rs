@@ -1,7 +1,7 @@
 //! Each property bites: a chain is corrupted so that it breaks, and exactly its id is reported.
 
 #[allow(dead_code, reason = "shared with the sequences")]
-#[path = "../../../tests/sequences/world.rs"]
+#[path = "../../../tests/it/sequences/world.rs"]
 mod world;
 
 use super::oracle::check_feed;

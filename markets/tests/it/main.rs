@@ -1,0 +1,13 @@
+//! What `markets` promises to those who use it. One binary, so that one link is enough; `cargo test -p markets
+//! oracles::` runs one file.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod composed_oracles;
+mod constant_product;
+mod lp_oracle;
+mod oracles;
+mod price_moments;
+mod prices;
+mod reserves;
+mod stable_swap;

@@ -1,0 +1,168 @@
+//! The Compound market's rules by hand: amounts, codes and reverts. The recorded contracts are replayed
+//! elsewhere (`sim/tests/it/vectors`), where somebody has them; these stand alone.
+
+mod world;
+
+use markets::units::{Amount, PriceMantissa, U256, Wad};
+use protocols::compound::{
+    CompoundError, ComptrollerCode, Governance, Liquidation, MAX_COLLATERAL_FACTOR, Refusal,
+    TokenCode,
+};
+use world::{ADMIN, World, c_token, percent, refused, reverted, underlying, user};
+
+const ETH: u16 = 0;
+const USDC: u16 = 1;
+const THIN: u16 = 2;
+const E6: u128 = 1_000_000;
+const E18: u128 = 1_000_000_000_000_000_000;
+
+fn units(amount: u128) -> Amount {
+    Amount::new(amount)
+}
+
+/// User 0 supplied one ETH and entered; user 1 supplied 10,000 USDC.
+fn supplied() -> World {
+    let mut w = World::new();
+    w.mint(0, ETH, units(E18)).unwrap();
+    w.enter(0, ETH).unwrap();
+    w.mint(1, USDC, units(10_000 * E6)).unwrap();
+    w
+}
+
+#[test]
+fn a_supply_is_worth_fifty_c_tokens_and_no_more_than_one_has() {
+    let mut w = supplied();
+    assert_eq!(w.balance(0, c_token(ETH)), units(50 * 100_000_000));
+    let all = w.balance(0, underlying(ETH));
+    assert_eq!(
+        w.mint(0, ETH, all.checked_add(units(1)).unwrap()),
+        Err(reverted(CompoundError::TransferExceedsBalance))
+    );
+    w.mint(0, ETH, all).unwrap();
+    assert_eq!(w.balance(0, underlying(ETH)), Amount::ZERO);
+}
+
+#[test]
+fn one_borrows_up_to_the_collateral_factor_and_up_to_the_cash() {
+    let mut w = supplied();
+    let too_much = Refusal::Rejected(ComptrollerCode::InsufficientLiquidity);
+    assert_eq!(w.borrow(0, USDC, units(1_600 * E6 + 1)), Err(refused(too_much)));
+    w.borrow(0, USDC, units(1_600 * E6)).unwrap();
+    assert_eq!(w.owed(0, USDC), units(1_600 * E6));
+    // Cash is what is left: 8,400 USDC.
+    let mut rich = supplied();
+    rich.mint(0, ETH, units(9 * E18)).unwrap();
+    let empty = Refusal::Token(TokenCode::InsufficientCash);
+    assert_eq!(rich.borrow(0, USDC, units(10_000 * E6 + 1)), Err(refused(empty)));
+    rich.borrow(0, USDC, units(10_000 * E6)).unwrap();
+    assert_eq!(rich.balance(1, underlying(USDC)), units(990_000 * E6));
+}
+
+#[test]
+fn a_pause_and_a_cap_revert() {
+    let mut w = supplied();
+    let config = &mut w.market.tokens[usize::from(USDC)].config;
+    config.borrow_cap = units(1_000 * E6);
+    // The cap itself is out of reach: "market borrow cap reached".
+    let capped = Err(reverted(CompoundError::BorrowCapReached));
+    assert_eq!(w.borrow(0, USDC, units(1_000 * E6)), capped);
+    w.borrow(0, USDC, units(1_000 * E6 - 1)).unwrap();
+    w.market.tokens[usize::from(USDC)].config.borrow_paused = true;
+    assert_eq!(w.borrow(0, USDC, units(1)), Err(reverted(CompoundError::BorrowPaused)));
+    w.market.tokens[usize::from(USDC)].config.mint_paused = true;
+    assert_eq!(w.mint(1, USDC, units(1)), Err(reverted(CompoundError::MintPaused)));
+}
+
+#[test]
+fn a_liquidation_takes_half_and_the_market_keeps_its_share() {
+    let mut w = supplied();
+    w.borrow(0, USDC, units(1_600 * E6)).unwrap();
+    let call = Liquidation { liquidator: user(2), borrower: user(0), debt: USDC, collateral: ETH };
+    let take =
+        |w: &mut World, amount: u128| w.act(|m, v, c| m.liquidate(v, call, units(amount), c));
+    let healthy = Refusal::Rejected(ComptrollerCode::InsufficientShortfall);
+    assert_eq!(take(&mut w, 800 * E6), Err(refused(healthy)));
+    w.ledger.prices[usize::from(ETH)] = PriceMantissa::new(1_900 * E18);
+    assert_eq!(w.market.max_liquidation(&w.ledger, call), units(800 * E6));
+    let more = Refusal::Rejected(ComptrollerCode::TooMuchRepay);
+    assert_eq!(take(&mut w, 800 * E6 + 1), Err(refused(more)));
+    take(&mut w, 800 * E6).unwrap();
+    assert_eq!(w.owed(0, USDC), units(800 * E6));
+    // 800 · 1.08 / 1,900 ETH are 22.73684210 cETH; 2.8 % of them, 0.63663157, are the market's.
+    assert_eq!(w.balance(0, c_token(ETH)), units(5_000_000_000 - 2_273_684_210));
+    assert_eq!(w.balance(2, c_token(ETH)), units(2_273_684_210 - 63_663_157));
+    let reserves = w.market.tokens[usize::from(ETH)].book.total_reserves;
+    assert_eq!(reserves, units(63_663_157 * 200_000_000), "a cETH's smallest unit is 2 · 10⁸ wei");
+}
+
+#[test]
+fn governance_sets_what_it_names_and_nothing_else() {
+    let w = World::new();
+    for governance in [
+        Governance::CloseFactor(percent(40)),
+        Governance::LiquidationIncentive(percent(110)),
+        Governance::CollateralFactor { token: THIN, factor: percent(33) },
+        Governance::ReserveFactor { token: THIN, factor: percent(22) },
+        Governance::BorrowCap { token: THIN, cap: units(77) },
+        Governance::PauseMint { token: THIN, paused: true },
+        Governance::PauseBorrow { token: THIN, paused: true },
+        Governance::PauseTransfer(true),
+        Governance::PauseSeize(true),
+    ] {
+        let mut got = World::new();
+        got.act(|m, v, c| m.govern(v, ADMIN, governance, c)).unwrap();
+        let mut policy = w.market.policy;
+        let mut config = w.market.tokens[usize::from(THIN)].config;
+        match governance {
+            Governance::CloseFactor(factor) => policy.close_factor = factor,
+            Governance::LiquidationIncentive(incentive) => policy.liquidation_incentive = incentive,
+            Governance::CollateralFactor { factor, .. } => config.collateral_factor = factor,
+            Governance::ReserveFactor { factor, .. } => config.reserve_factor = factor,
+            Governance::BorrowCap { cap, .. } => config.borrow_cap = cap,
+            Governance::PauseMint { paused, .. } => config.mint_paused = paused,
+            Governance::PauseBorrow { paused, .. } => config.borrow_paused = paused,
+            Governance::PauseTransfer(paused) => policy.transfer_paused = paused,
+            Governance::PauseSeize(paused) => policy.seize_paused = paused,
+        }
+        assert_eq!(got.market.policy, policy, "{governance:?}");
+        let untouched = |token: u16| w.market.tokens[usize::from(token)].config;
+        let expected = [untouched(ETH), untouched(USDC), config];
+        let all: Vec<_> = got.market.tokens.iter().map(|token| token.config).collect();
+        assert_eq!(all, expected, "{governance:?}");
+        assert!(got.act(|m, v, c| m.govern(v, user(0), governance, c)).is_err(), "{governance:?}");
+    }
+}
+
+#[test]
+fn governance_keeps_to_its_bounds_and_its_guardians() {
+    let mut w = World::new();
+    let (pauser, capper) = (user(1), user(2));
+    (w.market.pause_guardian, w.market.borrow_cap_guardian) = (pauser, capper);
+    let govern =
+        |w: &mut World, by, governance| w.act(|m, v, c| m.govern(v, by, governance, c)).map(|_| ());
+    let factor = |factor| Governance::CollateralFactor { token: THIN, factor };
+    let above = Wad(MAX_COLLATERAL_FACTOR.0 + U256::from(1));
+    let invalid = Refusal::Comptroller(ComptrollerCode::InvalidCollateralFactor);
+    assert_eq!(govern(&mut w, ADMIN, factor(above)), Err(refused(invalid)));
+    govern(&mut w, ADMIN, factor(MAX_COLLATERAL_FACTOR)).unwrap();
+    w.ledger.prices[usize::from(THIN)] = PriceMantissa::new(0);
+    let no_price = Refusal::Comptroller(ComptrollerCode::PriceError);
+    assert_eq!(govern(&mut w, ADMIN, factor(percent(50))), Err(refused(no_price)));
+    govern(&mut w, ADMIN, factor(Wad::new(0))).unwrap();
+
+    let reserve = |factor| Governance::ReserveFactor { token: USDC, factor };
+    let bad = Refusal::Token(TokenCode::BadInput);
+    assert_eq!(govern(&mut w, ADMIN, reserve(Wad::new(E18 + 1))), Err(refused(bad)));
+    govern(&mut w, ADMIN, reserve(Wad::ONE)).unwrap();
+
+    govern(&mut w, capper, Governance::BorrowCap { token: ETH, cap: units(5) }).unwrap();
+    let not_capper = reverted(CompoundError::OnlyAdminOrGuardianSetsBorrowCaps);
+    let cap = Governance::BorrowCap { token: ETH, cap: units(6) };
+    assert_eq!(govern(&mut w, pauser, cap), Err(not_capper));
+    govern(&mut w, pauser, Governance::PauseSeize(true)).unwrap();
+    let only_admin = reverted(CompoundError::OnlyAdminUnpauses);
+    assert_eq!(govern(&mut w, pauser, Governance::PauseSeize(false)), Err(only_admin));
+    let nobody = reverted(CompoundError::OnlyGuardianAndAdminPause);
+    assert_eq!(govern(&mut w, user(3), Governance::PauseSeize(true)), Err(nobody));
+    govern(&mut w, ADMIN, Governance::PauseSeize(false)).unwrap();
+}

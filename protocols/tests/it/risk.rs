@@ -1,0 +1,277 @@
+//! What a risk policy may and may not move.
+
+use crate::common::{MANAGER, Refused, USER, World, usd};
+use markets::units::{AccountId, Amount, Bps};
+use protocols::lending::Pooled;
+use protocols::risk_params::{
+    AtOnce, Direction, RiskChange, RiskError, RiskParam, RiskRegime, Rule, Step,
+};
+
+const DAY: u64 = 86_400;
+
+fn propose(
+    w: &mut World,
+    reserve: Option<u16>,
+    param: RiskParam,
+    value: u64,
+) -> Result<(), RiskError> {
+    let change = RiskChange { reserve, param, value };
+    match w.act(|m, v, c| m.propose_risk(v, MANAGER, change, c)) {
+        Ok(_) => Ok(()),
+        Err(Refused::Risk(why)) => Err(why),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn only_the_risk_manager_proposes() {
+    let mut w = World::three(RiskRegime::guardian());
+    let change = RiskChange { reserve: Some(0), param: RiskParam::Ltv, value: 8000 };
+    let got = w.act(|m, v, c| m.propose_risk(v, AccountId(USER), change, c));
+    assert_eq!(got, Err(Refused::Risk(RiskError::NotRiskManager)));
+}
+
+#[test]
+fn a_steward_moves_half_a_percent_every_three_days() {
+    let mut w = World::three(RiskRegime::steward());
+    let (r, p) = (Some(0), RiskParam::Ltv);
+    let too_fast = |value| Err(RiskError::TooFast { value, current: 8050 });
+    assert_eq!(propose(&mut w, r, p, 7999), too_fast(7999));
+    assert_eq!(propose(&mut w, r, p, 8101), too_fast(8101));
+    assert_eq!(propose(&mut w, r, p, 8050), Err(RiskError::NoChange));
+    assert_eq!(propose(&mut w, r, p, 8000), Ok(()));
+    assert_eq!(w.change.risk_applied, [RiskChange { reserve: r, param: p, value: 8000 }]);
+    let from = w.ledger.now + 3 * DAY;
+    assert_eq!(propose(&mut w, r, p, 8050), Err(RiskError::TooEarly { from }));
+    // Another parameter has its own clock.
+    assert_eq!(propose(&mut w, r, RiskParam::LiquidationThreshold, 8250), Ok(()));
+    w.ledger.now = from - 1;
+    assert_eq!(propose(&mut w, r, p, 8050), Err(RiskError::TooEarly { from }));
+    w.ledger.now = from;
+    assert_eq!(propose(&mut w, r, p, 8050), Ok(()));
+}
+
+#[test]
+fn a_steward_cannot_freeze_zero_or_move_the_close_factor() {
+    let mut w = World::three(RiskRegime::steward());
+    assert_eq!(propose(&mut w, Some(0), RiskParam::Frozen, 1), Err(RiskError::NotAllowed));
+    assert_eq!(propose(&mut w, None, RiskParam::CloseFactor, 5050), Err(RiskError::NotAllowed));
+    w.market.reserves[0].config.ltv = Bps(30);
+    let out = RiskError::OutOfBounds { value: 0, floor: 1, ceil: 9500 };
+    assert_eq!(propose(&mut w, Some(0), RiskParam::Ltv, 0), Err(out));
+    assert_eq!(propose(&mut w, Some(0), RiskParam::Ltv, 1), Ok(()));
+}
+
+#[test]
+fn a_steward_doubles_a_cap_or_cuts_it_to_one_but_never_to_zero() {
+    let mut w = World::three(RiskRegime::steward());
+    w.market.reserves[0].config.supply_cap = 1_000;
+    w.market.reserves[0].config.borrow_cap = 1_000;
+    let p = RiskParam::SupplyCap;
+    let fast = RiskError::TooFast { value: 2_001, current: 1_000 };
+    assert_eq!(propose(&mut w, Some(0), p, 2_001), Err(fast));
+    assert_eq!(propose(&mut w, Some(0), p, 2_000), Ok(()));
+    let out = RiskError::OutOfBounds { value: 0, floor: 1, ceil: u64::MAX };
+    assert_eq!(propose(&mut w, Some(0), RiskParam::BorrowCap, 0), Err(out));
+    assert_eq!(propose(&mut w, Some(0), RiskParam::BorrowCap, 1), Ok(()));
+}
+
+#[test]
+fn a_guardian_brakes_at_once_and_releases_slowly() {
+    let mut w = World::three(RiskRegime::guardian());
+    assert_eq!(propose(&mut w, Some(2), RiskParam::Ltv, 4400), Ok(()));
+    // Within the hour nothing moves but the brake.
+    assert!(matches!(
+        propose(&mut w, Some(2), RiskParam::Ltv, 4300),
+        Err(RiskError::TooEarly { .. })
+    ));
+    assert_eq!(propose(&mut w, Some(2), RiskParam::Ltv, 0), Ok(()));
+    assert!(matches!(
+        propose(&mut w, Some(2), RiskParam::Ltv, 4400),
+        Err(RiskError::TooFast { .. })
+    ));
+    assert_eq!(propose(&mut w, Some(2), RiskParam::Frozen, 1), Ok(()));
+    assert!(w.market.reserves[2].config.frozen);
+    assert_eq!(w.market.reserves[2].effective_ltv(w.market.version), Bps(0));
+}
+
+#[test]
+fn a_threshold_falls_one_percent_an_hour_at_most() {
+    let mut w = World::three(RiskRegime::guardian());
+    w.market.reserves[0].config.ltv = Bps(7000);
+    let p = RiskParam::LiquidationThreshold;
+    let fast = RiskError::TooFast { value: 8199, current: 8300 };
+    assert_eq!(propose(&mut w, Some(0), p, 8199), Err(fast));
+    assert_eq!(propose(&mut w, Some(0), p, 8200), Ok(()));
+    assert!(matches!(propose(&mut w, Some(0), p, 8100), Err(RiskError::TooEarly { .. })));
+    w.ledger.now += 3_600;
+    assert_eq!(propose(&mut w, Some(0), p, 8100), Ok(()));
+}
+
+#[test]
+fn no_regime_waives_what_keeps_a_reserve_coherent() {
+    let mut w = World::three(RiskRegime::guardian());
+    w.market.reserves[0].config.ltv = Bps(8250);
+    let p = RiskParam::LiquidationThreshold;
+    assert_eq!(propose(&mut w, Some(0), p, 8200), Err(RiskError::LtvAboveThreshold));
+    w.market.reserves[0].config.liquidation_threshold = Bps(9500);
+    let bonus = RiskParam::LiquidationBonus;
+    assert_eq!(propose(&mut w, Some(0), bonus, 600), Err(RiskError::BonusTooLarge));
+    assert_eq!(propose(&mut w, Some(9), p, 1), Err(RiskError::NoSuchReserve));
+    assert_eq!(propose(&mut w, Some(0), RiskParam::CloseFactor, 1), Err(RiskError::NoSuchReserve));
+    assert_eq!(propose(&mut w, None, p, 1), Err(RiskError::NoSuchReserve));
+}
+
+#[test]
+fn a_delayed_change_waits_and_anyone_applies_it() {
+    let mut regime = RiskRegime::guardian();
+    regime.ltv.delay_secs = DAY;
+    regime.close_factor.delay_secs = DAY;
+    let mut w = World::three(regime);
+    assert_eq!(propose(&mut w, Some(0), RiskParam::Ltv, 7600), Ok(()));
+    assert_eq!(propose(&mut w, None, RiskParam::CloseFactor, 7500), Ok(()));
+    assert_eq!(w.market.reserves[0].config.ltv, Bps(8050));
+    assert_eq!(propose(&mut w, Some(0), RiskParam::Ltv, 7700), Err(RiskError::AlreadyQueued));
+    let early = w.act(|m, v, c| m.execute_risk(v, c));
+    assert_eq!(early, Err(Refused::Risk(RiskError::NothingDue)));
+    w.ledger.now += DAY;
+    w.act(|m, v, c| m.execute_risk(v, c)).unwrap();
+    assert_eq!(w.market.reserves[0].config.ltv, Bps(7600));
+    assert_eq!(w.market.state.close_factor, Bps(7500));
+    assert_eq!(w.change.risk_applied.len(), 2);
+    assert!(w.market.state.pending.is_empty());
+    assert_eq!(w.market.reserves[0].last_changed_at[RiskParam::Ltv.index()], w.ledger.now);
+}
+
+#[test]
+fn a_queued_change_that_no_longer_fits_is_dropped() {
+    let mut regime = RiskRegime::guardian();
+    regime.ltv.delay_secs = DAY;
+    let mut w = World::three(regime);
+    assert_eq!(propose(&mut w, Some(0), RiskParam::Ltv, 8300), Ok(()));
+    assert_eq!(propose(&mut w, Some(0), RiskParam::LiquidationThreshold, 8200), Ok(()));
+    w.ledger.now += DAY;
+    w.act(|m, v, c| m.execute_risk(v, c)).unwrap();
+    assert!(w.change.risk_applied.is_empty() && w.market.state.pending.is_empty());
+    assert_eq!(w.market.reserves[0].config.ltv, Bps(8050));
+}
+
+#[test]
+fn the_close_factor_governs_liquidations() {
+    let mut w = World::three(RiskRegime::guardian());
+    let (lender, who, bot) = (AccountId(USER), AccountId(USER + 1), AccountId(USER + 2));
+    for a in [lender, who, bot] {
+        w.fund(a, 0, 10_u128.pow(20));
+        w.fund(a, 1, 10_u128.pow(12));
+    }
+    w.supply(lender, 1, Amount::new(10_u128.pow(11))).unwrap();
+    w.supply(who, 0, Amount::new(10_u128.pow(19))).unwrap();
+    w.borrow(who, 1, Amount::new(16_000_000_000)).unwrap();
+    w.ledger.prices[0] = usd(1_900); // health factor 0.9856
+    assert_eq!(w.market.max_repayable(&w.ledger, who, 0, 1), Amount::new(8_000_000_000));
+    propose(&mut w, None, RiskParam::CloseFactor, 7_500).unwrap();
+    assert_eq!(w.market.max_repayable(&w.ledger, who, 0, 1), Amount::new(12_000_000_000));
+    let quote = w.market.quote_liquidation(&w.ledger, who, 0, 1, Amount::MAX).unwrap();
+    assert_eq!(w.liquidate(bot, who, 0, 1, Amount::MAX), Ok(quote.repaid));
+    assert_eq!(quote.repaid, Amount::new(12_000_000_000));
+}
+
+#[test]
+fn a_full_step_is_always_legal_when_its_rule_is() {
+    for regime in [RiskRegime::steward(), RiskRegime::guardian()] {
+        let mut w = World::three(regime);
+        for r in &mut w.market.reserves {
+            r.config.supply_cap = 1_000_000;
+            r.config.borrow_cap = 3;
+        }
+        for _ in 0..60 {
+            for r in [None, Some(0), Some(1), Some(2)] {
+                for param in RiskParam::ALL {
+                    for direction in [Direction::Up, Direction::Down] {
+                        let now = w.ledger.now;
+                        let Ok(step) = w.market.risk_step(r, param, direction, now) else {
+                            continue;
+                        };
+                        assert_eq!(w.market.risk_legal(&step, now), Ok(()));
+                        let mut other = w.clone();
+                        assert_eq!(propose(&mut other, r, param, step.value), Ok(()));
+                        let config = other.market.reserves[usize::from(r.unwrap_or(0))].config;
+                        assert_eq!(config.check(), Ok(()), "{step:?}");
+                        if now % 3 == u64::from(param.index() as u32) % 3 {
+                            w = other;
+                        }
+                    }
+                }
+            }
+            w.ledger.now += 3_601;
+        }
+    }
+}
+
+#[test]
+fn step_values_clamp_to_the_bounds() {
+    let rule = RiskRegime::guardian().ltv;
+    assert_eq!(rule.step_value(8_300, Direction::Up), 8_500);
+    assert_eq!(rule.step_value(8_500, Direction::Up), 8_500);
+    assert_eq!(rule.step_value(300, Direction::Down), 0);
+    // Outside the bounds there is no way but back.
+    assert_eq!(rule.step_value(9_000, Direction::Up), 9_000);
+    assert_eq!(rule.step_value(9_000, Direction::Down), 8_500);
+    assert_eq!(rule.allows(9_000, 8_500, 0, 0), Ok(()));
+    let cap = RiskRegime::guardian().supply_cap;
+    assert_eq!(cap.step_value(1, Direction::Up), 2);
+    assert_eq!(cap.step_value(3, Direction::Down), 2);
+    assert_eq!(cap.step_value(0, Direction::Up), 0);
+}
+
+#[test]
+fn a_policys_step_is_shorter_than_the_limit_where_the_rule_says_so() {
+    let cap = RiskRegime::steward().supply_cap;
+    assert_eq!(cap.step_value(1_000, Direction::Down), 750);
+    assert_eq!(cap.step_value(1_000, Direction::Up), 1_250);
+    assert_eq!(cap.allows(1_000, 1, 0, 0), Ok(()));
+    assert_eq!(cap.step_value(1, Direction::Down), 1);
+    let cap = RiskRegime::guardian().supply_cap;
+    assert_eq!(cap.step_value(1_000, Direction::Up), 2_000);
+    assert_eq!(cap.step_value(1_000, Direction::Down), 500);
+}
+
+#[test]
+fn the_brake_goes_to_the_bound_within_the_interval_or_not_at_all() {
+    let mut w = World::three(RiskRegime::guardian());
+    w.market.reserves[2].config.supply_cap = 1_000;
+    let now = w.ledger.now;
+    let brake = |w: &World, param| {
+        let Pooled { regime, reserves, state, .. } = &w.market;
+        regime.brake(reserves, state, Some(2), param, now).map(|change| change.value)
+    };
+    assert_eq!(propose(&mut w, Some(2), RiskParam::SupplyCap, 500), Ok(()));
+    assert_eq!(brake(&w, RiskParam::SupplyCap), Ok(1));
+    assert_eq!(brake(&w, RiskParam::Ltv), Ok(0));
+    assert_eq!(brake(&w, RiskParam::Frozen), Ok(1));
+    assert_eq!(brake(&w, RiskParam::LiquidationThreshold), Err(RiskError::NotAllowed));
+    assert_eq!(propose(&mut w, Some(2), RiskParam::Ltv, 0), Ok(()));
+    assert_eq!(brake(&w, RiskParam::Ltv), Err(RiskError::NoChange));
+    w.market.regime = RiskRegime::steward();
+    assert_eq!(brake(&w, RiskParam::SupplyCap), Err(RiskError::NotAllowed));
+}
+
+#[test]
+fn a_regime_reads_back_from_its_text() {
+    let mut regime = RiskRegime::guardian();
+    regime.ltv = Rule {
+        enabled: true,
+        floor: 10,
+        ceil: 20,
+        max_raise: Step::RelativeBps(7),
+        max_cut: Step::Absolute(9),
+        policy_step: Step::Absolute(3),
+        at_once: AtOnce::Never,
+        min_interval_secs: 5,
+        delay_secs: 6,
+    };
+    let text = serde_json::to_string(&regime).unwrap();
+    assert_eq!(serde_json::from_str::<RiskRegime>(&text).unwrap(), regime);
+    let typo = text.replace("floor", "flor");
+    assert!(serde_json::from_str::<RiskRegime>(&typo).is_err());
+}
