@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bzx;
+mod share_vault;
 mod stable_swap;
 
 use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, Price};
