@@ -82,6 +82,10 @@ pub struct Figure {
     pub kind: Kind,
     /// What it is here.
     pub measure: Measure,
+    /// How far a reproduction may be off, in percent of what was recorded. Where absent: half of the last
+    /// digit that was recorded, at most a percent and at least a thousandth.
+    #[serde(default)]
+    pub within_percent: Option<f64>,
     /// Why the two may differ, where that is known.
     #[serde(default)]
     pub note: String,
@@ -105,6 +109,16 @@ pub enum Measure {
     Paid { label: String, asset: String },
     /// What a market lent or sold in the whole timeline to an account, in whole tokens.
     Borrowed { market: String, who: String, asset: String },
+    /// What an account bought of an asset from a pool in the whole timeline, in whole tokens.
+    Bought { pool: String, who: String, asset: String },
+    /// What it supplied to a market, in whole tokens.
+    Supplied { market: String, who: String, asset: String },
+    /// What liquidations took of an asset from a market's borrowers, in whole tokens.
+    Seized { market: String, asset: String },
+    /// What an account has in a market at the end, in USD at fair prices.
+    OwnedUsd { market: String, who: String },
+    /// Debt in a market that nothing covers at the end, in whole tokens of an asset at fair prices.
+    BadDebtWorth { market: String, asset: String },
     /// Debt in a market that nothing covers at fair prices at the end, in USD.
     BadDebtUsd { market: String },
     /// Debt that liquidations repaid in a market, in USD.
@@ -139,6 +153,33 @@ pub struct Measured {
     pub swept: Option<(f64, f64)>,
     /// What mechanical liquidation at the recorded price has, without anybody's behaviour.
     pub null: Option<f64>,
+}
+
+impl Figure {
+    /// Whether a value reproduces what was recorded: within [`Self::within_percent`]; by default within half of
+    /// the record's last digit where that is at most a percent of it, or a thousandth of it (fees and prices of
+    /// an incident are rarely recorded more finely).
+    #[must_use]
+    pub fn is_met(&self, value: f64) -> bool {
+        let Some(recorded) = self.recorded else { return true };
+        let (off, size) = (libm::fabs(value - recorded), libm::fabs(recorded));
+        match self.within_percent {
+            Some(percent) => off <= size * percent / 100.0,
+            None => off <= (0.5 * last_digit(recorded)).min(size * 1e-2).max(size * 1e-3),
+        }
+    }
+}
+
+/// The place value of a number's last digit that is not zero: 10,000 for 30,000, a hundredth for 1.25.
+fn last_digit(x: f64) -> f64 {
+    let text = format!("{}", libm::fabs(x));
+    match text.split_once('.') {
+        Some((_, part)) => libm::pow(10.0, -(part.len() as f64)),
+        None => {
+            let zeros = text.len() - text.trim_end_matches('0').len();
+            libm::pow(10.0, zeros as f64)
+        }
+    }
 }
 
 impl Measured {
@@ -290,6 +331,9 @@ impl Checker<'_> {
         }
         for (i, figure) in incident.figures.iter().enumerate() {
             self.within(&format!("figures.{i}.confidence"), figure.confidence, 0.0, 1.0);
+            if let Some(percent) = figure.within_percent {
+                self.within(&format!("figures.{i}.within_percent"), percent, 0.0, 100.0);
+            }
             if figure.recorded.is_some_and(|recorded| !recorded.is_finite()) {
                 let message = "this is no number that was recorded";
                 self.refuse(&format!("figures.{i}.recorded"), message, "write a number");
@@ -357,6 +401,48 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
                 _ => None,
             });
             borrowed.sum()
+        }
+        Measure::Bought { pool, who, asset } => {
+            let (pool, who, asset) = (names.pool(pool)?, names.account(who)?, names.asset(asset)?);
+            let bought = played.logs.iter().filter_map(|(log, _)| match log {
+                Log::Swap { pool: at, by, asset_in, amount_out, .. }
+                    if (*at, *by) == (pool, who) && *asset_in != asset =>
+                {
+                    Some(tokens(asset, *amount_out))
+                }
+                _ => None,
+            });
+            bought.sum()
+        }
+        Measure::Supplied { market, who, asset } => {
+            let wanted = (names.market(market)?, names.account(who)?, names.asset(asset)?);
+            let supplied = played.logs.iter().filter_map(|(log, _)| match log {
+                Log::Supply { market, by, asset, amount } if (*market, *by, *asset) == wanted => {
+                    Some(tokens(*asset, *amount))
+                }
+                _ => None,
+            });
+            supplied.sum()
+        }
+        Measure::Seized { market, asset } => {
+            let wanted = (names.market(market)?, names.asset(asset)?);
+            let seized = played.logs.iter().filter_map(|(log, _)| match log {
+                Log::Liquidation { market, collateral, seized, .. }
+                    if (*market, *collateral) == wanted =>
+                {
+                    Some(tokens(*collateral, *seized))
+                }
+                _ => None,
+            });
+            seized.sum()
+        }
+        Measure::OwnedUsd { market, who } => {
+            let (market, who) = (names.market(market)?, names.account(who)?);
+            fair.stake(&after.chain, market, who).owned_usd
+        }
+        Measure::BadDebtWorth { market, asset } => {
+            let usd = fair.usd(names.asset(asset)?);
+            fair.bad_debt_usd(&after.chain, names.market(market)?) / usd
         }
         Measure::BadDebtUsd { market } => fair.bad_debt_usd(&after.chain, names.market(market)?),
         Measure::RepaidUsd { market } | Measure::SeizedUsd { market } => {

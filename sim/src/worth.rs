@@ -39,6 +39,14 @@ impl Fair {
                     let coins = pool.coins[..n].iter().copied().zip(pool.balances);
                     (pool.share, coins.collect())
                 }
+                Pool::ShareVault(vault) => {
+                    let own = (vault.asset, chain.balance(vault.account, vault.asset));
+                    let invested = vault.invested.and_then(|pool| {
+                        let share = chain.pools().get(pool.index())?.stable_swap()?.share;
+                        Some((share, chain.balance(vault.account, share)))
+                    });
+                    (vault.share, std::iter::once(own).chain(invested).collect())
+                }
                 Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => continue,
             };
             let supply = tokens(chain, share, chain.ledger().total_supply(share));

@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Folder of incident files.
     #[arg(long, default_value = "scenarios/library/incidents")]
     dir: PathBuf,
+    /// Print tables in Markdown, as `docs/incidents.md` has them.
+    #[arg(long)]
+    markdown: bool,
     /// Override a value of every file: `--set stage.block_secs=13`. May be given repeatedly.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -40,7 +43,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         key(a).cmp(&key(b))
     });
     let value: Vec<_> = sound.iter().map(facts).collect();
-    output.result(&json!({"incidents": value}), || sound.iter().map(text).collect());
+    output.result(&json!({"incidents": value}), || {
+        let show = if args.markdown { markdown } else { text };
+        sound.iter().map(show).collect()
+    });
     Ok(Verdict::Yes)
 }
 
@@ -117,6 +123,39 @@ fn text(played: &Replayed) -> String {
         }
     }
     text + "\n"
+}
+
+/// An incident as a section of a Markdown page.
+fn markdown(played: &Replayed) -> String {
+    let incident = &played.incident;
+    let date = &incident.stage.start_utc[..10.min(incident.stage.start_utc.len())];
+    let mut text = format!("### {date} `{}`: {}\n\n", incident.id, incident.name);
+    text += "| figure | recorded | confidence | simulated | ratio | tests | swept; null |\n";
+    text += "|---|---|---|---|---|---|---|\n";
+    for one in &played.figures {
+        let figure = &one.figure;
+        let ratio = one.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.4}"));
+        let tests = match figure.kind {
+            Kind::Reproduction => "mechanisms",
+            Kind::Model => "a model",
+        };
+        let swept = one.swept.map_or_else(String::new, |(low, high)| {
+            let null = number(one.null.unwrap_or(f64::NAN));
+            format!("{} to {}; {null}", number(low), number(high))
+        });
+        text += &format!(
+            "| {} ({}) | {} | {:.2} | {} | {ratio} | {tests} | {swept} |\n",
+            figure.name,
+            figure.unit,
+            figure.recorded.map_or_else(|| "-".to_owned(), number),
+            figure.confidence,
+            number(one.simulated),
+        );
+    }
+    for one in played.figures.iter().filter(|one| !one.figure.note.is_empty()) {
+        text += &format!("\n*{}*: {}.", one.figure.name, one.figure.note);
+    }
+    text.trim_end().to_owned() + "\n\n"
 }
 
 /// A number with as many digits as people compare.

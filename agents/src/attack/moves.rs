@@ -217,6 +217,7 @@ fn of_pool(id: PoolId, pool: &Pool, moves: &mut Vec<Move>) {
         }
         Pool::Exponential(pool) => both_ways(id, pool.base, pool.quote, moves),
         Pool::FixedPrice(pool) => both_ways(id, pool.base, pool.quote, moves),
+        Pool::ShareVault(vault) => both_ways(id, vault.asset, vault.share, moves),
     }
 }
 

@@ -763,6 +763,7 @@ impl<'a> Player<'a> {
                 Pool::StableSwap(pool) => pool.balances.iter().for_each(|held| add(*held)),
                 Pool::Exponential(reserve) => add(chain.balance(reserve.account, reserve.quote)),
                 Pool::FixedPrice(depot) => add(chain.balance(depot.account, depot.base)),
+                Pool::ShareVault(vault) => add(chain.balance(vault.account, vault.asset)),
             }
         }
         for market in chain.markets() {
@@ -794,6 +795,7 @@ fn trades(pool: &Pool, from: AssetId, to: AssetId) -> bool {
         Pool::StableSwap(pool) => pool.coins().contains(&from) && pool.coins().contains(&to),
         Pool::Exponential(pool) => pool.other(from) == Ok(to),
         Pool::FixedPrice(pool) => pool.other(from) == Ok(to),
+        Pool::ShareVault(vault) => vault.other(from) == Ok(to),
     }
 }
 

@@ -11,6 +11,7 @@ mod formulas;
 mod liquidity;
 mod pair;
 pub mod reserve;
+pub mod share_vault;
 pub mod stable_math;
 pub mod stable_swap;
 

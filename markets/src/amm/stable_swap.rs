@@ -250,6 +250,37 @@ impl StableSwap {
     pub fn virtual_price(&self, supply: Amount, now: u64) -> Result<U256, StableSwapError> {
         floor_div(self.d(now)?, WAD, supply.0)
     }
+    /// Marginal price of a coin in the pool's first, times 10¹⁸, before the fee; of the first in the second
+    /// (`get_p` of Curve's newer pools, with its divisions: the ratio of the invariant's derivatives).
+    ///
+    /// # Errors
+    /// [`StableSwapError`]: unknown coin, the first of three (every other has a price in it), an empty
+    /// pool, overflow.
+    pub fn price_of(&self, asset: AssetId, now: u64) -> Result<U256, StableSwapError> {
+        let i = self.index_of(asset)?;
+        let j = match i {
+            0 => self.index_of(self.other(asset)?)?,
+            _ => 0,
+        };
+        let (n, ann) = (self.n(), self.ann(now));
+        let xp = self.scaled(&self.balances)?;
+        let d = invariant(&xp[..n], ann)?;
+        // D^(n+1) / (nⁿ · Πx).
+        let mut reduced = d / U256::from(n.pow(n as u32));
+        for x in &xp[..n] {
+            reduced = floor_div(reduced, d, *x)?;
+        }
+        let linear = product(ann, xp[j])? / U256::from(A_PRECISION);
+        let ratio = floor_div(reduced, xp[j], xp[i])?;
+        floor_div(WAD, sum(linear, ratio)?, sum(linear, reduced)?)
+    }
+    /// The coin that [`Self::price_of`] prices a coin in.
+    ///
+    /// # Errors
+    /// Those of [`Self::price_of`].
+    pub fn priced_in(&self, asset: AssetId) -> Result<AssetId, StableSwapError> {
+        if self.index_of(asset)? == 0 { self.other(asset) } else { Ok(self.coins[0]) }
+    }
     const fn unchanged(&self) -> StableChange {
         StableChange {
             paid: [Amount::ZERO; MAX_COINS],

@@ -17,6 +17,7 @@ pub mod lp;
 pub mod mantissa;
 pub mod median;
 pub mod push;
+pub mod share;
 pub mod spot;
 pub mod twap;
 pub mod window;

@@ -6,6 +6,7 @@
 use super::{OracleError, nonzero, price_from_reserves};
 use crate::amm::constant_product::ConstantProduct;
 use crate::amm::exponential::Exponential;
+use crate::amm::stable_swap::{StableSwap, StableSwapError};
 use crate::math::{Rounding, mul_div};
 use crate::units::{Amount, AssetId, FeedId, PoolId, Price, U256, WAD};
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,44 @@ impl SpotFeed {
             return Err(OracleError::NoLiquidity);
         }
         price_from_reserves(other, reserve, asset_decimals, quote_decimals, quote_price)
+    }
+
+    /// The same of a pair's balances instead of its reserves, which a flash swap in progress has not
+    /// changed: what lenders read that asked the token for the pair's balance (Polter, November 2024).
+    ///
+    /// # Errors
+    /// [`OracleError`]: nothing there, a price that is zero or exceeds 128 bits.
+    pub fn price_of_balances(
+        &self,
+        balance: Amount,
+        other: Amount,
+        asset_decimals: u8,
+        quote_decimals: u8,
+        quote_price: Price,
+    ) -> Result<Price, OracleError> {
+        if balance.is_zero() || other.is_zero() {
+            return Err(OracleError::NoLiquidity);
+        }
+        super::price_from_ratio(other.0, balance.0, asset_decimals, quote_decimals, quote_price)
+    }
+
+    /// The same of a StableSwap pool's marginal price, floored twice.
+    ///
+    /// # Errors
+    /// [`OracleError`]: another asset, an empty pool, a price that is zero or exceeds 128 bits.
+    pub fn price_on_stable(
+        &self,
+        pool: &StableSwap,
+        now: u64,
+        quote_price: Price,
+    ) -> Result<Price, OracleError> {
+        let ratio = pool.price_of(self.asset, now).map_err(|error| match error {
+            StableSwapError::UnknownCoin | StableSwapError::SameCoin => OracleError::UnknownAsset,
+            StableSwapError::Overflow => OracleError::Overflow,
+            _ => OracleError::NoLiquidity,
+        })?;
+        let price = mul_div(ratio, U256::from(quote_price.0), WAD, Rounding::Floor);
+        nonzero(price.and_then(|price| u128::try_from(price).ok()))
     }
 
     /// The same of an exponential-curve reserve's base token, at the reserve's `inventory` of its quote

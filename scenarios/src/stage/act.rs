@@ -1,10 +1,13 @@
 //! From calls by name to calls by id.
 
-use super::place::{Names, Refusal};
+use super::names::{Names, Refusal};
 use super::schema::{Act, Much};
 use markets::amm::stable_swap::MAX_COINS;
-use markets::units::{AccountId, Amount};
-use sim::chain::call::{AmountExpr, Call, DeskCall, OracleCall, PairCall, StableSwapCall};
+use markets::units::{AccountId, Amount, MarketId};
+use protocols::vault::{Lot, Vault};
+use sim::chain::call::{
+    AmountExpr, Call, CompoundCall, DeskCall, OracleCall, PairCall, StableSwapCall, VaultCall,
+};
 use sim::chain::{Chain, Feed, Market, Pool};
 
 /// On which chain, by which names, who.
@@ -42,6 +45,14 @@ fn with_body(
     calls.push(call(length));
     calls.append(&mut inner);
     Ok(())
+}
+
+/// The vault system of an id.
+fn vaults(chain: &Chain, market: MarketId) -> Result<&Vault, Refusal> {
+    match &chain.markets()[market.index()] {
+        Market::Vault(vault) => Ok(vault),
+        _ => unsupported("only Vaults have auctions: this market"),
+    }
 }
 
 fn unsupported<T>(what: &str) -> Result<T, Refusal> {
@@ -194,6 +205,38 @@ fn one(on: On<'_>, act: &Act, calls: &mut Vec<Call>) -> Result<(), Refusal> {
                 Feed::Composed(_) => Call::Oracle(OracleCall::Poke { feed }),
                 _ => Call::Checkpoint { feed },
             }
+        }
+        Act::Poke { market, collateral } => {
+            let (market, token) = (names.market(market)?, names.asset(collateral)?);
+            let Some(ilk) = vaults(chain, market)?.ilk_of(token) else {
+                return unsupported("this is no collateral of the vaults: they");
+            };
+            Call::Vault(VaultCall::Poke { market, ilk })
+        }
+        Act::Bid { market, auction: id, dai, lot } => {
+            let market = names.market(market)?;
+            let Some(auction) = vaults(chain, market)?.auction(*id) else {
+                return Err((format!("no auction {id} runs"), "count them from 1".to_owned()));
+            };
+            let Lot::English(standing) = &auction.lot else {
+                return unsupported("nobody bids in a Dutch auction: Bid");
+            };
+            let (auction, bid) = (*id, Amount(dai.units(45)?));
+            Call::Vault(match lot {
+                None => VaultCall::Tend { market, auction, lot: standing.lot, bid },
+                Some(lot) => {
+                    let lot = Amount(lot.units(18)?);
+                    VaultCall::Dent { market, auction, lot, bid }
+                }
+            })
+        }
+        Act::Deal { market, auction } => {
+            Call::Vault(VaultCall::Deal { market: names.market(market)?, auction: *auction })
+        }
+        Act::Redeem { market, asset, shares } => {
+            let tokens = AmountExpr::Exact(Amount(shares.units(8)?));
+            let (market, asset) = (names.market(market)?, names.asset(asset)?);
+            Call::Compound(CompoundCall::Redeem { market, asset, tokens })
         }
     };
     calls.push(call);

@@ -1,7 +1,8 @@
 //! Plays a stage's timeline, block by block, and keeps what figures are read from.
 
 use super::act::{On, translate};
-use super::place::{Placed, Refusal, header, price, succeeded};
+use super::names::{Refusal, price};
+use super::place::{Placed, header, succeeded};
 use super::schema::{Event, Moment, Stage};
 use crate::check::Checker;
 use markets::units::{AccountId, Amount, AssetId, FeedId};

@@ -114,6 +114,35 @@ pub enum FeedSpec {
     Delayed { name: String, source: String, hop_secs: u32 },
     /// The first feed, or the second where it has no price.
     Fallback { name: String, primary: String, secondary: String },
+    /// A pair's price of `asset` by the balances that it holds this instant, flash swaps in progress
+    /// included; `quote` as in `Spot`.
+    Balances { name: String, asset: String, pool: String, quote: Option<String> },
+    /// A share of a `ShareVault` at what the vault has this instant; `quote` prices what is deposited, USD
+    /// where absent.
+    Share { name: String, vault: String, quote: Option<String> },
+    /// A `Concentrated` pool's average tick over `window_secs`, from its own observations.
+    ConcentratedTwap {
+        name: String,
+        asset: String,
+        pool: String,
+        quote: Option<String>,
+        window_secs: u32,
+    },
+    /// `base` times a ratio that counts up to a snapshot of so many days ago and so much growth a year since
+    /// (Aave's CAPO).
+    Capped {
+        name: String,
+        base: String,
+        ratio: String,
+        snapshot_ratio: Decimal,
+        snapshot_age_days: u32,
+        growth_bps: u32,
+    },
+    /// What `reporter` said when it was last touched and `anchor` was within so many percent of it (Compound's
+    /// open price feed).
+    Anchored { name: String, reporter: String, anchor: String, tolerance_percent: Decimal },
+    /// A feed that has no price once it moved too far in a period, until `trip_secs` have passed (0: for good).
+    Breaker { name: String, source: String, max_move_bps: u32, period_secs: u64, trip_secs: u64 },
 }
 
 /// A pool, filled.
@@ -149,6 +178,29 @@ pub enum StagePool {
     },
     /// Sells `base` for `quote` at one price, in `quote` per whole `base`, until it has none.
     FixedPrice { name: String, base: String, quote: String, base_tokens: Decimal, price: Decimal },
+    /// Uniswap v3's pool at `tick`, with liquidity in `ranges` of (lower tick, upper tick, liquidity) and room
+    /// for so many `observations`; ticks and liquidity as the contract counts them.
+    Concentrated {
+        name: String,
+        assets: (String, String),
+        fee_pips: u32,
+        tick_spacing: i32,
+        tick: i32,
+        #[serde(default)]
+        observations: u16,
+        ranges: Vec<(i32, i32, u128)>,
+    },
+    /// A vault of one asset (EIP-4626): `shares` exist, it has `tokens` at hand, and as many shares of a
+    /// StableSwap pool as `invested` says, which count at what they would be paid in the asset. A swap of the
+    /// asset deposits, one of the share redeems. The share is an asset by the vault's name.
+    ShareVault {
+        name: String,
+        asset: String,
+        tokens: Decimal,
+        shares: Decimal,
+        #[serde(default)]
+        invested: Option<(String, Decimal)>,
+    },
 }
 
 /// A market.
@@ -282,6 +334,9 @@ pub struct StageToken {
     /// Rate at rest and what full utilisation adds, in percent a year; none where absent.
     #[serde(default)]
     pub rates_percent: Option<(Decimal, Decimal)>,
+    /// Most that may be borrowed, in whole tokens; no cap where absent.
+    #[serde(default)]
+    pub borrow_cap_tokens: Option<Decimal>,
 }
 
 /// A transaction of the past.
@@ -346,10 +401,13 @@ pub enum Act {
     AddLiquidity { pool: String, tokens: Vec<Decimal> },
     /// Burns shares of a pool for its assets.
     RemoveLiquidity { pool: String, shares: Much },
-    /// Supplies an asset.
+    /// Supplies an asset; a vault system locks it.
     Supply { market: String, asset: String, much: Much },
     /// Withdraws a supplied asset.
     Withdraw { market: String, asset: String, much: Much },
+    /// Redeems so many cTokens of an asset, counted in whole ones of eight decimals (`Withdraw` counts in what
+    /// they are worth).
+    Redeem { market: String, asset: String, shares: Decimal },
     /// Borrows an asset.
     Borrow { market: String, asset: String, much: Much },
     /// Repays the sender's debt.
@@ -366,6 +424,13 @@ pub enum Act {
     OpenPosition { market: String, margin: Decimal },
     /// Closes it.
     ClosePosition { market: String },
-    /// Writes a checkpoint of an averaging feed, or lets a delayed one move on.
+    /// Writes a checkpoint of an averaging feed, or lets a delayed, anchored or breaking one move on.
     Touch { feed: String },
+    /// Lets a vault system take the price of a collateral.
+    Poke { market: String, collateral: String },
+    /// Bids so much dai for an English auction's lot; once the tab is met, for so much of it as `lot` says.
+    /// Auctions are numbered from 1 in the order of their start.
+    Bid { market: String, auction: u64, dai: Decimal, lot: Option<Decimal> },
+    /// Hands the lot of a finished English auction to its winner.
+    Deal { market: String, auction: u64 },
 }

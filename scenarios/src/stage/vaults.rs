@@ -1,6 +1,7 @@
 //! Vaults and their auctions, placed.
 
-use super::place::{Builder, Refusal, refuse};
+use super::names::{Refusal, refuse};
+use super::place::Builder;
 use super::schema::{Decimal, StageIlk};
 use markets::units::{AccountId, Amount, RAY, Ray, U256};
 use protocols::auction::english::English;

@@ -2,7 +2,8 @@
 
 use super::{Chain, Pool};
 use markets::amm::constant_product::ConstantProduct;
-use markets::amm::stable_swap::MAX_COINS;
+use markets::amm::share_vault::{Holdings, ShareVault};
+use markets::amm::stable_swap::{MAX_COINS, StableSwapError};
 use markets::oracle::OracleError;
 use markets::oracle::composed::ComposedFeed;
 use markets::oracle::concentrated::{self, ConcentratedTwapFeed};
@@ -10,6 +11,7 @@ use markets::oracle::lowest::LowestFeed;
 use markets::oracle::lp::{self, LpFeed};
 use markets::oracle::mantissa::MantissaFeed;
 use markets::oracle::push::PushFeed;
+use markets::oracle::share::ShareFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::oracle::window::WindowFeed;
@@ -41,6 +43,10 @@ pub enum Feed {
     LpFair(LpFeed),
     /// The lowest of two feeds.
     Lowest(LowestFeed),
+    /// Reads a pair's balances, which are its reserves but for donations and flash swaps in progress.
+    Balances(SpotFeed),
+    /// A vault's share at what the vault has, this instant.
+    Share(ShareFeed),
     /// Reads other feeds, and adds a rule.
     Composed(ComposedFeed),
 }
@@ -74,6 +80,25 @@ impl Chain {
             }
             Feed::Composed(composed) => self.composed_price(composed, depth),
             Feed::Spot(spot) => self.spot_price(spot, depth),
+            Feed::Balances(spot) => {
+                let pool = pair_of(self.pools.get(spot.pool.index()))?;
+                let other = pool.other(spot.asset)?;
+                let [mine, theirs] =
+                    [spot.asset, other].map(|asset| self.ledger.balance(pool.account, asset));
+                let (asset, other) = self.places(spot.asset, other);
+                let quote_price = self.price_below(spot.quote, depth)?;
+                spot.price_of_balances(mine, theirs, asset, other, quote_price)
+            }
+            Feed::Share(share) => {
+                let Some(Pool::ShareVault(vault)) = self.pools.get(share.pool.index()) else {
+                    return Err(OracleError::BrokenReference);
+                };
+                let quote_price = self.price_below(share.quote, depth)?;
+                let holdings =
+                    self.holdings(vault).map_err(|_no_value| OracleError::NoLiquidity)?;
+                let (own, asset) = self.places(vault.share, vault.asset);
+                share.price(holdings, own, asset, quote_price)
+            }
             Feed::Twap(twap) => {
                 let pool = pair_of(self.pools.get(twap.pool.index()))?;
                 let (asset, other) = self.places(twap.asset, pool.other(twap.asset)?);
@@ -114,8 +139,32 @@ impl Chain {
                 let inventory = self.ledger.balance(reserve.account, reserve.quote);
                 spot.price_on_curve(reserve, inventory, quote_price)
             }
-            Pool::StableSwap(_) | Pool::FixedPrice(_) => Err(OracleError::BrokenReference),
+            Pool::StableSwap(pool) => spot.price_on_stable(pool, self.clock.timestamp, quote_price),
+            Pool::FixedPrice(_) | Pool::ShareVault(_) => Err(OracleError::BrokenReference),
         }
+    }
+
+    /// What a vault has and owes now.
+    ///
+    /// # Errors
+    /// What it is invested in has no value now: an empty pool, or one that is no StableSwap pool.
+    pub(super) fn holdings(&self, vault: &ShareVault) -> Result<Holdings, StableSwapError> {
+        let at_hand = self.ledger.balance(vault.account, vault.asset);
+        let supply = self.ledger.total_supply(vault.share);
+        let mut total = at_hand;
+        if let Some(id) = vault.invested {
+            let pool = self.pools.get(id.index()).and_then(Pool::stable_swap);
+            let pool = pool.ok_or(StableSwapError::NoLiquidity)?;
+            let shares = self.ledger.balance(vault.account, pool.share);
+            if !shares.is_zero() {
+                let all = self.ledger.total_supply(pool.share);
+                let at = pool.index_of(vault.asset)?;
+                let now = self.clock.timestamp;
+                let paid = pool.quote_remove_one_coin(shares, vault.asset, all, now)?.received[at];
+                total = total.checked_add(paid).ok_or(StableSwapError::Overflow)?;
+            }
+        }
+        Ok(Holdings { total, at_hand, supply })
     }
 
     /// The price of a feed that another refers to; [`Price::ONE`] where it refers to none.
@@ -174,9 +223,10 @@ impl Chain {
                 }
                 lp::naive(&pool.balances[..n], &pool.decimals[..n], &prices[..n], supply, share)
             }
-            Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => {
-                Err(OracleError::BrokenReference)
-            }
+            Pool::Concentrated(_)
+            | Pool::Exponential(_)
+            | Pool::FixedPrice(_)
+            | Pool::ShareVault(_) => Err(OracleError::BrokenReference),
         }
     }
 }

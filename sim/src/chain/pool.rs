@@ -4,6 +4,7 @@ use markets::amm::concentrated::Concentrated;
 use markets::amm::constant_product::ConstantProduct;
 use markets::amm::exponential::Exponential;
 use markets::amm::fixed_price::FixedPrice;
+use markets::amm::share_vault::ShareVault;
 use markets::amm::stable_swap::StableSwap;
 use markets::units::AccountId;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub enum Pool {
     Exponential(Exponential),
     /// A fixed-price depot in Synthetix's shape.
     FixedPrice(FixedPrice),
+    /// A vault of one asset, that mints and redeems shares (EIP-4626).
+    ShareVault(ShareVault),
 }
 
 impl Pool {
@@ -61,6 +64,7 @@ impl Pool {
             Self::StableSwap(pool) => pool.account,
             Self::Exponential(pool) => pool.account,
             Self::FixedPrice(pool) => pool.account,
+            Self::ShareVault(vault) => vault.account,
         }
     }
 }
@@ -73,6 +77,7 @@ impl Clone for Pool {
             Self::StableSwap(pool) => Self::StableSwap(*pool),
             Self::Exponential(pool) => Self::Exponential(*pool),
             Self::FixedPrice(pool) => Self::FixedPrice(*pool),
+            Self::ShareVault(vault) => Self::ShareVault(*vault),
         }
     }
     /// Reuses the memory of a pool of the same kind: a fork is synced every block.

@@ -1,10 +1,12 @@
 //! The verbs that every kind of pool or market understands in its own way.
 
-use super::super::call::{AmountExpr, Revert};
+use super::super::call::{AmountExpr, Log, Revert};
 use super::super::{Chain, Market, Pool};
 use super::pooled::Offer;
 use super::{Context, Stop};
-use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId};
+use markets::amm::reserve::{ReserveError, Trade};
+use markets::amm::share_vault::ShareVault;
+use markets::units::{AccountId, Amount, AssetId, Flow, MarketId, PoolId};
 
 impl Chain {
     pub(super) fn swap(
@@ -51,7 +53,45 @@ impl Chain {
                 let (account, assets) = (pool.account, (asset_in, pool.other(asset_in)?));
                 self.reserve_swap(by, id, assets, account, trade, min_out)
             }
+            Pool::ShareVault(vault) => {
+                let (vault, holdings) = (*vault, self.holdings(vault)?);
+                let trade = vault.quote(asset_in, amount, holdings)?;
+                self.vault_swap(by, id, &vault, asset_in, trade, min_out)
+            }
         }
+    }
+
+    /// A deposit in a vault or a redemption: money one way, shares minted or burned the other.
+    fn vault_swap(
+        &mut self,
+        by: AccountId,
+        pool: PoolId,
+        vault: &ShareVault,
+        asset_in: AssetId,
+        trade: Trade,
+        min_out: Amount,
+    ) -> Result<(), Revert> {
+        let Trade { amount_in, amount_out } = trade;
+        if amount_out < min_out {
+            return Err(ReserveError::TooLittleReceived.into());
+        }
+        let ShareVault { asset, share, account, .. } = *vault;
+        let flows = if asset_in == asset {
+            [
+                Flow::Move { from: by, to: account, asset, amount: amount_in },
+                Flow::Mint { to: by, asset: share, amount: amount_out },
+            ]
+        } else {
+            [
+                Flow::Burn { from: by, asset: share, amount: amount_in },
+                Flow::Move { from: account, to: by, asset, amount: amount_out },
+            ]
+        };
+        for flow in &flows {
+            self.ledger.perform(flow, &mut self.journal)?;
+        }
+        self.logs.push(Log::Swap { pool, by, asset_in, amount_in, amount_out });
+        Ok(())
     }
 
     pub(super) fn swap_exact_out(
@@ -71,9 +111,10 @@ impl Chain {
                 self.concentrated_swap_exact_out(pool, asset_out, amount, max_in, context)
             }
             // Their contracts sell an exact amount in, only.
-            Pool::StableSwap(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => {
-                Err(Revert::Unsupported)
-            }
+            Pool::StableSwap(_)
+            | Pool::Exponential(_)
+            | Pool::FixedPrice(_)
+            | Pool::ShareVault(_) => Err(Revert::Unsupported),
         }
     }
 
@@ -90,7 +131,8 @@ impl Chain {
             Pool::Concentrated(_)
             | Pool::StableSwap(_)
             | Pool::Exponential(_)
-            | Pool::FixedPrice(_) => Err(Revert::Unsupported),
+            | Pool::FixedPrice(_)
+            | Pool::ShareVault(_) => Err(Revert::Unsupported),
         }
     }
 
@@ -106,7 +148,8 @@ impl Chain {
             Pool::Concentrated(_)
             | Pool::StableSwap(_)
             | Pool::Exponential(_)
-            | Pool::FixedPrice(_) => Err(Revert::Unsupported),
+            | Pool::FixedPrice(_)
+            | Pool::ShareVault(_) => Err(Revert::Unsupported),
         }
     }
 

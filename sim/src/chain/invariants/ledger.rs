@@ -31,6 +31,7 @@ impl Chain {
         let of_pool = |pool: &Pool| match pool {
             Pool::ConstantProduct(pair) => pair.share == asset,
             Pool::StableSwap(pool) => pool.share == asset,
+            Pool::ShareVault(vault) => vault.share == asset,
             Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => false,
         };
         let of_market = |market: &Market| match market {

@@ -70,6 +70,8 @@ pub(super) fn check_feed(chain: &Chain, i: usize, feed: &Feed, price: Option<Pri
         }
         Feed::Composed(composed) => check_composed(chain, i, composed, price),
         Feed::Spot(_)
+        | Feed::Balances(_)
+        | Feed::Share(_)
         | Feed::ConcentratedTwap(_)
         | Feed::Mantissa(_)
         | Feed::LpNaive(_)

@@ -1,6 +1,7 @@
 //! StableSwap pools, priced shares, one-maker reserves and the margin desk, as transactions.
 
 mod bzx;
+mod share_vault;
 mod stable_swap;
 
 use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, Price};
