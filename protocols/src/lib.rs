@@ -19,6 +19,7 @@ pub mod liquidation;
 pub mod margin_desk;
 pub mod math;
 mod number;
+pub mod perpetual;
 pub mod position;
 pub mod reserve;
 pub mod risk_params;

@@ -1,5 +1,7 @@
 //! `ballast bench`: the simulator's speed on this machine, on one core.
 
+mod book;
+
 use crate::output::{Failure, Output, Verdict};
 use markets::amm::constant_product::ConstantProduct;
 use markets::units::{AccountId, Amount, AssetId, Pips};
@@ -61,6 +63,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let value = json!({
         "training_world": world,
         "swap_ns": swap_ns,
+        "book": book::rates(args.seconds.min(1.0)),
         "quiet_block_ns": quiet,
         "idle": idle,
     });
@@ -74,6 +77,13 @@ fn text(value: &Value) -> String {
         text += &format!("  {key:<28} {value:.2}\n");
     }
     text += &format!("swap transaction               {:.0} ns\n", value["swap_ns"]);
+    for (row, key) in [
+        ("order book, mixed messages", "messages_per_second"),
+        ("order book, makers' requotes", "requotes_per_second"),
+    ] {
+        let millions = value["book"][key].as_f64().unwrap_or_default() / 1e6;
+        text += &format!("{row:<30} {millions:.1} M/s\n");
+    }
     text += &format!("block of an empty market       {:.0} ns\n", value["quiet_block_ns"]);
     for row in value["idle"].as_array().into_iter().flatten() {
         text += &format!(

@@ -1,0 +1,283 @@
+//! Perpetual futures: linear contracts margined in dollars, with funding, a mark price, maintenance margin,
+//! liquidation, an insurance fund and auto-deleveraging.
+//!
+//! Prices are ticks and sizes lots, as in [`markets::book`]; money is quote units, a lot at a tick. A
+//! position's value is `collateral + lots · mark − cost`, cost being what its lots were bought for less what
+//! they were sold for, so nothing is rounded until funding is paid. Rates are in 10⁻⁸.
+//!
+//! The rules are those that large exchanges publish: premium index, clamp and eight-hour interval as in
+//! BitMEX's "Funding" and Binance's "Introduction to funding rates"; the mark price as in Binance's "Mark
+//! price"; the ranking of deleveraging by profit and leverage as in both.
+
+mod funding;
+mod liquidation;
+mod mark;
+
+pub use funding::{FundingClock, FundingTerms, premium_e8};
+pub use liquidation::Closed;
+pub use mark::{Basis, mark_tick};
+
+use serde::{Deserialize, Serialize};
+
+/// One, in rates.
+pub const E8: i64 = 100_000_000;
+/// Most lots of a position, and most ticks of a price: values then fit 128 bits with room.
+pub const MOST: u64 = 1 << 40;
+
+/// Why a contract refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum PerpetualError {
+    /// No account has this number.
+    #[error("no account has this number")]
+    UnknownAccount,
+    /// Size, price or amount is none, or beyond [`MOST`].
+    #[error("size, price or amount out of range")]
+    OutOfRange,
+    /// What would be left does not cover the initial margin.
+    #[error("the margin would be {equity}, below the {required} that the position needs")]
+    Margin {
+        /// Equity afterwards, in quote units.
+        equity: i128,
+        /// Initial margin, in quote units.
+        required: i128,
+    },
+    /// The account covers its maintenance margin.
+    #[error("the account covers its maintenance margin")]
+    Healthy,
+    /// The account is not bankrupt.
+    #[error("the account is not bankrupt")]
+    Solvent,
+    /// More than the position, or the other way.
+    #[error("a liquidation closes at most the position")]
+    TooMuch,
+    /// Buyer and seller are the same.
+    #[error("buyer and seller are the same")]
+    SameAccount,
+}
+
+/// What a contract asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerpetualTerms {
+    /// Margin that opening a position takes, in basis points of its value at the mark.
+    pub initial_margin_bps: u32,
+    /// Margin below which it is liquidated; smaller.
+    pub maintenance_margin_bps: u32,
+    /// What a liquidation pays to the insurance fund, in basis points of what it closes, as far as the
+    /// account has it.
+    pub liquidation_fee_bps: u32,
+    /// Funding.
+    pub funding: FundingTerms,
+}
+
+/// An account's position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerpetualAccount {
+    /// Paid in and realised, in quote units.
+    pub collateral: i128,
+    /// Long if positive, short if negative.
+    pub lots: i64,
+    /// Paid for the lots less received for them, in quote units.
+    pub cost: i128,
+}
+
+impl PerpetualAccount {
+    /// What would be left if the position were closed at a price, in quote units.
+    #[must_use]
+    pub const fn equity(&self, tick: u64) -> i128 {
+        self.collateral + self.lots as i128 * tick as i128 - self.cost
+    }
+    /// Size of the position at a price, in quote units.
+    #[must_use]
+    pub const fn notional(&self, tick: u64) -> i128 {
+        (self.lots.unsigned_abs() as i128) * tick as i128
+    }
+    /// Profit of the position at a price, in quote units.
+    #[must_use]
+    pub const fn profit(&self, tick: u64) -> i128 {
+        self.lots as i128 * tick as i128 - self.cost
+    }
+
+    /// Adds bought lots and what was paid for them; what is closed entirely is realised.
+    fn add(&mut self, lots: i64, notional: i128) {
+        self.lots += lots;
+        self.cost += notional;
+        if self.lots == 0 {
+            self.collateral -= std::mem::take(&mut self.cost);
+        }
+    }
+}
+
+/// A perpetual contract and everybody's positions in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Perpetual {
+    /// What it asks for.
+    pub terms: PerpetualTerms,
+    /// Positions, by account.
+    pub accounts: Vec<PerpetualAccount>,
+    /// What covers bankrupt accounts, in quote units.
+    pub insurance: i128,
+    /// Paid in less paid out, in quote units.
+    pub deposits: i128,
+    /// The mark price, in ticks.
+    pub mark: u64,
+    /// When funding is due.
+    pub clock: FundingClock,
+}
+
+/// `part · of / per`, rounded up, all positive.
+const fn ceil(part: i128, of: i128, per: i128) -> i128 {
+    let product = part * of;
+    product / per + (product % per != 0) as i128
+}
+
+impl Perpetual {
+    /// A contract without positions, so many accounts, at a mark price.
+    ///
+    /// # Errors
+    /// [`PerpetualError::OutOfRange`].
+    pub fn new(
+        terms: PerpetualTerms,
+        accounts: usize,
+        mark: u64,
+        now_secs: u64,
+    ) -> Result<Self, PerpetualError> {
+        let PerpetualTerms { initial_margin_bps, maintenance_margin_bps, .. } = terms;
+        let margins = maintenance_margin_bps <= initial_margin_bps && initial_margin_bps <= 10_000;
+        if mark == 0 || mark > MOST || !margins || terms.funding.interval_secs == 0 {
+            return Err(PerpetualError::OutOfRange);
+        }
+        let clock = FundingClock::new(&terms.funding, now_secs);
+        let accounts = vec![PerpetualAccount::default(); accounts];
+        Ok(Self { terms, accounts, insurance: 0, deposits: 0, mark, clock })
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// [`PerpetualError::UnknownAccount`].
+    pub fn account(&self, account: usize) -> Result<&PerpetualAccount, PerpetualError> {
+        self.accounts.get(account).ok_or(PerpetualError::UnknownAccount)
+    }
+    fn account_mut(&mut self, account: usize) -> Result<&mut PerpetualAccount, PerpetualError> {
+        self.accounts.get_mut(account).ok_or(PerpetualError::UnknownAccount)
+    }
+
+    /// All long lots; as many are short.
+    #[must_use]
+    pub fn open_interest_lots(&self) -> u64 {
+        self.accounts.iter().map(|a| a.lots.max(0).unsigned_abs()).sum()
+    }
+
+    /// Margin of an account's position by basis points, at the mark, rounded against the account.
+    fn margin(&self, account: &PerpetualAccount, bps: u32) -> i128 {
+        ceil(account.notional(self.mark), i128::from(bps), 10_000)
+    }
+    /// Whether an account is to be liquidated at the mark.
+    #[must_use]
+    pub fn is_liquidatable(&self, account: &PerpetualAccount) -> bool {
+        let required = self.margin(account, self.terms.maintenance_margin_bps);
+        account.lots != 0 && account.equity(self.mark) < required
+    }
+
+    /// Pays into an account.
+    ///
+    /// # Errors
+    /// [`PerpetualError::UnknownAccount`], [`PerpetualError::OutOfRange`].
+    pub fn deposit(&mut self, account: usize, amount: u64) -> Result<(), PerpetualError> {
+        self.account_mut(account)?.collateral += i128::from(amount);
+        self.deposits += i128::from(amount);
+        Ok(())
+    }
+
+    /// Pays out of an account what its position does not need.
+    ///
+    /// # Errors
+    /// [`PerpetualError::UnknownAccount`], [`PerpetualError::Margin`].
+    pub fn withdraw(&mut self, account: usize, amount: u64) -> Result<(), PerpetualError> {
+        let mut after = *self.account(account)?;
+        after.collateral -= i128::from(amount);
+        self.covered(&after)?;
+        if after.collateral < 0 {
+            // Profit that is not realised backs a position; it is not paid out.
+            return Err(PerpetualError::Margin { equity: after.collateral, required: 0 });
+        }
+        self.accounts[account] = after;
+        self.deposits -= i128::from(amount);
+        Ok(())
+    }
+
+    /// Pays into the insurance fund.
+    pub fn insure(&mut self, amount: u64) {
+        self.insurance += i128::from(amount);
+        self.deposits += i128::from(amount);
+    }
+
+    fn covered(&self, account: &PerpetualAccount) -> Result<(), PerpetualError> {
+        let required = self.margin(account, self.terms.initial_margin_bps);
+        let equity = account.equity(self.mark);
+        if equity < required { Err(PerpetualError::Margin { equity, required }) } else { Ok(()) }
+    }
+
+    /// Two accounts trade. Whoever ends with a larger position than before must cover its initial margin;
+    /// whoever makes it smaller need not.
+    ///
+    /// # Errors
+    /// [`PerpetualError`]; nothing has then happened.
+    pub fn trade(
+        &mut self,
+        buyer: usize,
+        seller: usize,
+        lots: u64,
+        tick: u64,
+    ) -> Result<(), PerpetualError> {
+        if buyer == seller {
+            return Err(PerpetualError::SameAccount);
+        }
+        if lots == 0 || lots > MOST || tick == 0 || tick > MOST {
+            return Err(PerpetualError::OutOfRange);
+        }
+        let notional = i128::from(lots) * i128::from(tick);
+        let mut after = [(0, PerpetualAccount::default()); 2];
+        for (i, (who, sign)) in [(buyer, 1), (seller, -1)].into_iter().enumerate() {
+            let before = *self.account(who)?;
+            let mut account = before;
+            account.add(sign * lots as i64, i128::from(sign) * notional);
+            let size = account.lots.unsigned_abs();
+            if size > MOST {
+                return Err(PerpetualError::OutOfRange);
+            }
+            let turned = (account.lots > 0) != (before.lots > 0) && account.lots != 0;
+            if size > before.lots.unsigned_abs() || turned {
+                self.covered(&account)?;
+            }
+            after[i] = (who, account);
+        }
+        for (who, account) in after {
+            self.accounts[who] = account;
+        }
+        Ok(())
+    }
+
+    /// Whether everything that must hold of a contract holds.
+    ///
+    /// # Errors
+    /// What does not.
+    pub fn check(&self) -> Result<(), String> {
+        let lots: i128 = self.accounts.iter().map(|a| i128::from(a.lots)).sum();
+        let held: i128 = self.accounts.iter().map(|a| a.collateral - a.cost).sum();
+        if lots != 0 {
+            return Err(format!("{lots} lots have no other side"));
+        }
+        if held + self.insurance != self.deposits {
+            let (fund, paid) = (self.insurance, self.deposits);
+            return Err(format!("accounts hold {held}, the fund {fund}: {paid} were paid in"));
+        }
+        if self.insurance < 0 {
+            return Err(format!("the insurance fund is {}", self.insurance));
+        }
+        match self.accounts.iter().position(|a| a.lots == 0 && a.cost != 0) {
+            Some(account) => Err(format!("account {account} has a cost and no position")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Perpetual futures: hand-computed funding, mark prices and liquidations, and what always holds.
+
+use proptest::prelude::*;
+use protocols::perpetual::{
+    Basis, FundingTerms, MOST, Perpetual, PerpetualError, PerpetualTerms, mark_tick, premium_e8,
+};
+
+const TERMS: PerpetualTerms = PerpetualTerms {
+    initial_margin_bps: 1_000,
+    maintenance_margin_bps: 500,
+    liquidation_fee_bps: 50,
+    funding: FundingTerms {
+        interest_e8: 10_000,
+        clamp_e8: 50_000,
+        cap_e8: 750_000,
+        interval_secs: 28_800,
+    },
+};
+
+/// Three accounts with 100,000 units each, the mark at 1,000 ticks.
+fn contract() -> Perpetual {
+    let mut perpetual = Perpetual::new(TERMS, 3, 1_000, 0).expect("possible terms");
+    for account in 0..3 {
+        perpetual.deposit(account, 100_000).expect("it exists");
+    }
+    perpetual
+}
+
+#[test]
+fn the_rate_is_interest_within_the_clamp_and_the_premium_beyond() {
+    let rate = |premium| TERMS.funding.rate_e8(premium);
+    // Premiums from −0.04 % to 0.06 % leave the interest rate of 0.01 %.
+    for premium in [-40_000, 0, 10_000, 60_000] {
+        assert_eq!(rate(premium), 10_000, "{premium}");
+    }
+    // 0.2 % less the clamp of 0.05 %; −0.2 % plus it; and no more than the cap.
+    assert_eq!(rate(200_000), 150_000);
+    assert_eq!(rate(-200_000), -150_000);
+    assert_eq!((rate(5_000_000), rate(-5_000_000)), (750_000, -750_000));
+}
+
+#[test]
+fn the_premium_is_that_of_the_impact_prices() {
+    assert_eq!(premium_e8(1_002, 1_003, 1_000), 200_000);
+    assert_eq!(premium_e8(997, 998, 1_000), -200_000);
+    assert_eq!(premium_e8(999, 1_001, 1_000), 0, "the index lies within the spread");
+    assert_eq!(premium_e8(u64::MAX, u64::MAX, 1), 100_000_000);
+}
+
+#[test]
+fn longs_pay_shorts_by_the_mean_premium_every_eight_hours() {
+    let mut perpetual = contract();
+    perpetual.trade(0, 1, 300, 1_000).expect("both have margin");
+    // A quarter of the interval at 0.4 %, the rest at none: 0.1 % in the mean, 0.05 % after the clamp.
+    perpetual.clock.note(400_000, 7_200);
+    perpetual.clock.note(0, 28_799);
+    assert_eq!(perpetual.pay_funding(28_799), None);
+    perpetual.clock.note(0, 28_800);
+    assert_eq!(perpetual.clock.mean_e8(), 100_000);
+    assert_eq!(perpetual.pay_funding(28_800), Some(50_000));
+    // 300 lots at 1,000: 150 of 300,000.
+    assert_eq!(perpetual.accounts[0].collateral, 100_000 - 150);
+    assert_eq!(perpetual.accounts[1].collateral, 100_000 + 150);
+    assert_eq!(perpetual.clock.due_secs, 57_600);
+    assert_eq!(perpetual.clock.mean_e8(), 0, "a new interval begins");
+    // Two intervals late is one payment.
+    assert_eq!(perpetual.pay_funding(57_600 + 30_000), Some(10_000));
+    assert_eq!(perpetual.clock.due_secs, 57_600 + 57_600);
+    perpetual.check().expect("a sound contract");
+}
+
+#[test]
+fn fractions_of_funding_go_to_the_insurance_fund() {
+    let mut perpetual = contract();
+    perpetual.trade(0, 1, 1, 1_000).expect("both have margin");
+    // 0.01 % of 1,000 is a tenth of a unit: the payer pays one, the receiver gets none.
+    assert_eq!(perpetual.pay_funding(28_800), Some(10_000));
+    assert_eq!(perpetual.accounts[0].collateral, 99_999);
+    assert_eq!(perpetual.accounts[1].collateral, 100_000);
+    assert_eq!(perpetual.insurance, 1);
+    perpetual.check().expect("a sound contract");
+}
+
+#[test]
+fn the_mark_is_the_median_of_three_prices() {
+    let mut basis = Basis::default();
+    let mark = |basis: &Basis, last| mark_tick(10_000, basis, last, 100_000, (14_400, 28_800));
+    // Funded: 10,000 · (1 + 0.1 % / 2) = 10,005.
+    assert_eq!(mark(&basis, 10_500), 10_005, "a wild last trade does not move it");
+    assert_eq!(mark(&basis, 9_000), 10_000);
+    basis.note(10_100, 10_000, 75, 300);
+    assert_eq!(basis.ticks(), 25);
+    assert_eq!(mark(&basis, 10_500), 10_025);
+    assert_eq!(mark(&basis, 10_010), 10_010);
+    basis.note(9_000, 10_000, 900, 300);
+    assert_eq!(basis.ticks(), -1_000, "older than the window is forgotten");
+}
+
+#[test]
+fn a_position_takes_its_initial_margin_and_keeps_its_maintenance_margin() {
+    let mut perpetual = contract();
+    // 100,000 units carry a million at 10 %.
+    let refused = PerpetualError::Margin { equity: 100_000, required: 100_100 };
+    assert_eq!(perpetual.trade(0, 1, 1_001, 1_000), Err(refused));
+    perpetual.trade(0, 1, 1_000, 1_000).expect("just enough");
+    assert_eq!(perpetual.open_interest_lots(), 1_000);
+    assert!(perpetual.withdraw(0, 1).is_err());
+    // At 948 the long has 48,000 left, of 47,400 needed; at 947 47,000 of 47,350.
+    perpetual.set_mark(948).expect("a price");
+    assert_eq!(perpetual.liquidate(0, 2, 10, 948), Err(PerpetualError::Healthy));
+    perpetual.set_mark(947).expect("a price");
+    assert_eq!(perpetual.liquidate(0, 2, 1_001, 947), Err(PerpetualError::TooMuch));
+    let closed = perpetual.liquidate(0, 2, 1_000, 947).expect("it is due");
+    // Half a percent of 947,000 goes to the fund.
+    assert_eq!((closed.lots, closed.fee, closed.covered), (1_000, 4_735, 0));
+    assert_eq!(perpetual.accounts[0].collateral, 47_000 - 4_735);
+    assert_eq!((perpetual.insurance, perpetual.accounts[2].lots), (4_735, 1_000));
+    // Who gained cannot take out what is not realised yet.
+    assert!(perpetual.withdraw(1, 100_001).is_err());
+    perpetual.check().expect("a sound contract");
+}
+
+#[test]
+fn the_fund_covers_a_bankrupt_account_and_the_winners_do_when_it_cannot() {
+    let mut perpetual = contract();
+    perpetual.trade(0, 1, 600, 1_000).expect("margin");
+    perpetual.trade(0, 2, 400, 1_000).expect("margin");
+    perpetual.set_mark(890).expect("a price");
+    // 110,000 lost of 100,000.
+    perpetual.deposit(1, 1_000_000).expect("it exists");
+    let short = perpetual.liquidate(0, 1, 1_000, 890);
+    assert_eq!(short, Err(PerpetualError::Margin { equity: 0, required: 10_000 }));
+    perpetual.check().expect("a refused liquidation leaves no trace");
+    let mut insured = perpetual.clone();
+    insured.insure(10_000);
+    let closed = insured.liquidate(0, 1, 1_000, 890).expect("the fund has it");
+    assert_eq!((closed.covered, insured.insurance), (10_000, 0));
+    assert_eq!(insured.accounts[0].collateral, 0);
+    insured.check().expect("a sound contract");
+    // Without: closed at 900, where nothing is left; the more levered winner first.
+    assert_eq!(perpetual.deleverage(1), Err(PerpetualError::Solvent));
+    let closed = perpetual.deleverage(0).expect("bankrupt");
+    assert_eq!(closed.lots, 1_000);
+    let states: Vec<(i128, i64)> =
+        perpetual.accounts.iter().map(|a| (a.collateral, a.lots)).collect();
+    assert_eq!(states, [(0, 0), (1_160_000, 0), (140_000, 0)]);
+    perpetual.check().expect("a sound contract");
+}
+
+#[test]
+fn deleveraging_begins_with_profit_and_leverage() {
+    let mut perpetual = Perpetual::new(TERMS, 4, 1_000, 0).expect("possible terms");
+    // Two longs of equal size and profit, the second with less behind it; two shorts, the last one rich.
+    for (account, amount) in [(0, 500_000), (1, 60_000), (2, 60_000), (3, 500_000)] {
+        perpetual.deposit(account, amount).expect("it exists");
+    }
+    perpetual.trade(0, 2, 500, 1_000).expect("margin");
+    perpetual.trade(1, 3, 500, 1_000).expect("margin");
+    perpetual.set_mark(1_150).expect("a price");
+    let closed = perpetual.deleverage(2).expect("bankrupt");
+    assert_eq!(closed.lots, 500);
+    let lots: Vec<i64> = perpetual.accounts.iter().map(|a| a.lots).collect();
+    assert_eq!(lots, [500, 0, 0, -500]);
+    // Closed at 1,120, where the short has nothing left.
+    assert_eq!(perpetual.accounts[1].collateral, 60_000 + 500 * 120);
+    perpetual.check().expect("a sound contract");
+    assert_eq!(perpetual.set_mark(MOST + 1), Err(PerpetualError::OutOfRange));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Trade { buyer: usize, seller: usize, lots: u64, tick: u64 },
+    Mark(u64),
+    Deposit(usize, u64),
+    Withdraw(usize, u64),
+    Liquidate { account: usize, taker: usize, lots: u64 },
+    Deleverage(usize),
+    Funding { premium_e8: i64, secs: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = || 0..5_usize;
+    prop_oneof![
+        4 => (who(), who(), 0..2_000_u64, 700..1_300_u64)
+            .prop_map(|(buyer, seller, lots, tick)| Step::Trade { buyer, seller, lots, tick }),
+        3 => (600..1_500_u64).prop_map(Step::Mark),
+        1 => (who(), 0..200_000_u64).prop_map(|(who, amount)| Step::Deposit(who, amount)),
+        1 => (who(), 0..200_000_u64).prop_map(|(who, amount)| Step::Withdraw(who, amount)),
+        3 => (who(), who(), 1..2_000_u64)
+            .prop_map(|(account, taker, lots)| Step::Liquidate { account, taker, lots }),
+        1 => who().prop_map(Step::Deleverage),
+        1 => (-3_000_000..3_000_000_i64, 0..40_000_u64)
+            .prop_map(|(premium_e8, secs)| Step::Funding { premium_e8, secs }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_made_or_lost_and_a_refusal_leaves_no_trace(
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
+        let mut perpetual = Perpetual::new(TERMS, 4, 1_000, 0).expect("possible terms");
+        for account in 0..4 {
+            perpetual.deposit(account, 150_000).expect("it exists");
+        }
+        perpetual.insure(20_000);
+        let mut now = 0;
+        for step in steps {
+            let before = perpetual.clone();
+            let outcome = match step {
+                Step::Trade { buyer, seller, lots, tick } => {
+                    perpetual.trade(buyer, seller, lots, tick)
+                }
+                Step::Mark(tick) => perpetual.set_mark(tick),
+                Step::Deposit(who, amount) => perpetual.deposit(who, amount),
+                Step::Withdraw(who, amount) => perpetual.withdraw(who, amount),
+                Step::Liquidate { account, taker, lots } => {
+                    perpetual.liquidate(account, taker, lots, before.mark).map(|_| ())
+                }
+                Step::Deleverage(who) => perpetual.deleverage(who).map(|_| ()),
+                Step::Funding { premium_e8, secs } => {
+                    now += secs;
+                    perpetual.clock.note(premium_e8, now);
+                    perpetual.pay_funding(now);
+                    Ok(())
+                }
+            };
+            perpetual.check().map_err(TestCaseError::fail)?;
+            if outcome.is_err() {
+                prop_assert_eq!(&perpetual, &before);
+            }
+        }
+    }
+}
