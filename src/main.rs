@@ -9,7 +9,7 @@ mod output;
 mod training;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, check, eval, export, incidents, replay, run, train, verify, view};
+use commands::{attack, bench, check, eval, export, incidents, replay, run, train, verify, view};
 use output::{Failure, Output};
 use std::process::ExitCode;
 
@@ -30,6 +30,8 @@ enum Command {
     Check(check::Args),
     /// Play one episode of a scenario with its parameters as deployed, and tape it.
     Run(run::Args),
+    /// Search a world for the most profitable attack, and tape it.
+    Attack(attack::Args),
     /// Replay a taped run without agents and compare digests.
     Replay(replay::Args),
     /// Train a risk policy under attack, compare it with its baselines, export it.
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     let verdict = match cli.command {
         Command::Check(args) => check::run(&args, output),
         Command::Run(args) => run::run(&args, output),
+        Command::Attack(args) => attack::run(&args, output),
         Command::Replay(args) => replay::run(&args, output),
         Command::Train(args) => train::run(&args, output),
         Command::Eval(args) => eval::run(&args, output),

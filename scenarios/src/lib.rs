@@ -18,6 +18,7 @@ pub mod episode;
 pub mod evaluate;
 pub mod folder;
 mod genesis;
+pub mod hunt;
 pub mod incident;
 pub mod load;
 pub mod manifest;

@@ -21,6 +21,8 @@ pub enum RunKind {
     Train,
     /// A reproduction bundle: a tape that ends at a broken invariant ([`crate::reproduction`]).
     Broken,
+    /// `ballast attack`: an episode without its scripted attackers, and the attack that was found in it.
+    Attack,
 }
 
 /// What built the program.

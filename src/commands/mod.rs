@@ -1,5 +1,6 @@
 //! One file per subcommand, and the options they share.
 
+pub(crate) mod attack;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod eval;

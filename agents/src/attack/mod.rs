@@ -10,6 +10,7 @@
 //! Beside these scripted families stands a search that knows none: [`synthesis`] looks for the bundle that
 //! earns most in any world, from the calls that are available in it ([`moves`]).
 
+pub mod control;
 pub mod moves;
 mod optimise;
 pub mod outcome;

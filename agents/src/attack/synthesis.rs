@@ -202,8 +202,8 @@ pub fn size(ground: &Ground, moves: &[Move], options: &Options) -> Option<Attack
         moves: Vec::new(),
         end: options.simulations,
     };
-    // The best of as many draws as a tenth of the budget, several times over.
-    for _ in 0..4 {
+    // The best of some draws, three times over; the best of these has half of the budget.
+    for _ in 0..3 {
         let mut best: Option<Proposal> = None;
         for _ in 0..(options.simulations / 40).max(1) {
             let steps: Vec<Step> =
@@ -217,7 +217,14 @@ pub fn size(ground: &Ground, moves: &[Move], options: &Options) -> Option<Attack
             }
         }
         if let Some(mut best) = best {
-            search.tune(&mut best, Aim::Profit, options.simulations * 9 / 40, &mut rng);
+            search.tune(&mut best, Aim::Profit, options.simulations / 8, &mut rng);
+        }
+    }
+    if let Some((_, steps)) = search.tracker.best.clone() {
+        let mut best = Proposal { played: search.player.play(&steps), steps };
+        let half = search.left() / 2;
+        for _ in 0..2 {
+            search.tune(&mut best, Aim::Profit, half, &mut rng);
         }
     }
     let (_, steps) = search.tracker.best?;

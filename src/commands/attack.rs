@@ -1,0 +1,419 @@
+//! `ballast attack`: the most profitable bundle in a world, found by search.
+
+use super::{Audit, FEATURES, Play, out_folder, reproducible};
+use crate::output::{Failure, Output, Verdict};
+use agents::attack::control::Control;
+use agents::attack::play::{Ground, Sized};
+use agents::attack::synthesis::{Attack, Options, Report, Rivals, random_search, rivals, search};
+use scenarios::episode::{hex, write_tables};
+use scenarios::folder::Folder;
+use scenarios::hunt::{self, Hunt};
+use scenarios::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunKind};
+use serde_json::{Value, json};
+use sim::chain::call::{AmountExpr, Call};
+use sim::chain::{Chain, Market};
+use std::path::{Path, PathBuf};
+
+/// Blocks played after an attack, so that what it leaves behind is liquidated or written off: an hour.
+const AFTERMATH_BLOCKS: u64 = 300;
+/// Points of a curve that are printed.
+const POINTS: usize = 12;
+
+/// Options of `attack`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Scenario file, or an incident's: its stage is searched as it stood before anybody moved.
+    scenario: PathBuf,
+    #[command(flatten)]
+    play: Play,
+    #[command(flatten)]
+    audit: Audit,
+    /// Candidate bundles that may be simulated.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    budget: u64,
+    /// Blocks that the scenario is played before the search, without its scripted attackers.
+    #[arg(long, default_value_t = 300)]
+    blocks: u64,
+    /// Least profit, in USD, that counts as an attack.
+    #[arg(long, default_value_t = 1_000.0)]
+    least: f64,
+    /// Folder to write; it must not exist. Default: the next free name under `runs/`.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Everything that was searched.
+struct Searched {
+    report: Report,
+    random: Vec<(u64, f64)>,
+    rivals: Option<Rivals>,
+    control: Control,
+}
+
+/// Searches, and strikes where it pays. "No" where nothing pays.
+pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    let seed = args.play.seed.unwrap_or(1);
+    if is_incident(&args.scenario) {
+        let (name, ground) = hunt::stage(&args.scenario, &args.play.set)?;
+        let searched = searched(args, &ground, seed);
+        let value = facts(args, &name, &ground, &searched);
+        if let Some(out) = &args.out {
+            write(out, &value)?;
+        }
+        output.result(&value, || text(&value));
+        return Ok(verdict(args, &searched.report));
+    }
+    let loaded = hunt::quiet(&args.scenario, &args.play.set)?;
+    let worlds = args.audit.worlds(&loaded)?;
+    let threads = args.play.start_threads()?;
+    let stem = format!("attack-{}-s{seed}-{}", loaded.scenario.name, &loaded.hash[..8]);
+    let folder = Folder::create(&out_folder(args.out.as_ref(), &stem))?;
+    let broken = |failure: Failure| reproducible(failure, &worlds, &loaded, folder.target());
+    let tape = folder.path().join(super::run::tape_name(0));
+    let mut hunt = Hunt::begin(&worlds, &loaded, seed, args.blocks, &tape)
+        .map_err(|error| broken(error.into()))?;
+    let ground = hunt.ground();
+    let searched = searched(args, &ground, seed);
+    let mut value = facts(args, &loaded.scenario.name, &ground, &searched);
+    let struck = match &searched.report.best {
+        Some(attack) if pays(args, attack) => {
+            let block = hunt.lane().chain().clock().block;
+            let succeeded = hunt.strike(&attack.record.parts);
+            value["block"] = json!(block);
+            value["succeeded"] = json!(succeeded);
+            hunt.play(AFTERMATH_BLOCKS);
+            true
+        }
+        _ => false,
+    };
+    if !struck {
+        hunt.strike(&[]);
+    }
+    let recorded = hunt.finish(&loaded).map_err(|error| broken(error.into()))?;
+    value["aftermath"] = json!({
+        "blocks": if struck { AFTERMATH_BLOCKS } else { 0 },
+        "bad_debt_usd": recorded.totals.bad_debt_usd,
+        "attacker_profit_usd": recorded.totals.attacker_profit_usd,
+        "liquidated_usd": recorded.totals.liquidated_usd,
+    });
+    value["scenario_hash"] = json!(loaded.hash);
+    write_tables(folder.path(), std::slice::from_ref(&recorded))?;
+    std::fs::write(folder.path().join("attack.json"), format!("{value:#}\n"))
+        .map_err(scenarios::manifest::RunError::io(&folder.path().join("attack.json")))?;
+    let target = folder.finish(Manifest {
+        schema: MANIFEST_SCHEMA,
+        kind: RunKind::Attack,
+        scenario: loaded.scenario.name.clone(),
+        scenario_hash: loaded.hash.clone(),
+        scenario_text: loaded.text.as_str().to_owned(),
+        scenario_path: loaded.path.clone(),
+        overrides: loaded.overrides.clone(),
+        seed,
+        window: None,
+        episode: 0,
+        threads: threads as u32,
+        build: Build::this(FEATURES),
+        dates: DateSplit::of(&loaded),
+        start_digest: hex(&recorded.start),
+        end_digest: hex(&recorded.end),
+        blocks: recorded.totals.blocks,
+        files: Vec::new(),
+    })?;
+    value["run"] = json!(target);
+    output.result(&value, || text(&value));
+    Ok(verdict(args, &searched.report))
+}
+
+fn pays(args: &Args, attack: &Attack) -> bool {
+    attack.record.played.profit_usd >= args.least
+}
+
+fn verdict(args: &Args, report: &Report) -> Verdict {
+    let found = report.best.as_ref().is_some_and(|attack| pays(args, attack));
+    if found { Verdict::Yes } else { Verdict::No }
+}
+
+/// Whether a file is an incident's: it sets a stage.
+fn is_incident(path: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(path) else { return false };
+    text.lines().any(|line| line.trim_start().starts_with("stage: ("))
+}
+
+fn write(out: &Path, value: &Value) -> Result<(), Failure> {
+    if out.exists() {
+        return Err(Failure::Message(format!(
+            "{} exists already; choose another --out, or remove it",
+            out.display()
+        )));
+    }
+    let made = std::fs::create_dir_all(out)
+        .and_then(|()| std::fs::write(out.join("attack.json"), format!("{value:#}\n")));
+    made.map_err(|error| Failure::Message(format!("{}: {error}", out.display())))
+}
+
+/// The search, and what it is held against: random search with the same budget, other optimisers on the
+/// same moves, the positive control.
+fn searched(args: &Args, ground: &Ground, seed: u64) -> Searched {
+    let options = Options { simulations: args.budget, seed, ..Options::default() };
+    let report = search(ground, &options);
+    let random = random_search(ground, &options);
+    let rivals = report.best.as_ref().map(|attack| rivals(ground, &attack.steps, &options));
+    let control = Control::run(&options);
+    Searched { report, random, rivals, control }
+}
+
+/// Everything that is reported.
+fn facts(args: &Args, name: &str, ground: &Ground, searched: &Searched) -> Value {
+    let Searched { report, random, rivals, control } = searched;
+    let best = |curve: &[(u64, f64)]| curve.last().map(|(_, profit)| *profit);
+    let found = report.best.as_ref().filter(|attack| pays(args, attack));
+    json!({
+        "scenario": name,
+        "seed": args.play.seed.unwrap_or(1),
+        "budget": args.budget,
+        "simulations": report.simulations,
+        "warm_up_blocks": args.blocks,
+        "attacker": ground.chain.accounts()[ground.attacker.index()],
+        "found": found.is_some(),
+        "least_profit_usd": args.least,
+        "best": report.best.as_ref().map(|attack| attack_facts(ground, attack)),
+        "most_harmful": report.harm.as_ref().map(|attack| attack_facts(ground, attack)),
+        "curve": report.curve,
+        "random_search": {"best_usd": best(random), "curve": random},
+        "same_moves": rivals.as_ref().map(|rivals| json!({
+            "random_usd": best(&rivals.random),
+            "cma_es_usd": best(&rivals.evolution),
+        })),
+        "control": {
+            "known_usd": control.known_usd,
+            "found_usd": control.found_usd,
+            "share": control.share(),
+            "simulations": control.simulations,
+        },
+    })
+}
+
+fn attack_facts(ground: &Ground, attack: &Attack) -> Value {
+    let record = &attack.record;
+    let played = &record.played;
+    let calls = record.parts.iter().flat_map(|part| &part.calls);
+    json!({
+        "profit_usd": played.profit_usd,
+        "gas_usd": record.gas_usd,
+        "own_capital_usd": record.own_capital_usd,
+        "flash_usd": record.flash_usd,
+        "bad_debt_usd": played.loss_usd,
+        "spent_usd": played.spent_usd(),
+        "loss_per_usd_spent": (played.spent_usd() > 0.0).then(|| attack.harm_per_usd()),
+        "steps": calls.map(|call| sentence(&ground.chain, call)).collect::<Vec<_>>(),
+        "calls": record.parts,
+        "moves": attack.steps.iter().zip(&record.sizes).map(|(step, size)| json!({
+            "move": step.action,
+            "share": step.share,
+            "smallest_units": used(size),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn used(size: &Sized) -> Option<f64> {
+    (size.used > 0.0).then_some(size.used)
+}
+
+/// A call in words, amounts in whole tokens.
+fn sentence(chain: &Chain, call: &Call) -> String {
+    let symbol = |asset: markets::units::AssetId| chain.asset(asset).symbol.clone();
+    let much = |asset: markets::units::AssetId, amount: AmountExpr| match amount {
+        AmountExpr::Exact(exact) => {
+            let unit = sim::prices::unit(chain.asset(asset).decimals);
+            format!("{:.6} {}", exact.to_f64() * unit, symbol(asset))
+        }
+        AmountExpr::All => format!("all {}", symbol(asset)),
+        other => format!("{other:?} {}", symbol(asset)),
+    };
+    let account = |id: markets::units::AccountId| chain.accounts()[id.index()].clone();
+    let pool = |id: markets::units::PoolId| account(chain.pool(id).account());
+    let market = |id: markets::units::MarketId| {
+        account(match &chain.markets()[id.index()] {
+            Market::Pooled(market) => market.account,
+            Market::Compound(market) => market.admin,
+            Market::MarginDesk(market) => market.account,
+            Market::Isolated(market) => market.account,
+            Market::Vault(market) => market.account,
+        })
+    };
+    match *call {
+        Call::FlashLoan { market: id, asset, amount, .. } => {
+            format!("flash loan of {} from {}", much(asset, AmountExpr::Exact(amount)), market(id))
+        }
+        Call::Swap { pool: id, asset_in, amount, .. } => {
+            format!("sell {} to {}", much(asset_in, amount), pool(id))
+        }
+        Call::Supply { market: id, asset, amount } => {
+            format!("supply {} to {}", much(asset, amount), market(id))
+        }
+        Call::Withdraw { market: id, asset, amount } => {
+            format!("withdraw {} from {}", much(asset, amount), market(id))
+        }
+        Call::Borrow { market: id, asset, amount } => {
+            format!("borrow {} from {}", much(asset, amount), market(id))
+        }
+        Call::Repay { market: id, asset, amount } => {
+            format!("repay {} to {}", much(asset, amount), market(id))
+        }
+        Call::Transfer { to, asset, amount } => {
+            format!("transfer {} to {}", much(asset, amount), account(to))
+        }
+        Call::Liquidate { market: id, borrower, collateral, debt, amount } => format!(
+            "liquidate {} at {}: {} for {}",
+            account(borrower),
+            market(id),
+            much(debt, amount),
+            symbol(collateral)
+        ),
+        Call::Desk(call) => match call {
+            sim::chain::call::DeskCall::Open { market: id, margin } => {
+                let asset = chain.markets()[id.index()].margin_desk().map(|desk| desk.loan);
+                let margin = asset.map_or_else(String::new, |asset| much(asset, margin));
+                format!("open a position at {} with a margin of {margin}", market(id))
+            }
+            sim::chain::call::DeskCall::Close { market: id } => {
+                format!("close the position at {}", market(id))
+            }
+        },
+        Call::AddLiquidity { pool: id, .. } => format!("add liquidity to {}", pool(id)),
+        Call::RemoveLiquidity { pool: id, .. } => format!("remove liquidity from {}", pool(id)),
+        ref other => other.kind().replace('_', " "),
+    }
+}
+
+/// The report for people.
+fn text(value: &Value) -> String {
+    let usd = |value: &Value| value.as_f64().map_or_else(|| "-".to_owned(), money);
+    let mut text = String::new();
+    if let Some(run) = value["run"].as_str() {
+        text += &format!("{run}\n");
+    }
+    text += &format!(
+        "{}: {} of {} simulations, seed {}\n",
+        value["scenario"].as_str().unwrap_or_default(),
+        value["simulations"],
+        value["budget"],
+        value["seed"]
+    );
+    let found = value["found"].as_bool() == Some(true);
+    let best = &value["best"];
+    if found {
+        text += &format!("attack found: profit {} USD after gas\n", usd(&best["profit_usd"]));
+        text += &attack_text(best, &usd);
+    } else {
+        text += &format!(
+            "no attack found that earns {} USD; the best candidate earns {}\n",
+            usd(&value["least_profit_usd"]),
+            usd(&best["profit_usd"])
+        );
+    }
+    let harm = &value["most_harmful"];
+    if harm.is_null() {
+        text += "protocol loss per own dollar spent: no candidate costs the protocols anything\n";
+    } else {
+        let per = &harm["loss_per_usd_spent"];
+        text += &format!(
+            "protocol loss per own dollar spent: {}, {} USD lost for {} USD spent\n",
+            if per.is_null() { "without bound (it pays for itself)".to_owned() } else { usd(per) },
+            usd(&harm["bad_debt_usd"]),
+            usd(&harm["spent_usd"])
+        );
+    }
+    if let Some(succeeded) = value["succeeded"].as_bool() {
+        let after = &value["aftermath"];
+        text += &format!(
+            "submitted in block {}: {}; after {} further blocks bad debt {} USD, attackers' profit {} USD\n",
+            value["block"],
+            if succeeded { "succeeded" } else { "FAILED" },
+            after["blocks"],
+            usd(&after["bad_debt_usd"]),
+            usd(&after["attacker_profit_usd"])
+        );
+    }
+    text += "best profit by simulations:\n";
+    text += &curve_text("  search", &value["curve"]);
+    text += &curve_text("  random search", &value["random_search"]["curve"]);
+    let same = &value["same_moves"];
+    if !same.is_null() {
+        text += &format!(
+            "  amounts of the found moves alone: random {} USD, CMA-ES {} USD\n",
+            usd(&same["random_usd"]),
+            usd(&same["cma_es_usd"])
+        );
+    }
+    let control = &value["control"];
+    text += &format!(
+        "positive control: found {} of a planted {} USD ({:.1} %)\n",
+        usd(&control["found_usd"]),
+        usd(&control["known_usd"]),
+        100.0 * control["share"].as_f64().unwrap_or(0.0)
+    );
+    text
+}
+
+fn attack_text(attack: &Value, usd: &dyn Fn(&Value) -> String) -> String {
+    let mut text = format!(
+        "  own capital {} USD, flash loans {} USD, gas {} USD; bad debt left behind {} USD\n",
+        usd(&attack["own_capital_usd"]),
+        usd(&attack["flash_usd"]),
+        usd(&attack["gas_usd"]),
+        usd(&attack["bad_debt_usd"])
+    );
+    for (i, step) in attack["steps"].as_array().into_iter().flatten().enumerate() {
+        text += &format!("  {}. {}\n", i + 1, step.as_str().unwrap_or_default());
+    }
+    text
+}
+
+/// The last improvements before round numbers of simulations.
+fn curve_text(name: &str, curve: &Value) -> String {
+    let points: Vec<(u64, f64)> = curve
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|point| Some((point[0].as_u64()?, point[1].as_f64()?)))
+        .collect();
+    let mut at = 250;
+    let mut shown = Vec::new();
+    while shown.len() < POINTS {
+        if let Some((_, best)) = points.iter().rev().find(|(simulations, _)| *simulations <= at) {
+            shown.push(format!("{at}: {}", money(*best)));
+        }
+        if points.last().is_none_or(|(last, _)| *last <= at) {
+            break;
+        }
+        at *= 2;
+    }
+    format!("{name}: {}\n", if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") })
+}
+
+/// Dollars with thousands apart.
+fn money(usd: f64) -> String {
+    let rounded = format!("{:.2}", usd.abs());
+    let (whole, part) = rounded.split_once('.').unwrap_or((&rounded, "00"));
+    let mut grouped = String::new();
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{}{grouped}.{part}", if usd < 0.0 { "-" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dollars_are_grouped() {
+        assert_eq!(money(1_234_567.891), "1,234,567.89");
+        assert_eq!(money(-12.3), "-12.30");
+        assert_eq!(money(999.999), "1,000.00");
+    }
+}
