@@ -34,6 +34,17 @@ pub struct Regime {
 }
 
 impl RegimeSwitching {
+    /// Whether the chain can be played: a transition matrix, and a start, given or drawn from shares of time.
+    ///
+    /// # Errors
+    /// [`SpecError`]: the matrix is no transition matrix, or no start is given and there are no shares.
+    pub fn check(&self) -> Result<(), SpecError> {
+        match self.start {
+            Some(_) => check_matrix(&self.hourly_transition, self.regimes.len()),
+            None => self.stationary().map(drop),
+        }
+    }
+
     /// π: the share of hours in each regime in the long run, by the elimination of Grassmann, Taksar and
     /// Heyman (1985), which subtracts nothing and so loses no digits where regimes hardly ever change.
     ///
