@@ -1,10 +1,11 @@
 //! The semantic pass: everything that parses but cannot be, collected before failing.
 
 mod market;
+mod prices;
+mod windows;
 
-use crate::dates::{DAY_SECS, Utc};
 use crate::problem::{Problem, Source, nearest};
-use crate::schema::{PathKind, PriceSource, Role, SCHEMA, Scenario, TrainSpec};
+use crate::schema::{SCHEMA, Scenario, TrainSpec};
 use crate::tree::Node;
 use crate::windows::Window;
 use markets::price::HOUR_SECS;
@@ -22,6 +23,7 @@ pub(crate) fn check(
     checker.world(scenario);
     checker.assets(scenario);
     checker.paths(scenario);
+    checker.correlation(scenario);
     checker.exchange(scenario);
     checker.pools(scenario);
     checker.oracles(scenario);
@@ -147,96 +149,6 @@ impl Checker<'_> {
         self.within("gas.background_percent", s.gas.background_percent, 0.0, 100.0);
     }
 
-    fn assets(&mut self, s: &Scenario) {
-        if s.assets.is_empty() {
-            self.refuse("assets", "a scenario needs assets", "add at least the gas asset");
-            return;
-        }
-        self.unique("assets", "symbol", s.assets.iter().map(|a| a.symbol.as_str()));
-        if s.assets[0].decimals != 18 {
-            self.refuse(
-                "assets.0.decimals",
-                "the first asset pays for gas and needs 18 decimals",
-                "put WETH first",
-            );
-        }
-        let recorded = s.assets.iter().filter(|a| a.price == PriceSource::Paths).count();
-        if recorded != 1 {
-            self.refuse(
-                "assets",
-                format!("{recorded} assets follow `Paths`; exactly one must"),
-                "give the others Beta or Stable",
-            );
-        }
-        for (i, asset) in s.assets.iter().enumerate() {
-            let at = format!("assets.{i}");
-            self.within(&format!("{at}.decimals"), f64::from(asset.decimals), 0.0, 24.0);
-            self.within(&format!("{at}.start_price_usd"), asset.start_price_usd, 1e-8, 1e9);
-            match &asset.price {
-                PriceSource::Paths => {}
-                PriceSource::Beta { on, beta, residual_percent_per_sqrt_hour, residual_nu } => {
-                    let earlier: Vec<&str> =
-                        s.assets[..i].iter().map(|a| a.symbol.as_str()).collect();
-                    self.known(&format!("{at}.price.on"), "earlier asset", on, &earlier);
-                    self.within(&format!("{at}.price.beta"), *beta, -10.0, 10.0);
-                    let residual = format!("{at}.price.residual_percent_per_sqrt_hour");
-                    self.within(&residual, *residual_percent_per_sqrt_hour, 0.0, 100.0);
-                    self.within(&format!("{at}.price.residual_nu"), *residual_nu, 2.01, 1e3);
-                }
-                PriceSource::Stable { half_life_hours, shock_percent_per_sqrt_hour } => {
-                    let shock = format!("{at}.price.shock_percent_per_sqrt_hour");
-                    self.within(
-                        &format!("{at}.price.half_life_hours"),
-                        *half_life_hours,
-                        1e-3,
-                        1e6,
-                    );
-                    self.within(&shock, *shock_percent_per_sqrt_hour, 0.0, 100.0);
-                }
-            }
-        }
-    }
-
-    fn paths(&mut self, s: &Scenario) {
-        if s.paths.train.is_empty() {
-            self.refuse("paths.train", "no kind of path", "add at least one, for example Garch(…)");
-        }
-        let has_train = s.windows.iter().any(|w| w.role == Role::Train);
-        for (i, kind) in s.paths.train.iter().enumerate() {
-            let at = format!("paths.train.{i}");
-            self.within(&format!("{at}.weight"), kind.weight(), 0.0, 1e6);
-            match kind {
-                PathKind::Garch { omega_percent2, alpha, beta, nu, .. } => {
-                    self.within(&format!("{at}.omega_percent2"), *omega_percent2, 1e-12, 1e4);
-                    self.within(&format!("{at}.alpha"), *alpha, 0.0, 1.0);
-                    self.within(&format!("{at}.beta"), *beta, 0.0, 1.0);
-                    self.within(&format!("{at}.nu"), *nu, 2.01, 1e3);
-                    if alpha + beta >= 1.0 {
-                        self.refuse(
-                            &format!("{at}.beta"),
-                            format!("alpha + beta is {}: the variance has no mean", alpha + beta),
-                            "keep the sum below 1",
-                        );
-                    }
-                }
-                PathKind::Window { scale_min, scale_max, .. }
-                | PathKind::Bootstrap { scale_min, scale_max, .. } => {
-                    self.within(&format!("{at}.scale_min"), *scale_min, 0.0, 10.0);
-                    self.within(&format!("{at}.scale_max"), *scale_max, *scale_min, 10.0);
-                    if !has_train {
-                        self.refuse(&at, "no training window to draw from", "add one to `windows`");
-                    }
-                }
-            }
-            if let PathKind::Bootstrap { block_bars, .. } = kind {
-                self.within(&format!("{at}.block_bars"), f64::from(*block_bars), 1.0, 1e4);
-            }
-        }
-        if s.paths.train.iter().map(PathKind::weight).sum::<f64>() <= 0.0 {
-            self.refuse("paths.train", "all weights are zero", "give one kind a weight");
-        }
-    }
-
     fn exchange(&mut self, s: &Scenario) {
         let symbols = symbols(s);
         let half_life = s.exchange.impact_half_life_secs;
@@ -328,91 +240,6 @@ impl Checker<'_> {
         let names: Vec<String> = e.baselines.iter().map(|b| format!("{b:?}")).collect();
         let at = |i| format!("evaluate.baselines.{i}");
         self.once(at, names.iter().map(String::as_str));
-    }
-
-    /// Reads the windows and holds training and test apart.
-    fn windows(&mut self, s: &Scenario, base: &Path) -> Vec<Window> {
-        self.unique("windows", "name", s.windows.iter().map(|w| w.name.as_str()));
-        let mut read: Vec<(usize, Window)> = Vec::new();
-        for (i, spec) in s.windows.iter().enumerate() {
-            match Window::read(&spec.name, spec.role, &base.join(&spec.csv)) {
-                Ok(window) => {
-                    let bar = window.bar_secs;
-                    let hourly = s.block_secs > 0 && HOUR_SECS.is_multiple_of(s.block_secs);
-                    if hourly && !(bar.is_multiple_of(s.block_secs) && bar / s.block_secs >= 4) {
-                        self.refuse(
-                            &format!("windows.{i}.csv"),
-                            format!(
-                                "blocks of {} s must divide the bars of {bar} s, at least four to \
-                                 a bar",
-                                s.block_secs
-                            ),
-                            "change block_secs, or bring bars of another length",
-                        );
-                    }
-                    read.push((i, window));
-                }
-                Err(error) => self.refuse(
-                    &format!("windows.{i}.csv"),
-                    error.to_string(),
-                    "price files are named relative to the scenario file",
-                ),
-            }
-        }
-        for (i, test) in read.iter().filter(|(_, w)| w.role == Role::Test) {
-            for (_, train) in read.iter().filter(|(_, w)| w.role == Role::Train) {
-                if test.clashes(train, s.embargo_days) {
-                    self.refuse(
-                        &format!("windows.{i}"),
-                        format!(
-                            "test window \"{}\" ({} to {}) and training window \"{}\" ({} to {}) \
-                             overlap or lie within the embargo of {} days",
-                            test.name,
-                            test.start,
-                            test.end,
-                            train.name,
-                            train.start,
-                            train.end,
-                            s.embargo_days
-                        ),
-                        "drop one of the two, or change its role",
-                    );
-                }
-            }
-        }
-        let read: Vec<Window> = read.into_iter().map(|(_, window)| window).collect();
-        self.fits(s, &read);
-        read
-    }
-
-    /// Holds the dates of fitted figures and test windows apart.
-    fn fits(&mut self, s: &Scenario, windows: &[Window]) {
-        let embargo = u64::from(s.embargo_days) * DAY_SECS;
-        for (i, fit) in s.fitted_on.iter().enumerate() {
-            let at = format!("fitted_on.{i}");
-            let dates = Utc::parse(&fit.start_utc).zip(Utc::parse(&fit.end_utc));
-            let Some((start, end)) = dates.filter(|(start, end)| start < end) else {
-                self.refuse(
-                    &at,
-                    format!("`{}` to `{}` is no range of UTC dates", fit.start_utc, fit.end_utc),
-                    "write both as 2020-03-12T00:00:00Z, the start before the end",
-                );
-                continue;
-            };
-            for test in windows.iter().filter(|w| w.role == Role::Test) {
-                if start.0 < test.end.0 + embargo && test.start.0 < end.0 + embargo {
-                    self.refuse(
-                        &at,
-                        format!(
-                            "{} were fitted on {start} to {end}, which overlaps test window \"{}\" \
-                             ({} to {}) or its embargo of {} days",
-                            fit.figures, test.name, test.start, test.end, s.embargo_days
-                        ),
-                        "refit without these dates (docs/calibration.md), or test on other ones",
-                    );
-                }
-            }
-        }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod load;
 pub mod manifest;
 mod paths;
 pub mod problem;
+mod process;
 pub mod receipts;
 pub mod report;
 pub mod reproduction;

@@ -2,10 +2,11 @@
 
 use crate::arena::PathChoice;
 use crate::load::Loaded;
+use crate::process;
 use crate::schema::{PathKind, PriceSource, Role, Scenario};
 use crate::windows::Window;
 use markets::price::{
-    Bar, Beta, Bootstrap, Garch, HOUR_SECS, JointPrices, PriceError, PriceSpec, Replay, Stable,
+    Bar, Bootstrap, Cholesky, HOUR_SECS, JointPrices, PriceError, PriceSpec, Replay,
 };
 use rand::Rng;
 use sim::rng::{Purpose, Streams};
@@ -13,8 +14,6 @@ use std::sync::Arc;
 
 /// Unix time of an episode on generated prices: 1 January 2023.
 const GENERATED_START: u64 = 1_672_531_200;
-/// Hours in a year of 365 days.
-const HOURS_PER_YEAR: f64 = 24.0 * 365.0;
 /// Names the draw of a path among the draws of an episode's setup.
 const PATH_KEY: u64 = 0x7061_7468;
 
@@ -29,6 +28,8 @@ pub(crate) struct Paths {
     sources: Vec<PriceSource>,
     on: Vec<usize>,
     starts: Vec<f64>,
+    /// Of the normals that drive the assets; `None` where the scenario gives none.
+    correlation: Option<Vec<Vec<f64>>>,
     block_secs: u32,
     episode_secs: u64,
 }
@@ -64,11 +65,13 @@ impl Paths {
                 .iter()
                 .map(|a| match &a.price {
                     PriceSource::Beta { on, .. } => position(on),
-                    PriceSource::Paths | PriceSource::Stable { .. } => 0,
+                    PriceSource::Pegged { to: Some(to), .. } => position(to),
+                    _ => 0,
                 })
                 .collect(),
             sources: assets.iter().map(|a| a.price.clone()).collect(),
             starts: assets.iter().map(|a| a.start_price_usd).collect(),
+            correlation: correlation_matrix(&loaded.scenario),
             block_secs: *block_secs,
             episode_secs: u64::from(*episode_hours) * u64::from(HOUR_SECS),
             windows,
@@ -94,28 +97,10 @@ impl Paths {
             }
             PathChoice::Drawn => self.draw(&mut rng),
         };
-        let specs = self.sources.iter().enumerate().map(|(i, source)| match source {
-            PriceSource::Paths => spec.clone(),
-            PriceSource::Beta { beta, residual_percent_per_sqrt_hour, residual_nu, on: _ } => {
-                PriceSpec::Beta(Beta {
-                    on: self.on[i],
-                    beta: *beta,
-                    residual_vol_per_sqrt_year: residual_percent_per_sqrt_hour / 100.0
-                        * f64::sqrt(HOURS_PER_YEAR),
-                    residual_t_nu: Some(*residual_nu),
-                })
-            }
-            PriceSource::Stable { half_life_hours, shock_percent_per_sqrt_hour } => {
-                PriceSpec::Stable(Stable {
-                    half_life_secs: half_life_hours * f64::from(HOUR_SECS),
-                    vol_per_sqrt_year: shock_percent_per_sqrt_hour / 100.0
-                        * f64::sqrt(HOURS_PER_YEAR),
-                    depeg: None,
-                })
-            }
-        });
-        let specs = specs.collect();
-        let joint = JointPrices::new(specs, self.starts.clone(), None, self.block_secs)?;
+        let sources = self.sources.iter().zip(&self.on);
+        let specs = sources.map(|(source, on)| process::source_spec(source, *on, &spec)).collect();
+        let factor = self.correlation.as_deref().map(Cholesky::new).transpose()?;
+        let joint = JointPrices::new(specs, self.starts.clone(), factor, self.block_secs)?;
         Ok(Path { joint, start, blocks: secs / u64::from(self.block_secs) })
     }
 
@@ -132,11 +117,6 @@ impl Paths {
             }
         }
         match kind {
-            PathKind::Garch { omega_percent2, alpha, beta, nu, weight: _ } => {
-                let variance = omega_percent2 / (1.0 - alpha - beta);
-                let garch = Garch::targeting(variance.sqrt(), *alpha, *beta, *nu);
-                (PriceSpec::Garch(garch), GENERATED_START, self.episode_secs)
-            }
             PathKind::Window { scale_min, scale_max, weight: _ } => {
                 let window = &self.windows[self.train[below(rng, self.train.len())]];
                 let scale = scale_min + unit(rng) * (scale_max - scale_min);
@@ -158,6 +138,13 @@ impl Paths {
                 });
                 (spec, GENERATED_START, self.episode_secs)
             }
+            PathKind::Garch { .. }
+            | PathKind::Gbm { .. }
+            | PathKind::JumpDiffusion { .. }
+            | PathKind::RegimeSwitching { .. } => {
+                let process = process::of_path(kind).expect("only records are no process");
+                (process.spec(), GENERATED_START, self.episode_secs)
+            }
         }
     }
 
@@ -165,6 +152,21 @@ impl Paths {
     pub(crate) fn window(&self, name: &str) -> Option<usize> {
         self.windows.iter().position(|w| w.name == name)
     }
+}
+
+/// The correlations of a scenario as a matrix over its assets; `None` where it gives none. Pairs that name
+/// no asset are left to the checks.
+pub(crate) fn correlation_matrix(scenario: &Scenario) -> Option<Vec<Vec<f64>>> {
+    let Scenario { assets, correlation, .. } = scenario;
+    let position = |symbol: &str| assets.iter().position(|a| a.symbol == symbol);
+    let unit = |row| (0..assets.len()).map(|column| f64::from(u8::from(row == column))).collect();
+    let mut matrix: Vec<Vec<f64>> = (0..assets.len()).map(unit).collect();
+    for pair in correlation {
+        if let Some((a, b)) = position(&pair.first).zip(position(&pair.second)) {
+            (matrix[a][b], matrix[b][a]) = (pair.ratio, pair.ratio);
+        }
+    }
+    (!correlation.is_empty()).then_some(matrix)
 }
 
 fn replay(bars: Arc<[Bar]>, bar_secs: u32) -> PriceSpec {

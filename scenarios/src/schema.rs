@@ -1,6 +1,8 @@
 //! The scenario file, schema 1: every field carries its unit in its name, every choice is an enum
 //! variant, and a field that does not exist is an error.
 
+mod prices;
+
 use agents::learn::PpoConfig;
 use protocols::risk_params::{RiskParam, Rule};
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use sim::reward::Objective;
 
 pub use crate::books::BookSpec;
 pub use crate::cohorts::Cohorts;
+pub use prices::*;
 
 /// The schema that this build reads.
 pub const SCHEMA: u32 = 1;
@@ -44,6 +47,9 @@ pub struct Scenario {
     pub fitted_on: Vec<FitSpec>,
     /// How the paths of the asset that has records are drawn.
     pub paths: Paths,
+    /// Correlations of the normals that drive the assets' prices.
+    #[serde(default)]
+    pub correlation: Vec<CorrelationSpec>,
     /// The exchange that everybody can trade at.
     pub exchange: ExchangeSpec,
     /// Constant-product pools.
@@ -88,124 +94,6 @@ pub struct AssetSpec {
     pub start_price_usd: f64,
     /// How its fair price moves.
     pub price: PriceSource,
-}
-
-/// How an asset's fair price moves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum PriceSource {
-    /// By the scenario's `paths`: recorded, resampled or generated. One asset has this.
-    Paths,
-    /// By another asset's return times `beta`, and a residual of its own.
-    Beta {
-        /// The other asset; it must stand before this one.
-        on: String,
-        /// Sensitivity.
-        beta: f64,
-        /// Standard deviation of the residual, in percent per square root of an hour.
-        residual_percent_per_sqrt_hour: f64,
-        /// Degrees of freedom of the residual's Student-t, above 2.
-        residual_nu: f64,
-    },
-    /// Around one dollar.
-    Stable {
-        /// Half-life of a deviation, in hours.
-        half_life_hours: f64,
-        /// Standard deviation of shocks, in percent per square root of an hour.
-        shock_percent_per_sqrt_hour: f64,
-    },
-}
-
-/// Whether training may see a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Role {
-    /// Fits, bootstraps, searches and checkpoint selection may see it.
-    Train,
-    /// Only the final evaluation may see it.
-    Test,
-}
-
-/// A recorded price window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WindowSpec {
-    /// Name, used in reports and by `--window`.
-    pub name: String,
-    /// Price file, relative to the scenario: `open_time_utc,open_usd,high_usd,low_usd,close_usd`.
-    pub csv: String,
-    /// Whether training may see it.
-    pub role: Role,
-}
-
-/// A range of dates that figures of the scenario were fitted on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FitSpec {
-    /// Which figures.
-    pub figures: String,
-    /// First moment seen, UTC: `2020-03-12T00:00:00Z`.
-    pub start_utc: String,
-    /// First moment after it that was not seen.
-    pub end_utc: String,
-}
-
-/// How the paths of the asset that has records are drawn in an episode.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Paths {
-    /// One of these is drawn per episode, by weight.
-    pub train: Vec<PathKind>,
-}
-
-/// A kind of path.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum PathKind {
-    /// Ordinary times: GARCH(1,1) with Student-t innovations on hourly percent returns.
-    Garch {
-        /// Relative weight of this kind.
-        weight: f64,
-        /// Constant of the variance, in squared percent per hour.
-        omega_percent2: f64,
-        /// Weight of the last squared return.
-        alpha: f64,
-        /// Weight of the last variance.
-        beta: f64,
-        /// Degrees of freedom of the innovations, above 2.
-        nu: f64,
-    },
-    /// A training window as recorded, its log returns scaled.
-    Window {
-        /// Relative weight of this kind.
-        weight: f64,
-        /// Smallest scale of the log returns; 1 is as recorded.
-        scale_min: f64,
-        /// Largest scale.
-        scale_max: f64,
-    },
-    /// Hours of the training windows, resampled in blocks.
-    Bootstrap {
-        /// Relative weight of this kind.
-        weight: f64,
-        /// Bars per block.
-        block_bars: u32,
-        /// Smallest scale of the log returns.
-        scale_min: f64,
-        /// Largest scale.
-        scale_max: f64,
-    },
-}
-
-impl PathKind {
-    /// Relative weight.
-    #[must_use]
-    pub const fn weight(&self) -> f64 {
-        match self {
-            Self::Garch { weight, .. }
-            | Self::Window { weight, .. }
-            | Self::Bootstrap { weight, .. } => *weight,
-        }
-    }
 }
 
 /// The exchange.

@@ -4,9 +4,12 @@ use super::beta::BetaProcess;
 use super::bootstrap::BootstrapProcess;
 use super::garch::GarchProcess;
 use super::gbm::GbmProcess;
+use super::jump_diffusion::JumpDiffusionProcess;
+use super::pegged::PeggedProcess;
+use super::regime::RegimeProcess;
 use super::replay::ReplayProcess;
 use super::stable::StableProcess;
-use super::{Beta, Cholesky, PriceError, PriceSpec, SpecError, draw};
+use super::{Cholesky, PriceError, PriceSpec, SpecError, draw};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,9 @@ enum Process {
     Beta { on: usize, process: BetaProcess },
     Stable(StableProcess),
     Bootstrap(BootstrapProcess),
+    JumpDiffusion(JumpDiffusionProcess),
+    Regime(RegimeProcess),
+    Pegged { on: usize, process: PeggedProcess },
 }
 
 impl Process {
@@ -32,17 +38,28 @@ impl Process {
             }
             PriceSpec::Stable(spec) => Self::Stable(StableProcess::new(spec, start, block_secs)?),
             PriceSpec::Bootstrap(spec) => Self::Bootstrap(BootstrapProcess::new(spec, block_secs)?),
+            PriceSpec::JumpDiffusion(spec) => {
+                Self::JumpDiffusion(JumpDiffusionProcess::new(spec, block_secs, asset)?)
+            }
+            PriceSpec::RegimeSwitching(spec) => {
+                Self::Regime(RegimeProcess::new(&spec, block_secs)?)
+            }
+            PriceSpec::Pegged(spec) => {
+                Self::Pegged { on: spec.on, process: PeggedProcess::new(spec, block_secs)? }
+            }
         })
     }
 
     fn restart(&mut self, start: f64) {
         match self {
-            Self::Gbm(_) => {}
+            Self::Gbm(_) | Self::JumpDiffusion(_) => {}
             Self::Garch(process) => process.restart(),
             Self::Replay(process) => process.restart(),
             Self::Beta { on: _, process } => process.restart(),
             Self::Stable(process) => process.restart(start),
             Self::Bootstrap(process) => process.restart(),
+            Self::Regime(process) => process.restart(),
+            Self::Pegged { on: _, process } => process.restart(),
         }
     }
 }
@@ -72,7 +89,7 @@ impl JointPrices {
     ///
     /// A [`PriceSpec::Replay`] starts at its first open instead. `correlation` is that of the normals
     /// that drive the assets, in their order (`None`: independent); a beta's normal is its residual's, a
-    /// replay's or bootstrap's the noise of its bridge. Blocks of `block_secs` divide the hour and the
+    /// peg's its deviation's, a replay's or bootstrap's the noise of its bridge. Blocks of `block_secs` divide the hour and the
     /// bars.
     ///
     /// # Errors
@@ -98,8 +115,8 @@ impl JointPrices {
         let order = dependence_order(&specs)?;
         let mut followed = vec![false; expected];
         for spec in &specs {
-            if let PriceSpec::Beta(Beta { on, .. }) = spec {
-                followed[*on] = true;
+            if let Some(on) = spec.follows() {
+                followed[on] = true;
             }
         }
         let mut starts = start_prices;
@@ -152,6 +169,11 @@ impl JointPrices {
                 Process::Stable(process) => Err(libm::exp(process.step(z, word, asset as u64))),
                 Process::Replay(process) => Err(process.step(price, z, word)),
                 Process::Bootstrap(process) => Err(process.step(price, z, word)),
+                Process::JumpDiffusion(process) => Ok(process.step(z, word)),
+                Process::Regime(process) => Ok(process.step(z, word)),
+                Process::Pegged { on, process } => {
+                    Ok(process.step(z, word, asset as u64, returns[*on]))
+                }
             };
             match log_return {
                 Ok(log_return) => {
@@ -220,21 +242,17 @@ fn dependence_order(specs: &[PriceSpec]) -> Result<Vec<usize>, PriceError> {
     while order.len() < specs.len() {
         let before = order.len();
         for (asset, spec) in specs.iter().enumerate() {
-            let ready = match spec {
-                PriceSpec::Beta(Beta { on, .. }) => placed.get(*on).copied().unwrap_or(false),
-                _ => true,
-            };
+            let is_placed = |on: usize| placed.get(on).copied().unwrap_or(false);
+            let ready = spec.follows().is_none_or(is_placed);
             if ready && !placed[asset] {
                 placed[asset] = true;
                 order.push(asset);
             }
         }
         if order.len() == before {
-            let stuck = specs.iter().enumerate().find_map(|(asset, spec)| match spec {
-                PriceSpec::Beta(Beta { on, .. }) if !placed[asset] => Some((asset, *on)),
-                _ => None,
-            });
-            let (asset, on) = stuck.expect("only betas wait for others");
+            let mut waiting = specs.iter().enumerate().filter(|(asset, _)| !placed[*asset]);
+            let stuck = waiting.find_map(|(asset, spec)| Some((asset, spec.follows()?)));
+            let (asset, on) = stuck.expect("only those that follow wait for others");
             return Err(PriceError::Asset { asset, reason: SpecError::BadDependence { on } });
         }
     }

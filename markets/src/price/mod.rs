@@ -12,9 +12,14 @@ pub mod bootstrap;
 mod bridge;
 mod correlation;
 pub mod draw;
+pub mod facts;
 pub mod garch;
 pub mod gbm;
 mod joint;
+pub mod jump_diffusion;
+pub mod ou;
+pub mod pegged;
+pub mod regime;
 pub mod replay;
 pub mod stable;
 
@@ -24,6 +29,10 @@ pub use correlation::Cholesky;
 pub use garch::Garch;
 pub use gbm::Gbm;
 pub use joint::JointPrices;
+pub use jump_diffusion::JumpDiffusion;
+pub use ou::Reversion;
+pub use pegged::Pegged;
+pub use regime::{Regime, RegimeSwitching};
 pub use replay::Replay;
 pub use stable::{Depeg, Stable};
 
@@ -82,6 +91,29 @@ pub enum PriceSpec {
     Stable(Stable),
     /// Recorded hours resampled in blocks.
     Bootstrap(Bootstrap),
+    /// Geometric Brownian motion with jumps.
+    JumpDiffusion(JumpDiffusion),
+    /// Calm and turbulent times as a Markov chain.
+    RegimeSwitching(RegimeSwitching),
+    /// Mean reversion to another asset's price, with rare depegs.
+    Pegged(Pegged),
+}
+
+impl PriceSpec {
+    /// Index of the asset whose return this one's is made from.
+    #[must_use]
+    pub const fn follows(&self) -> Option<usize> {
+        match self {
+            Self::Beta(Beta { on, .. }) | Self::Pegged(Pegged { on, .. }) => Some(*on),
+            Self::Gbm(_)
+            | Self::Garch(_)
+            | Self::Replay(_)
+            | Self::Stable(_)
+            | Self::Bootstrap(_)
+            | Self::JumpDiffusion(_)
+            | Self::RegimeSwitching(_) => None,
+        }
+    }
 }
 
 /// Why a process cannot be built.
@@ -124,7 +156,31 @@ pub enum SpecError {
         /// Seconds in the hour or bar.
         period_secs: u32,
     },
-    /// A beta refers to itself, in a circle, or to no asset.
+    /// A transition matrix does not have a row and a column for each regime.
+    #[error(
+        "a transition matrix of {regimes} regimes needs rows and columns for each, not {found}"
+    )]
+    TransitionShape {
+        /// Rows, or entries of a row, found.
+        found: usize,
+        /// Regimes.
+        regimes: usize,
+    },
+    /// A row of a transition matrix is no distribution.
+    #[error("row {row} of the transition matrix sums to {sum}: it needs probabilities of sum 1")]
+    TransitionRow {
+        /// Which.
+        row: usize,
+        /// Its sum.
+        sum: f64,
+    },
+    /// A chain without a stationary distribution.
+    #[error("regime {regime} cannot be left for those before it: give `start`, or a way out")]
+    TrappingRegime {
+        /// Which.
+        regime: usize,
+    },
+    /// A beta or a peg refers to itself, in a circle, or to no asset.
     #[error("its return depends on itself, or on an asset that does not exist (`on: {on}`)")]
     BadDependence {
         /// The index referred to.
@@ -166,7 +222,10 @@ pub enum PriceError {
         value: f64,
     },
     /// The matrix is not positive semi-definite.
-    #[error("correlation matrix is not positive semi-definite (pivot {row})")]
+    #[error(
+        "the correlation matrix is not positive semi-definite: row {row} (from 0) contradicts those \
+         above it; no prices can be correlated so. Move its entries towards 0"
+    )]
     NotPositiveSemiDefinite {
         /// The row at which the factorisation fails.
         row: usize,

@@ -1,10 +1,12 @@
 //! A stablecoin: mean reversion to one USD, with rare depegs.
 //!
-//! ln S = x + y. Ordinary noise: dx = −κ·x·dt + σ·dW, κ = ln 2 / half-life, stepped exactly:
-//! x ← x·e^(−κΔ) + σ·√((1 − e^(−2κΔ)) / 2κ)·Z (Ornstein and Uhlenbeck, 1930; Vasicek, 1977).
+//! ln S = x + y. Ordinary noise: dx = −κ·x·dt + σ·dW, κ = ln 2 / half-life, stepped exactly (Ornstein and
+//! Uhlenbeck; see [`super::ou`]).
 //! Depegs: y falls by an exponential amount at the arrivals of a Poisson process and recovers with its
-//! own half-life. σ per √year, half-lives in seconds, arrivals per year.
+//! own half-life: shot noise (Campbell, 1909) of mean −λ·f/κ_y and variance λ·f²/κ_y in the long run, λ the
+//! arrivals and f the mean fall. σ per √year, half-lives in seconds, arrivals per year.
 
+use super::ou::Reversion;
 use super::{SpecError, draw, gbm::years, require};
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +39,7 @@ pub struct Depeg {
 /// The process: its step worked out for a block length, and its state.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct StableProcess {
-    decay: f64,
-    deviation: f64,
+    reversion: Reversion,
     depeg_probability: f64,
     depeg_mean: f64,
     depeg_decay: f64,
@@ -51,12 +52,8 @@ pub(super) struct StableProcess {
 impl StableProcess {
     pub(super) fn new(spec: Stable, start: f64, block_secs: u32) -> Result<Self, SpecError> {
         let Stable { half_life_secs, vol_per_sqrt_year, depeg } = spec;
-        require(half_life_secs > 0.0, "half_life_secs", half_life_secs, "positive")?;
-        require(vol_per_sqrt_year >= 0.0, "vol_per_sqrt_year", vol_per_sqrt_year, "at least 0")?;
+        let reversion = Reversion::new(half_life_secs, vol_per_sqrt_year, block_secs)?;
         let secs = f64::from(block_secs);
-        let decay = libm::exp(-LN_2 * secs / half_life_secs);
-        let kappa_per_year = LN_2 / half_life_secs * (secs / years(block_secs));
-        let deviation = vol_per_sqrt_year * ((1.0 - decay * decay) / (2.0 * kappa_per_year)).sqrt();
         let (mut depeg_probability, mut depeg_mean, mut depeg_decay) = (0.0, 0.0, 0.0);
         if let Some(Depeg { per_year, mean_log_fall, half_life_secs }) = depeg {
             require(per_year >= 0.0, "depeg.per_year", per_year, "at least 0")?;
@@ -67,8 +64,7 @@ impl StableProcess {
             depeg_decay = libm::exp(-LN_2 * secs / half_life_secs);
         }
         Ok(Self {
-            decay,
-            deviation,
+            reversion,
             depeg_probability,
             depeg_mean,
             depeg_decay,
@@ -85,7 +81,7 @@ impl StableProcess {
     /// The new log price. `word` decides on a depeg; `salt` keeps different stablecoins' apart.
     #[inline]
     pub(super) fn step(&mut self, z: f64, word: u64, salt: u64) -> f64 {
-        self.noise = self.noise * self.decay + self.deviation * z;
+        self.noise = self.reversion.step(self.noise, z);
         if self.depeg_probability > 0.0 {
             self.gap *= self.depeg_decay;
             if draw::uniform(draw::derived(word, salt)) < self.depeg_probability {
