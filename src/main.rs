@@ -9,7 +9,7 @@ mod output;
 mod training;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, check, eval, export, replay, run, train, verify, view};
+use commands::{bench, check, eval, export, impact, replay, run, train, verify, view};
 use output::{Failure, Output};
 use std::process::ExitCode;
 
@@ -36,6 +36,8 @@ enum Command {
     Train(train::Args),
     /// Compare policies and baselines on unseen paths.
     Eval(eval::Args),
+    /// Say which accounts a change of parameters or a price shock makes liquidatable.
+    Impact(impact::Args),
     /// Export the policy of a training run as a bundle.
     Export(export::Args),
     /// Hold a policy bundle against its own record.
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args, output),
         Command::Train(args) => train::run(&args, output),
         Command::Eval(args) => eval::run(&args, output),
+        Command::Impact(args) => impact::run(&args, output),
         Command::Export(args) => export::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
         Command::View(args) => view::run(&args, output),

@@ -3,6 +3,7 @@
 mod market;
 
 use crate::dates::{DAY_SECS, Utc};
+use crate::positions::Snapshot;
 use crate::problem::{Problem, Source, nearest};
 use crate::schema::{PathKind, PriceSource, Role, SCHEMA, Scenario, TrainSpec};
 use crate::tree::Node;
@@ -11,13 +12,13 @@ use markets::price::HOUR_SECS;
 use std::ops::Range;
 use std::path::Path;
 
-/// Checks a scenario and reads its windows.
+/// Checks a scenario and reads its windows and positions.
 pub(crate) fn check(
     scenario: &Scenario,
     source: &Source,
     root: Option<&Node>,
     base: &Path,
-) -> Result<Vec<Window>, Vec<Problem>> {
+) -> Result<(Vec<Window>, Vec<Snapshot>), Vec<Problem>> {
     let mut checker = Checker { source, root, problems: Vec::new() };
     checker.world(scenario);
     checker.assets(scenario);
@@ -33,12 +34,10 @@ pub(crate) fn check(
     }
     checker.evaluate(scenario);
     let windows = checker.windows(scenario, base);
-    if checker.problems.is_empty() {
-        Ok(windows)
-    } else {
-        checker.problems.sort_by_key(|p| (p.place().line, p.place().column));
-        Err(checker.problems)
-    }
+    let (snapshots, of_files) = checker.positions(scenario, base);
+    checker.problems.sort_by_key(|p| (p.place().line, p.place().column));
+    checker.problems.extend(of_files);
+    if checker.problems.is_empty() { Ok((windows, snapshots)) } else { Err(checker.problems) }
 }
 
 /// Collects problems, each at the place of a dotted path.
@@ -371,6 +370,20 @@ impl Checker<'_> {
         let read: Vec<Window> = read.into_iter().map(|(_, window)| window).collect();
         self.fits(s, &read);
         read
+    }
+
+    /// Reads the snapshots of positions; what is wrong in their files stands beside.
+    fn positions(&mut self, s: &Scenario, base: &Path) -> (Vec<Snapshot>, Vec<Problem>) {
+        self.unique("positions", "name", s.positions.iter().map(|p| p.name.as_str()));
+        let listed: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+        let (mut snapshots, mut of_files) = (Vec::new(), Vec::new());
+        for spec in &s.positions {
+            match Snapshot::read(&base.join(&spec.csv), &listed) {
+                Ok(snapshot) => snapshots.push(snapshot),
+                Err(problems) => of_files.extend(problems),
+            }
+        }
+        (snapshots, of_files)
     }
 
     /// Holds the dates of fitted figures and test windows apart.

@@ -1,7 +1,8 @@
 //! Who acts: cohorts as a scenario lists them, their checks, and their entry into a world.
 
 use crate::check::Checker;
-use crate::schema::{OracleSpec, Scenario};
+use crate::genesis::AssembleError;
+use crate::schema::{OracleSpec, Scenario, Tending};
 use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
 use agents::scripted::arbitrageur::ArbitrageurConfig;
@@ -55,12 +56,14 @@ pub(crate) struct Handles<'a> {
     pub(crate) feeds: &'a [FeedId],
 }
 
-/// Puts all participants into a world, in an order that never changes: ids break ties.
+/// Puts all participants into a world, in an order that never changes: ids break ties. `place` enters the
+/// positions of snapshots, once there is something to borrow.
 pub(crate) fn spawn(
     s: &Scenario,
     handles: &Handles<'_>,
     world: &mut World,
-) -> Result<(), SpawnError> {
+    place: impl FnOnce(&mut World, MarketId) -> Result<(), AssembleError>,
+) -> Result<(), AssembleError> {
     let market = handles.market;
     let agents = &s.agents;
     risk_manager::spawn(world, market, &agents.risk_manager)?;
@@ -76,6 +79,7 @@ pub(crate) fn spawn(
     for cohort in &agents.lenders {
         lender::spawn(world, market, cohort)?;
     }
+    place(world, market)?;
     for cohort in &agents.borrowers {
         borrower::spawn(world, market, cohort)?;
     }
@@ -141,7 +145,13 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
         ("priority_fee_gwei", c.risk_manager.priority_fee_gwei, 0.0, MOST_GAS),
     ];
     within("agents.risk_manager", &seat, checker);
-    names(c, checker);
+    for (i, spec) in s.positions.iter().enumerate() {
+        if let Tending::Borrowers(config) = &spec.behaviour {
+            let at = format!("positions.{i}.behaviour.0");
+            check_borrower(&at, config, &listed, checker);
+        }
+    }
+    names(s, checker);
 }
 
 /// Holds fields against their ranges.
@@ -258,13 +268,19 @@ fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut C
 }
 
 /// No two cohorts may share a name: it is the address of their luck.
-fn names(c: &Cohorts, checker: &mut Checker<'_>) {
+fn names(s: &Scenario, checker: &mut Checker<'_>) {
+    let c = &s.agents;
+    let tended = s.positions.iter().filter_map(|p| match &p.behaviour {
+        Tending::Passive => None,
+        Tending::Borrowers(config) => Some(("borrowers", &config.cohort)),
+    });
     let mut names: Vec<&str> = Vec::new();
     let cohorts = (c.lenders.iter().map(|x| ("lenders", &x.cohort)))
         .chain(c.borrowers.iter().map(|x| ("borrowers", &x.cohort)))
         .chain(c.arbitrageurs.iter().map(|x| ("arbitrageurs", &x.cohort.cohort)))
         .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)))
-        .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)));
+        .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)))
+        .chain(tended);
     for (kind, name) in cohorts {
         if names.contains(&name.as_str()) {
             checker.refuse(

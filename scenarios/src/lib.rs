@@ -3,6 +3,7 @@
 //! - [`schema`]: the scenario file. [`load`]: overrides, typed parse, semantic checks.
 //! - [`assemble`]: from a scenario to worlds. [`episode`]: playing one, with or without a record.
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
+//! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other.
 
 pub mod arena;
@@ -15,9 +16,11 @@ pub mod episode;
 pub mod evaluate;
 pub mod folder;
 mod genesis;
+pub mod impact;
 pub mod load;
 pub mod manifest;
 mod paths;
+pub mod positions;
 pub mod problem;
 pub mod receipts;
 pub mod report;

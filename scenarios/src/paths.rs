@@ -5,7 +5,7 @@ use crate::load::Loaded;
 use crate::schema::{PathKind, PriceSource, Role, Scenario};
 use crate::windows::Window;
 use markets::price::{
-    Bar, Beta, Bootstrap, Garch, HOUR_SECS, JointPrices, PriceError, PriceSpec, Replay, Stable,
+    Bar, Beta, Bootstrap, Garch, Gbm, HOUR_SECS, JointPrices, PriceError, PriceSpec, Replay, Stable,
 };
 use rand::Rng;
 use sim::rng::{Purpose, Streams};
@@ -73,6 +73,14 @@ impl Paths {
             episode_secs: u64::from(*episode_hours) * u64::from(HOUR_SECS),
             windows,
         }
+    }
+
+    /// Prices that stand still at the scenario's own.
+    pub(crate) fn opening(&self) -> Result<Path, PriceError> {
+        let still = PriceSpec::Gbm(Gbm { drift_per_year: 0.0, vol_per_sqrt_year: 0.0 });
+        let specs = vec![still; self.starts.len()];
+        let joint = JointPrices::new(specs, self.starts.clone(), None, self.block_secs)?;
+        Ok(Path { joint, start: GENERATED_START, blocks: 1 })
     }
 
     /// The path of an episode.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sim::reward::Objective;
 
 pub use crate::cohorts::Cohorts;
+pub use crate::positions::{AboveLtv, PositionsSpec, Tending};
 
 /// The schema that this build reads.
 pub const SCHEMA: u32 = 1;
@@ -52,6 +53,9 @@ pub struct Scenario {
     pub oracles: Vec<OracleSpec>,
     /// The lending market.
     pub market: MarketSpec,
+    /// Snapshots of positions that exist before the first block.
+    #[serde(default)]
+    pub positions: Vec<PositionsSpec>,
     /// Who acts.
     pub agents: Cohorts,
     /// What counts.

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod eval;
 pub(crate) mod export;
+pub(crate) mod impact;
 pub(crate) mod replay;
 mod reproduce;
 pub(crate) mod run;
