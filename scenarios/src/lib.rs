@@ -11,6 +11,7 @@ pub mod assemble;
 pub mod card;
 mod check;
 pub mod cohorts;
+pub mod crowd;
 pub mod dates;
 pub mod episode;
 pub mod evaluate;

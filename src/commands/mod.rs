@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod crowd;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod impact;

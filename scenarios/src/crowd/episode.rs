@@ -116,9 +116,16 @@ impl Counting {
         let chain = lane.chain();
         for log in chain.logs() {
             match *log {
-                Log::Liquidation { market: of, by, borrower, collateral, debt, seized, repaid, .. }
-                    if of == market =>
-                {
+                Log::Liquidation {
+                    market: of,
+                    by,
+                    borrower,
+                    collateral,
+                    debt,
+                    seized,
+                    repaid,
+                    ..
+                } if of == market => {
                     let repaid = value(chain, market, debt, repaid);
                     self.seized_usd += value(chain, market, collateral, seized);
                     self.sizes.push(repaid);
@@ -156,8 +163,7 @@ impl Counting {
             if used == 0 { 0.0 } else { paid.to_f64() / used as f64 - base as f64 }
         };
         let (mut tips, mut paying) = (0.0, 0.0);
-        for (tx, receipt) in lane.block().included().filter(|(tx, _)| !tx.header.system) {
-            debug_assert!(tx.header.max_fee_per_gas >= base);
+        for (_, receipt) in lane.block().included().filter(|(tx, _)| !tx.header.system) {
             tips += tip(receipt.gas_paid, receipt.gas_used);
             paying += 1.0;
         }

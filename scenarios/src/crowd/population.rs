@@ -106,7 +106,8 @@ mod tests {
     fn hill_finds_the_exponent_of_a_pareto_sample() {
         // Quantiles of P(x) = x^−1.2.
         let n = 20_000;
-        let values = (0..n).map(|i| libm::pow(1.0 - (f64::from(i) + 0.5) / f64::from(n), -1.0 / 1.2));
+        let values =
+            (0..n).map(|i| libm::pow(1.0 - (f64::from(i) + 0.5) / f64::from(n), -1.0 / 1.2));
         let values: Vec<f64> = values.collect();
         assert!((hill(&values, 1_000) - 1.2).abs() < 0.02, "{}", hill(&values, 1_000));
         assert_eq!(hill(&[1.0], 1), 0.0);

@@ -86,7 +86,7 @@ impl Shock {
 /// A price moved by millionths; at least the smallest one.
 fn moved(price: u128, ppm: i64) -> u128 {
     let factor = u128::from((MILLION + ppm).unsigned_abs());
-    let million = MILLION.unsigned_abs().into();
+    let million = u128::from(MILLION.unsigned_abs());
     (price.saturating_mul(factor) / million).max(1)
 }
 
