@@ -56,6 +56,9 @@ pub struct Scenario {
     /// Snapshots of positions that exist before the first block.
     #[serde(default)]
     pub positions: Vec<PositionsSpec>,
+    /// Who orders blocks, and how.
+    #[serde(default)]
+    pub builder: BuilderSpec,
     /// Who acts.
     pub agents: Cohorts,
     /// What counts.
@@ -235,6 +238,20 @@ pub struct Listing {
     pub taker_fee_bps: f64,
     /// What must be traded to move the price by one percent, in USD.
     pub depth_usd: f64,
+}
+
+/// Who orders a block's transactions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BuilderSpec {
+    /// Highest tip first.
+    #[default]
+    PriorityFee,
+    /// As they were sent.
+    FirstCome,
+    /// Drawn anew each block.
+    Random,
+    /// Its own searchers first, after the reports of oracles: liquidators whose `conduct` says `inside`.
+    Insiders,
 }
 
 /// A constant-product pool. Its first reserve gives the depth; the second follows from the fair
