@@ -9,7 +9,9 @@ mod output;
 mod training;
 
 use clap::{Parser, Subcommand};
-use commands::{attack, bench, check, eval, export, incidents, replay, run, train, verify, view};
+use commands::{
+    attack, bench, check, crowd, eval, export, impact, incidents, replay, run, train, verify, view,
+};
 use output::{Failure, Output};
 use std::process::ExitCode;
 
@@ -38,6 +40,10 @@ enum Command {
     Train(train::Args),
     /// Compare policies and baselines on unseen paths.
     Eval(eval::Args),
+    /// Hold the generated population and its liquidations against published figures.
+    Crowd(crowd::Args),
+    /// Say which accounts a change of parameters or a price shock makes liquidatable.
+    Impact(impact::Args),
     /// Export the policy of a training run as a bundle.
     Export(export::Args),
     /// Simulate incidents of the past, beside what was recorded.
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args, output),
         Command::Train(args) => train::run(&args, output),
         Command::Eval(args) => eval::run(&args, output),
+        Command::Crowd(args) => crowd::run(&args, output),
+        Command::Impact(args) => impact::run(&args, output),
         Command::Export(args) => export::run(&args, output),
         Command::Incidents(args) => incidents::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),

@@ -73,7 +73,8 @@ const WALLS: &[Wall] = &[
         name: "scenarios",
         ours: &["markets", "protocols", "sim", "agents"],
         // Worlds are assembled here (bevy_ecs), static parameters are searched here with addressed draws
-        // (rand) whose arithmetic is the same on every platform (libm).
+        // (rand) whose arithmetic is the same on every platform (libm). Who a change hits is drawn
+        // (plotters).
         theirs: &[
             "bevy_ecs",
             "blake3",
@@ -81,6 +82,7 @@ const WALLS: &[Wall] = &[
             "libm",
             "miette",
             "parquet",
+            "plotters",
             "postcard",
             "rand",
             "rayon",

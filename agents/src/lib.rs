@@ -1,7 +1,7 @@
 //! Who acts: scripted participants, attackers, risk policies, learners and their export.
 //!
-//! - [`scripted`]: borrowers, lenders, arbitrageurs, liquidators, oracle nodes, the risk manager's seat,
-//!   and whoever trades at the exchange's books.
+//! - [`scripted`]: borrowers, lenders, arbitrageurs, liquidators, loopers, oracle nodes, the risk manager's
+//!   seat, and whoever trades at the exchange's books.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
 //! - [`policy`] and [`frozen`]: risk policies, written down or trained, in plain Rust.
 //! - [`learn`]: the trainer (its steps need feature `tch`). [`export`]: what a trained policy ships as.
@@ -19,7 +19,9 @@ pub mod scripted;
 mod test_world;
 
 use bevy_ecs::prelude::*;
-use scripted::{arbitrageur, book, borrower, lender, liquidator, oracle_node, risk_manager};
+use scripted::{
+    arbitrageur, book, borrower, lender, liquidator, looper, oracle_node, risk_manager,
+};
 use sim::schedule::{CloseSystems, OpenSystems};
 use sim::snapshot::SnapshotRegistry;
 use sim::systems::exchange;
@@ -41,6 +43,7 @@ pub fn install(open: &mut Schedule, close: &mut Schedule) {
             lender::tend_lenders,
             arbitrageur::arbitrage_pools,
             liquidator::liquidate_positions,
+            looper::tend_loopers,
             attack::attack_markets,
         )
             .chain()
@@ -55,6 +58,7 @@ pub fn register(registry: &mut SnapshotRegistry) {
     registry.component::<lender::Lender>("agents.lender");
     registry.component::<arbitrageur::Arbitrageur>("agents.arbitrageur");
     registry.component::<liquidator::Liquidator>("agents.liquidator");
+    registry.component::<looper::Looper>("agents.looper");
     registry.component::<oracle_node::OracleNode>("agents.oracle_node");
     registry.component::<risk_manager::RiskManager>("agents.risk_manager");
     registry.component::<attack::Attacker>("agents.attacker");

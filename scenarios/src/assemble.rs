@@ -3,12 +3,17 @@
 use crate::arena::{PathChoice, WorldAddress};
 use crate::genesis::{AssembleError, Genesis, genesis};
 use crate::load::Loaded;
-use crate::paths::Paths;
-use crate::schema::Scenario;
+use crate::paths::{Path, Paths};
+use crate::positions::{Placing, Snapshot, Tending, place};
+use crate::problem::Problem;
+use crate::schema::{AssetSpec, Scenario};
 use crate::statics::StaticParams;
+use agents::scripted::borrower;
 use bevy_ecs::prelude::*;
+use markets::units::MarketId;
 use protocols::lending::Pooled;
 use sim::audit::Depth;
+use sim::chain::Chain;
 use sim::config::{Config, Episode};
 use sim::environment::Environment;
 use sim::exchange::{Exchange, Listing};
@@ -31,6 +36,14 @@ pub struct Worlds {
 struct Shared {
     scenario: Scenario,
     paths: Paths,
+    snapshots: Vec<Snapshot>,
+}
+
+impl Shared {
+    fn new(loaded: &Loaded) -> Arc<Self> {
+        let (scenario, snapshots) = (loaded.scenario.clone(), loaded.snapshots.clone());
+        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots })
+    }
 }
 
 /// What a lane of this scenario is built from.
@@ -48,8 +61,7 @@ impl Worlds {
     /// # Errors
     /// What the checks could not see: prices that overflow, a pool that cannot be filled.
     pub fn new(loaded: &Loaded) -> Result<Self, AssembleError> {
-        let shared =
-            Arc::new(Shared { scenario: loaded.scenario.clone(), paths: Paths::new(loaded) });
+        let shared = Shared::new(loaded);
         let streams = Streams::new(0, 0);
         let mut deployed = None;
         let windows = (0..loaded.windows.len()).map(PathChoice::Window);
@@ -141,9 +153,24 @@ impl Worlds {
 impl Setup {
     /// Builds the world; returns the market as it stands before the first block.
     fn try_build(&self, plan: &EpisodePlan, world: &mut World) -> Result<Pooled, AssembleError> {
-        let s = &self.shared.scenario;
         let streams = world.resource::<Streams>();
         let path = self.shared.paths.path(self.path, streams, plan.episode)?;
+        let (s, snapshots) = (&self.shared.scenario, &self.shared.snapshots);
+        let scale = scale(s, path.joint.start_prices());
+        let place = |world: &mut World, market| place_all(s, snapshots, &scale, market, world);
+        self.try_build_with(path, plan, world, place)
+    }
+
+    /// As [`Setup::try_build`], on prices that are known; `place` enters what is there before the
+    /// borrowers come.
+    fn try_build_with(
+        &self,
+        path: Path,
+        plan: &EpisodePlan,
+        world: &mut World,
+        place: impl FnOnce(&mut World, MarketId) -> Result<(), AssembleError>,
+    ) -> Result<Pooled, AssembleError> {
+        let s = &self.shared.scenario;
         let Genesis { chain, market, assets, pools, feeds } = genesis(s, &path, &self.statics)?;
         let pooled = chain.pooled(market).clone();
         let listings: Vec<Listing> = s
@@ -189,10 +216,82 @@ impl Setup {
         world.insert_resource(source);
         world.insert_resource(chain);
         let handles = crate::cohorts::Handles { market, pools: &pools, feeds: &feeds };
-        crate::cohorts::spawn(s, &handles, world)?;
+        crate::cohorts::spawn(s, &handles, world, place)?;
         crate::books::spawn(s, world);
         Ok(pooled)
     }
+}
+
+/// Whole tokens for one of a snapshot, where an episode does not open at the scenario's prices.
+#[expect(clippy::float_cmp, reason = "an episode opens at the scenario's prices, or it does not")]
+fn scale(s: &Scenario, opening: &[f64]) -> Vec<(String, f64)> {
+    let of = |(asset, opening): (&AssetSpec, &f64)| {
+        (asset.symbol.clone(), asset.start_price_usd / opening)
+    };
+    let scale: Vec<_> = s.assets.iter().zip(opening).map(of).collect();
+    if scale.iter().all(|(_, scale)| *scale == 1.0) { Vec::new() } else { scale }
+}
+
+/// Enters all snapshots; those of one that are to be tended get a borrower each.
+fn place_all(
+    s: &Scenario,
+    snapshots: &[Snapshot],
+    scale: &[(String, f64)],
+    market: MarketId,
+    world: &mut World,
+) -> Result<(), AssembleError> {
+    for (spec, snapshot) in s.positions.iter().zip(snapshots) {
+        let placing = Placing { name: &spec.name, snapshot, above_ltv: spec.above_ltv, scale };
+        let placed = place(&mut world.resource_mut::<Chain>(), market, &placing);
+        let accounts = placed.map_err(|refused| {
+            let first = refused[0];
+            AssembleError::Positions {
+                file: spec.csv.clone(),
+                line: snapshot.rows[first.row].line,
+                reason: first.reason,
+            }
+        })?;
+        if let Tending::Borrowers(config) = &spec.behaviour {
+            borrower::adopt(world, market, config, &accounts)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the market does not take of the scenario's positions at its start prices, as problems of their
+/// files.
+pub(crate) fn refused_positions(loaded: &Loaded) -> Vec<Problem> {
+    if loaded.snapshots.is_empty() {
+        return Vec::new();
+    }
+    let shared = Shared::new(loaded);
+    let Ok(path) = shared.paths.opening() else { return Vec::new() };
+    let setup = Setup {
+        shared,
+        path: PathChoice::Drawn,
+        statics: StaticParams::default(),
+        record_metrics: false,
+    };
+    let s = &setup.shared.scenario;
+    let mut world = World::new();
+    world.insert_resource(Streams::new(0, 0));
+    let plan = EpisodePlan { run_seed: 0, instance: 0, episode: 0 };
+    let mut problems = Vec::new();
+    let scale = scale(s, path.joint.start_prices());
+    // One after the other, each on what the ones before it left.
+    let built = setup.try_build_with(path, &plan, &mut world, |world, market| {
+        for (spec, snapshot) in s.positions.iter().zip(&setup.shared.snapshots) {
+            let placing =
+                Placing { name: &spec.name, snapshot, above_ltv: spec.above_ltv, scale: &scale };
+            if let Err(refused) = place(&mut world.resource_mut::<Chain>(), market, &placing) {
+                problems.extend(snapshot.explain(&refused));
+            }
+        }
+        Ok(())
+    });
+    // What else keeps a world from being built is `Worlds::new`'s to say.
+    drop(built);
+    problems
 }
 
 impl LaneSetup for Setup {

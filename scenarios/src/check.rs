@@ -4,6 +4,7 @@ mod market;
 mod prices;
 mod windows;
 
+use crate::positions::Snapshot;
 use crate::problem::{Problem, Source, nearest};
 use crate::schema::{SCHEMA, Scenario, TrainSpec};
 use crate::tree::Node;
@@ -12,13 +13,13 @@ use markets::price::HOUR_SECS;
 use std::ops::Range;
 use std::path::Path;
 
-/// Checks a scenario and reads its windows.
+/// Checks a scenario and reads its windows and positions.
 pub(crate) fn check(
     scenario: &Scenario,
     source: &Source,
     root: Option<&Node>,
     base: &Path,
-) -> Result<Vec<Window>, Vec<Problem>> {
+) -> Result<(Vec<Window>, Vec<Snapshot>), Vec<Problem>> {
     let mut checker = Checker::new(source, root);
     checker.world(scenario);
     checker.assets(scenario);
@@ -36,7 +37,10 @@ pub(crate) fn check(
     }
     checker.evaluate(scenario);
     let windows = checker.windows(scenario, base);
-    checker.finish().map(|()| windows)
+    let (snapshots, of_files) = checker.positions(scenario, base);
+    let found = checker.finish();
+    let problems: Vec<Problem> = found.err().into_iter().flatten().chain(of_files).collect();
+    if problems.is_empty() { Ok((windows, snapshots)) } else { Err(problems) }
 }
 
 /// Collects problems, each at the place of a dotted path.
@@ -240,6 +244,20 @@ impl Checker<'_> {
         let names: Vec<String> = e.baselines.iter().map(|b| format!("{b:?}")).collect();
         let at = |i| format!("evaluate.baselines.{i}");
         self.once(at, names.iter().map(String::as_str));
+    }
+
+    /// Reads the snapshots of positions; what is wrong in their files stands beside.
+    fn positions(&mut self, s: &Scenario, base: &Path) -> (Vec<Snapshot>, Vec<Problem>) {
+        self.unique("positions", "name", s.positions.iter().map(|p| p.name.as_str()));
+        let listed: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+        let (mut snapshots, mut of_files) = (Vec::new(), Vec::new());
+        for spec in &s.positions {
+            match Snapshot::read(&base.join(&spec.csv), &listed) {
+                Ok(snapshot) => snapshots.push(snapshot),
+                Err(problems) => of_files.extend(problems),
+            }
+        }
+        (snapshots, of_files)
     }
 }
 

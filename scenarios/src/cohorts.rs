@@ -1,19 +1,25 @@
 //! Who acts: cohorts as a scenario lists them, their checks, and their entry into a world.
 
 use crate::check::Checker;
-use crate::schema::{OracleSpec, Scenario};
+use crate::genesis::AssembleError;
+use crate::schema::{BuilderSpec, OracleSpec, Scenario, Tending};
 use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
 use agents::scripted::arbitrageur::ArbitrageurConfig;
 use agents::scripted::borrower::BorrowerConfig;
 use agents::scripted::lender::LenderConfig;
-use agents::scripted::liquidator::LiquidatorConfig;
+use agents::scripted::liquidator::{LiquidatorConfig, TipRule};
+use agents::scripted::looper::LooperConfig;
+use agents::scripted::next_actor_id;
 use agents::scripted::oracle_node::OracleNodeConfig;
 use agents::scripted::risk_manager::RiskManagerConfig;
-use agents::scripted::{arbitrageur, borrower, lender, liquidator, oracle_node, risk_manager};
+use agents::scripted::{
+    arbitrageur, borrower, lender, liquidator, looper, oracle_node, risk_manager,
+};
 use bevy_ecs::prelude::World;
 use markets::units::{FeedId, MarketId, PoolId};
 use serde::{Deserialize, Serialize};
+use sim::builder::{BlockBuilder, Builder, FirstCome, Insiders, RandomOrder};
 use sim::chain::Chain;
 
 /// The participants of a scenario; fields that a cohort leaves out have the defaults of its
@@ -29,6 +35,8 @@ pub struct Cohorts {
     pub arbitrageurs: Vec<PoolCohort>,
     /// Liquidators.
     pub liquidators: Vec<LiquidatorConfig>,
+    /// Leveraged loops.
+    pub loopers: Vec<LooperConfig>,
     /// The nodes of all push feeds.
     pub oracle_nodes: OracleNodeConfig,
     /// The risk manager's seat.
@@ -55,12 +63,14 @@ pub(crate) struct Handles<'a> {
     pub(crate) feeds: &'a [FeedId],
 }
 
-/// Puts all participants into a world, in an order that never changes: ids break ties.
+/// Puts all participants into a world, in an order that never changes: ids break ties. `place` enters the
+/// positions of snapshots, once there is something to borrow.
 pub(crate) fn spawn(
     s: &Scenario,
     handles: &Handles<'_>,
     world: &mut World,
-) -> Result<(), SpawnError> {
+    place: impl FnOnce(&mut World, MarketId) -> Result<(), AssembleError>,
+) -> Result<(), AssembleError> {
     let market = handles.market;
     let agents = &s.agents;
     risk_manager::spawn(world, market, &agents.risk_manager)?;
@@ -76,6 +86,7 @@ pub(crate) fn spawn(
     for cohort in &agents.lenders {
         lender::spawn(world, market, cohort)?;
     }
+    place(world, market)?;
     for cohort in &agents.borrowers {
         borrower::spawn(world, market, cohort)?;
     }
@@ -83,8 +94,25 @@ pub(crate) fn spawn(
         let position = s.pools.iter().position(|p| p.name == *pool).unwrap_or(0);
         arbitrageur::spawn(world, handles.pools[position], cohort)?;
     }
+    let mut insiders = Vec::new();
     for cohort in &agents.liquidators {
+        let first = next_actor_id(world);
         liquidator::spawn(world, market, cohort)?;
+        if cohort.conduct.inside {
+            insiders.extend(first..next_actor_id(world));
+        }
+    }
+    let builder: Option<Box<dyn BlockBuilder>> = match s.builder {
+        BuilderSpec::PriorityFee => None,
+        BuilderSpec::FirstCome => Some(Box::new(FirstCome)),
+        BuilderSpec::Random => Some(Box::new(RandomOrder)),
+        BuilderSpec::Insiders => Some(Box::new(Insiders { actors: insiders })),
+    };
+    if let Some(builder) = builder {
+        world.insert_resource(Builder(builder));
+    }
+    for cohort in &agents.loopers {
+        looper::spawn(world, market, cohort)?;
     }
     for cohort in &agents.attackers {
         agents::attack::spawn(world, market, cohort)?;
@@ -127,6 +155,17 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     for (i, liquidator) in c.liquidators.iter().enumerate() {
         check_liquidator(&format!("agents.liquidators.{i}"), liquidator, &listed, checker);
     }
+    let insiders = c.liquidators.iter().any(|l| l.conduct.inside);
+    if s.builder == BuilderSpec::Insiders && !insiders {
+        checker.refuse(
+            "builder",
+            "a builder with insiders, and nobody is inside",
+            "write `conduct: (inside: true)` in a cohort of liquidators, or another builder",
+        );
+    }
+    for (i, looper) in c.loopers.iter().enumerate() {
+        check_looper(&format!("agents.loopers.{i}"), looper, &listed, checker);
+    }
     for (i, attacker) in c.attackers.iter().enumerate() {
         check_attacker(&format!("agents.attackers.{i}"), attacker, &listed, checker);
     }
@@ -141,7 +180,13 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
         ("priority_fee_gwei", c.risk_manager.priority_fee_gwei, 0.0, MOST_GAS),
     ];
     within("agents.risk_manager", &seat, checker);
-    names(c, checker);
+    for (i, spec) in s.positions.iter().enumerate() {
+        if let Tending::Borrowers(config) = &spec.behaviour {
+            let at = format!("positions.{i}.behaviour.0");
+            check_borrower(&at, config, &listed, checker);
+        }
+    }
+    names(s, checker);
 }
 
 /// Holds fields against their ranges.
@@ -223,6 +268,62 @@ fn check_liquidator(at: &str, l: &LiquidatorConfig, listed: &[&str], checker: &m
         ("gas_purse_tokens", l.gas_purse_tokens, 0.0, MOST_GAS),
     ];
     within(at, &ranges, checker);
+    let c = &l.conduct;
+    let ranges = [
+        ("outages_per_day", c.outages_per_day, 0.0, 1_440.0),
+        ("outage_minutes", c.outage_minutes, 0.2, 1_440.0),
+        ("outage_share", c.outage_share, 0.0, 1.0),
+        ("failure_probability", c.failure_probability, 0.0, 1.0),
+        ("speculation", c.speculation, 0.0, 1.0),
+        ("speculative_tip_gwei", c.speculative_tip_gwei, 0.0, MOST_GAS),
+        ("inventory_limit_usd", c.inventory_limit_usd, 0.0, MOST_USD),
+    ];
+    within(&format!("{at}.conduct"), &ranges, checker);
+    if let TipRule::Fixed { gwei } = c.tip {
+        checker.within(&format!("{at}.conduct.tip.gwei"), gwei, 0.0, MOST_GAS);
+    }
+    let days = c.outages_per_day * c.outage_minutes / 1_440.0;
+    if days > 1.0 {
+        checker.refuse(
+            &format!("{at}.conduct"),
+            format!("outages would fill {days:.2} days of each day"),
+            "write fewer or shorter ones",
+        );
+    }
+}
+
+fn check_looper(at: &str, l: &LooperConfig, listed: &[&str], checker: &mut Checker<'_>) {
+    checker.known(&format!("{at}.collateral"), "reserve", &l.collateral, listed);
+    checker.known(&format!("{at}.debt"), "reserve", &l.debt, listed);
+    if l.collateral == l.debt {
+        checker.refuse(
+            &format!("{at}.debt"),
+            format!("a loop of {} in itself earns nothing", l.debt),
+            "borrow another asset",
+        );
+    }
+    let size = l.equity;
+    let ranges = [
+        ("count", f64::from(l.count), 0.0, MOST),
+        ("equity.median_usd", size.median_usd, 1e-6, 1e12),
+        ("equity.log_sd", size.log_sd, 0.0, 10.0),
+        ("equity.tail_share", size.tail_share, 0.0, 1.0),
+        ("equity.tail_from_usd", size.tail_from_usd, 1e-6, 1e12),
+        ("equity.tail_exponent", size.tail_exponent, 0.1, 100.0),
+        ("equity.cap_usd", size.cap_usd, 1e-6, 1e12),
+        ("health_target_min", l.health_target_min, 1.001, 100.0),
+        ("health_target_max", l.health_target_max, l.health_target_min, 100.0),
+        ("trigger", l.trigger, 0.0, 1.0),
+        ("yield_percent", l.yield_percent, 0.0, 1e3),
+        ("carry_exit_percent", l.carry_exit_percent, -1e6, 1e6),
+        ("carry_entry_percent", l.carry_entry_percent, l.carry_exit_percent, 1e6),
+        ("band", l.band, 1e-3, 10.0),
+        ("most_slippage_bps", l.most_slippage_bps, 0.0, 1e4),
+        ("every_blocks", f64::from(l.every_blocks), 1.0, f64::from(u32::MAX)),
+        ("gas_purse_tokens", l.gas_purse_tokens, 0.0, MOST_GAS),
+        ("priority_fee_gwei", l.priority_fee_gwei, 0.0, MOST_GAS),
+    ];
+    within(at, &ranges, checker);
 }
 
 fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut Checker<'_>) {
@@ -258,13 +359,20 @@ fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut C
 }
 
 /// No two cohorts may share a name: it is the address of their luck.
-fn names(c: &Cohorts, checker: &mut Checker<'_>) {
+fn names(s: &Scenario, checker: &mut Checker<'_>) {
+    let c = &s.agents;
+    let tended = s.positions.iter().filter_map(|p| match &p.behaviour {
+        Tending::Passive => None,
+        Tending::Borrowers(config) => Some(("borrowers", &config.cohort)),
+    });
     let mut names: Vec<&str> = Vec::new();
     let cohorts = (c.lenders.iter().map(|x| ("lenders", &x.cohort)))
         .chain(c.borrowers.iter().map(|x| ("borrowers", &x.cohort)))
         .chain(c.arbitrageurs.iter().map(|x| ("arbitrageurs", &x.cohort.cohort)))
         .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)))
-        .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)));
+        .chain(c.loopers.iter().map(|x| ("loopers", &x.cohort)))
+        .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)))
+        .chain(tended);
     for (kind, name) in cohorts {
         if names.contains(&name.as_str()) {
             checker.refuse(

@@ -12,7 +12,7 @@ use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::price::PriceError;
-use markets::units::{Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
+use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
 use protocols::interest::RateStrategy;
 use protocols::lending::Pooled;
 use protocols::reserve::{Reserve, ReserveConfig};
@@ -44,6 +44,16 @@ pub enum AssembleError {
         pool: String,
         /// What became of its first deposit.
         outcome: Outcome,
+    },
+    /// Positions that a market does not take where an episode opens at other prices.
+    #[error("positions of {file}, line {line}: {reason}")]
+    Positions {
+        /// The file.
+        file: String,
+        /// The line.
+        line: usize,
+        /// Why.
+        reason: Revert,
     },
     /// Participants.
     #[error("agents: {0}")]
@@ -204,17 +214,7 @@ fn fill_pool(
     let max0 = units(spec.quote_reserve_tokens * quote_usd / base_usd, base_decimals);
     chain.genesis_mint(provider, base, max0)?;
     chain.genesis_mint(provider, quote, max1)?;
-    let header = TxHeader {
-        sender: provider,
-        actor: u32::MAX,
-        sequence: 0,
-        gas_limit: u64::MAX,
-        max_fee_per_gas: 0,
-        max_priority_fee_per_gas: 0,
-        system: true,
-    };
-    let calls = [Call::AddLiquidity { pool, max0, max1 }];
-    let outcome = chain.execute(Transaction { header: &header, calls: &calls }).outcome;
+    let outcome = before_first_block(chain, provider, &[Call::AddLiquidity { pool, max0, max1 }]);
     if outcome == Outcome::Success {
         Ok(pool)
     } else {
@@ -222,7 +222,22 @@ fn fill_pool(
     }
 }
 
-fn config(spec: &ReserveSpec) -> ReserveConfig {
+/// Executes a transaction of the world's making before the first block: no gas.
+pub(crate) fn before_first_block(chain: &mut Chain, sender: AccountId, calls: &[Call]) -> Outcome {
+    let header = TxHeader {
+        sender,
+        actor: u32::MAX,
+        sequence: 0,
+        gas_limit: u64::MAX,
+        max_fee_per_gas: 0,
+        max_priority_fee_per_gas: 0,
+        system: true,
+    };
+    chain.execute(Transaction { header: &header, calls }).outcome
+}
+
+/// A reserve's configuration.
+pub(crate) fn config(spec: &ReserveSpec) -> ReserveConfig {
     ReserveConfig {
         ltv: Bps(spec.ltv_bps),
         liquidation_threshold: Bps(spec.threshold_bps),

@@ -314,7 +314,10 @@ fn single(figure: &Figure, simulated: f64) -> Measured {
     Measured {
         figure: figure.clone(),
         simulated,
-        ratio: figure.recorded.filter(|recorded| *recorded != 0.0).map(|recorded| simulated / recorded),
+        ratio: figure
+            .recorded
+            .filter(|recorded| *recorded != 0.0)
+            .map(|recorded| simulated / recorded),
         swept: None,
         null: None,
     }

@@ -4,6 +4,7 @@
 //! - [`assemble`]: from a scenario to worlds. [`episode`]: playing one, with or without a record.
 //! - [`books`]: limit order books at the exchange.
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
+//! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other.
 
 pub mod arena;
@@ -13,16 +14,19 @@ pub mod card;
 pub mod cascade;
 mod check;
 pub mod cohorts;
+pub mod crowd;
 pub mod dates;
 pub mod episode;
 pub mod evaluate;
 pub mod folder;
 mod genesis;
 pub mod hunt;
+pub mod impact;
 pub mod incident;
 pub mod load;
 pub mod manifest;
 mod paths;
+pub mod positions;
 pub mod problem;
 mod process;
 pub mod receipts;

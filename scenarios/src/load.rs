@@ -1,6 +1,8 @@
 //! From a file to a checked scenario: overrides, typed parse, semantic checks.
 
+use crate::assemble;
 use crate::check;
+use crate::positions::Snapshot;
 use crate::problem::{Problem, Rejected, Source, nearest};
 use crate::schema::Scenario;
 use crate::tree::{self, Kind, Node};
@@ -27,7 +29,9 @@ pub struct Loaded {
     pub overrides: Vec<String>,
     /// Its recorded windows, in the scenario's order.
     pub windows: Vec<Window>,
-    /// Names the scenario: a hash over the text and the price files.
+    /// Its snapshots of positions, in the scenario's order.
+    pub snapshots: Vec<Snapshot>,
+    /// Names the scenario: a hash over the text, the price files and the files of positions.
     pub hash: String,
 }
 
@@ -88,21 +92,27 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
     let (source, scenario) = typed::<Scenario>(&file, text, overrides)?;
     let root = tree::parse(&source.text).ok();
     let base = path.parent().unwrap_or_else(|| Path::new(""));
-    let windows = check::check(&scenario, &source, root.as_ref(), base)
-        .map_err(|problems| Rejected { file, problems })?;
+    let (windows, snapshots) = check::check(&scenario, &source, root.as_ref(), base)
+        .map_err(|problems| Rejected { file: file.clone(), problems })?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(source.text.as_bytes());
     for window in &windows {
         hasher.update(window.file_hash.as_bytes());
     }
-    Ok(Loaded {
+    for snapshot in &snapshots {
+        hasher.update(snapshot.file_hash.as_bytes());
+    }
+    let loaded = Loaded {
         scenario,
         text: source.text,
         path: path.to_owned(),
         overrides: overrides.to_vec(),
         windows,
+        snapshots,
         hash: hasher.finalize().to_hex().to_string(),
-    })
+    };
+    let problems = assemble::refused_positions(&loaded);
+    if problems.is_empty() { Ok(loaded) } else { Err(Rejected { file, problems }) }
 }
 
 /// A text with overrides applied, and what it says.

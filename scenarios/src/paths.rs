@@ -6,7 +6,7 @@ use crate::process;
 use crate::schema::{PathKind, PriceSource, Role, Scenario};
 use crate::windows::Window;
 use markets::price::{
-    Bar, Bootstrap, Cholesky, HOUR_SECS, JointPrices, PriceError, PriceSpec, Replay,
+    Bar, Bootstrap, Cholesky, Gbm, HOUR_SECS, JointPrices, PriceError, PriceSpec, Replay,
 };
 use rand::Rng;
 use sim::rng::{Purpose, Streams};
@@ -76,6 +76,14 @@ impl Paths {
             episode_secs: u64::from(*episode_hours) * u64::from(HOUR_SECS),
             windows,
         }
+    }
+
+    /// Prices that stand still at the scenario's own.
+    pub(crate) fn opening(&self) -> Result<Path, PriceError> {
+        let still = PriceSpec::Gbm(Gbm { drift_per_year: 0.0, vol_per_sqrt_year: 0.0 });
+        let specs = vec![still; self.starts.len()];
+        let joint = JointPrices::new(specs, self.starts.clone(), None, self.block_secs)?;
+        Ok(Path { joint, start: GENERATED_START, blocks: 1 })
     }
 
     /// The path of an episode.

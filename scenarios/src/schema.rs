@@ -10,6 +10,7 @@ use sim::reward::Objective;
 
 pub use crate::books::BookSpec;
 pub use crate::cohorts::Cohorts;
+pub use crate::positions::{AboveLtv, PositionsSpec, Tending};
 pub use prices::*;
 
 /// The schema that this build reads.
@@ -59,6 +60,12 @@ pub struct Scenario {
     pub oracles: Vec<OracleSpec>,
     /// The lending market.
     pub market: MarketSpec,
+    /// Snapshots of positions that exist before the first block.
+    #[serde(default)]
+    pub positions: Vec<PositionsSpec>,
+    /// Who orders blocks, and how.
+    #[serde(default)]
+    pub builder: BuilderSpec,
     /// Who acts.
     pub agents: Cohorts,
     /// What counts.
@@ -124,6 +131,20 @@ pub struct Listing {
     /// A limit order book in place of the dealer.
     #[serde(default)]
     pub book: Option<BookSpec>,
+}
+
+/// Who orders a block's transactions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BuilderSpec {
+    /// Highest tip first.
+    #[default]
+    PriorityFee,
+    /// As they were sent.
+    FirstCome,
+    /// Drawn anew each block.
+    Random,
+    /// Its own searchers first, after the reports of oracles: liquidators whose `conduct` says `inside`.
+    Insiders,
 }
 
 /// A constant-product pool. Its first reserve gives the depth; the second follows from the fair

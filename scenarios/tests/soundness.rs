@@ -98,3 +98,37 @@ fn a_rule_is_replaced_once_and_keeps_to_its_unit() {
     let rejected = load(&siege(), &[above_all]).expect_err("above 100 %");
     assert!(rejected.places()[0].message.contains("`ceil` is 90000"));
 }
+
+#[test]
+fn a_builder_with_insiders_needs_some_and_conduct_is_within_its_ranges() {
+    sound("builder=Random");
+    let at = |text: &str| line_of(text);
+    let inside = "agents.liquidators=[(cohort: \"own\", conduct: (inside: true))]";
+    sound(inside);
+    // `builder` is added at the end of the file's last field.
+    let rejected = load(&siege(), &["builder=Insiders".to_owned()]).expect_err("nobody is inside");
+    assert!(rejected.places()[0].message.contains("nobody is inside"), "{:?}", rejected.places());
+    let both = ["builder=Insiders".to_owned(), inside.to_owned()];
+    assert!(load(&siege(), &both).is_ok());
+    let liquidators = at("liquidators: [");
+    let with = |conduct: &str| format!("agents.liquidators=[(conduct: ({conduct}))]");
+    refused(&with("outage_share: 1.5"), liquidators, &["`outage_share` is 1.5"]);
+    refused(&with("failure_probability: -1"), liquidators, &["must not be negative"]);
+    refused(&with("outages_per_day: 100"), liquidators, &["outages would fill"]);
+}
+
+#[test]
+fn a_loop_is_of_two_assets_and_its_exit_lies_below_its_entry() {
+    let with = |fields: &str| format!("agents.loopers=[({fields})]");
+    sound(&with("collateral: \"WETH\", debt: \"USDC\""));
+    for (fields, word) in [
+        ("collateral: \"USDC\", debt: \"USDC\"", "earns nothing"),
+        ("health_target_min: 0.9", "`health_target_min` is 0.9"),
+        ("carry_exit_percent: 3, carry_entry_percent: 1", "`carry_entry_percent` is 1"),
+        ("debt: \"DAI\"", "unknown reserve"),
+    ] {
+        let rejected = load(&siege(), &[with(fields)]).expect_err(fields);
+        assert_eq!(rejected.places().len(), 1, "{:?}", rejected.places());
+        assert!(rejected.places()[0].message.contains(word), "{:?}", rejected.places());
+    }
+}

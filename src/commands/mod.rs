@@ -3,8 +3,10 @@
 pub(crate) mod attack;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod crowd;
 pub(crate) mod eval;
 pub(crate) mod export;
+pub(crate) mod impact;
 pub(crate) mod incidents;
 pub(crate) mod replay;
 mod reproduce;

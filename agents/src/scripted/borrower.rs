@@ -37,10 +37,12 @@ use sim::actor::{Actor, Outbox, Wallet};
 use sim::chain::Chain;
 use sim::chain::call::{AmountExpr, Call};
 use sim::config::{Config, Episode};
-use sim::rng::{Purpose, Streams};
+use sim::rng::{Purpose, Streams, actor_key};
 
 /// Gas that any of their transactions may use.
 const GAS_LIMIT: u64 = 600_000;
+/// Health factor that whoever has been found in the market aims at at least.
+pub const ADOPTED_HEALTH: f64 = 1.05;
 
 /// A cohort of borrowers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -280,6 +282,50 @@ pub fn spawn(
         }
         let next = NextLook { block: block + 1 + u64::from(index) % habits.every_blocks };
         members.push((actor, wallet, next, borrower));
+    }
+    world.spawn_batch(members);
+    Ok(())
+}
+
+/// Gives a borrower to each of these accounts that has one collateral and one debt: its target is the
+/// health factor that it has now (at least [`ADOPTED_HEALTH`]), its savings follow from its debt, and
+/// everything else is drawn. Who follows it once it has left is a newcomer of the cohort. The others
+/// stay without one. `collateral`, `debt` and `count` of the cohort do not count.
+///
+/// # Errors
+/// [`SpawnError`]: an asset that does not exist or is not listed.
+pub fn adopt(
+    world: &mut World,
+    market: MarketId,
+    config: &BorrowerConfig,
+    accounts: &[AccountId],
+) -> Result<(), SpawnError> {
+    let mut id = next_actor_id(world);
+    let block_secs = world.resource::<Config>().block_secs;
+    let episode = world.resource::<Episode>().number;
+    let streams = world.resource::<Streams>().clone();
+    let mut chain = world.resource_mut::<Chain>();
+    let gas = Token::of_id(&chain, chain.gas_asset());
+    let block = chain.clock().block;
+    let mut members = Vec::with_capacity(accounts.len());
+    for (index, account) in accounts.iter().enumerate() {
+        let position = chain.pooled(market).position(*account);
+        let Some((c, d)) = position.only_collateral().zip(position.only_debt()) else { continue };
+        let symbol = |reserve: u16| {
+            let reserve = &chain.pooled(market).reserves[usize::from(reserve)];
+            chain.asset(reserve.underlying).symbol.clone()
+        };
+        let config = BorrowerConfig { collateral: symbol(c), debt: symbol(d), ..config.clone() };
+        let habits = Habits::new(&chain, market, block_secs, &config)?;
+        let Some((sight, _)) = look(&chain, &habits, *account) else { continue };
+        endow(&mut chain, *account, gas, config.gas_purse_tokens)?;
+        let actor = Actor { id, key: actor_key(&config.cohort, index as u64) };
+        id += 1;
+        let mut rng = streams.at(Purpose::Setup, actor.key, episode, 0);
+        let borrower =
+            Borrower { habits, phase: Phase::In(habits.settled(&sight, &mut rng, block)) };
+        let next = NextLook { block: block + 1 + index as u64 % habits.every_blocks };
+        members.push((actor, Wallet(*account), next, borrower));
     }
     world.spawn_batch(members);
     Ok(())

@@ -15,24 +15,32 @@
 //!   it: that is how a cascade feeds itself.
 //!
 //! Not every liquidator sees every chance: `attention` is the probability of looking in a block with
-//! positions at risk.
+//! positions at risk. What else goes wrong and how else they bid is in [`Conduct`]; by default nothing
+//! does, and they bid as above.
+
+mod conduct;
+
+pub use conduct::{Conduct, TipRule};
 
 use super::arbitrageur::bid;
-use super::{Listed, SpawnError, Token, Treasury, Wants, endow, enrol, gas_of, next_actor_id};
+use super::{
+    Listed, SpawnError, Token, Treasury, Wants, endow, enrol, gas_bid, gas_of, next_actor_id,
+};
 use bevy_ecs::prelude::*;
+use conduct::Luck;
 use markets::price::draw;
 use markets::units::{AccountId, Amount, MarketId, PoolId};
 use protocols::position::MAX_RESERVES;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, Outbox, Wallet};
-use sim::chain::Chain;
 use sim::chain::call::{AmountExpr, Call};
-use sim::config::Episode;
+use sim::chain::{Chain, Clock};
+use sim::config::{Config, Episode};
 use sim::exchange::Exchange;
 use sim::prices::FairPrices;
-use sim::rng::{Purpose, Streams};
-use sim::views::{MarketViews, PositionViews};
+use sim::rng::{Purpose, Streams, actor_key};
+use sim::views::{MarketViews, PositionViews, ReserveView};
 
 /// Most attempts of one liquidator in a block.
 const MAX_ATTEMPTS: usize = 4;
@@ -73,6 +81,8 @@ pub struct LiquidatorConfig {
     pub flash_loans: bool,
     /// Gas money at the start, in whole tokens of the gas asset.
     pub gas_purse_tokens: f64,
+    /// Outages, failures, tips, speculation, limits.
+    pub conduct: Conduct,
 }
 
 impl Default for LiquidatorConfig {
@@ -92,6 +102,7 @@ impl Default for LiquidatorConfig {
             attention: 0.8,
             flash_loans: true,
             gas_purse_tokens: 50.0,
+            conduct: Conduct::default(),
         }
     }
 }
@@ -107,6 +118,9 @@ pub struct Liquidator {
     attention: f64,
     flash_loans: bool,
     treasury: Treasury,
+    conduct: Conduct,
+    /// Address of what the cohort shares.
+    cohort_key: u64,
 }
 
 /// Where the repaid debt comes from and the collateral goes.
@@ -172,6 +186,42 @@ impl Liquidator {
             }
         }
         best
+    }
+
+    /// A liquidation that the market would not quote yet: the largest collateral against the largest debt,
+    /// half of it at most, out of own means, the collateral for the exchange.
+    fn guess(
+        &self,
+        scene: &Scene<'_>,
+        borrower: AccountId,
+        means: &[Amount; MAX_RESERVES],
+    ) -> Option<Attempt> {
+        let position = scene.chain.pooled(self.market).position(borrower);
+        let usd = |tokens: f64, r: u16| tokens * scene.views.reserves[usize::from(r)].mid_usd;
+        let has = |r: u16| {
+            usd(scene.positions.collateral_tokens(scene.views, borrower, usize::from(r)), r)
+        };
+        let owes =
+            |r: u16| usd(scene.positions.debt_tokens(scene.views, borrower, usize::from(r)), r);
+        let collateral =
+            position.collateral_reserves().max_by(|a, b| has(*a).total_cmp(&has(*b)))?;
+        let debt = position.borrowed_reserves().max_by(|a, b| owes(*a).total_cmp(&owes(*b)))?;
+        let of_d = &scene.views.reserves[usize::from(debt)];
+        let of_c = &scene.views.reserves[usize::from(collateral)];
+        let wanted = 0.5 * owes(debt).min(has(collateral) / (1.0 + of_c.bonus)) / of_d.mid_usd;
+        let own = means.get(usize::from(debt)).copied().unwrap_or(Amount::ZERO);
+        let repay = Amount::from_f64_floor(wanted / of_d.unit).min(own);
+        let cost = scene.exchange.cost_ratio(of_c.asset) + scene.exchange.cost_ratio(of_d.asset);
+        let profit_usd = repay.to_f64() * of_d.unit * of_d.mid_usd * (of_c.bonus - cost);
+        let route = Route::Exchange;
+        (!repay.is_zero() && collateral != debt).then_some(Attempt {
+            borrower,
+            collateral,
+            debt,
+            repay,
+            route,
+            profit_usd,
+        })
     }
 
     /// The gate: the bonus on all there is to seize or repay pays for the gas.
@@ -281,6 +331,14 @@ impl Liquidator {
         })
     }
 
+    /// Value of what it holds beyond its targets, in USD: collateral not sold yet.
+    fn unsold_usd(&self, scene: &Scene<'_>, account: AccountId) -> f64 {
+        if self.conduct.inventory_limit_usd == 0.0 {
+            return 0.0;
+        }
+        self.treasury.surplus_usd(scene.chain, scene.prices, account)
+    }
+
     /// The bundle of an attempt. Returns its gas.
     fn bundle(&self, views: &MarketViews, attempt: &Attempt, out: &mut Vec<Call>) -> u64 {
         let market = self.market;
@@ -371,6 +429,8 @@ pub fn spawn(
             attention: config.attention,
             flash_loans: config.flash_loans,
             treasury: Treasury::new(wants.clone(), 500.0, 0.05),
+            conduct: config.conduct,
+            cohort_key: actor_key(&config.cohort, conduct::SHARED),
         };
         members.push((actor, wallet, liquidator));
     }
@@ -390,6 +450,49 @@ fn means(liquidator: &Liquidator, scene: &Scene<'_>, account: AccountId) -> [Amo
     means
 }
 
+/// Bids on whoever is below the line at fair prices and not yet at the oracles': the bid is good if an
+/// oracle's report comes before it in this block, and reverts otherwise. It tips less than a report does.
+fn speculate(
+    liquidator: &Liquidator,
+    scene: &Scene<'_>,
+    (actor, wallet): (&Actor, Wallet),
+    luck: &Luck<'_>,
+    outbox: &mut Outbox,
+    buffer: &mut Vec<Call>,
+) {
+    let conduct = &liquidator.conduct;
+    let moved = |r: &ReserveView| (r.mid_usd / r.oracle_usd - 1.0).abs() > conduct::MOVED;
+    if !scene.views.reserves.iter().any(moved) || !conduct.speculates(luck, actor.key) {
+        return;
+    }
+    let clock = scene.chain.clock();
+    let mut means = means(liquidator, scene, wallet.0);
+    let mut sent = 0;
+    for (i, belief) in scene.positions.beliefs().enumerate() {
+        let near = belief.health_factor >= 1.0 && belief.health_factor < conduct::NEAR;
+        let borrower = AccountId(i as u32);
+        if sent == MAX_ATTEMPTS
+            || !near
+            || conduct::fair_health(scene.views, scene.positions, borrower) >= 1.0
+        {
+            continue;
+        }
+        let Some(attempt) = liquidator.guess(scene, borrower, &means) else { continue };
+        let gas_used = liquidator.bundle(scene.views, &attempt, buffer);
+        let gas =
+            gas_bid(&clock, gas_used + gas_used / 4, super::wei(conduct.speculative_tip_gwei));
+        let cost_usd = scene.gas_usd * gas_used as f64;
+        if attempt.profit_usd < cost_usd + liquidator.min_profit_usd {
+            continue;
+        }
+        if let Some(slot) = means.get_mut(usize::from(attempt.debt)) {
+            *slot = slot.saturating_sub(attempt.repay);
+        }
+        sent += 1;
+        outbox.submit(actor, wallet, gas, buffer);
+    }
+}
+
 /// Lets every liquidator tidy its inventory and, where positions are at risk, bid for them.
 #[expect(clippy::too_many_arguments, reason = "a system's arguments are what it reads")]
 pub fn liquidate_positions(
@@ -399,14 +502,40 @@ pub fn liquidate_positions(
     views: Res<MarketViews>,
     positions: Res<PositionViews>,
     streams: Res<Streams>,
-    episode: Res<Episode>,
+    (config, episode): (Res<Config>, Res<Episode>),
     mut outbox: ResMut<Outbox>,
     mut liquidators: Query<(&Actor, &Wallet, &mut Liquidator)>,
     mut buffer: Local<Vec<Call>>,
 ) {
     let clock = chain.clock();
+    let scene = |clock: &Clock, liquidator: &Liquidator| Scene {
+        chain: &chain,
+        exchange: &exchange,
+        prices: &prices,
+        views: &views,
+        positions: &positions,
+        gas_usd: clock.base_fee as f64 * 1e-18 * prices.usd(liquidator.gas.asset),
+    };
     for (actor, wallet, mut liquidator) in &mut liquidators {
         liquidator.treasury.rebalance(&chain, &prices, actor, wallet.0, &mut outbox);
+        let conduct = liquidator.conduct;
+        if positions.at_risk.is_empty() && conduct.speculation == 0.0 {
+            continue;
+        }
+        let luck = Luck { streams: &streams, episode: &episode, block_secs: config.block_secs };
+        if conduct.is_out(&luck, liquidator.cohort_key, actor.key) {
+            continue;
+        }
+        if conduct.speculation > 0.0 {
+            speculate(
+                &liquidator,
+                &scene(&clock, &liquidator),
+                (actor, *wallet),
+                &luck,
+                &mut outbox,
+                &mut buffer,
+            );
+        }
         if positions.at_risk.is_empty() {
             continue;
         }
@@ -415,15 +544,8 @@ pub fn liquidate_positions(
             continue;
         }
         let gas_price = prices.usd(liquidator.gas.asset);
-        let gas_usd = clock.base_fee as f64 * 1e-18 * gas_price;
-        let scene = Scene {
-            chain: &chain,
-            exchange: &exchange,
-            prices: &prices,
-            views: &views,
-            positions: &positions,
-            gas_usd,
-        };
+        let scene = scene(&clock, &liquidator);
+        let is_full = conduct.is_full(liquidator.unsold_usd(&scene, wallet.0));
         let share = super::uniform(&mut rng, liquidator.bid_share.0, liquidator.bid_share.1);
         // Everybody starts elsewhere in the list, or all would fight for the first few.
         let at_risk = &positions.at_risk;
@@ -436,6 +558,10 @@ pub fn liquidate_positions(
             }
             let borrower = at_risk[(start + i) % at_risk.len()];
             let Some(attempt) = liquidator.best_attempt(&scene, borrower, &means) else { continue };
+            // No room for more collateral that waits for the exchange.
+            if is_full && attempt.route == Route::Exchange {
+                continue;
+            }
             let gas_used = liquidator.bundle(&views, &attempt, &mut buffer);
             let purse = liquidator.gas.held(&chain, wallet.0).min(liquidator.purse);
             let offer = bid(
@@ -447,6 +573,7 @@ pub fn liquidate_positions(
                 purse / MAX_ATTEMPTS as f64,
             );
             let Some((gas, left_usd)) = offer else { continue };
+            let (gas, left_usd) = conduct.tip(&clock, gas, left_usd, gas_used, gas_price);
             if left_usd < liquidator.min_profit_usd {
                 continue;
             }
@@ -456,7 +583,9 @@ pub fn liquidate_positions(
             {
                 *slot = slot.saturating_sub(attempt.repay);
             }
-            outbox.submit(actor, *wallet, gas, &buffer);
+            if !conduct.fails(&luck, actor.key, attempts as u64) {
+                outbox.submit(actor, *wallet, gas, &buffer);
+            }
         }
     }
 }

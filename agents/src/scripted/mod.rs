@@ -14,6 +14,7 @@ pub mod book;
 pub mod borrower;
 pub mod lender;
 pub mod liquidator;
+pub mod looper;
 pub mod oracle_node;
 pub mod risk_manager;
 mod treasury;
@@ -171,7 +172,7 @@ pub(crate) mod gas_of {
 }
 
 /// The id that the next participant gets: ids are dense, in spawn order.
-pub(crate) fn next_actor_id(world: &mut World) -> u32 {
+pub fn next_actor_id(world: &mut World) -> u32 {
     world.query::<&Actor>().iter(world).count() as u32
 }
 

@@ -35,6 +35,20 @@ impl Treasury {
         Self { wants, min_order_usd, band, busy_until: 0 }
     }
 
+    /// Value of what is held beyond the targets of all but cash, in USD at fair prices.
+    pub(crate) fn surplus_usd(
+        &self,
+        chain: &Chain,
+        prices: &FairPrices,
+        account: AccountId,
+    ) -> f64 {
+        let beyond = |want: &Wants| {
+            let gap = want.token.held(chain, account) - want.tokens;
+            gap.max(0.0) * prices.usd(want.token.asset)
+        };
+        self.wants.iter().skip(1).map(beyond).sum()
+    }
+
     /// Sends orders that lead every token but cash back to its target: what is above is sold for
     /// cash, what is below is bought while there is cash. An order fills in the next block and is on
     /// chain after it, so the next look at balances that counts is two blocks away.

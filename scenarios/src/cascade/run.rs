@@ -291,7 +291,8 @@ fn liquidate(
         for account in book.chain(named.iter().copied()) {
             // Again while it is under water and pays: each time the close factor's share.
             for _ in 0..MOST_ROUNDS {
-                let Some(call) = desk.offer(&played.after.chain, &fair, account, outlets, friction) else {
+                let Some(call) = desk.offer(&played.after.chain, &fair, account, outlets, friction)
+                else {
                     break;
                 };
                 left = true;

@@ -239,6 +239,11 @@ impl Chain {
         self.watch.forget();
         self.markets.get_mut(market.index()).and_then(Market::pooled_mut)
     }
+    /// Changes a feed before the first block, or in a copy that is asked "what if?": no transaction can.
+    pub fn genesis_feed(&mut self, feed: FeedId) -> Option<&mut Feed> {
+        self.watch.forget();
+        self.feeds.get_mut(feed.index())
+    }
     /// A position per account, so that no block grows a vector.
     fn size_positions(&mut self) {
         for market in &mut self.markets {

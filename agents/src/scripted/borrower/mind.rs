@@ -156,6 +156,20 @@ impl Habits {
         }
     }
 
+    /// What somebody who is in already is like: as a newcomer, but with the debt and the health that it
+    /// has.
+    pub(super) fn settled(&self, sight: &Sight, rng: &mut impl Rng, block: u64) -> Temper {
+        let drawn = self.arrive(rng, block);
+        let health = sight.collateral_usd * sight.threshold / sight.debt_usd;
+        Temper {
+            debt_usd: sight.debt_usd,
+            health_target: health.max(super::ADOPTED_HEALTH),
+            savings_usd: self.savings_ratio * sight.debt_usd,
+            rate_factor: self.rate_factor(sight.rate),
+            ..drawn
+        }
+    }
+
     /// What a newcomer opens with; nothing where the market takes less than a tenth of it.
     fn opening(&self, temper: &Temper, sight: &Sight, prices: (f64, f64)) -> Decision {
         if sight.ltv <= 0.0 || sight.threshold <= 0.0 {
