@@ -126,7 +126,7 @@ impl Builder {
                 self.give(account, base, base_tokens)?;
                 return Ok(());
             }
-            StagePool::Concentrated { tick, observations, ranges, .. } => {
+            StagePool::Concentrated { assets: (a, b), tick, observations, ranges, .. } => {
                 let sqrt_price = tick_math::sqrt_ratio_at_tick(*tick);
                 let Ok(sqrt_price) = sqrt_price else {
                     return refuse("a tick that is out of range", "give one within ±887,272");
@@ -139,19 +139,21 @@ impl Builder {
                     }),
                 ];
                 // Who provides has what it takes: it is minted, and what is left stays with the world.
-                let StagePool::Concentrated { assets: (a, b), .. } = spec else { return Ok(()) };
                 let plenty = Amount(markets::units::U256::from(1_u128 << 120));
                 for asset in [a, b] {
                     let asset = self.names.asset(asset)?;
                     self.chain.genesis_mint(world, asset, plenty).map_err(super::place::refused)?;
                 }
-                for &(lower, upper, liquidity) in ranges {
+                for (lower, upper, liquidity) in ranges {
+                    let Ok(liquidity) = u128::try_from(liquidity.units(0)?) else {
+                        return refuse("a liquidity above 128 bits", "the contract has none");
+                    };
                     let (owner, body) = (world, None);
                     calls.push(Call::Concentrated(ConcentratedCall::Mint {
                         pool,
                         owner,
-                        lower,
-                        upper,
+                        lower: *lower,
+                        upper: *upper,
                         liquidity,
                         body,
                     }));

@@ -188,7 +188,7 @@ pub enum StagePool {
         tick: i32,
         #[serde(default)]
         observations: u16,
-        ranges: Vec<(i32, i32, u128)>,
+        ranges: Vec<(i32, i32, Decimal)>,
     },
     /// A vault of one asset (EIP-4626): `shares` exist, it has `tokens` at hand, and as many shares of a
     /// StableSwap pool as `invested` says, which count at what they would be paid in the asset. A swap of the
