@@ -53,6 +53,30 @@ fn every_incident_plays_and_every_reproduction_is_as_near_as_its_file_says() {
     }
 }
 
+/// A number as `ballast incidents` prints it.
+fn number(x: f64) -> String {
+    if x.abs() >= 1e7 { format!("{x:.0}") } else { format!("{x:.6}") }
+}
+
+#[test]
+fn the_page_of_incidents_shows_what_is_simulated() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/incidents.md");
+    let page = std::fs::read_to_string(page).expect("reads");
+    for played in replays() {
+        assert!(page.contains(&format!("`{}`: {}", played.incident.id, played.incident.name)));
+        for measured in &played.figures {
+            let Figure { name, unit, recorded, confidence, note, .. } = &measured.figure;
+            let (recorded, simulated) = (number(*recorded), number(measured.simulated));
+            let row = format!("| {name} ({unit}) | {recorded} | {confidence:.2} | {simulated} |");
+            assert!(
+                page.contains(&row),
+                "docs/incidents.md lacks `{row}`: run `ballast incidents --markdown`"
+            );
+            assert!(page.contains(note.as_str()), "docs/incidents.md lacks the note: {note}");
+        }
+    }
+}
+
 #[test]
 fn a_figure_is_met_within_its_last_digit_or_what_its_file_says() {
     let text = std::fs::read_to_string(example()).expect("reads");
