@@ -83,7 +83,7 @@ fn a_figure_is_met_within_its_last_digit_or_what_its_file_says() {
     let played = replay(&example(), &[]).expect("plays");
     assert!(text.contains("recorded: 4.0"));
     let mut figure = played.figures[0].figure.clone();
-    // Four and a half digits: half of the last, at least a thousandth and at most a percent.
+    // Half of the last digit, at least a thousandth and at most a percent.
     for (recorded, near, far) in
         [(71.41, 71.481, 71.482), (1_193.0, 1_194.19, 1_194.2), (3e6, 3.029e6, 3.031e6)]
     {

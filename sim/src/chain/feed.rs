@@ -43,12 +43,12 @@ pub enum Feed {
     LpFair(LpFeed),
     /// The lowest of two feeds.
     Lowest(LowestFeed),
+    /// Reads other feeds, and adds a rule.
+    Composed(ComposedFeed),
     /// Reads a pair's balances, which are its reserves but for donations and flash swaps in progress.
     Balances(SpotFeed),
     /// A vault's share at what the vault has, this instant.
     Share(ShareFeed),
-    /// Reads other feeds, and adds a rule.
-    Composed(ComposedFeed),
 }
 
 /// The constant-product pool that a feed refers to.

@@ -26,7 +26,7 @@ struct World {
     feeds: [FeedId; 5],
 }
 
-/// A pair and a StableSwap pool of a million each, a vault of its own, and one with half of the stable pool.
+/// A pair and a StableSwap pool of a million each, a vault of its own, and one with a quarter of the stable pool.
 fn world() -> World {
     let mut chain = Chain::new("GAS", NOW - 12, 0);
     let [usd, other, lp, stable_lp, share, invested_share] =
