@@ -66,7 +66,8 @@ fn the_page_of_incidents_shows_what_is_simulated() {
         assert!(page.contains(&format!("`{}`: {}", played.incident.id, played.incident.name)));
         for measured in &played.figures {
             let Figure { name, unit, recorded, confidence, note, .. } = &measured.figure;
-            let (recorded, simulated) = (number(*recorded), number(measured.simulated));
+            let recorded = number(recorded.expect("an incident was recorded"));
+            let simulated = number(measured.simulated);
             let row = format!("| {name} ({unit}) | {recorded} | {confidence:.2} | {simulated} |");
             assert!(
                 page.contains(&row),
