@@ -62,6 +62,12 @@ fn number(x: f64) -> String {
 fn the_page_of_incidents_shows_what_is_simulated() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/incidents.md");
     let page = std::fs::read_to_string(page).expect("reads");
+    for entry in std::fs::read_dir(library()).expect("the library is there") {
+        let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("reads");
+        let id =
+            text.split("id: \"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id");
+        assert!(page.contains(&format!("`{id}`")), "docs/incidents.md lacks {id}");
+    }
     for played in replays() {
         assert!(page.contains(&format!("`{}`: {}", played.incident.id, played.incident.name)));
         for measured in &played.figures {
