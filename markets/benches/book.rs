@@ -62,7 +62,7 @@ fn messages() -> Vec<Message> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut mid = MID;
     let mut message = |i: usize| {
-        if i % 16 == 0 {
+        if i.is_multiple_of(16) {
             mid = if rng.next_u32() & 1 == 0 { mid + 1 } else { mid - 1 };
         }
         match rng.next_u32() % 100 {

@@ -171,7 +171,7 @@ impl Pair {
     fn play(&mut self, action: &Action) -> Result<Option<Placed>, Refusal> {
         self.events.clear();
         let mut told = Vec::new();
-        let outcome = match *action {
+        match *action {
             Action::Submit { owner, side, lots, kind, stp } => {
                 let order = Order { owner, side, lots, kind, self_trade: stp };
                 let outcome = self.book.submit(&order, &mut self.events);
@@ -258,8 +258,7 @@ impl Pair {
                 assert_eq!(self.told(), told);
                 Ok(Some(placed))
             }
-        };
-        outcome
+        }
     }
 
     fn pick(&self, which: usize) -> Option<OrderId> {

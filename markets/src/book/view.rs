@@ -185,7 +185,7 @@ impl Book {
             (prev, slot) = (slot, order.next);
         }
         if prev != self.ladder.at(level.tick).tail || (orders, lots) != (level.orders, level.lots) {
-            let Level { tick, orders: said, lots: of, .. } = level;
+            let Level { tick, orders: said, lots: of } = level;
             return Err(format!("tick {tick}: {orders} orders of {lots} lots, not {said} of {of}"));
         }
         Ok(orders)
