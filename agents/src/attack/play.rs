@@ -483,6 +483,10 @@ impl<'a> Player<'a> {
                 call(Call::Transfer { to, asset, amount: exact }).ok()?;
                 call(Call::Pair(PairCall::Sync { pool })).ok()?;
             }
+            Move::DonateToVault { pool, asset } => {
+                let to = self.pool(pool).account();
+                call(Call::Transfer { to, asset, amount: exact }).ok()?;
+            }
             Move::DonateToMarket { to, asset, .. } => {
                 call(Call::Transfer { to, asset, amount: exact }).ok()?;
             }
@@ -764,6 +768,7 @@ impl<'a> Player<'a> {
                 Pool::Exponential(reserve) => add(chain.balance(reserve.account, reserve.quote)),
                 Pool::FixedPrice(depot) => add(chain.balance(depot.account, depot.base)),
                 Pool::ShareVault(vault) => add(chain.balance(vault.account, vault.asset)),
+                Pool::ShareVault(vault) => add(chain.balance(vault.account, vault.asset)),
             }
         }
         for market in chain.markets() {
@@ -795,6 +800,7 @@ fn trades(pool: &Pool, from: AssetId, to: AssetId) -> bool {
         Pool::StableSwap(pool) => pool.coins().contains(&from) && pool.coins().contains(&to),
         Pool::Exponential(pool) => pool.other(from) == Ok(to),
         Pool::FixedPrice(pool) => pool.other(from) == Ok(to),
+        Pool::ShareVault(vault) => vault.other(from) == Ok(to),
         Pool::ShareVault(vault) => vault.other(from) == Ok(to),
     }
 }
