@@ -229,7 +229,6 @@ fn of_pool(chain: &Chain, id: PoolId, pool: &Pool, moves: &mut Vec<Move>) {
                 moves.push(Move::DonateToVault { pool: id, asset: pool.share });
             }
         }
-        Pool::ShareVault(vault) => both_ways(id, vault.asset, vault.share, moves),
     }
 }
 

@@ -97,14 +97,6 @@ fn pool_share_usd(chain: &Chain, pool: &Pool, account: AccountId, fair: &Fair) -
             let coins = pool.coins().iter().zip(&pool.balances);
             part * coins.map(|(coin, held)| fair.usd(*coin, *held)).sum::<f64>()
         }
-        // What it is invested in is not counted: the least that the shares are worth.
-        Pool::ShareVault(vault) => {
-            let part = part(vault.share);
-            if part == 0.0 {
-                return 0.0;
-            }
-            part * fair.usd(vault.asset, chain.balance(vault.account, vault.asset))
-        }
         Pool::ShareVault(vault) => {
             let part = part(vault.share);
             if part == 0.0 {

@@ -768,7 +768,6 @@ impl<'a> Player<'a> {
                 Pool::Exponential(reserve) => add(chain.balance(reserve.account, reserve.quote)),
                 Pool::FixedPrice(depot) => add(chain.balance(depot.account, depot.base)),
                 Pool::ShareVault(vault) => add(chain.balance(vault.account, vault.asset)),
-                Pool::ShareVault(vault) => add(chain.balance(vault.account, vault.asset)),
             }
         }
         for market in chain.markets() {
@@ -800,7 +799,6 @@ fn trades(pool: &Pool, from: AssetId, to: AssetId) -> bool {
         Pool::StableSwap(pool) => pool.coins().contains(&from) && pool.coins().contains(&to),
         Pool::Exponential(pool) => pool.other(from) == Ok(to),
         Pool::FixedPrice(pool) => pool.other(from) == Ok(to),
-        Pool::ShareVault(vault) => vault.other(from) == Ok(to),
         Pool::ShareVault(vault) => vault.other(from) == Ok(to),
     }
 }
