@@ -67,6 +67,8 @@ pub enum Move {
     DonateToPair { pool: PoolId, asset: AssetId },
     /// Gives to a market's account: its shares are worth more.
     DonateToMarket { market: MarketId, to: AccountId, asset: AssetId },
+    /// Gives to a vault: its shares are worth more.
+    DonateToVault { pool: PoolId, asset: AssetId },
     /// Liquidates a position, if it can be by then.
     Liquidate { market: MarketId, borrower: AccountId, collateral: AssetId, debt: AssetId },
     /// Lets an oracle look at its sources.
@@ -94,6 +96,7 @@ impl Move {
             | Self::RemoveCoin { share: asset, .. }
             | Self::DonateToPair { asset, .. }
             | Self::DonateToMarket { asset, .. }
+            | Self::DonateToVault { asset, .. }
             | Self::Liquidate { debt: asset, .. } => Some(asset),
             Self::Flash(_)
             | Self::Withdraw { .. }
@@ -131,7 +134,8 @@ impl Move {
             | Self::Supply { .. }
             | Self::OpenPosition { .. }
             | Self::DonateToPair { .. }
-            | Self::DonateToMarket { .. } => &[1.0, 0.3, 0.08],
+            | Self::DonateToMarket { .. }
+            | Self::DonateToVault { .. } => &[1.0, 0.3, 0.08],
             Self::AddLiquidity { .. } | Self::AddCoin { .. } => &[1.0, 0.2],
             _ => &[1.0],
         }
@@ -158,7 +162,7 @@ impl Move {
 pub fn catalogue(chain: &Chain, attacker: AccountId, pending: u32, wait: u32) -> Vec<Move> {
     let mut moves = Vec::new();
     for (i, pool) in chain.pools().iter().enumerate() {
-        of_pool(PoolId(i as u16), pool, &mut moves);
+        of_pool(chain, PoolId(i as u16), pool, &mut moves);
     }
     for (i, market) in chain.markets().iter().enumerate() {
         of_market(chain, attacker, MarketId(i as u16), market, &mut moves);
@@ -189,7 +193,7 @@ fn both_ways(pool: PoolId, a: AssetId, b: AssetId, moves: &mut Vec<Move>) {
     }
 }
 
-fn of_pool(id: PoolId, pool: &Pool, moves: &mut Vec<Move>) {
+fn of_pool(chain: &Chain, id: PoolId, pool: &Pool, moves: &mut Vec<Move>) {
     match pool {
         Pool::ConstantProduct(pair) => {
             both_ways(id, pair.token0, pair.token1, moves);
@@ -217,7 +221,14 @@ fn of_pool(id: PoolId, pool: &Pool, moves: &mut Vec<Move>) {
         }
         Pool::Exponential(pool) => both_ways(id, pool.base, pool.quote, moves),
         Pool::FixedPrice(pool) => both_ways(id, pool.base, pool.quote, moves),
-        Pool::ShareVault(vault) => both_ways(id, vault.asset, vault.share, moves),
+        Pool::ShareVault(vault) => {
+            both_ways(id, vault.asset, vault.share, moves);
+            moves.push(Move::DonateToVault { pool: id, asset: vault.asset });
+            let invested = vault.invested.and_then(|pool| chain.pools().get(pool.index()));
+            if let Some(pool) = invested.and_then(Pool::stable_swap) {
+                moves.push(Move::DonateToVault { pool: id, asset: pool.share });
+            }
+        }
     }
 }
 

@@ -97,13 +97,15 @@ fn pool_share_usd(chain: &Chain, pool: &Pool, account: AccountId, fair: &Fair) -
             let coins = pool.coins().iter().zip(&pool.balances);
             part * coins.map(|(coin, held)| fair.usd(*coin, *held)).sum::<f64>()
         }
-        // What it is invested in is not counted: the least that the shares are worth.
         Pool::ShareVault(vault) => {
             let part = part(vault.share);
             if part == 0.0 {
                 return 0.0;
             }
-            part * fair.usd(vault.asset, chain.balance(vault.account, vault.asset))
+            let at_hand = fair.usd(vault.asset, chain.balance(vault.account, vault.asset));
+            let invested = vault.invested.and_then(|pool| chain.pools().get(pool.index()));
+            part * (at_hand
+                + invested.map_or(0.0, |pool| pool_share_usd(chain, pool, vault.account, fair)))
         }
         Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => 0.0,
     }

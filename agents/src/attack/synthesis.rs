@@ -4,13 +4,17 @@
 //! After FlashSyn (Chen, Beillahi, Long, FlashSyn: Flash Loan Attack Synthesis via Counter Example Driven
 //! Approximation, ICSE 2024), but for its approximations: here the world itself is fast enough to be asked.
 
+mod rivals;
+
 use super::moves::{Move, catalogue};
 use super::optimise::{Peak, climb, evolve};
 use super::play::{Ground, Played, Player, Record, Step};
-use super::skeleton::{MOST_MOVES, Proposal, grow};
+use super::skeleton::{Proposal, grow};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use sim::rng::{Purpose, Streams};
+
+pub use rivals::{Rivals, random_search, rivals};
 
 /// ln of the range of shares that are tried: from all of it to a ten-thousandth.
 const RANGE: f64 = 9.210_340_371_976_184;
@@ -532,97 +536,9 @@ fn share(coordinate: f64) -> f64 {
     if coordinate >= 1.0 { 1.0 } else { libm::exp(RANGE * (coordinate.max(0.0) - 1.0)) }
 }
 
-/// Random search over the same moves, sizes and closing rules: what a search has to beat.
-#[must_use]
-pub fn random_search(ground: &Ground, options: &Options) -> Vec<(u64, f64)> {
-    let mut rng = Streams::new(options.seed, 0).at(Purpose::Search, 1, 0, 0);
-    let moves = moves_of(ground);
-    let (loans, others): (Vec<Move>, Vec<Move>) =
-        moves.iter().partition(|action| matches!(action, Move::Flash(_)));
-    let (mut player, mut tracker) = (Player::new(ground), Tracker::new(options));
-    let mut steps = Vec::new();
-    while player.simulations < options.simulations && !others.is_empty() {
-        steps.clear();
-        // A loan in three of four.
-        if !loans.is_empty() && !rng.next_u64().is_multiple_of(4) {
-            steps.push(draw_step(&loans, &mut rng));
-        }
-        for _ in 0..=rng.next_u64() % MOST_MOVES as u64 {
-            steps.push(draw_step(&others, &mut rng));
-        }
-        let played = player.play(&steps);
-        tracker.note(&steps, &played, player.simulations);
-    }
-    tracker.curve
-}
-
-fn draw_step(moves: &[Move], rng: &mut impl Rng) -> Step {
-    let action = moves[(rng.next_u64() % moves.len() as u64) as usize];
-    Step::of(action, draw_share(rng))
-}
-
 /// All of it in one of three, else even in the logarithm.
 fn draw_share(rng: &mut impl Rng) -> f64 {
     let all = rng.next_u64().is_multiple_of(3);
     let u = markets::price::draw::uniform(rng.next_u64());
     if all { 1.0 } else { share(u) }
-}
-
-/// The amounts of one list of moves, by other means: what the optimiser has to beat.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rivals {
-    /// Random amounts: simulations, and the best profit after them in USD.
-    pub random: Vec<(u64, f64)>,
-    /// CMA-ES from random amounts, begun again where it has converged.
-    pub evolution: Vec<(u64, f64)>,
-}
-
-/// Lets random amounts and CMA-ES alone try a list of moves, with the same number of simulations each.
-#[must_use]
-pub fn rivals(ground: &Ground, steps: &[Step], options: &Options) -> Rivals {
-    let plain: Vec<Step> = steps.iter().map(|step| Step { scale: None, ..*step }).collect();
-    let free: Vec<usize> = (0..plain.len()).filter(|i| plain[*i].action.is_sized()).collect();
-    let streams = Streams::new(options.seed, 0);
-    let random = {
-        let mut rng = streams.at(Purpose::Search, 2, 0, 0);
-        let (mut player, mut tracker) = (Player::new(ground), Tracker::new(options));
-        let mut steps = plain.clone();
-        while player.simulations < options.simulations {
-            for i in &free {
-                steps[*i].share = draw_share(&mut rng);
-            }
-            let played = player.play(&steps);
-            tracker.note(&steps, &played, player.simulations);
-        }
-        tracker.curve
-    };
-    let mut rng = streams.at(Purpose::Search, 3, 0, 0);
-    let (mut player, mut tracker) = (Player::new(ground), Tracker::new(options));
-    let mut steps = plain;
-    while player.simulations < options.simulations {
-        let at: Vec<f64> = free.iter().map(|_| coordinate(draw_share(&mut rng))).collect();
-        let mut ask = |x: &[f64]| {
-            for (i, u) in free.iter().zip(x) {
-                steps[*i].share = share(*u);
-            }
-            let played = player.play(&steps);
-            tracker.note(&steps, &played, player.simulations);
-            Aim::Profit.value(&played, &tracker)
-        };
-        let start = Peak { value: ask(&at), at };
-        let left = options.simulations.saturating_sub(player.simulations);
-        let mut ask = |x: &[f64]| {
-            for (i, u) in free.iter().zip(x) {
-                steps[*i].share = share(*u);
-            }
-            let played = player.play(&steps);
-            tracker.note(&steps, &played, player.simulations);
-            Aim::Profit.value(&played, &tracker)
-        };
-        if left < 8 {
-            break;
-        }
-        evolve(&start, 0.3, 1e-6, left, &mut rng, &mut ask);
-    }
-    Rivals { random, evolution: tracker.curve }
 }

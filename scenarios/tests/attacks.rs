@@ -1,0 +1,67 @@
+//! The attack search in worlds of the library: it finds the hole where there is one, and none in the twin.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use agents::attack::synthesis::{Options, Report, search};
+use scenarios::assemble::Worlds;
+use scenarios::hunt::{Hunt, quiet};
+use sim::tape::{TapeReader, replay};
+use std::path::{Path, PathBuf};
+
+/// Blocks before the search.
+const WARM_UP: u64 = 50;
+/// What counts as an attack, in USD, as the scripted attacker has it.
+const LEAST_USD: f64 = 1_000.0;
+
+fn library(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("library").join(name)
+}
+
+fn hunted(name: &str, simulations: u64, tape: &Path) -> (Hunt, Report, scenarios::load::Loaded) {
+    let loaded = quiet(&library(name), &[]).unwrap();
+    let worlds = Worlds::new(&loaded).unwrap();
+    let hunt = Hunt::begin(&worlds, &loaded, 1, WARM_UP, tape).unwrap();
+    let options = Options { simulations, ..Options::default() };
+    let report = search(&hunt.ground(), &options);
+    (hunt, report, loaded)
+}
+
+fn profit(report: &Report) -> f64 {
+    report.best.as_ref().map_or(0.0, |attack| attack.record.played.profit_usd)
+}
+
+#[test]
+fn a_spot_oracle_is_attacked_and_its_twin_is_not_at_equal_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let tape = dir.path().join("spot.bin");
+    let budget = 40_000;
+    let (mut hunt, report, loaded) = hunted("siege.ron", budget, &tape);
+    let earned = profit(&report);
+    assert!(earned > 100_000.0, "{earned}");
+    let attack = report.best.unwrap();
+    assert!(attack.record.played.loss_usd > LEAST_USD, "{:?}", attack.record.played);
+    // It does in the lane what it did on the fork, and the world counts what it left.
+    assert!(hunt.strike(&attack.record.parts));
+    hunt.play(100);
+    let recorded = hunt.finish(&loaded).unwrap();
+    assert!(recorded.totals.bad_debt_usd > 0.5 * attack.record.played.loss_usd);
+    assert!(recorded.totals.attacker_profit_usd > 0.5 * earned);
+    let reader = TapeReader::open(std::fs::read(&tape).unwrap()).unwrap();
+    assert_eq!(replay(&reader, None).unwrap().digest(), recorded.end);
+    let (_, twin, _) = hunted("siege_twap.ron", budget, &dir.path().join("twap.bin"));
+    assert!(profit(&twin) < LEAST_USD, "{:?}", twin.best);
+    assert!(twin.harm.is_none(), "{:?}", twin.harm);
+}
+
+#[test]
+fn a_scenario_without_attackers_gets_a_searcher_with_gas_money_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let loaded = quiet(&library("calm.ron"), &["agents.attackers=[]".to_owned()]).unwrap();
+    assert_eq!(loaded.scenario.agents.attackers.len(), 1);
+    let worlds = Worlds::new(&loaded).unwrap();
+    let hunt = Hunt::begin(&worlds, &loaded, 1, 2, &dir.path().join("calm.bin")).unwrap();
+    let ground = hunt.ground();
+    let gas = ground.chain.gas_asset();
+    assert!(!ground.chain.balance(ground.attacker, gas).is_zero());
+    assert!(ground.chain.accounts()[ground.attacker.index()].starts_with("searcher"));
+}
