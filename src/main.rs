@@ -9,7 +9,7 @@ mod output;
 mod training;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, check, eval, export, replay, run, train, verify, view};
+use commands::{bench, calibrate, check, eval, export, replay, run, train, verify, view};
 use output::{Failure, Output};
 use std::process::ExitCode;
 
@@ -40,6 +40,8 @@ enum Command {
     Export(export::Args),
     /// Hold a policy bundle against its own record.
     Verify(verify::Args),
+    /// Fit price processes to a record of prices and write a fragment of a scenario.
+    Calibrate(calibrate::Args),
     /// Open a run or a scenario in a window, or render it to a picture.
     View(view::Args),
     /// Measure the simulator's speed on this machine.
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args, output),
         Command::Export(args) => export::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
+        Command::Calibrate(args) => calibrate::run(&args, output),
         Command::View(args) => view::run(&args, output),
         Command::Bench(args) => bench::run(&args, output),
     };

@@ -73,11 +73,15 @@ const WALLS: &[Wall] = &[
         name: "scenarios",
         ours: &["markets", "protocols", "sim", "agents"],
         // Worlds are assembled here (bevy_ecs), static parameters are searched here with addressed draws
-        // (rand) whose arithmetic is the same on every platform (libm).
+        // (rand) whose arithmetic is the same on every platform (libm). Price processes are fitted to records
+        // here (argmin's simplex), which users bring as CSV of any dialect (csv) or Parquet.
         theirs: &[
+            "argmin",
+            "argmin-math",
             "bevy_ecs",
             "blake3",
             "bytes",
+            "csv",
             "libm",
             "miette",
             "parquet",
@@ -123,6 +127,7 @@ const FOR_TESTS: &[&str] = &[
     "plotters",
     "postcard",
     "proptest",
+    "rand_chacha",
     "ron",
     "ruint",
     "serde_json",

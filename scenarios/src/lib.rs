@@ -3,10 +3,12 @@
 //! - [`schema`]: the scenario file. [`load`]: overrides, typed parse, semantic checks.
 //! - [`assemble`]: from a scenario to worlds. [`episode`]: playing one, with or without a record.
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
+//! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other.
 
 pub mod arena;
 pub mod assemble;
+pub mod calibrate;
 pub mod card;
 mod check;
 pub mod cohorts;
@@ -15,6 +17,7 @@ pub mod episode;
 pub mod evaluate;
 pub mod folder;
 mod genesis;
+pub mod klines;
 pub mod load;
 pub mod manifest;
 mod paths;

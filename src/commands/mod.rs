@@ -1,6 +1,7 @@
 //! One file per subcommand, and the options they share.
 
 pub(crate) mod bench;
+pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod eval;
 pub(crate) mod export;
