@@ -3,8 +3,8 @@
 use crate::dates::Utc;
 
 /// An ISO time with or without fraction and offset, or whole seconds, milliseconds, microseconds or
-/// nanoseconds since 1970, told apart by their size: before 10¹¹, 10¹⁴ and 10¹⁷ (the years 5138, 5138 and
-/// 5138; milliseconds of before March 1973 would be taken for seconds).
+/// nanoseconds since 1970, told apart by their size: below 10¹¹ (the year 5138 in seconds), 10¹⁴ and 10¹⁷.
+/// Milliseconds of before March 1973 would be taken for seconds.
 pub(super) fn parse(text: &str) -> Option<Utc> {
     let text = text.trim();
     let digits = text.strip_suffix(".0").unwrap_or(text);
