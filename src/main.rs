@@ -10,7 +10,8 @@ mod training;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    attack, bench, check, crowd, eval, export, impact, incidents, replay, run, train, verify, view,
+    attack, bench, calibrate, check, crowd, eval, export, impact, incidents, replay, run, train,
+    verify, view,
 };
 use output::{Failure, Output};
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Command {
     Incidents(incidents::Args),
     /// Hold a policy bundle against its own record.
     Verify(verify::Args),
+    /// Fit price processes to a record of prices and write a fragment of a scenario.
+    Calibrate(calibrate::Args),
     /// Open a run or a scenario in a window, or render it to a picture.
     View(view::Args),
     /// Measure the simulator's speed on this machine.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Export(args) => export::run(&args, output),
         Command::Incidents(args) => incidents::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
+        Command::Calibrate(args) => calibrate::run(&args, output),
         Command::View(args) => view::run(&args, output),
         Command::Bench(args) => bench::run(&args, output),
     };

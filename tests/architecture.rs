@@ -74,11 +74,15 @@ const WALLS: &[Wall] = &[
         ours: &["markets", "protocols", "sim", "agents"],
         // Worlds are assembled here (bevy_ecs), static parameters are searched here with addressed draws
         // (rand) whose arithmetic is the same on every platform (libm). Who a change hits is drawn
-        // (plotters).
+        // (plotters). Price processes are fitted to records here (argmin's simplex), which users bring as CSV of
+        // any dialect (csv) or Parquet.
         theirs: &[
+            "argmin",
+            "argmin-math",
             "bevy_ecs",
             "blake3",
             "bytes",
+            "csv",
             "libm",
             "miette",
             "parquet",
@@ -125,6 +129,7 @@ const FOR_TESTS: &[&str] = &[
     "plotters",
     "postcard",
     "proptest",
+    "rand_chacha",
     "ron",
     "ruint",
     "serde_json",

@@ -5,11 +5,13 @@
 //! - [`books`]: limit order books at the exchange.
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
 //! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
+//! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other.
 
 pub mod arena;
 pub mod assemble;
 pub mod books;
+pub mod calibrate;
 pub mod card;
 pub mod cascade;
 mod check;
@@ -23,6 +25,7 @@ mod genesis;
 pub mod hunt;
 pub mod impact;
 pub mod incident;
+pub mod klines;
 pub mod load;
 pub mod manifest;
 mod paths;

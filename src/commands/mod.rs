@@ -2,6 +2,7 @@
 
 pub(crate) mod attack;
 pub(crate) mod bench;
+pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod crowd;
 pub(crate) mod eval;

@@ -145,7 +145,7 @@ pub enum Role {
 pub struct WindowSpec {
     /// Name, used in reports and by `--window`.
     pub name: String,
-    /// Price file, relative to the scenario: `open_time_utc,open_usd,high_usd,low_usd,close_usd`.
+    /// Price file, relative to the scenario: candles in CSV or Parquet, as exchanges give them.
     pub csv: String,
     /// Whether training may see it.
     pub role: Role,
