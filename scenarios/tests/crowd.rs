@@ -85,5 +85,7 @@ fn april_2024_is_counted() {
     let beside = records(&crowd, Some(&e));
     let written = text(&crowd, Some(&e), &beside);
     assert!(written.contains("liquidations per account"), "{written}");
-    assert!(beside.iter().any(|r| r.verdict == Verdict::Beside && r.what == "liquidations"));
+    let of_events = beside.iter().find(|r| r.what == "liquidations").expect("it is listed");
+    let expected = if e.events < 10 { Verdict::Nothing } else { Verdict::Beside };
+    assert_eq!((of_events.verdict, of_events.model), (expected, e.events as f64));
 }
