@@ -6,6 +6,7 @@ mod common;
 
 use agents::scripted::SizeLaw;
 use agents::scripted::borrower::{self, BorrowerConfig};
+use agents::scripted::lender::{self, LenderConfig};
 use agents::scripted::liquidator::{self, Conduct, LiquidatorConfig};
 use agents::scripted::looper::{self, LooperConfig};
 use agents::scripted::next_actor_id;
@@ -91,7 +92,9 @@ fn loops_are_closed_by_rounds_of_the_exchange_where_none_does() {
 
 fn spawn_squeezed(world: &mut World, collateral: &str) {
     spawn_nodes(world);
-    spawn_lenders(world);
+    // Lenders who do not come for the rate.
+    let lenders = LenderConfig { rate_elasticity: 0.0, ..LenderConfig::default() };
+    lender::spawn(world, MARKET, &lenders).unwrap();
     looper::spawn(world, MARKET, &loopers(collateral)).unwrap();
     // Whoever comes then borrows 19 of 20 millions: the rate passes the kink, to a third a year.
     let size = BorrowerConfig::default().debt_size;
@@ -237,10 +240,10 @@ fn a_builder_with_a_searcher_of_its_own_takes_the_bonus_that_others_bid_for() {
 
 /// Blocks between two liquidations of one liquidator, the shortest that is not none.
 fn shortest_pause(spawn: fn(&mut World)) -> u64 {
-    let mut lane = lane(CRASH, 2, spawn);
+    let mut lane = lane(Terms { drift: -1_500.0, ..CRASH }, 2, spawn);
     let mut last = std::collections::BTreeMap::new();
     let mut shortest = u64::MAX;
-    for block in 0..BLOCKS {
+    for block in 0..1_500 {
         lane.run_block();
         for log in lane.chain().logs() {
             if let Log::Liquidation { by, .. } = log
