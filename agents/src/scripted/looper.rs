@@ -553,7 +553,7 @@ mod tests {
 
     #[test]
     fn a_fall_is_answered_by_unwinding_to_the_target() {
-        // Health 1.01018, below the trigger 1.01818: equity 7,000 at the target carries 77,000.
+        // Health 1.01045, below the trigger 1.01818: equity 7,000 at the target carries 77,000.
         let fallen = Sight { collateral_usd: 117_000.0, ..SIGHT };
         let Step::Unwind { usd, is_defence: true } = looper().decide(&fallen) else {
             panic!("defends");
