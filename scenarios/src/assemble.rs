@@ -6,7 +6,7 @@ use crate::load::Loaded;
 use crate::paths::{Path, Paths};
 use crate::positions::{Placing, Snapshot, Tending, place};
 use crate::problem::Problem;
-use crate::schema::{AssetSpec, Scenario};
+use crate::schema::{AssetSpec, PositionsSpec, Scenario};
 use crate::statics::StaticParams;
 use agents::scripted::borrower;
 use bevy_ecs::prelude::*;
@@ -157,7 +157,9 @@ impl Setup {
         let path = self.shared.paths.path(self.path, streams, plan.episode)?;
         let (s, snapshots) = (&self.shared.scenario, &self.shared.snapshots);
         let scale = scale(s, path.joint.start_prices());
-        let place = |world: &mut World, market| place_all(s, snapshots, &scale, market, world);
+        let is_held = !scale.is_empty() || !self.statics.0.is_empty();
+        let place =
+            |world: &mut World, market| place_all(s, snapshots, (&scale, is_held), market, world);
         self.try_build_with(path, plan, world, place)
     }
 
@@ -223,7 +225,6 @@ impl Setup {
 }
 
 /// Whole tokens for one of a snapshot, where an episode does not open at the scenario's prices.
-#[expect(clippy::float_cmp, reason = "an episode opens at the scenario's prices, or it does not")]
 fn scale(s: &Scenario, opening: &[f64]) -> Vec<(String, f64)> {
     let of = |(asset, opening): (&AssetSpec, &f64)| {
         (asset.symbol.clone(), asset.start_price_usd / opening)
@@ -232,16 +233,26 @@ fn scale(s: &Scenario, opening: &[f64]) -> Vec<(String, f64)> {
     if scale.iter().all(|(_, scale)| *scale == 1.0) { Vec::new() } else { scale }
 }
 
+/// How a snapshot enters.
+fn placing<'a>(
+    spec: &'a PositionsSpec,
+    snapshot: &'a Snapshot,
+    scale: &'a [(String, f64)],
+    is_held: bool,
+) -> Placing<'a> {
+    Placing { name: &spec.name, snapshot, above_ltv: spec.above_ltv, scale, is_held }
+}
+
 /// Enters all snapshots; those of one that are to be tended get a borrower each.
 fn place_all(
     s: &Scenario,
     snapshots: &[Snapshot],
-    scale: &[(String, f64)],
+    (scale, is_held): (&[(String, f64)], bool),
     market: MarketId,
     world: &mut World,
 ) -> Result<(), AssembleError> {
     for (spec, snapshot) in s.positions.iter().zip(snapshots) {
-        let placing = Placing { name: &spec.name, snapshot, above_ltv: spec.above_ltv, scale };
+        let placing = placing(spec, snapshot, scale, is_held);
         let placed = place(&mut world.resource_mut::<Chain>(), market, &placing);
         let accounts = placed.map_err(|refused| {
             let first = refused[0];
@@ -281,8 +292,7 @@ pub(crate) fn refused_positions(loaded: &Loaded) -> Vec<Problem> {
     // One after the other, each on what the ones before it left.
     let built = setup.try_build_with(path, &plan, &mut world, |world, market| {
         for (spec, snapshot) in s.positions.iter().zip(&setup.shared.snapshots) {
-            let placing =
-                Placing { name: &spec.name, snapshot, above_ltv: spec.above_ltv, scale: &scale };
+            let placing = placing(spec, snapshot, &scale, false);
             if let Err(refused) = place(&mut world.resource_mut::<Chain>(), market, &placing) {
                 problems.extend(snapshot.explain(&refused));
             }

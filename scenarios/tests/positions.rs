@@ -2,6 +2,7 @@
 
 use agents::scripted::borrower::Borrower;
 use markets::units::{AccountId, Amount, MarketId, Wad};
+use protocols::risk_params::{RiskChange, RiskParam};
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::load::{Loaded, load};
@@ -96,6 +97,23 @@ fn an_episode_that_opens_at_other_prices_has_the_same_health() {
     assert_ne!(opened, Amount::new(1_200_000_000_000_000_000));
     let health = chain.health(MARKET, ab).expect("priced").health_factor.ratio();
     assert!((health / 1.1952 - 1.0).abs() < 1e-6, "{health}");
+}
+
+#[test]
+fn parameters_of_a_search_do_not_keep_a_file_out() {
+    let loaded = loaded(BOOK, "", &[]).expect("sound");
+    let worlds = Worlds::new(&loaded).expect("builds");
+    let change = |param, value| RiskChange { reserve: Some(0), param, value };
+    let statics = StaticParams(vec![
+        change(RiskParam::Ltv, 0),
+        change(RiskParam::LiquidationThreshold, 5_000),
+        change(RiskParam::Frozen, 1),
+    ]);
+    let world = WorldAddress { seed: 3, instance: 0, path: PathChoice::Window(0) };
+    let lane = worlds.lane(world, statics, false);
+    let health = lane.chain().health(MARKET, account(lane.chain(), "book:0xab")).expect("priced");
+    assert!((health.health_factor.ratio() / (1.1952 * 50.0 / 83.0) - 1.0).abs() < 1e-6);
+    assert!(lane.chain().pooled(MARKET).reserves[0].config.frozen);
 }
 
 #[test]

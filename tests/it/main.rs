@@ -5,6 +5,7 @@ mod bundles;
 mod determinism;
 mod economics;
 mod goldens;
+mod questions;
 mod reproduction;
 mod support;
 #[cfg(feature = "learn")]

@@ -147,6 +147,8 @@ struct Sight {
     borrow_room_usd: f64,
     /// Room for new supply, in USD.
     supply_room_usd: f64,
+    /// What the market has of the debt asset, in USD: no flash loan is larger.
+    at_hand_usd: f64,
 }
 
 /// A step, in USD of debt.
@@ -224,6 +226,7 @@ impl Looper {
             borrow_rate: d.rates.borrow.ratio(),
             borrow_room_usd: borrow_room * dp,
             supply_room_usd: room(c, c.config.supply_cap, supplied) * cp,
+            at_hand_usd: at_hand * dp,
         })
     }
 
@@ -263,6 +266,11 @@ impl Looper {
                 true
             }
             Step::Unwind { usd, .. } => {
+                // In a squeeze the loan is what there is; what it repays is there for the next one.
+                let usd = usd.min(0.9 * sight.at_hand_usd);
+                if usd < MIN_MOVE_USD.min(sight.debt_usd) {
+                    return false;
+                }
                 let is_all = usd >= sight.debt_usd;
                 // Interest since the last touch: the whole debt is a little more.
                 let tokens = usd / sight.debt_price * if is_all { 1.001 } else { 1.0 };
@@ -524,6 +532,7 @@ mod tests {
         borrow_rate: 0.02,
         borrow_room_usd: 1e9,
         supply_room_usd: 1e9,
+        at_hand_usd: 1e9,
     };
 
     #[test]
@@ -544,7 +553,7 @@ mod tests {
 
     #[test]
     fn a_fall_is_answered_by_unwinding_to_the_target() {
-        // Health 1.01018, below the trigger 1.01818: equity 7,000 at the target carries 77,000.
+        // Health 1.01045, below the trigger 1.01818: equity 7,000 at the target carries 77,000.
         let fallen = Sight { collateral_usd: 117_000.0, ..SIGHT };
         let Step::Unwind { usd, is_defence: true } = looper().decide(&fallen) else {
             panic!("defends");

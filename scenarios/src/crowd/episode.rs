@@ -215,7 +215,7 @@ impl Counting {
             failed_share: ratio(self.failed as f64, self.tried as f64),
             liquidators: self.liquidators.len() as u64,
             largest_liquidator_share: shares.clone().fold(0.0, f64::max),
-            concentration: shares.map(|share| share * share).sum(),
+            concentration: shares.map(|share| share * share).fold(0.0, |sum, square| sum + square),
             deficit_ratio: ratio(self.written_off_usd, repaid),
         }
     }

@@ -12,7 +12,7 @@ pub enum Verdict {
     Outside,
     /// The market is not the record's: the two stand side by side only.
     Beside,
-    /// The episode had nothing to measure.
+    /// The episode had too little to measure: fewer than ten liquidations.
     Nothing,
 }
 
@@ -40,6 +40,9 @@ pub struct Record {
 const OF_A_POINT: f64 = 0.25;
 /// Relative error that the end of a published range may be missed by.
 const OF_A_RANGE: f64 = 0.05;
+
+/// Fewer liquidations than this measure nothing.
+const LEAST_EVENTS: u64 = 10;
 
 const BIS: &str = "R: BIS Working Paper 1171, wallets overall";
 const BIS_DERIVED: &str = "D: from BIS Working Paper 1171";
@@ -144,7 +147,7 @@ pub fn records(p: &Population, e: Option<&Episode>) -> Vec<Record> {
             "D: Aave, February 2026",
         ),
     ];
-    let nothing = e.events == 0;
+    let nothing = e.events < LEAST_EVENTS;
     all.extend(of_episode.map(|row| record(row, nothing)));
     all
 }

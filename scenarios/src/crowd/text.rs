@@ -58,7 +58,7 @@ pub fn text(p: &Population, e: Option<&Episode>, records: &[Record]) -> String {
             Verdict::Within => (format!("{:.1} %", r.error * 100.0), "within"),
             Verdict::Outside => (format!("{:.1} %", r.error * 100.0), "OUTSIDE"),
             Verdict::Beside => (String::new(), "beside"),
-            Verdict::Nothing => (String::new(), "nothing"),
+            Verdict::Nothing => (String::new(), "too few"),
         };
         t += &format!(
             "{:<46} {:>10} {range:>19} {error:>8} {verdict:<8} {}\n",

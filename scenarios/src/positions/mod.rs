@@ -306,10 +306,9 @@ mod tests {
         let amounts: Vec<_> = snapshot
             .rows
             .iter()
-            .map(|r| (r.collateral.amount(6).unwrap(), r.debt.amount(6).unwrap()))
-            .map(|(c, d)| (c.to_f64(), d.to_f64()))
+            .map(|r| [r.collateral, r.debt].map(|t| t.amount(6).expect("fits").to_f64()))
             .collect();
-        assert_eq!(amounts, [(2.5e6, 0.0), (0.0, 1_500_000_001.0), (1e9, 0.0)]);
+        assert_eq!(amounts, [[2.5e6, 0.0], [0.0, 1_500_000_001.0], [1e9, 0.0]]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::genesis::before_first_block;
 use crate::problem::Problem;
 use markets::units::{AccountId, Amount, Bps, MarketId};
 use protocols::lending::LendingError;
+use protocols::reserve::ReserveConfig;
 use sim::chain::Chain;
 use sim::chain::call::{AmountExpr, Call, Outcome, Revert};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,9 @@ pub(crate) struct Placing<'a> {
     /// Whole tokens of each asset for one of the file, by symbol; empty where the episode opens at the
     /// scenario's own prices. An episode that opens elsewhere has the same values and health factors.
     pub(crate) scale: &'a [(String, f64)],
+    /// Whether the file has been held against the market's limits before: at the scenario's own prices
+    /// and parameters. An episode that has others takes it as it is; caps are in tokens.
+    pub(crate) is_held: bool,
 }
 
 /// What the market did not take.
@@ -43,49 +47,34 @@ pub(crate) fn place(
     market: MarketId,
     placing: &Placing<'_>,
 ) -> Result<Vec<AccountId>, Vec<Refused>> {
-    let is_scaled = !placing.scale.is_empty();
-    let kept = lift(chain, market, placing, is_scaled);
+    let kept = lift(chain, market, placing);
     let entered = enter(chain, market, placing);
     if let (Some(kept), Some(pooled)) = (kept, chain.genesis_market(market)) {
-        for (reserve, (ltv, threshold, supply_cap, borrow_cap)) in
-            pooled.reserves.iter_mut().zip(kept)
-        {
-            let config = &mut reserve.config;
-            config.ltv = ltv;
-            config.liquidation_threshold = threshold;
-            config.supply_cap = supply_cap;
-            config.borrow_cap = borrow_cap;
+        for (reserve, config) in pooled.reserves.iter_mut().zip(kept) {
+            reserve.config = config;
         }
     }
     entered
 }
 
-type Limits = (Bps, Bps, u64, u64);
-
-/// Puts aside the limits that positions of the past need not meet. Returns them.
-fn lift(
-    chain: &mut Chain,
-    market: MarketId,
-    placing: &Placing<'_>,
-    is_scaled: bool,
-) -> Option<Vec<Limits>> {
-    if placing.above_ltv == AboveLtv::Refuse && !is_scaled {
+/// Puts aside the limits that positions of the past need not meet. Returns the configurations.
+fn lift(chain: &mut Chain, market: MarketId, placing: &Placing<'_>) -> Option<Vec<ReserveConfig>> {
+    if placing.above_ltv == AboveLtv::Refuse && !placing.is_held {
         return None;
     }
     let pooled = chain.genesis_market(market)?;
-    let mut kept = Vec::with_capacity(pooled.reserves.len());
+    let kept = pooled.reserves.iter().map(|reserve| reserve.config).collect();
     for reserve in &mut pooled.reserves {
         let config = &mut reserve.config;
-        kept.push((config.ltv, config.liquidation_threshold, config.supply_cap, config.borrow_cap));
-        if config.liquidation_threshold.0 > 0 && config.ltv.0 > 0 {
-            let most = if is_scaled { Bps::ONE } else { KEPT_LTV };
+        if config.liquidation_threshold.0 > 0 {
+            let most = if placing.is_held { Bps::ONE } else { KEPT_LTV };
             config.ltv = most;
             config.liquidation_threshold = most;
         }
-        if is_scaled {
-            // Caps are in tokens; the file was held against them at the scenario's prices.
+        if placing.is_held {
             config.supply_cap = 0;
             config.borrow_cap = 0;
+            config.frozen = false;
         }
     }
     Some(kept)
@@ -135,7 +124,6 @@ fn amount(
     let asset = chain.asset_by_symbol(symbol).ok_or(Revert::UnknownId)?;
     let amount = tokens.amount(chain.asset(asset).decimals).ok_or(Revert::BadAmount)?;
     let scale = placing.scale.iter().find(|(of, _)| of == symbol).map_or(1.0, |(_, scale)| *scale);
-    #[expect(clippy::float_cmp, reason = "the scale is one, or it is not")]
     let scaled =
         if scale == 1.0 { amount } else { Amount::from_f64_floor(amount.to_f64() * scale) };
     Ok(scaled)
