@@ -3,7 +3,8 @@
 #   scripts/mutants.sh [SHARD [AREA…]]
 #
 # SHARD is all (the default; about a day) or K/N, every N-th fault from the K-th on. AREA is markets, protocols
-# or chain (`sim::chain`); all three where none is named. A fault meets its crate's own tests first, then, if it
+# or chain (`sim::chain`); all three where none is named. AREA:FILE is one file of it, as in
+# `scripts/mutants.sh all protocols:flash_loan.rs`. A fault meets its crate's own tests first, then, if it
 # lives, the recorded contracts and every other test of `sim`. What lives through both is listed in
 # AREA/survivors.txt below target/mutants; a survivor that docs/mutants.md does not name is an error.
 #
@@ -47,25 +48,25 @@ pass() {
 
 failed=0
 for area in "${areas[@]}"; do
+    files='**'
+    [[ $area != *:* ]] || files=${area#*:}
+    area=${area%%:*}
     case $area in
     markets)
-        faults=(--package markets --file 'markets/src/**')
+        faults=(--package markets --file "markets/src/$files")
         # All but `price_moments`, whose statistics take long.
-        own=(--test-package markets -- --lib)
-        for file in markets/tests/*.rs; do
-            [ "$file" = markets/tests/it/price_moments.rs ] || own+=(--test "$(basename "$file" .rs)")
-        done
-        all=(--test-package markets,sim -- --lib --test '*')
+        own=(--test-package markets -- --lib --test it -- --skip price_moments)
+        all=(--test-package markets,sim -- --lib --test it)
         ;;
     protocols)
-        faults=(--package protocols --file 'protocols/src/**')
-        own=(--test-package protocols -- --lib --test '*')
-        all=(--test-package sim -- --lib --test '*')
+        faults=(--package protocols --file "protocols/src/$files")
+        own=(--test-package protocols -- --lib --test it)
+        all=(--test-package sim -- --lib --test it)
         ;;
     chain)
-        faults=(--package sim --file 'sim/src/chain/**')
-        own=(--test-package sim -- --lib --test vectors --test kernel --test mechanisms --test venues)
-        all=(--test-package sim -- --lib --test '*')
+        faults=(--package sim --file "sim/src/chain/$files")
+        own=(--test-package sim -- --lib --test it -- --skip sequences::)
+        all=(--test-package sim -- --lib --test it)
         ;;
     *)
         echo "mutants: no area $area (markets, protocols, chain)" >&2

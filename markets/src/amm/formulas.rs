@@ -223,6 +223,33 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Reserves of 111 bits, alike, so that no bit of one tells it from the other.
+    #[test]
+    fn the_widest_arguments_take_the_long_way() {
+        let (wide, fee) = (1_u128 << 111, Pips(3_000));
+        let long = |x: u128| U256::from(x);
+        let out = amount_out(long(wide), long(wide), long(wide), fee).map(low_128);
+        assert_eq!(amount_out_112(wide, wide, wide, fee), out);
+        let bought = 1 << 105;
+        let paid = amount_in(long(bought), long(wide), long(wide), fee).map(low_128);
+        assert_eq!(amount_in_112(bought, wide, wide, fee), paid);
+    }
+
+    #[test]
+    fn one_empty_reserve_is_no_liquidity() {
+        let fee = Pips(3_000);
+        for [a, b] in [[0, 5_u128], [5, 0], [0, 0]] {
+            let none = Err(PoolError::InsufficientLiquidity);
+            assert_eq!(amount_out_112(1, a, b, fee), none);
+            assert_eq!(amount_in_112(1, a, b, fee), none);
+            let none = Err(PoolError::InsufficientLiquidity);
+            let (one, a, b) = (U256::from(1), U256::from(a), U256::from(b));
+            assert_eq!(amount_out(one, a, b, fee), none);
+            assert_eq!(amount_in(one, a, b, fee), none);
+            assert_eq!(counter_amount(one, a, b), none);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
         #[test]

@@ -355,20 +355,20 @@ fn each_invariant_holds_to_the_unit_and_no_further() {
         held[i] = Amount(held[i].0 - U256::from(2));
         assert_eq!(broken(&pool, &held, supply), Some(0));
         assert_eq!(broken(&pool, &held, Amount::ZERO), Some(0));
-        let mut drained = pool.clone();
+        let mut drained = pool;
         drained.balances[i] = Amount::ZERO;
         assert_eq!(broken(&drained, &pool.balances, supply), Some(1));
         assert_eq!(broken(&drained, &pool.balances, Amount::ZERO), None, "no shares, no claims");
     }
     let at = |a: u64| {
-        let mut pool = pool.clone();
+        let mut pool = pool;
         (pool.initial_a, pool.future_a) = (a, a);
         broken(&pool, &pool.balances, supply)
     };
     let above = MAX_A * A_PRECISION;
     assert_eq!([at(0), at(1), at(above - 1), at(above)], [Some(2), None, None, Some(2)]);
     // No 256 bits hold the product of these.
-    let mut vast = pool.clone();
+    let mut vast = pool;
     vast.balances = [Amount(U256::MAX >> 1); 3];
     assert_eq!(broken(&vast, &vast.balances, supply), Some(3));
 }

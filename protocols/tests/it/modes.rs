@@ -69,7 +69,7 @@ fn a_category_takes_and_lends_exactly_its_reserves() {
 fn isolated_collateral_stands_alone() {
     for version in [Version::V3_0_2, Version::V3_6] {
         let mut w = world(version);
-        w.market.reserves[usize::from(TAIL)].config.debt_ceiling = 1_000_00;
+        w.market.reserves[usize::from(TAIL)].config.debt_ceiling = 100_000;
         let toggle = |w: &mut World, r, on| w.act(|m, v, c| m.set_collateral(v, ALICE, r, on, c));
         // An isolated supply never becomes collateral by itself; nothing else is, so it may.
         w.supply(ALICE, TAIL, Amount::new(500 * E18)).unwrap();
@@ -97,7 +97,7 @@ fn a_debt_ceiling_binds_above_it() {
         let mut w = world(version);
         let tail = &mut w.market.reserves[usize::from(TAIL)].config;
         // In hundredths of a USD.
-        tail.debt_ceiling = 100_00;
+        tail.debt_ceiling = 10_000;
         w.supply(ALICE, TAIL, Amount::new(500 * E18)).unwrap();
         w.act(|m, v, c| m.set_collateral(v, ALICE, TAIL, true, c)).unwrap();
         let cents = |n: u128| Amount::new(n * E6 / 100);
@@ -105,10 +105,10 @@ fn a_debt_ceiling_binds_above_it() {
         assert_eq!(w.borrow(ALICE, USDC, cents(1)), closed);
         w.market.reserves[usize::from(USDC)].config.borrowable_in_isolation = true;
         let above = refused(LendingError::DebtCeilingExceeded);
-        assert_eq!(w.borrow(ALICE, USDC, cents(100_01)), above, "{version:?}");
-        assert_eq!(w.borrow(ALICE, USDC, cents(200_00)), above, "{version:?}");
-        w.borrow(ALICE, USDC, cents(100_00)).unwrap();
-        assert_eq!(w.market.reserves[usize::from(TAIL)].isolated_debt, 100_00);
+        assert_eq!(w.borrow(ALICE, USDC, cents(10_001)), above, "{version:?}");
+        assert_eq!(w.borrow(ALICE, USDC, cents(20_000)), above, "{version:?}");
+        w.borrow(ALICE, USDC, cents(10_000)).unwrap();
+        assert_eq!(w.market.reserves[usize::from(TAIL)].isolated_debt, 10_000);
         assert_eq!(w.borrow(ALICE, USDC, cents(1)), above, "{version:?}");
     }
 }

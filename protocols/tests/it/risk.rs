@@ -275,3 +275,94 @@ fn a_regime_reads_back_from_its_text() {
     let typo = text.replace("floor", "flor");
     assert!(serde_json::from_str::<RiskRegime>(&typo).is_err());
 }
+
+#[test]
+fn the_regimes_intervals_are_as_documented() {
+    let steward = RiskRegime::steward();
+    let guardian = RiskRegime::guardian();
+    for param in [
+        RiskParam::Ltv,
+        RiskParam::LiquidationThreshold,
+        RiskParam::LiquidationBonus,
+        RiskParam::SupplyCap,
+        RiskParam::BorrowCap,
+    ] {
+        assert_eq!(steward.rule(param).min_interval_secs, 3 * DAY, "{param:?}");
+        assert_eq!(guardian.rule(param).min_interval_secs, DAY / 24, "{param:?}");
+    }
+}
+
+/// Raises by 30 and cuts by 10, with a brake at one bound.
+fn uneven(at_once: AtOnce) -> Rule {
+    Rule {
+        enabled: true,
+        floor: 100,
+        ceil: 1_000,
+        max_raise: Step::Absolute(30),
+        max_cut: Step::Absolute(10),
+        policy_step: Step::Absolute(30),
+        at_once,
+        min_interval_secs: DAY,
+        delay_secs: 0,
+    }
+}
+
+#[test]
+fn raises_and_cuts_have_limits_of_their_own() {
+    let rule = uneven(AtOnce::Never);
+    let allows = |value| rule.allows(500, value, 0, DAY);
+    let fast = |value| Err(RiskError::TooFast { value, current: 500 });
+    assert_eq!([allows(530), allows(490)], [Ok(()), Ok(())]);
+    assert_eq!([allows(531), allows(489)], [fast(531), fast(489)]);
+}
+
+#[test]
+fn a_brake_is_for_its_own_bound_alone() {
+    // Just changed, so that nothing but the brake may move.
+    let allows = |at_once, value| uneven(at_once).allows(500, value, DAY, DAY);
+    let early = Err(RiskError::TooEarly { from: 2 * DAY });
+    assert_eq!(allows(AtOnce::Floor, 100), Ok(()));
+    assert_eq!(allows(AtOnce::Ceil, 1_000), Ok(()));
+    for (at_once, other) in [(AtOnce::Floor, 1_000), (AtOnce::Ceil, 100), (AtOnce::Never, 100)] {
+        let fast = RiskError::TooFast { value: other, current: 500 };
+        assert_eq!(allows(at_once, other), Err(fast));
+    }
+    for at_once in [AtOnce::Floor, AtOnce::Ceil] {
+        assert_eq!([allows(at_once, 501), allows(at_once, 499)], [early, early]);
+    }
+    // A bound that the value is beyond already is approached at the pace of any other move.
+    let beyond = uneven(AtOnce::Ceil).allows(1_050, 1_000, 0, DAY);
+    assert_eq!(beyond, Err(RiskError::TooFast { value: 1_000, current: 1_050 }));
+    let beyond = uneven(AtOnce::Floor).allows(50, 100, 0, DAY);
+    assert_eq!(beyond, Err(RiskError::TooFast { value: 100, current: 50 }));
+}
+
+#[test]
+fn a_step_stops_where_the_figures_would_no_longer_fit() {
+    let regime = RiskRegime::guardian();
+    // LTV, threshold, bonus, the parameter and its direction, and where it goes.
+    let cases = [
+        (7_000, 8_000, 500, RiskParam::Ltv, Direction::Up, 7_500),
+        (7_000, 7_300, 500, RiskParam::Ltv, Direction::Up, 7_300),
+        (7_000, 8_000, 500, RiskParam::Ltv, Direction::Down, 6_500),
+        (7_000, 8_000, 500, RiskParam::LiquidationThreshold, Direction::Down, 7_900),
+        (7_950, 8_000, 500, RiskParam::LiquidationThreshold, Direction::Down, 7_950),
+        (7_000, 8_000, 500, RiskParam::LiquidationThreshold, Direction::Up, 8_200),
+        // 10⁸ / 12,400, floored.
+        (7_000, 8_000, 2_400, RiskParam::LiquidationThreshold, Direction::Up, 8_064),
+        (7_000, 8_000, 500, RiskParam::LiquidationBonus, Direction::Up, 600),
+        // 10⁸ / 9,000 − 10,000, floored.
+        (7_000, 9_000, 1_050, RiskParam::LiquidationBonus, Direction::Up, 1_111),
+        (7_000, 8_000, 500, RiskParam::LiquidationBonus, Direction::Down, 400),
+    ];
+    for (ltv, threshold, bonus, param, direction, value) in cases {
+        let mut w = World::three(regime);
+        let config = &mut w.market.reserves[0].config;
+        (config.ltv, config.liquidation_threshold) = (Bps(ltv), Bps(threshold));
+        config.liquidation_bonus = Bps(bonus);
+        let (reserves, state) = (&w.market.reserves, &w.market.state);
+        let step = regime.step(reserves, state, Some(0), param, direction, w.ledger.now);
+        let change = RiskChange { reserve: Some(0), param, value };
+        assert_eq!(step, Ok(change), "{ltv} {threshold} {bonus}");
+    }
+}

@@ -2,6 +2,10 @@
 //! runs one of its parts.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "benches, fuzz targets and the tests of `sim::chain` include the same files at their own roots"
+)]
 
 mod common;
 mod concentrated;

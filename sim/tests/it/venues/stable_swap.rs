@@ -147,7 +147,7 @@ fn limits_are_met_at_equality() {
         Call::StableSwap(StableSwapCall::AddLiquidity { pool, amounts, min_shares: shares });
     let mut after = w.chain.clone();
     assert_eq!(execute(&mut after, w.trader, &[first]), Outcome::Success);
-    let quotes = after.pool(pool).stable_swap().unwrap().clone();
+    let quotes = *after.pool(pool).stable_swap().unwrap();
     let supply = after.ledger().total_supply(w.share);
     let of = |shares: Amount| AmountExpr::Exact(shares);
     let sum = |a: Amount, b: i64| match b {
