@@ -91,11 +91,11 @@ pub(super) fn evolve(
             drawn.push((value, y, white));
         }
         drawn.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let blend = |part: &dyn Fn(&(f64, Vec<f64>, Vec<f64>)) -> f64| -> f64 {
-            weights.iter().zip(&drawn).map(|(w, d)| w * part(d)).sum()
-        };
-        let y_w: Vec<f64> = (0..n).map(|i| blend(&|d| d.1[i])).collect();
-        let white_w: Vec<f64> = (0..n).map(|i| blend(&|d| d.2[i])).collect();
+        let best_first = || weights.iter().zip(&drawn);
+        let y_w: Vec<f64> =
+            (0..n).map(|i| best_first().map(|(w, (_, y, _))| w * y[i]).sum()).collect();
+        let white_w: Vec<f64> =
+            (0..n).map(|i| best_first().map(|(w, (_, _, white))| w * white[i]).sum()).collect();
         for i in 0..n {
             mean[i] += sigma * y_w[i];
             p_sigma[i] = (1.0 - c_sigma) * p_sigma[i]
@@ -111,7 +111,7 @@ pub(super) fn evolve(
         let lost = if h { 0.0 } else { c_1 * c_c * (2.0 - c_c) };
         for i in 0..n {
             for j in 0..n {
-                let rank_mu = blend(&|d| d.1[i] * d.1[j]);
+                let rank_mu: f64 = best_first().map(|(w, (_, y, _))| w * y[i] * y[j]).sum();
                 c[i][j] =
                     (1.0 - c_1 - c_mu + lost) * c[i][j] + c_1 * p_c[i] * p_c[j] + c_mu * rank_mu;
             }
@@ -200,10 +200,11 @@ fn eigen(matrix: &[Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>) {
                 let t = if theta == 0.0 { 1.0 } else { t };
                 let cos = 1.0 / sqrt(t * t + 1.0);
                 let sin = t * cos;
-                for k in 0..n {
-                    let (x, y) = (a[k][p], a[k][q]);
-                    (a[k][p], a[k][q]) = (cos * x - sin * y, sin * x + cos * y);
+                for row in a.iter_mut() {
+                    let (x, y) = (row[p], row[q]);
+                    (row[p], row[q]) = (cos * x - sin * y, sin * x + cos * y);
                 }
+                #[expect(clippy::needless_range_loop, reason = "two rows of one matrix at once")]
                 for k in 0..n {
                     let (x, y) = (a[p][k], a[q][k]);
                     (a[p][k], a[q][k]) = (cos * x - sin * y, sin * x + cos * y);

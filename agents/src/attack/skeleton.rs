@@ -51,9 +51,8 @@ fn may_follow(steps: &[Step], next: Move) -> bool {
     match next {
         Move::Flash(_) => opening(last) && !steps.iter().any(|step| step.action == next),
         _ => {
-            !(next.ends_transaction() && last.action.ends_transaction())
-                && !next.undoes(last.action)
-                && !(next == last.action && next.ends_transaction())
+            let twice = next.ends_transaction() && last.action.ends_transaction();
+            !(twice || next.undoes(last.action))
         }
     }
 }

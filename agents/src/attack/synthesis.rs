@@ -332,7 +332,7 @@ impl Search<'_> {
 
     /// Inserts, replaces and removes moves of the best; where that earns more, its amounts are optimised
     /// and it is varied again.
-    fn vary(&mut self, pool: &mut Vec<Proposal>, budget: u64, rng: &mut ChaCha8Rng) {
+    fn vary(&mut self, pool: &mut [Proposal], budget: u64, rng: &mut ChaCha8Rng) {
         let until = (self.player.simulations + budget).min(self.end);
         let mut next = 0;
         while next < pool.len() && self.player.simulations < until {

@@ -89,7 +89,7 @@ fn the_pumps_recorded_moves_are_sized_to_the_published_optimum() {
     // Nothing but amounts is left to find, and 2,779.09 ETH are all there is.
     let found = size(&pump(), &pump_as_recorded(), &options(20_000, 1)).unwrap();
     let profit = found.record.played.profit_usd;
-    assert!(profit >= 0.995 * 2_779.09 && profit < 2_779.10, "{profit}");
+    assert!((0.995 * 2_779.09..2_779.10).contains(&profit), "{profit}");
 }
 
 #[test]

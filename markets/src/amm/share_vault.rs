@@ -98,7 +98,7 @@ mod tests {
     }
     fn out(asset: AssetId, amount: u128, holdings: Holdings) -> Result<u128, ReserveError> {
         let trade = VAULT.quote(asset, Amount::new(amount), holdings)?;
-        Ok(u128::try_from(trade.amount_out.0).unwrap())
+        Ok(u128::try_from(trade.amount_out.0).expect("fits 128 bits"))
     }
 
     #[test]

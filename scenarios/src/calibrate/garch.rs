@@ -261,9 +261,9 @@ fn sandwich(
         costs
     };
     let mut scores = Vec::with_capacity(n);
-    for i in 0..n {
+    for (i, step) in steps.iter().enumerate().take(n) {
         let (above, below) = (each(moved(&[(i, 1.0)])), each(moved(&[(i, -1.0)])));
-        let slope = |(a, b): (&f64, &f64)| (a - b) / (2.0 * steps[i]);
+        let slope = |(a, b): (&f64, &f64)| (a - b) / (2.0 * step);
         scores.push(above.iter().zip(&below).map(slope).collect::<Vec<f64>>());
     }
     let inverse = inverse(hessian)?;
@@ -319,9 +319,9 @@ mod tests {
     fn an_inverse_times_its_matrix_is_one() {
         let a = vec![vec![4.0, 1.0, 0.5], vec![1.0, 3.0, 0.2], vec![0.5, 0.2, 2.0]];
         let b = inverse(a.clone()).expect("positive definite");
-        for i in 0..3 {
+        for (i, row) in a.iter().enumerate() {
             for j in 0..3 {
-                let product: f64 = (0..3).map(|k| a[i][k] * b[k][j]).sum();
+                let product: f64 = row.iter().zip(&b).map(|(x, column)| x * column[j]).sum();
                 assert!((product - f64::from(u8::from(i == j))).abs() < 1e-14);
             }
         }

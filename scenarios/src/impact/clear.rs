@@ -113,7 +113,7 @@ fn once(
         }
     }
     // Largest first; the order of reserves breaks ties.
-    pairs.sort_by(|a, b| b.0.cmp(&a.0));
+    pairs.sort_by_key(|pair| std::cmp::Reverse(pair.0));
     for (_, collateral, debt, owed) in pairs {
         // All that is allowed; where that would leave dust, less.
         for share in 0..6_u8 {

@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str) -> Option<Utc> {
     }
     // Exponents: what a spreadsheet makes of milliseconds.
     if let Ok(number) = text.parse::<f64>() {
-        let whole = number >= 0.0 && number < 9e15 && number.fract() == 0.0;
+        let whole = (0.0..9e15).contains(&number) && number.fract() == 0.0;
         return whole.then(|| epoch(number as u64)).flatten();
     }
     iso(text)

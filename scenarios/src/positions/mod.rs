@@ -53,7 +53,7 @@ pub enum Tending {
     Passive,
     /// Accounts with one collateral and one debt go on as borrowers of this cohort; the others are
     /// passive. `collateral`, `debt` and `count` of the cohort do not count: the file has them.
-    Borrowers(BorrowerConfig),
+    Borrowers(Box<BorrowerConfig>),
 }
 
 /// What one account has in one reserve.

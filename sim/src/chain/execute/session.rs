@@ -102,7 +102,8 @@ impl Session {
             return Err(Revert::MalformedBody);
         };
         let (opened, at) = (*opened, *at);
-        let length = u16::try_from(self.calls.len() - at - 1).map_err(|_| Revert::MalformedBody)?;
+        let length =
+            u16::try_from(self.calls.len() - at - 1).map_err(|_too_long| Revert::MalformedBody)?;
         let checkpoint = chain.checkpoint();
         if let Err(Stop::Revert(reason) | Stop::Refuse(reason)) =
             chain.close(opened, &mut self.context)
