@@ -7,7 +7,7 @@
 //! displacement decays with a half-life: a cascade moves the venue it sells into, transiently around
 //! the replayed price. Without it, prices are the replayed ones and every size fills at the spread.
 //!
-//! A listing may have a limit order book instead ([`book`]): its participants quote around the replayed
+//! A listing may have a limit order book instead (`exchange::book`): its participants quote around the replayed
 //! price, the chain's traders take from it what is there, and its mid is the fair price. An order between
 //! two assets is two legs over the dollar, each at a dealer or at a book.
 

@@ -67,7 +67,7 @@ pub struct Account {
     last_due_us: u64,
 }
 
-/// A book with its participants; see the [module](self).
+/// A book with its participants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Venue {
     book: Book,

@@ -1,7 +1,7 @@
 //! Regime switching: calm and turbulent times as a Markov chain, normal returns within each.
 //!
 //! r = m_k·Δ + σ_k·√Δ·Z in regime k; at the start of every hour the regime becomes j with probability
-//! P[k][j]. m_k per year and σ_k per √year of the log price, Δ in years of 365 days, P per hour.
+//! `P[k][j]`. m_k per year and σ_k per √year of the log price, Δ in years of 365 days, P per hour.
 //! Source: J. D. Hamilton, "A new approach to the economic analysis of nonstationary time series and the
 //! business cycle", Econometrica 57 (1989).
 //!

@@ -2,7 +2,7 @@
 //! real transactions.
 //!
 //! [`Snapshot::read`] reads the file and reports everything that is wrong with it, each with its line.
-//! [`place`] supplies and borrows for every account through `Chain::execute`; what the market refuses is
+//! `place` supplies and borrows for every account through `Chain::execute`; what the market refuses is
 //! reported with the line that asked for it.
 
 mod place;
