@@ -403,7 +403,7 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
                 }
                 _ => None,
             });
-            borrowed.sum()
+            borrowed.sum::<f64>() + 0.0
         }
         Measure::Bought { pool, who, asset } => {
             let (pool, who, asset) = (names.pool(pool)?, names.account(who)?, names.asset(asset)?);
@@ -461,7 +461,8 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
                 }
                 _ => None,
             });
-            each.sum()
+            // An empty sum is −0.
+            each.sum::<f64>() + 0.0
         }
         Measure::Liquidations { market } => {
             let wanted = names.market(market)?;
