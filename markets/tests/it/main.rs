@@ -3,11 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod book;
 mod composed_oracles;
 mod constant_product;
 mod lp_oracle;
 mod oracles;
 mod price_moments;
+mod price_processes;
 mod prices;
 mod reserves;
 mod stable_swap;
+mod stylised_facts;

@@ -11,5 +11,6 @@ mod invariants;
 mod isolated;
 mod margin_desk;
 mod modes;
+mod perpetual;
 mod risk;
 mod vault;

@@ -2,8 +2,6 @@
 //! returns without memory. Shown where a process claims them and absent where it does not, hour by hour on
 //! generated paths of the fitted parameters of docs/calibration.md.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use markets::price::facts::{autocorrelation, hill, moments};
 use markets::price::{
     Bar, Bootstrap, Garch, Gbm, HOUR_SECS, JointPrices, JumpDiffusion, PriceSpec, Regime,

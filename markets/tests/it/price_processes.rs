@@ -1,7 +1,5 @@
 //! Jumps, regimes and pegs: moments against closed forms, within four standard errors at fixed seeds.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use markets::price::facts::{Moments, autocorrelation, moments};
 use markets::price::{
     Cholesky, Depeg, Gbm, HOUR_SECS, JointPrices, JumpDiffusion, Pegged, PriceError, PriceSpec,
