@@ -62,15 +62,7 @@ pub(crate) fn system(
     sender: markets::units::AccountId,
     calls: &[Call],
 ) -> Receipt {
-    let header = TxHeader {
-        sender,
-        actor: u32::MAX,
-        sequence: 0,
-        gas_limit: u64::MAX,
-        max_fee_per_gas: 0,
-        max_priority_fee_per_gas: 0,
-        system: true,
-    };
+    let header = TxHeader::free(sender);
     chain.execute(Transaction { header: &header, calls })
 }
 
@@ -89,14 +81,7 @@ fn config(ltv: u32, threshold: u32, bonus: u32, cap: u64) -> ReserveConfig {
             slope1_bps: Bps(400),
             slope2_bps: Bps(6_000),
         },
-        active: true,
-        frozen: false,
-        paused: false,
-        borrowing_enabled: true,
-        flash_loan_enabled: true,
-        debt_ceiling: 0,
-        borrowable_in_isolation: false,
-        siloed_borrowing: false,
+        ..ReserveConfig::OPEN
     }
 }
 

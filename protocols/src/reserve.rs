@@ -95,6 +95,31 @@ pub enum ConfigError {
 }
 
 impl ReserveConfig {
+    /// Lent and flash-lent, without interest, caps or isolation, and no collateral: what a configuration
+    /// begins from that says only what is its own.
+    pub const OPEN: Self = Self {
+        ltv: Bps(0),
+        liquidation_threshold: Bps(0),
+        liquidation_bonus: Bps(0),
+        liquidation_protocol_fee: Bps(0),
+        reserve_factor: Bps(0),
+        supply_cap: 0,
+        borrow_cap: 0,
+        rates: RateStrategy {
+            optimal_usage_bps: Bps(8_000),
+            base_bps: Bps(0),
+            slope1_bps: Bps(0),
+            slope2_bps: Bps(0),
+        },
+        active: true,
+        frozen: false,
+        paused: false,
+        borrowing_enabled: true,
+        flash_loan_enabled: true,
+        debt_ceiling: 0,
+        borrowable_in_isolation: false,
+        siloed_borrowing: false,
+    };
     /// Checks that the figures fit together (Aave `PoolConfigurator.configureReserveAsCollateral`,
     /// `DefaultReserveInterestRateStrategyV2.setInterestRateParams`).
     ///

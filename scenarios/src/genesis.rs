@@ -224,15 +224,7 @@ fn fill_pool(
 
 /// Executes a transaction of the world's making before the first block: no gas.
 pub(crate) fn before_first_block(chain: &mut Chain, sender: AccountId, calls: &[Call]) -> Outcome {
-    let header = TxHeader {
-        sender,
-        actor: u32::MAX,
-        sequence: 0,
-        gas_limit: u64::MAX,
-        max_fee_per_gas: 0,
-        max_priority_fee_per_gas: 0,
-        system: true,
-    };
+    let header = TxHeader::free(sender);
     chain.execute(Transaction { header: &header, calls }).outcome
 }
 

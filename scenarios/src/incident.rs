@@ -374,7 +374,7 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
             (format!("no transaction \"{label}\""), format!("there are: {}", known.join(", ")))
         })
     };
-    let fair = Fair::of(&after.chain, &after.fair);
+    let fair = Fair::with_shares(&after.chain, &after.fair);
     Ok(match measure {
         Measure::Gained { who, asset } => {
             let (who, asset) = (names.account(who)?, names.asset(asset)?);
@@ -383,7 +383,8 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
         }
         Measure::GainedUsd { who } => gained_usd(played, &fair, names.account(who)?),
         Measure::GainedWorth { who, asset } => {
-            gained_usd(played, &fair, names.account(who)?) / fair.usd(names.asset(asset)?)
+            let usd = fair.token_usd(&after.chain, names.asset(asset)?);
+            gained_usd(played, &fair, names.account(who)?) / usd
         }
         Measure::Received { label, asset } => {
             let (done, asset) = (transaction(label)?, names.asset(asset)?);
@@ -397,77 +398,77 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
         }
         Measure::Borrowed { market, who, asset } => {
             let wanted = (names.market(market)?, names.account(who)?, names.asset(asset)?);
-            let borrowed = played.logs.iter().filter_map(|(log, _)| match log {
+            sum(played, |log, _| match log {
                 Log::Borrow { market, by, asset, amount } if (*market, *by, *asset) == wanted => {
                     Some(tokens(*asset, *amount))
                 }
                 _ => None,
-            });
-            borrowed.sum::<f64>() + 0.0
+            })
         }
         Measure::Bought { pool, who, asset } => {
             let (pool, who, asset) = (names.pool(pool)?, names.account(who)?, names.asset(asset)?);
-            let bought = played.logs.iter().filter_map(|(log, _)| match log {
+            sum(played, |log, _| match log {
                 Log::Swap { pool: at, by, asset_in, amount_out, .. }
                     if (*at, *by) == (pool, who) && *asset_in != asset =>
                 {
                     Some(tokens(asset, *amount_out))
                 }
                 _ => None,
-            });
-            bought.sum()
+            })
         }
         Measure::Supplied { market, who, asset } => {
             let wanted = (names.market(market)?, names.account(who)?, names.asset(asset)?);
-            let supplied = played.logs.iter().filter_map(|(log, _)| match log {
+            sum(played, |log, _| match log {
                 Log::Supply { market, by, asset, amount } if (*market, *by, *asset) == wanted => {
                     Some(tokens(*asset, *amount))
                 }
                 _ => None,
-            });
-            supplied.sum()
+            })
         }
         Measure::Seized { market, asset } => {
             let wanted = (names.market(market)?, names.asset(asset)?);
-            let seized = played.logs.iter().filter_map(|(log, _)| match log {
+            sum(played, |log, _| match log {
                 Log::Liquidation { market, collateral, seized, .. }
                     if (*market, *collateral) == wanted =>
                 {
                     Some(tokens(*collateral, *seized))
                 }
                 _ => None,
-            });
-            seized.sum()
+            })
         }
         Measure::OwnedUsd { market, who } => {
             let (market, who) = (names.market(market)?, names.account(who)?);
             fair.stake(&after.chain, market, who).owned_usd
         }
         Measure::BadDebtWorth { market, asset } => {
-            let usd = fair.usd(names.asset(asset)?);
+            let usd = fair.token_usd(&after.chain, names.asset(asset)?);
             fair.bad_debt_usd(&after.chain, names.market(market)?) / usd
         }
         Measure::BadDebtUsd { market } => fair.bad_debt_usd(&after.chain, names.market(market)?),
-        Measure::RepaidUsd { market } | Measure::SeizedUsd { market } => {
-            let (wanted, of_debt) =
-                (names.market(market)?, matches!(measure, Measure::RepaidUsd { .. }));
-            let each = played.logs.iter().filter_map(|(log, fair)| match log {
-                Log::Liquidation { market, collateral, debt, seized, repaid, .. }
-                    if *market == wanted =>
-                {
-                    let (asset, amount) =
-                        if of_debt { (*debt, *repaid) } else { (*collateral, *seized) };
-                    Some(fair.value_usd(&after.chain, asset, amount))
+        Measure::RepaidUsd { market } => {
+            let wanted = names.market(market)?;
+            sum(played, |log, fair| match log {
+                Log::Liquidation { market, debt, repaid, .. } if *market == wanted => {
+                    Some(fair.usd(*debt, *repaid))
                 }
                 _ => None,
-            });
-            // An empty sum is −0.
-            each.sum::<f64>() + 0.0
+            })
+        }
+        Measure::SeizedUsd { market } => {
+            let wanted = names.market(market)?;
+            sum(played, |log, fair| match log {
+                Log::Liquidation { market, collateral, seized, .. } if *market == wanted => {
+                    Some(fair.usd(*collateral, *seized))
+                }
+                _ => None,
+            })
         }
         Measure::Liquidations { market } => {
             let wanted = names.market(market)?;
-            let count = |(log, _): &&(Log, Fair)| matches!(log, Log::Liquidation { market, .. } if *market == wanted);
-            played.logs.iter().filter(count).count() as f64
+            sum(played, |log, _| match log {
+                Log::Liquidation { market, .. } if *market == wanted => Some(1.0),
+                _ => None,
+            })
         }
         Measure::Auctions { market } => {
             let vault = after.chain.markets()[names.market(market)?.index()].vault();
@@ -486,16 +487,17 @@ fn measure(measure: &Measure, played: &Played) -> Result<f64, (String, String)> 
     })
 }
 
+/// The sum of what is read from the logs, each with the fair prices of its time. (A float's empty sum is −0.)
+fn sum(played: &Played, read: impl Fn(&Log, &Fair) -> Option<f64>) -> f64 {
+    played.logs.iter().filter_map(|(log, fair)| read(log, fair)).sum::<f64>() + 0.0
+}
+
 /// What an account gained at the fair prices of the end; a position under water is left behind.
 fn gained_usd(played: &Played, fair: &Fair, who: AccountId) -> f64 {
     let worth = |placed: &Placed| {
         let markets = (0..placed.chain.markets().len() as u16).map(MarketId);
-        let stakes: f64 = markets
-            .map(|market| {
-                let stake = fair.stake(&placed.chain, market, who);
-                (stake.owned_usd - stake.owed_usd).max(0.0)
-            })
-            .sum();
+        let stakes: f64 =
+            markets.map(|market| fair.equity_usd(&placed.chain, market, who).max(0.0)).sum();
         fair.wallet_usd(&placed.chain, who) + stakes
     };
     worth(&played.after) - worth(&played.before)
@@ -510,11 +512,11 @@ fn zero_bid_share(played: &Played, wanted: MarketId) -> f64 {
     for (log, fair) in &played.logs {
         match log {
             Log::Vault(VaultLog::Bid { market, auction, bid, .. }) if *market == wanted => {
-                last.insert(*auction, bid.to_f64() / 1e45 * fair.usd(vault.dai));
+                last.insert(*auction, bid.to_f64() / 1e45 * fair.token_usd(chain, vault.dai));
             }
             Log::Vault(VaultLog::Dealt { market, auction, lot }) if *market == wanted => {
                 // Incidents have one kind of vault a market, or kinds that are alike in this.
-                let usd = vault.ilks.first().map_or(0.0, |ilk| fair.usd(ilk.token));
+                let usd = vault.ilks.first().map_or(0.0, |ilk| fair.token_usd(chain, ilk.token));
                 let worth = lot.to_f64() / 1e18 * usd;
                 won += 1.0;
                 if last.get(auction).is_some_and(|bid| *bid < worth / 100.0) {

@@ -154,6 +154,32 @@ pub struct Manifest {
     pub files: Vec<(String, String)>,
 }
 
+impl Manifest {
+    /// Of a run of a scenario, before anything has been played: without digests, blocks and files.
+    #[must_use]
+    pub fn begin(kind: RunKind, loaded: &Loaded, seed: u64, threads: u32, build: Build) -> Self {
+        Self {
+            schema: MANIFEST_SCHEMA,
+            kind,
+            scenario: loaded.scenario.name.clone(),
+            scenario_hash: loaded.hash.clone(),
+            scenario_text: loaded.text.as_str().to_owned(),
+            scenario_path: loaded.path.clone(),
+            overrides: loaded.overrides.clone(),
+            seed,
+            window: None,
+            episode: 0,
+            threads,
+            build,
+            dates: DateSplit::of(loaded),
+            start_digest: String::new(),
+            end_digest: String::new(),
+            blocks: 0,
+            files: Vec::new(),
+        }
+    }
+}
+
 /// Why a run folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {

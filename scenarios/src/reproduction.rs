@@ -9,7 +9,7 @@ use crate::assemble::Worlds;
 use crate::episode::{hex, tape_header};
 use crate::folder::Folder;
 use crate::load::{Loaded, ron_options};
-use crate::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunError, RunKind};
+use crate::manifest::{Build, Manifest, RunError, RunKind};
 use crate::statics::StaticParams;
 use ron::ser::PrettyConfig;
 use serde::{Deserialize, Serialize};
@@ -130,23 +130,10 @@ pub fn manifest(loaded: &Loaded, world: &BrokenWorld, build: Build, threads: u32
         PathChoice::Window(i) => Some(loaded.windows[i].name.clone()),
     };
     Manifest {
-        schema: MANIFEST_SCHEMA,
-        kind: RunKind::Broken,
-        scenario: loaded.scenario.name.clone(),
-        scenario_hash: loaded.hash.clone(),
-        scenario_text: loaded.text.as_str().to_owned(),
         scenario_path: anywhere(&loaded.path),
-        overrides: loaded.overrides.clone(),
-        seed: world.broken.run_seed,
         window,
         episode: world.broken.episode,
-        threads,
-        build,
-        dates: DateSplit::of(loaded),
-        start_digest: String::new(),
-        end_digest: String::new(),
-        blocks: 0,
-        files: Vec::new(),
+        ..Manifest::begin(RunKind::Broken, loaded, world.broken.run_seed, threads, build)
     }
 }
 

@@ -1,15 +1,16 @@
-//! What accounts own and owe in every kind of market, at fair prices: beliefs, for reports.
+//! What accounts own and owe in every kind of market, at fair prices: beliefs, for reports and for searchers.
 //!
 //! An oracle's price decides what a market lends; what a position is really worth is another matter, and
 //! the difference is what an attack takes. Here collateral and debt are counted at fair prices, interest up
 //! to now included, whatever the market's feeds say.
 
 use crate::chain::{Chain, Market, Pool};
-use crate::prices::unit;
-use markets::units::{AccountId, Amount, AssetId, MarketId, RAY};
-use protocols::vault::Vault;
+use arrayvec::ArrayVec;
+use markets::amm::stable_swap::MAX_COINS;
+use markets::units::{AccountId, Amount, Asset, AssetId, MarketId};
+use protocols::margin_desk::MarginDesk;
 
-/// Fair USD per whole token, by asset; zero where an asset has no price.
+/// Fair prices of a chain's assets, in USD per smallest unit, by asset; 0 where an asset has none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fair(Vec<f64>);
 
@@ -22,127 +23,96 @@ pub struct Stake {
     pub owed_usd: f64,
 }
 
+/// One thing that an account owns or owes in a market.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// The asset.
+    pub asset: AssetId,
+    /// How much, in smallest units.
+    pub units: f64,
+    /// Whether it is owed.
+    pub owed: bool,
+}
+
 impl Fair {
-    /// These prices, and for a pool's share what its reserves are worth at them now.
+    /// From prices in USD per whole token, by asset. Those that are missing are 0.
     #[must_use]
-    pub fn of(chain: &Chain, usd: &[f64]) -> Self {
-        let mut fair = Self(usd.to_vec());
-        fair.0.resize(chain.assets().len(), 0.0);
+    pub fn new(chain: &Chain, usd_per_token: &[f64]) -> Self {
+        let price = |(i, asset): (usize, &Asset)| {
+            let usd = usd_per_token.get(i).copied().unwrap_or(0.0);
+            usd / scale(asset)
+        };
+        Self(chain.assets().iter().enumerate().map(price).collect())
+    }
+
+    /// The same, and for a pool's share what stands behind it at these prices now.
+    #[must_use]
+    pub fn with_shares(chain: &Chain, usd_per_token: &[f64]) -> Self {
+        let mut fair = Self::new(chain, usd_per_token);
         for pool in chain.pools() {
-            let (share, coins): (_, Vec<(AssetId, Amount)>) = match pool {
-                Pool::ConstantProduct(pair) => {
-                    let reserves = [pair.reserve0, pair.reserve1].map(Amount::new);
-                    (pair.share, [pair.token0, pair.token1].into_iter().zip(reserves).collect())
-                }
-                Pool::StableSwap(pool) => {
-                    let n = pool.n();
-                    let coins = pool.coins[..n].iter().copied().zip(pool.balances);
-                    (pool.share, coins.collect())
-                }
-                Pool::ShareVault(vault) => {
-                    let own = (vault.asset, chain.balance(vault.account, vault.asset));
-                    let invested = vault.invested.and_then(|pool| {
-                        let share = chain.pools().get(pool.index())?.stable_swap()?.share;
-                        Some((share, chain.balance(vault.account, share)))
-                    });
-                    (vault.share, std::iter::once(own).chain(invested).collect())
-                }
-                Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => continue,
-            };
-            let supply = tokens(chain, share, chain.ledger().total_supply(share));
-            if supply > 0.0 {
-                let worth: f64 =
-                    coins.iter().map(|(coin, amount)| fair.value_usd(chain, *coin, *amount)).sum();
-                fair.0[share.index()] = worth / supply;
+            let Some((share, coins)) = backing(chain, pool) else { continue };
+            let supply = chain.ledger().total_supply(share);
+            if !supply.is_zero() {
+                let worth: f64 = coins.iter().map(|(coin, amount)| fair.usd(*coin, *amount)).sum();
+                fair.0[share.index()] = worth / supply.to_f64();
             }
         }
         fair
     }
 
-    /// USD per whole token.
+    /// USD of one smallest unit.
     #[must_use]
-    pub fn usd(&self, asset: AssetId) -> f64 {
+    pub fn unit_usd(&self, asset: AssetId) -> f64 {
         self.0.get(asset.index()).copied().unwrap_or(0.0)
     }
-
-    /// An amount's worth, in USD.
+    /// USD of a whole token.
     #[must_use]
-    pub fn value_usd(&self, chain: &Chain, asset: AssetId, amount: Amount) -> f64 {
-        tokens(chain, asset, amount) * self.usd(asset)
+    pub fn token_usd(&self, chain: &Chain, asset: AssetId) -> f64 {
+        self.unit_usd(asset) * scale(chain.asset(asset))
+    }
+    /// USD of an amount.
+    #[must_use]
+    pub fn usd(&self, asset: AssetId, amount: Amount) -> f64 {
+        amount.to_f64() * self.unit_usd(asset)
+    }
+    /// USD of so much gas at the base fee.
+    #[must_use]
+    pub fn gas_usd(&self, chain: &Chain, gas: u64) -> f64 {
+        gas as f64 * chain.clock().base_fee as f64 * self.unit_usd(chain.gas_asset())
     }
 
-    /// What an account holds itself, in USD.
+    /// What an account holds itself of assets that have a price, in USD.
     #[must_use]
     pub fn wallet_usd(&self, chain: &Chain, account: AccountId) -> f64 {
-        let assets = (0..chain.assets().len()).map(|i| AssetId(i as u16));
-        assets.map(|asset| self.value_usd(chain, asset, chain.balance(account, asset))).sum()
+        let mut usd = 0.0;
+        for (i, unit_usd) in self.0.iter().enumerate() {
+            if *unit_usd > 0.0 {
+                usd += unit_usd * chain.balance(account, AssetId(i as u16)).to_f64();
+            }
+        }
+        usd
     }
 
     /// What an account has in a market.
     #[must_use]
     pub fn stake(&self, chain: &Chain, market: MarketId, account: AccountId) -> Stake {
-        let Some(market) = chain.markets().get(market.index()) else { return Stake::default() };
-        let value = |asset, amount| self.value_usd(chain, asset, amount);
         let mut stake = Stake::default();
-        match market {
-            Market::Pooled(pooled) => {
-                for (i, reserve) in pooled.reserves.iter().enumerate() {
-                    let supplied = pooled.supplied(chain, account, i as u16);
-                    stake.owned_usd += value(reserve.underlying, supplied);
-                    let debt = pooled.debt(chain, account, i as u16);
-                    stake.owed_usd += value(reserve.underlying, debt);
-                }
-            }
-            Market::Compound(compound) => {
-                for (i, token) in compound.tokens.iter().enumerate() {
-                    let shares = chain.balance(account, token.c_token).to_f64();
-                    // Underlying units per cToken unit, in 18 decimals.
-                    let rate = compound.exchange_rate_current(chain, i as u16);
-                    let rate = rate.map_or(0.0, |rate| Amount(rate.0).to_f64() / 1e18);
-                    let scale = unit(chain.asset(token.underlying).decimals);
-                    stake.owned_usd += shares * rate * scale * self.usd(token.underlying);
-                    let debt = compound.borrow_balance_current(chain, account, i as u16);
-                    stake.owed_usd += value(token.underlying, debt.unwrap_or_default());
-                }
-            }
-            Market::Isolated(isolated) => {
-                if let Ok(position) = isolated.position(chain, account) {
-                    stake.owned_usd = value(isolated.loan, position.supplied)
-                        + value(isolated.collateral, position.collateral);
-                    stake.owed_usd = value(isolated.loan, position.borrowed);
-                }
-            }
-            Market::Vault(vault) => return self.vault_stake(chain, vault, account),
-            Market::MarginDesk(desk) => {
-                if let Some(position) = desk.position_of(account) {
-                    stake.owned_usd = value(desk.position, position.held);
-                    let index = Amount(desk.books.borrow_index.0).to_f64() / Amount(RAY).to_f64();
-                    stake.owed_usd = value(desk.loan, position.scaled_debt) * index;
-                }
-                let supply = chain.ledger().total_supply(desk.share).to_f64();
-                if supply > 0.0 {
-                    let share = chain.balance(account, desk.share).to_f64() / supply;
-                    let index = Amount(desk.books.borrow_index.0).to_f64() / Amount(RAY).to_f64();
-                    stake.owned_usd += share
-                        * (value(desk.loan, desk.books.cash)
-                            + value(desk.loan, desk.books.scaled_debt) * index);
-                }
-            }
-        }
+        entries(chain, market, account, |Entry { asset, units, owed }| {
+            let side = if owed { &mut stake.owed_usd } else { &mut stake.owned_usd };
+            *side += units * self.unit_usd(asset);
+        });
         stake
     }
 
-    fn vault_stake(&self, chain: &Chain, vault: &Vault, account: AccountId) -> Stake {
-        let mut stake = Stake::default();
-        for ilk in &vault.ilks {
-            let wad =
-                [ilk.gem, ilk.ink].map(|column| chain.balance(account, column).to_f64() / 1e18);
-            stake.owned_usd += (wad[0] + wad[1]) * self.usd(ilk.token);
-            let rate = Amount(ilk.rate.0).to_f64() / Amount(RAY).to_f64();
-            let debt = chain.balance(account, ilk.art).to_f64() / 1e18 * rate;
-            stake.owed_usd += debt * self.usd(vault.dai);
-        }
-        stake
+    /// What it owns there less what it owes; below zero where that is not covered.
+    #[must_use]
+    pub fn equity_usd(&self, chain: &Chain, market: MarketId, account: AccountId) -> f64 {
+        let mut equity = 0.0;
+        entries(chain, market, account, |Entry { asset, units, owed }| {
+            let usd = units * self.unit_usd(asset);
+            equity += if owed { -usd } else { usd };
+        });
+        equity
     }
 
     /// Debt in a market that nothing of its debtor's covers at fair prices, what was written off already
@@ -150,22 +120,18 @@ impl Fair {
     #[must_use]
     pub fn bad_debt_usd(&self, chain: &Chain, market: MarketId) -> f64 {
         let accounts = (0..chain.accounts().len()).map(|i| AccountId(i as u32));
-        let uncovered: f64 = accounts
-            .map(|account| {
-                let stake = self.stake(chain, market, account);
-                (stake.owed_usd - stake.owned_usd).max(0.0)
-            })
-            .sum();
+        let uncovered: f64 =
+            accounts.map(|account| (-self.equity_usd(chain, market, account)).max(0.0)).sum();
         let written_off = match chain.markets().get(market.index()) {
             Some(Market::Pooled(pooled)) => pooled
                 .reserves
                 .iter()
-                .map(|reserve| self.value_usd(chain, reserve.underlying, reserve.deficit))
+                .map(|reserve| self.usd(reserve.underlying, reserve.deficit))
                 .sum(),
             Some(Market::Vault(vault)) => {
-                // What the vow owes beyond what it has; in rad.
-                let rad = |column| chain.balance(vault.vow, column).to_f64() / 1e45;
-                (rad(vault.sin) - rad(vault.internal)).max(0.0) * self.usd(vault.dai)
+                // What the vow owes beyond what it has, from rad to the dai token's 10¹⁸.
+                let rad = |column| chain.balance(vault.vow, column).to_f64() / 1e27;
+                (rad(vault.sin) - rad(vault.internal)).max(0.0) * self.unit_usd(vault.dai)
             }
             _ => 0.0,
         };
@@ -173,6 +139,128 @@ impl Fair {
     }
 }
 
-fn tokens(chain: &Chain, asset: AssetId, amount: Amount) -> f64 {
-    amount.to_f64() * unit(chain.asset(asset).decimals)
+/// Smallest units of a whole token.
+fn scale(asset: &Asset) -> f64 {
+    libm::pow(10.0, f64::from(asset.decimals))
+}
+
+/// What stands behind a pool's shares: the share, and each asset with how much of it there is. `None` where
+/// a pool has no shares.
+#[must_use]
+pub fn backing(
+    chain: &Chain,
+    pool: &Pool,
+) -> Option<(AssetId, ArrayVec<(AssetId, Amount), MAX_COINS>)> {
+    match pool {
+        Pool::ConstantProduct(pair) => {
+            let reserves = [(pair.token0, pair.reserve0), (pair.token1, pair.reserve1)];
+            let coins = reserves.map(|(coin, held)| (coin, Amount::new(held)));
+            Some((pair.share, coins.into_iter().collect()))
+        }
+        Pool::StableSwap(pool) => {
+            let coins = pool.coins().iter().copied().zip(pool.balances);
+            Some((pool.share, coins.collect()))
+        }
+        Pool::ShareVault(vault) => {
+            let own = (vault.asset, chain.balance(vault.account, vault.asset));
+            let invested = vault.invested.and_then(|pool| {
+                let share = chain.pools().get(pool.index())?.stable_swap()?.share;
+                Some((share, chain.balance(vault.account, share)))
+            });
+            Some((vault.share, std::iter::once(own).chain(invested).collect()))
+        }
+        Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => None,
+    }
+}
+
+/// Everything that an account owns or owes in a market, interest up to now included. What cannot be read is
+/// left out.
+pub fn entries(chain: &Chain, id: MarketId, account: AccountId, mut each: impl FnMut(Entry)) {
+    match chain.markets().get(id.index()) {
+        None => {}
+        Some(Market::Pooled(pooled)) => {
+            for (i, reserve) in pooled.reserves.iter().enumerate() {
+                let (index, asset) = (i as u16, reserve.underlying);
+                if !chain.balance(account, reserve.a_token).is_zero() {
+                    let units = pooled.supplied(chain, account, index).to_f64();
+                    each(Entry { asset, units, owed: false });
+                }
+                if !chain.balance(account, reserve.debt_token).is_zero() {
+                    let units = pooled.debt(chain, account, index).to_f64();
+                    each(Entry { asset, units, owed: true });
+                }
+            }
+        }
+        Some(Market::Compound(compound)) => {
+            for (i, token) in compound.tokens.iter().enumerate() {
+                let (index, asset) = (i as u16, token.underlying);
+                let held = chain.balance(account, token.c_token);
+                if !held.is_zero()
+                    && let Ok(rate) = compound.exchange_rate_current(chain, index)
+                {
+                    let units = held.to_f64() * rate.to_f64() / 1e18;
+                    each(Entry { asset, units, owed: false });
+                }
+                if !compound.loan(account, index).principal.is_zero()
+                    && let Ok(debt) = compound.borrow_balance_current(chain, account, index)
+                {
+                    each(Entry { asset, units: debt.to_f64(), owed: true });
+                }
+            }
+        }
+        Some(Market::MarginDesk(desk)) => {
+            let shares = chain.balance(account, desk.share);
+            if !shares.is_zero()
+                && let Ok(assets) = MarginDesk::assets(&desk.books)
+            {
+                let part = shares.to_f64() / chain.ledger().total_supply(desk.share).to_f64();
+                each(Entry { asset: desk.loan, units: part * assets.to_f64(), owed: false });
+            }
+            if let Some(position) = desk.position_of(account)
+                && let Ok(books) = desk.accrued(chain.clock().timestamp)
+                && let Ok(debt) = desk.debt_of(account, &books)
+            {
+                let units = position.held.to_f64();
+                each(Entry { asset: desk.position, units, owed: false });
+                each(Entry { asset: desk.loan, units: debt.to_f64(), owed: true });
+            }
+        }
+        Some(Market::Isolated(isolated)) => {
+            let columns = [isolated.supply_share, isolated.debt_share, isolated.collateral_share];
+            if columns.iter().all(|share| chain.balance(account, *share).is_zero()) {
+                return;
+            }
+            // A price that cannot be read changes nothing about what is owned.
+            let Ok(position) = isolated.position(chain, account) else {
+                let held = chain.balance(account, isolated.collateral_share);
+                let units = held.to_f64();
+                return each(Entry { asset: isolated.collateral, units, owed: false });
+            };
+            let units = position.supplied.to_f64();
+            each(Entry { asset: isolated.loan, units, owed: false });
+            let debt = position.borrowed.to_f64();
+            each(Entry { asset: isolated.loan, units: debt, owed: true });
+            let units = position.collateral.to_f64();
+            each(Entry { asset: isolated.collateral, units, owed: false });
+        }
+        Some(Market::Vault(vault)) => {
+            for (i, ilk) in vault.ilks.iter().enumerate() {
+                let free = chain.balance(account, ilk.gem);
+                if !free.is_zero() {
+                    let units = ilk.tokens_from_wad(free).to_f64();
+                    each(Entry { asset: ilk.token, units, owed: false });
+                }
+                let Ok(urn) = vault.urn(chain, account, i as u16) else { continue };
+                if !urn.ink.is_zero() {
+                    let units = ilk.tokens_from_wad(urn.ink).to_f64();
+                    each(Entry { asset: ilk.token, units, owed: false });
+                }
+                if !urn.art.is_zero() {
+                    // From rad, 10⁴⁵ a dai, to the token's 10¹⁸.
+                    let units = urn.tab.to_f64() / 1e27;
+                    each(Entry { asset: vault.dai, units, owed: true });
+                }
+            }
+        }
+    }
 }

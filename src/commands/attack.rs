@@ -8,7 +8,7 @@ use agents::attack::synthesis::{Attack, Options, Report, Rivals, random_search, 
 use scenarios::episode::{hex, write_tables};
 use scenarios::folder::Folder;
 use scenarios::hunt::{self, Hunt};
-use scenarios::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunKind};
+use scenarios::manifest::{Build, Manifest, RunKind};
 use serde_json::{Value, json};
 use sim::chain::call::{AmountExpr, Call};
 use sim::chain::{Chain, Market};
@@ -100,24 +100,12 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     write_tables(folder.path(), std::slice::from_ref(&recorded))?;
     std::fs::write(folder.path().join("attack.json"), format!("{value:#}\n"))
         .map_err(scenarios::manifest::RunError::io(&folder.path().join("attack.json")))?;
+    let build = Build::this(FEATURES);
     let target = folder.finish(Manifest {
-        schema: MANIFEST_SCHEMA,
-        kind: RunKind::Attack,
-        scenario: loaded.scenario.name.clone(),
-        scenario_hash: loaded.hash.clone(),
-        scenario_text: loaded.text.as_str().to_owned(),
-        scenario_path: loaded.path.clone(),
-        overrides: loaded.overrides.clone(),
-        seed,
-        window: None,
-        episode: 0,
-        threads: threads as u32,
-        build: Build::this(FEATURES),
-        dates: DateSplit::of(&loaded),
         start_digest: hex(&recorded.start),
         end_digest: hex(&recorded.end),
         blocks: recorded.totals.blocks,
-        files: Vec::new(),
+        ..Manifest::begin(RunKind::Attack, &loaded, seed, threads as u32, build)
     })?;
     value["run"] = json!(target);
     output.result(&value, || text(&value));

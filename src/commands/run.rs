@@ -9,7 +9,7 @@ use scenarios::assemble::Worlds;
 use scenarios::episode::{EpisodeError, Recorded, hex, joint_digest, record, write_tables};
 use scenarios::folder::Folder;
 use scenarios::load::Loaded;
-use scenarios::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunKind};
+use scenarios::manifest::{Build, Manifest, RunKind};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -64,24 +64,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let sum = |value: fn(&Recorded) -> u64| lanes.iter().map(value).sum::<u64>();
     let total = |value: fn(&Recorded) -> f64| lanes.iter().map(value).sum::<f64>();
     let blocks = sum(|l| l.totals.blocks);
+    let build = Build::this(FEATURES);
     let target = folder.finish(Manifest {
-        schema: MANIFEST_SCHEMA,
-        kind: RunKind::Run,
-        scenario: loaded.scenario.name.clone(),
-        scenario_hash: loaded.hash.clone(),
-        scenario_text: loaded.text.as_str().to_owned(),
-        scenario_path: loaded.path.clone(),
-        overrides: loaded.overrides.clone(),
-        seed,
         window: args.window.clone(),
-        episode: 0,
-        threads: threads as u32,
-        build: Build::this(FEATURES),
-        dates: DateSplit::of(&loaded),
         start_digest: hex(&start),
         end_digest: hex(&end),
         blocks,
-        files: Vec::new(),
+        ..Manifest::begin(RunKind::Run, &loaded, seed, threads as u32, build)
     })?;
     let value = json!({
         "run": target,

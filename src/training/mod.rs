@@ -17,7 +17,7 @@ use scenarios::episode::{Recorded, hex, record, write_tables};
 use scenarios::evaluate::{Recording, Statics, search_statics};
 use scenarios::folder::Folder;
 use scenarios::load::Loaded;
-use scenarios::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunError, RunKind};
+use scenarios::manifest::{Build, DateSplit, Manifest, RunError, RunKind};
 use scenarios::report::Report;
 use scenarios::schema::{Role, TrainSpec};
 use scenarios::statics::StaticParams;
@@ -308,24 +308,20 @@ fn manifest(
     recorded: &Recorded,
 ) -> Manifest {
     let test = loaded.windows.iter().find(|w| w.role == Role::Test);
+    let begun = Manifest::begin(
+        RunKind::Train,
+        loaded,
+        spec.seeds[0],
+        threads as u32,
+        Build::this(FEATURES),
+    );
     Manifest {
-        schema: MANIFEST_SCHEMA,
-        kind: RunKind::Train,
-        scenario: loaded.scenario.name.clone(),
-        scenario_hash: loaded.hash.clone(),
-        scenario_text: loaded.text.as_str().to_owned(),
         scenario_path: args.scenario.clone(),
-        overrides: loaded.overrides.clone(),
-        seed: spec.seeds[0],
         window: test.map(|w| w.name.clone()),
-        episode: 0,
-        threads: threads as u32,
-        build: Build::this(FEATURES),
-        dates: DateSplit::of(loaded),
         start_digest: hex(&recorded.start),
         end_digest: hex(&recorded.end),
         blocks,
-        files: Vec::new(),
+        ..begun
     }
 }
 

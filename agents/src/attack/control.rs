@@ -10,8 +10,7 @@
 //! a·T·φx/(U + φx) − x(1 + f),   largest at   φx = √(a·T·φ·U/(1 + f)) − U.
 //! ```
 
-use super::outcome::Fair;
-use super::play::{Ground, free_header};
+use super::play::Ground;
 use super::synthesis::{Attack, Options, search};
 use markets::amm::constant_product::ConstantProduct;
 use markets::oracle::push::PushFeed;
@@ -20,8 +19,9 @@ use protocols::interest::RateStrategy;
 use protocols::lending::Pooled;
 use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::RiskRegime;
-use sim::chain::call::{AmountExpr, Call, Outcome, Transaction, TxBuffer};
+use sim::chain::call::{AmountExpr, Call, Outcome, Transaction, TxBuffer, TxHeader};
 use sim::chain::{Chain, Feed, Market, Pool};
+use sim::worth::Fair;
 
 /// Reserves of the pair: a million tokens at a dollar.
 const POOL_TOKENS: f64 = 1e6;
@@ -151,7 +151,7 @@ fn fill(
 ) {
     let mut calls = vec![Call::AddLiquidity { pool, max0, max1 }];
     calls.extend_from_slice(supplies);
-    let receipt = chain.execute(Transaction { header: &free_header(provider), calls: &calls });
+    let receipt = chain.execute(Transaction { header: &TxHeader::free(provider), calls: &calls });
     assert_eq!(receipt.outcome, Outcome::Success, "Invariant: the control's constants fit");
 }
 
@@ -175,14 +175,7 @@ fn reserve(chain: &mut Chain, asset: AssetId, feed: FeedId, decimals: u8) -> Res
             slope1_bps: Bps(400),
             slope2_bps: Bps(6_000),
         },
-        active: true,
-        frozen: false,
-        paused: false,
-        borrowing_enabled: true,
-        flash_loan_enabled: true,
-        debt_ceiling: 0,
-        borrowable_in_isolation: false,
-        siloed_borrowing: false,
+        ..ReserveConfig::OPEN
     };
     Reserve::new(asset, share, debt, feed, decimals, config, START)
 }

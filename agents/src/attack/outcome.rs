@@ -2,38 +2,8 @@
 
 use markets::units::{AccountId, Amount, AssetId, MarketId};
 use sim::chain::call::Log;
-use sim::chain::{Chain, Market, Pool};
-
-/// Fair prices of a chain's assets, in USD per smallest unit, by asset; 0 where an asset has none.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fair(Vec<f64>);
-
-impl Fair {
-    /// From prices in USD per whole token, by asset. Those that are missing are 0.
-    #[must_use]
-    pub fn new(chain: &Chain, usd_per_token: &[f64]) -> Self {
-        let price = |(i, asset): (usize, &markets::units::Asset)| {
-            let usd = usd_per_token.get(i).copied().unwrap_or(0.0);
-            usd / libm::pow(10.0, f64::from(asset.decimals))
-        };
-        Self(chain.assets().iter().enumerate().map(price).collect())
-    }
-    /// USD of one smallest unit.
-    #[must_use]
-    pub fn unit_usd(&self, asset: AssetId) -> f64 {
-        self.0.get(asset.index()).copied().unwrap_or(0.0)
-    }
-    /// USD of an amount.
-    #[must_use]
-    pub fn usd(&self, asset: AssetId, amount: Amount) -> f64 {
-        amount.to_f64() * self.unit_usd(asset)
-    }
-    /// USD of so many wei of gas money.
-    #[must_use]
-    pub fn gas_usd(&self, chain: &Chain, gas: u64) -> f64 {
-        gas as f64 * chain.clock().base_fee as f64 * self.unit_usd(chain.gas_asset())
-    }
-}
+use sim::chain::{Chain, Market};
+use sim::worth::{Fair, backing};
 
 /// What one account owns and what its creditors are short of, in USD at fair prices.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -50,16 +20,13 @@ impl Books {
     #[must_use]
     pub fn of(chain: &Chain, account: AccountId, fair: &Fair) -> Self {
         let mut books = Self::default();
-        for (i, unit_usd) in fair.0.iter().enumerate() {
-            if *unit_usd > 0.0 {
-                books.wealth_usd += unit_usd * chain.balance(account, AssetId(i as u16)).to_f64();
-            }
-        }
+        books.wealth_usd += fair.wallet_usd(chain, account);
         for pool in chain.pools() {
-            books.wealth_usd += pool_share_usd(chain, pool, account, fair);
+            let Some((share, coins)) = backing(chain, pool) else { continue };
+            books.wealth_usd += share_usd(chain, share, &coins, account, fair);
         }
         for id in 0..chain.markets().len() {
-            let equity = equity_usd(chain, MarketId(id as u16), account, fair);
+            let equity = fair.equity_usd(chain, MarketId(id as u16), account);
             books.wealth_usd += equity.max(0.0);
             books.shortfall_usd += (-equity).max(0.0);
         }
@@ -67,130 +34,32 @@ impl Books {
     }
 }
 
-/// An account's part of a pool's reserves.
-fn pool_share_usd(chain: &Chain, pool: &Pool, account: AccountId, fair: &Fair) -> f64 {
-    let part = |share: AssetId| {
-        let held = chain.balance(account, share);
-        // Reserves are worth something; a share that has a price of its own was counted in the wallet.
-        if held.is_zero() || fair.unit_usd(share) > 0.0 {
-            return 0.0;
-        }
-        held.to_f64() / chain.ledger().total_supply(share).to_f64()
-    };
-    match pool {
-        Pool::ConstantProduct(pair) => {
-            let part = part(pair.share);
-            if part == 0.0 {
-                return 0.0;
-            }
-            let reserves = [(pair.token0, pair.reserve0), (pair.token1, pair.reserve1)];
-            part * reserves
-                .map(|(asset, held)| fair.usd(asset, Amount::new(held)))
-                .iter()
-                .sum::<f64>()
-        }
-        Pool::StableSwap(pool) => {
-            let part = part(pool.share);
-            if part == 0.0 {
-                return 0.0;
-            }
-            let coins = pool.coins().iter().zip(&pool.balances);
-            part * coins.map(|(coin, held)| fair.usd(*coin, *held)).sum::<f64>()
-        }
-        Pool::ShareVault(vault) => {
-            let part = part(vault.share);
-            if part == 0.0 {
-                return 0.0;
-            }
-            let at_hand = fair.usd(vault.asset, chain.balance(vault.account, vault.asset));
-            let invested = vault.invested.and_then(|pool| chain.pools().get(pool.index()));
-            part * (at_hand
-                + invested.map_or(0.0, |pool| pool_share_usd(chain, pool, vault.account, fair)))
-        }
-        Pool::Concentrated(_) | Pool::Exponential(_) | Pool::FixedPrice(_) => 0.0,
+/// What an account's shares of a pool are worth by what stands behind them. A share that has a price of its
+/// own is counted in the wallet.
+fn share_usd(
+    chain: &Chain,
+    share: AssetId,
+    coins: &[(AssetId, Amount)],
+    account: AccountId,
+    fair: &Fair,
+) -> f64 {
+    let held = chain.balance(account, share);
+    if held.is_zero() || fair.unit_usd(share) > 0.0 {
+        return 0.0;
     }
+    let part = held.to_f64() / chain.ledger().total_supply(share).to_f64();
+    part * coins.iter().map(|(coin, amount)| coin_usd(chain, *coin, *amount, fair)).sum::<f64>()
 }
 
-/// Collateral less debt of an account's position in a market; 0 where there is none, or it cannot be read.
-fn equity_usd(chain: &Chain, id: MarketId, account: AccountId, fair: &Fair) -> f64 {
-    match &chain.markets()[id.index()] {
-        Market::Pooled(pooled) => {
-            let mut equity = 0.0;
-            for (i, reserve) in pooled.reserves.iter().enumerate() {
-                let index = i as u16;
-                if !chain.balance(account, reserve.a_token).is_zero() {
-                    equity += fair.usd(reserve.underlying, pooled.supplied(chain, account, index));
-                }
-                if !chain.balance(account, reserve.debt_token).is_zero() {
-                    equity -= fair.usd(reserve.underlying, pooled.debt(chain, account, index));
-                }
-            }
-            equity
-        }
-        Market::Compound(compound) => {
-            let mut equity = 0.0;
-            for (i, token) in compound.tokens.iter().enumerate() {
-                let index = i as u16;
-                let held = chain.balance(account, token.c_token);
-                if !held.is_zero()
-                    && let Ok(rate) = compound.exchange_rate_current(chain, index)
-                {
-                    let tokens = held.to_f64() * rate.to_f64() / 1e18;
-                    equity += tokens * fair.unit_usd(token.underlying);
-                }
-                if !compound.loan(account, index).principal.is_zero()
-                    && let Ok(owed) = compound.borrow_balance_current(chain, account, index)
-                {
-                    equity -= fair.usd(token.underlying, owed);
-                }
-            }
-            equity
-        }
-        Market::MarginDesk(desk) => {
-            let shares = chain.balance(account, desk.share);
-            let mut equity = 0.0;
-            if !shares.is_zero()
-                && let Ok(assets) = protocols::margin_desk::MarginDesk::assets(&desk.books)
-            {
-                let part = shares.to_f64() / chain.ledger().total_supply(desk.share).to_f64();
-                equity += part * fair.usd(desk.loan, assets);
-            }
-            if let Some(position) = desk.position_of(account)
-                && let Ok(books) = desk.accrued(chain.clock().timestamp)
-                && let Ok(owed) = desk.debt_of(account, &books)
-            {
-                equity += fair.usd(desk.position, position.held) - fair.usd(desk.loan, owed);
-            }
-            equity
-        }
-        Market::Isolated(isolated) => {
-            let columns = [isolated.supply_share, isolated.debt_share, isolated.collateral_share];
-            if columns.iter().all(|share| chain.balance(account, *share).is_zero()) {
-                return 0.0;
-            }
-            // A price that cannot be read changes nothing about what is owned.
-            let Ok(position) = isolated.position(chain, account) else {
-                let held = chain.balance(account, isolated.collateral_share);
-                return fair.usd(isolated.collateral, held);
-            };
-            fair.usd(isolated.loan, position.supplied) - fair.usd(isolated.loan, position.borrowed)
-                + fair.usd(isolated.collateral, position.collateral)
-        }
-        Market::Vault(vault) => {
-            let mut equity = 0.0;
-            for (i, ilk) in vault.ilks.iter().enumerate() {
-                let Ok(urn) = vault.urn(chain, account, i as u16) else { continue };
-                if !urn.ink.is_zero() {
-                    equity += fair.usd(ilk.token, ilk.tokens_from_wad(urn.ink));
-                }
-                if !urn.art.is_zero() {
-                    // From rad, 10⁴⁵ a dai, to the token's 10¹⁸.
-                    equity -= urn.tab.to_f64() / 1e27 * fair.unit_usd(vault.dai);
-                }
-            }
-            equity
-        }
+/// An amount of what stands behind a share, which may be another pool's share.
+fn coin_usd(chain: &Chain, coin: AssetId, amount: Amount, fair: &Fair) -> f64 {
+    if fair.unit_usd(coin) > 0.0 || amount.is_zero() {
+        return fair.usd(coin, amount);
     }
+    let found = chain.pools().iter().filter_map(|pool| backing(chain, pool));
+    let Some((_, coins)) = found.into_iter().find(|(share, _)| *share == coin) else { return 0.0 };
+    let part = amount.to_f64() / chain.ledger().total_supply(coin).to_f64();
+    part * coins.iter().map(|(coin, amount)| fair.usd(*coin, *amount)).sum::<f64>()
 }
 
 /// What a market would lend an account of an asset now; zero where nothing.

@@ -8,12 +8,13 @@
 mod perform;
 
 use super::moves::{Lender, Move};
-use super::outcome::{Books, Fair, max_borrow, written_off_usd};
+use super::outcome::{Books, max_borrow, written_off_usd};
 use markets::units::{AccountId, Amount, AssetId, PoolId};
 use perform::{swap, trades};
 use serde::{Deserialize, Serialize};
-use sim::chain::call::{AmountExpr, Call, TxBuffer, TxHeader};
+use sim::chain::call::{AmountExpr, Call, TxBuffer};
 use sim::chain::{Chain, Market, Pool, Session};
+use sim::worth::Fair;
 
 /// Where an attack is searched: any world, an account in it, and what things are worth.
 #[derive(Clone, Debug)]
@@ -145,7 +146,8 @@ pub struct Sized {
 #[derive(Debug)]
 pub struct Player<'a> {
     ground: &'a Ground,
-    fork: Chain,
+    /// The copy that is played on; out of its place only while it is.
+    fork: Option<Chain>,
     before: Books,
     /// Wallet before, by asset.
     wallet: Vec<Amount>,
@@ -176,7 +178,7 @@ impl<'a> Player<'a> {
         let wallet: Vec<Amount> = assets.map(|a| chain.balance(ground.attacker, a)).collect();
         Self {
             ground,
-            fork: chain.clone(),
+            fork: Some(chain.clone()),
             before: Books::of(chain, ground.attacker, &ground.fair),
             peak: wallet.clone(),
             wallet,
@@ -234,7 +236,7 @@ impl<'a> Player<'a> {
                 let mark = hand.session.mark(chain);
                 let (loans, gas, lost) = (hand.loans.clone(), hand.gas, hand.written_off_usd);
                 let whole = child.action.ends_transaction().then(|| hand.session.clone());
-                let played = match player.step(chain, hand, &child, steps.len(), &mut None) {
+                let played = match player.step(chain, hand, &child, &mut None) {
                     Some(()) => player.finish(chain, hand, &mut None),
                     None => Played { progress: steps.len() as f64, ..Played::FAILED },
                 };
@@ -267,8 +269,8 @@ impl<'a> Player<'a> {
         });
         let played = self.on_fork(steps, |player, chain| {
             let mut hand = player.begin();
-            for (i, step) in steps.iter().enumerate() {
-                player.step(chain, &mut hand, step, i, &mut record)?;
+            for step in steps {
+                player.step(chain, &mut hand, step, &mut record)?;
             }
             let played = player.finish(chain, &mut hand, &mut record);
             if let Some(record) = &mut record {
@@ -298,7 +300,7 @@ impl<'a> Player<'a> {
             let mut hand = player.begin();
             let mut run = Ok(());
             for (i, step) in steps.iter().enumerate() {
-                if player.step(chain, &mut hand, step, i, &mut None).is_none() {
+                if player.step(chain, &mut hand, step, &mut None).is_none() {
                     run = Err(i);
                     break;
                 }
@@ -312,7 +314,7 @@ impl<'a> Player<'a> {
     /// Does something on the fork and leaves it as it was.
     fn on_fork<R>(&mut self, steps: &[Step], play: impl FnOnce(&mut Self, &mut Chain) -> R) -> R {
         // The fork is lent out, so that the rest of the player can be used beside it.
-        let mut fork = std::mem::replace(&mut self.fork, Chain::new("", 0, 0));
+        let mut fork = self.fork.take().expect("Invariant: one play at a time");
         let result = if children_need_time(steps) {
             let result = play(self, &mut fork);
             fork.clone_from(&self.ground.chain);
@@ -320,7 +322,7 @@ impl<'a> Player<'a> {
         } else {
             fork.what_if(|chain| play(self, chain))
         };
-        self.fork = fork;
+        self.fork = Some(fork);
         result
     }
 
@@ -330,7 +332,6 @@ impl<'a> Player<'a> {
         chain: &mut Chain,
         hand: &mut Hand,
         step: &Step,
-        index: usize,
         record: &mut Option<Record>,
     ) -> Option<()> {
         match step.action {
@@ -354,7 +355,6 @@ impl<'a> Player<'a> {
             }
             _ => {}
         }
-        debug_assert!(index < usize::from(u16::MAX));
         let size = self.perform(chain, hand, step, record)?;
         if let Some(record) = record {
             self.note_capital(chain, hand, record);
@@ -600,18 +600,4 @@ fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
 /// Whether a candidate lets time go by, which cannot be undone.
 fn children_need_time(steps: &[Step]) -> bool {
     steps.iter().any(|step| matches!(step.action, Move::Wait { .. }))
-}
-
-/// A header without gas: measures are taken before gas, which is counted apart.
-#[must_use]
-pub fn free_header(sender: AccountId) -> TxHeader {
-    TxHeader {
-        sender,
-        actor: u32::MAX,
-        sequence: 0,
-        gas_limit: u64::MAX,
-        max_fee_per_gas: 0,
-        max_priority_fee_per_gas: 0,
-        system: true,
-    }
 }

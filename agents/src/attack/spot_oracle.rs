@@ -228,15 +228,7 @@ impl Target {
         buffer: &mut Vec<Call>,
     ) -> Gains {
         self.bundle(plan, buffer);
-        let header = TxHeader {
-            sender: account,
-            actor: u32::MAX,
-            sequence: 0,
-            gas_limit: u64::MAX,
-            max_fee_per_gas: 0,
-            max_priority_fee_per_gas: 0,
-            system: true,
-        };
+        let header = TxHeader::free(account);
         let holdings = |chain: &Chain| {
             let mut held = [0.0; MAX_LOOT + 2];
             held[0] = self.quote.held(chain, account);

@@ -202,15 +202,7 @@ pub(crate) fn endow(
 
 /// Does something before the first block, without gas. Returns whether it succeeded.
 pub(crate) fn before_genesis(chain: &mut Chain, sender: AccountId, calls: &[Call]) -> bool {
-    let header = TxHeader {
-        sender,
-        actor: u32::MAX,
-        sequence: 0,
-        gas_limit: u64::MAX,
-        max_fee_per_gas: 0,
-        max_priority_fee_per_gas: 0,
-        system: true,
-    };
+    let header = TxHeader::free(sender);
     chain.execute(Transaction { header: &header, calls }).outcome == Outcome::Success
 }
 

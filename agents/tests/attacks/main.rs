@@ -7,10 +7,10 @@ mod worlds;
 use agents::attack::control::{self, Control};
 use agents::attack::moves::{Lender, Move};
 use agents::attack::outcome::Books;
-use agents::attack::play::{Ground, Player, Record, free_header};
+use agents::attack::play::{Ground, Player, Record};
 use agents::attack::synthesis::{Options, Report, random_search, rivals, search, size};
 use markets::units::{AssetId, MarketId, PoolId};
-use sim::chain::call::{Outcome, Transaction};
+use sim::chain::call::{Outcome, Transaction, TxHeader};
 use worlds::{VARIANTS, manipulation, pump};
 
 const ETH: AssetId = AssetId(1);
@@ -26,7 +26,7 @@ fn executed(ground: &Ground, record: &Record) -> f64 {
     let before = Books::of(&chain, ground.attacker, &ground.fair);
     for part in &record.parts {
         assert!(part.then_pending.is_none() && part.then_wait == 0);
-        let header = free_header(ground.attacker);
+        let header = TxHeader::free(ground.attacker);
         let receipt = chain.execute(Transaction { header: &header, calls: &part.calls });
         assert_eq!(receipt.outcome, Outcome::Success, "{:?}", part.calls);
     }

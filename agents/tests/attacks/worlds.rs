@@ -2,8 +2,7 @@
 //! Loans for Fun and Profit, FC 2021, §5), as chains: venues and figures, and nothing about the attack.
 //! One ether is worth one unit of account.
 
-use agents::attack::outcome::Fair;
-use agents::attack::play::{Ground, free_header};
+use agents::attack::play::Ground;
 use markets::amm::constant_product::ConstantProduct;
 use markets::amm::exponential::Exponential;
 use markets::amm::fixed_price::FixedPrice;
@@ -16,8 +15,9 @@ use protocols::lending::Pooled;
 use protocols::margin_desk::MarginDesk;
 use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::RiskRegime;
-use sim::chain::call::{AmountExpr, Call, Outcome, Transaction, TxBuffer};
+use sim::chain::call::{AmountExpr, Call, Outcome, Transaction, TxBuffer, TxHeader};
 use sim::chain::{Chain, Feed, Market, Pool};
+use sim::worth::Fair;
 
 const E18: u128 = 1_000_000_000_000_000_000;
 const NOW: u64 = 1_600_000_012;
@@ -76,14 +76,7 @@ fn lender(chain: &mut Chain, name: &str, reserves: &[(AssetId, FeedId, u8, u32)]
                 slope1_bps: Bps(0),
                 slope2_bps: Bps(0),
             },
-            active: true,
-            frozen: false,
-            paused: false,
-            borrowing_enabled: true,
-            flash_loan_enabled: true,
-            debt_ceiling: 0,
-            borrowable_in_isolation: false,
-            siloed_borrowing: false,
+            ..ReserveConfig::OPEN
         };
         market.add_reserve(Reserve::new(*asset, share, debt, *feed, *decimals, config, NOW));
     }
@@ -91,7 +84,7 @@ fn lender(chain: &mut Chain, name: &str, reserves: &[(AssetId, FeedId, u8, u32)]
 }
 
 fn execute(chain: &mut Chain, sender: AccountId, calls: &[Call]) {
-    let receipt = chain.execute(Transaction { header: &free_header(sender), calls });
+    let receipt = chain.execute(Transaction { header: &TxHeader::free(sender), calls });
     assert_eq!(receipt.outcome, Outcome::Success);
 }
 

@@ -94,12 +94,12 @@ impl Desk {
     ) -> Option<Call> {
         let case = case(chain, self.market, account)?;
         let outlet = outlets.iter_mut().find(|o| o.asset == case.collateral)?;
-        let debt_usd = fair.value_usd(chain, case.debt, case.most);
+        let debt_usd = fair.usd(case.debt, case.most);
         let mut share = 1.0;
         if friction.on {
             // What a dollar repaid brings is 1 + bonus at the oracle's prices; at fair ones it may be less.
-            let oracle_over_fair = case.collateral_price / fair.usd(case.collateral)
-                * (fair.usd(case.debt) / case.debt_price);
+            let oracle_over_fair = case.collateral_price / fair.token_usd(chain, case.collateral)
+                * (fair.token_usd(chain, case.debt) / case.debt_price);
             let brings = (1.0 + case.bonus) / oracle_over_fair;
             let fall = libm::log(brings / (1.0 + self.margin));
             let room = outlet.room_usd(fall) / brings;

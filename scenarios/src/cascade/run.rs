@@ -8,7 +8,7 @@ use crate::schema::Role;
 use crate::stage::{Names, Played, Refusal, execute, price};
 use crate::windows::Window;
 use markets::units::{AssetId, FeedId, MarketId};
-use sim::chain::call::{AmountExpr, Call, Outcome, Transaction};
+use sim::chain::call::{AmountExpr, Call, Outcome, Transaction, TxHeader};
 use sim::chain::{Chain, Market};
 use sim::prices::unit;
 use sim::worth::Fair;
@@ -240,7 +240,7 @@ fn defend(members: &mut [Member], played: &mut Played) {
             asset: member.debt,
             amount: AmountExpr::Exact(amount),
         };
-        let header = crate::stage::header(member.account);
+        let header = TxHeader::free(member.account);
         let outcome = chain.execute(Transaction { header: &header, calls: &[call] }).outcome;
         member.savings = if outcome == Outcome::Success { member.savings - wanted } else { 0.0 };
     }
@@ -283,7 +283,7 @@ fn liquidate(
     played: &mut Played,
 ) -> bool {
     let mut left = false;
-    let fair = Fair::of(&played.after.chain, &played.after.fair);
+    let fair = Fair::with_shares(&played.after.chain, &played.after.fair);
     let named = played.after.names.people();
     for desk in desks {
         let market = desk.market;

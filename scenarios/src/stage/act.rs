@@ -68,6 +68,9 @@ fn one(on: On<'_>, act: &Act, calls: &mut Vec<Call>) -> Result<(), Refusal> {
             Much::MaxBorrow => AmountExpr::MaxBorrow,
         })
     };
+    let loan = |market: &str, asset: &str, amount: &Much| -> Result<_, Refusal> {
+        Ok((names.market(market)?, names.asset(asset)?, much(asset, amount)?))
+    };
     let call = match act {
         Act::FlashLoan { market, asset, tokens, body } => {
             let (market, amount) = (names.market(market)?, names.units(asset, tokens)?);
@@ -150,26 +153,22 @@ fn one(on: On<'_>, act: &Act, calls: &mut Vec<Call>) -> Result<(), Refusal> {
                 _ => Call::RemoveLiquidity { pool: id, shares },
             }
         }
-        Act::Supply { market, asset, much: amount } => Call::Supply {
-            market: names.market(market)?,
-            amount: much(asset, amount)?,
-            asset: names.asset(asset)?,
-        },
-        Act::Withdraw { market, asset, much: amount } => Call::Withdraw {
-            market: names.market(market)?,
-            amount: much(asset, amount)?,
-            asset: names.asset(asset)?,
-        },
-        Act::Borrow { market, asset, much: amount } => Call::Borrow {
-            market: names.market(market)?,
-            amount: much(asset, amount)?,
-            asset: names.asset(asset)?,
-        },
-        Act::Repay { market, asset, much: amount } => Call::Repay {
-            market: names.market(market)?,
-            amount: much(asset, amount)?,
-            asset: names.asset(asset)?,
-        },
+        Act::Supply { market, asset, much } => {
+            let (market, asset, amount) = loan(market, asset, much)?;
+            Call::Supply { market, asset, amount }
+        }
+        Act::Withdraw { market, asset, much } => {
+            let (market, asset, amount) = loan(market, asset, much)?;
+            Call::Withdraw { market, asset, amount }
+        }
+        Act::Borrow { market, asset, much } => {
+            let (market, asset, amount) = loan(market, asset, much)?;
+            Call::Borrow { market, asset, amount }
+        }
+        Act::Repay { market, asset, much } => {
+            let (market, asset, amount) = loan(market, asset, much)?;
+            Call::Repay { market, asset, amount }
+        }
         Act::Liquidate { market, borrower, collateral, debt, much: amount } => Call::Liquidate {
             market: names.market(market)?,
             borrower: names.account(borrower)?,

@@ -6,7 +6,6 @@ use super::schema::{Decimal, DeskCheck, StageMarket, StageReserve, StageToken};
 use crate::genesis::rates;
 use markets::units::{AccountId, Amount, Bps, U256, Wad};
 use protocols::compound::{Book, CToken, Compound, Policy, RateModel, TokenConfig};
-use protocols::interest::RateStrategy;
 use protocols::isolated::{Irm, Isolated};
 use protocols::lending::Pooled;
 use protocols::margin_desk::{MarginDesk, PriceCheck};
@@ -59,12 +58,6 @@ impl Builder {
         let decimals = self.names.decimals(asset);
         let [a_token, debt_token] = ["a", "d"]
             .map(|kind| self.chain.add_asset(&format!("{kind}{}:{market}", spec.asset), decimals));
-        let none = RateStrategy {
-            optimal_usage_bps: Bps(8_000),
-            base_bps: Bps(0),
-            slope1_bps: Bps(0),
-            slope2_bps: Bps(0),
-        };
         let config = ReserveConfig {
             ltv: Bps(spec.ltv_bps),
             liquidation_threshold: Bps(spec.threshold_bps.max(spec.ltv_bps)),
@@ -73,15 +66,8 @@ impl Builder {
             reserve_factor: Bps(spec.reserve_factor_bps),
             supply_cap: spec.supply_cap_tokens,
             borrow_cap: spec.borrow_cap_tokens,
-            rates: spec.rates.as_ref().map_or(none, rates),
-            active: true,
-            frozen: false,
-            paused: false,
-            borrowing_enabled: true,
-            flash_loan_enabled: true,
-            debt_ceiling: 0,
-            borrowable_in_isolation: false,
-            siloed_borrowing: false,
+            rates: spec.rates.as_ref().map_or(ReserveConfig::OPEN.rates, rates),
+            ..ReserveConfig::OPEN
         };
         Ok(Reserve::new(asset, a_token, debt_token, feed, decimals, config, now))
     }

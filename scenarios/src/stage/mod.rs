@@ -13,7 +13,7 @@ mod vaults;
 pub use names::Names;
 pub(crate) use names::{Refusal, price};
 pub use place::Placed;
-pub(crate) use place::{execute, header, place};
+pub(crate) use place::{execute, place};
 pub(crate) use play::play;
 pub use play::{Done, Played};
 pub use schema::*;

@@ -167,28 +167,16 @@ impl Builder {
     }
 
     pub(super) fn run(&mut self, by: AccountId, calls: &[Call]) -> Result<(), Refusal> {
-        let outcome = self.chain.execute(Transaction { header: &header(by), calls }).outcome;
+        let outcome =
+            self.chain.execute(Transaction { header: &TxHeader::free(by), calls }).outcome;
         succeeded(outcome, calls)
     }
 }
 
 /// A transaction that must succeed.
 pub(crate) fn execute(placed: &mut Placed, by: AccountId, calls: &[Call]) -> Result<(), Refusal> {
-    let outcome = placed.chain.execute(Transaction { header: &header(by), calls }).outcome;
+    let outcome = placed.chain.execute(Transaction { header: &TxHeader::free(by), calls }).outcome;
     succeeded(outcome, calls)
-}
-
-/// The header of a transaction that pays no gas.
-pub(crate) const fn header(sender: AccountId) -> TxHeader {
-    TxHeader {
-        sender,
-        actor: u32::MAX,
-        sequence: 0,
-        gas_limit: u64::MAX,
-        max_fee_per_gas: 0,
-        max_priority_fee_per_gas: 0,
-        system: true,
-    }
 }
 
 /// An outcome that the file promised to be a success.

@@ -2,13 +2,14 @@
 
 use super::act::{On, translate};
 use super::names::{Refusal, price};
-use super::place::{Placed, header, succeeded};
+use super::place::{Placed, succeeded};
 use super::schema::{Event, Moment, Stage};
 use crate::check::Checker;
 use markets::units::{AccountId, Amount, AssetId, FeedId};
 use sim::chain::Chain;
-use sim::chain::call::{Call, Log, Outcome, Transaction};
+use sim::chain::call::{Call, Log, Outcome, Transaction, TxHeader};
 use sim::worth::Fair;
+use std::sync::Arc;
 
 /// A stage after its timeline.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct Played {
     /// price.
     pub seen: Vec<Option<(f64, f64)>>,
     /// Every log, with the fair prices of its time.
-    pub logs: Vec<(Log, Fair)>,
+    pub logs: Vec<(Log, Arc<Fair>)>,
 }
 
 /// A transaction that was played.
@@ -151,10 +152,13 @@ impl Played {
     pub(crate) fn try_run(&mut self, by: AccountId, calls: &[Call]) -> Outcome {
         let after = &mut self.after;
         let seen = after.chain.logs().len();
-        let outcome = after.chain.execute(Transaction { header: &header(by), calls }).outcome;
-        let fair = Fair::of(&after.chain, &after.fair);
-        let logs = after.chain.logs()[seen..].iter().map(|log| (*log, fair.clone()));
-        self.logs.extend(logs);
+        let outcome =
+            after.chain.execute(Transaction { header: &TxHeader::free(by), calls }).outcome;
+        let new = &after.chain.logs()[seen..];
+        if !new.is_empty() {
+            let fair = Arc::new(Fair::with_shares(&after.chain, &after.fair));
+            self.logs.extend(new.iter().map(|log| (*log, Arc::clone(&fair))));
+        }
         outcome
     }
 

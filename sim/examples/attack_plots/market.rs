@@ -116,14 +116,7 @@ fn reserve_config(terms: &Value, init: &Value, reserve_factor: &Value) -> Reserv
             slope1_bps: bps_of_ray(&rates["slope1"]),
             slope2_bps: bps_of_ray(&rates["slope2"]),
         },
-        active: true,
-        frozen: false,
-        paused: false,
-        borrowing_enabled: true,
-        flash_loan_enabled: true,
-        debt_ceiling: 0,
-        borrowable_in_isolation: false,
-        siloed_borrowing: false,
+        ..ReserveConfig::OPEN
     }
 }
 

@@ -70,6 +70,8 @@ pub fn rivals(ground: &Ground, steps: &[Step], options: &Options) -> Rivals {
     let mut steps = plain;
     while player.simulations < options.simulations {
         let at: Vec<f64> = free.iter().map(|_| coordinate(draw_share(&mut rng))).collect();
+        // One of them is for the start itself.
+        let left = options.simulations - player.simulations - 1;
         let mut ask = |x: &[f64]| {
             for (i, u) in free.iter().zip(x) {
                 steps[*i].share = share(*u);
@@ -79,15 +81,6 @@ pub fn rivals(ground: &Ground, steps: &[Step], options: &Options) -> Rivals {
             Aim::Profit.value(&played, &tracker)
         };
         let start = Peak { value: ask(&at), at };
-        let left = options.simulations.saturating_sub(player.simulations);
-        let mut ask = |x: &[f64]| {
-            for (i, u) in free.iter().zip(x) {
-                steps[*i].share = share(*u);
-            }
-            let played = player.play(&steps);
-            tracker.note(&steps, &played, player.simulations);
-            Aim::Profit.value(&played, &tracker)
-        };
         if left < 8 {
             break;
         }

@@ -227,6 +227,22 @@ pub struct TxHeader {
     pub system: bool,
 }
 
+impl TxHeader {
+    /// Nobody's in particular, and free: what is done before the first block, or only tried.
+    #[must_use]
+    pub const fn free(sender: AccountId) -> Self {
+        Self {
+            sender,
+            actor: u32::MAX,
+            sequence: 0,
+            gas_limit: u64::MAX,
+            max_fee_per_gas: 0,
+            max_priority_fee_per_gas: 0,
+            system: true,
+        }
+    }
+}
+
 /// A transaction: a header and its calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Transaction<'a> {

@@ -109,14 +109,7 @@ fn reserve_config(ltv: u32, threshold: u32) -> ReserveConfig {
             slope1_bps: Bps(400),
             slope2_bps: Bps(6_000),
         },
-        active: true,
-        frozen: false,
-        paused: false,
-        borrowing_enabled: true,
-        flash_loan_enabled: true,
-        debt_ceiling: 0,
-        borrowable_in_isolation: false,
-        siloed_borrowing: false,
+        ..ReserveConfig::OPEN
     }
 }
 
@@ -125,15 +118,7 @@ pub(crate) fn exact(amount: u128) -> AmountExpr {
 }
 
 fn genesis(chain: &mut Chain, sender: AccountId, calls: &[Call]) {
-    let header = TxHeader {
-        sender,
-        actor: u32::MAX,
-        sequence: 0,
-        gas_limit: u64::MAX,
-        max_fee_per_gas: 0,
-        max_priority_fee_per_gas: 0,
-        system: true,
-    };
+    let header = TxHeader::free(sender);
     let receipt = chain.execute(Transaction { header: &header, calls });
     assert_eq!(receipt.outcome, Outcome::Success);
 }

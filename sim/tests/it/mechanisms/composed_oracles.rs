@@ -56,14 +56,7 @@ fn reserve(asset: AssetId, first: u16, feed: FeedId, decimals: u8) -> Reserve {
             slope1_bps: Bps(400),
             slope2_bps: Bps(6_000),
         },
-        active: true,
-        frozen: false,
-        paused: false,
-        borrowing_enabled: true,
-        flash_loan_enabled: true,
-        debt_ceiling: 0,
-        borrowable_in_isolation: false,
-        siloed_borrowing: false,
+        ..ReserveConfig::OPEN
     };
     Reserve::new(asset, AssetId(first), AssetId(first + 1), feed, decimals, config, GENESIS)
 }

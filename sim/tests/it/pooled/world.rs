@@ -49,14 +49,7 @@ fn config() -> ReserveConfig {
             slope1_bps: Bps(400),
             slope2_bps: Bps(6_000),
         },
-        active: true,
-        frozen: false,
-        paused: false,
-        borrowing_enabled: true,
-        flash_loan_enabled: true,
-        debt_ceiling: 0,
-        borrowable_in_isolation: false,
-        siloed_borrowing: false,
+        ..ReserveConfig::OPEN
     }
 }
 

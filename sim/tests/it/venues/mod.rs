@@ -126,14 +126,7 @@ pub(crate) fn lender(
                 slope1_bps: Bps(0),
                 slope2_bps: Bps(0),
             },
-            active: true,
-            frozen: false,
-            paused: false,
-            borrowing_enabled: true,
-            flash_loan_enabled: true,
-            debt_ceiling: 0,
-            borrowable_in_isolation: false,
-            siloed_borrowing: false,
+            ..ReserveConfig::OPEN
         };
         market.add_reserve(Reserve::new(*asset, share, debt, *feed, *decimals, config, NOW));
     }
