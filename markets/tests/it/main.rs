@@ -12,5 +12,6 @@ mod price_moments;
 mod price_processes;
 mod prices;
 mod reserves;
+mod returns;
 mod stable_swap;
 mod stylised_facts;

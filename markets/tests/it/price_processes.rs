@@ -1,5 +1,6 @@
 //! Jumps, regimes and pegs: moments against closed forms, within four standard errors at fixed seeds.
 
+use crate::returns::log_returns;
 use markets::price::facts::{Moments, autocorrelation, moments};
 use markets::price::{
     Cholesky, Depeg, Gbm, HOUR_SECS, JointPrices, JumpDiffusion, Pegged, PriceError, PriceSpec,
@@ -9,33 +10,6 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 const YEAR_SECS: f64 = 365.0 * 86_400.0;
-
-/// Log returns over `every` blocks, by asset: `[assets][count]`.
-fn log_returns(
-    specs: Vec<PriceSpec>,
-    correlation: Option<&[Vec<f64>]>,
-    block_secs: u32,
-    every: usize,
-    count: usize,
-    seed: u64,
-) -> Vec<Vec<f64>> {
-    let assets = specs.len();
-    let factor = correlation.map(|matrix| Cholesky::new(matrix).unwrap());
-    let mut joint = JointPrices::new(specs, vec![1.0; assets], factor, block_secs).unwrap();
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut returns = vec![Vec::with_capacity(count); assets];
-    let mut last = joint.prices().to_vec();
-    for _ in 0..count {
-        for _ in 0..every {
-            joint.step(&mut rng);
-        }
-        for (asset, price) in joint.prices().iter().enumerate() {
-            returns[asset].push(libm::log(price / last[asset]));
-        }
-        last.copy_from_slice(joint.prices());
-    }
-    returns
-}
 
 fn covariance(a: &[f64], b: &[f64]) -> f64 {
     let (ma, mb) = (moments(a).mean, moments(b).mean);

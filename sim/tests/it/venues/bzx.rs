@@ -5,6 +5,7 @@
 //! A: pump and arbitrage through a margin desk. B: oracle manipulation with a Uniswap pair, Kyber's reserve
 //! and Synthetix's depot.
 
+use super::lender::{units, wei};
 use super::{E18, NOW, assert_every_cut_is_undone, exact, execute, fixed_feed, lender};
 use markets::amm::constant_product::ConstantProduct;
 use markets::amm::exponential::Exponential;
@@ -16,16 +17,6 @@ use protocols::margin_desk::{DeskError, MarginDesk, PriceCheck};
 use sim::chain::call::{AmountExpr, Call, DeskCall, Log, Outcome, Revert};
 use sim::chain::{Chain, Feed, Market, Pool};
 
-/// A number of the model in smallest units, exactly as its decimals say.
-fn units(decimal: &str, decimals: usize) -> u128 {
-    let (whole, part) = decimal.split_once('.').unwrap_or((decimal, ""));
-    let digits: String = part.chars().chain(std::iter::repeat('0')).take(decimals).collect();
-    whole.parse::<u128>().unwrap() * 10_u128.pow(decimals as u32)
-        + digits.parse::<u128>().unwrap_or(0)
-}
-fn wei(decimal: &str) -> u128 {
-    units(decimal, 18)
-}
 fn ether(amount: Amount) -> f64 {
     amount.to_f64() / 1e18
 }

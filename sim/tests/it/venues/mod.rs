@@ -1,23 +1,15 @@
 //! StableSwap pools, priced shares, one-maker reserves and the margin desk, as transactions.
 
 mod bzx;
+mod lender;
 mod share_vault;
 mod stable_swap;
 
-use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, Price};
-use protocols::interest::RateStrategy;
-use protocols::lending::Pooled;
-use protocols::reserve::{Reserve, ReserveConfig};
-use protocols::risk_params::RiskRegime;
-use sim::chain::call::{AmountExpr, Call, Outcome, Transaction, TxHeader};
-use sim::chain::{Chain, Feed};
+pub(crate) use lender::{E18, NOW, exact, fixed_feed, lender};
 
-pub(crate) const E18: u128 = 1_000_000_000_000_000_000;
-pub(crate) const NOW: u64 = 1_600_000_012;
-
-pub(crate) fn exact(amount: u128) -> AmountExpr {
-    AmountExpr::Exact(Amount::new(amount))
-}
+use markets::units::{AccountId, Amount, AssetId};
+use sim::chain::Chain;
+use sim::chain::call::{Call, Outcome, Transaction, TxHeader};
 
 /// A header without gas, so that balances tell the whole story.
 pub(crate) fn header(sender: AccountId) -> TxHeader {
@@ -79,56 +71,4 @@ pub(crate) fn assert_every_cut_is_undone(chain: &Chain, sender: AccountId, calls
         assert_eq!(copy.state_hash(), chain.state_hash());
         assert_eq!(copy.logs(), chain.logs());
     }
-}
-
-/// A feed that says one price for ever.
-pub(crate) fn fixed_feed(chain: &mut Chain, reporter: AccountId, price: Price) -> FeedId {
-    chain.add_feed(Feed::Push(markets::oracle::push::PushFeed {
-        reporter,
-        price,
-        updated_at: NOW,
-        heartbeat_secs: 0,
-        deviation_bps: 0,
-        max_age_secs: 0,
-    }))
-}
-
-/// A lending market without fees or interest: an asset, its feed, its decimals and its LTV for each reserve.
-pub(crate) fn lender(
-    chain: &mut Chain,
-    name: &str,
-    reserves: &[(AssetId, FeedId, u8, u32)],
-) -> Pooled {
-    let shares: Vec<_> = reserves
-        .iter()
-        .map(|(asset, _, decimals, _)| {
-            let symbol = chain.asset(*asset).symbol.clone();
-            let share = chain.add_asset(&format!("{name}-a{symbol}"), *decimals);
-            (share, chain.add_asset(&format!("{name}-d{symbol}"), *decimals))
-        })
-        .collect();
-    let [account, treasury, manager] =
-        ["", "-treasury", "-manager"].map(|part| chain.add_account(&format!("{name}{part}")));
-    let mut market = Pooled::new(account, treasury, manager, RiskRegime::guardian());
-    market.flash_premium = Bps(0);
-    for ((asset, feed, decimals, ltv), (share, debt)) in reserves.iter().zip(shares) {
-        let config = ReserveConfig {
-            ltv: Bps(*ltv),
-            liquidation_threshold: Bps(*ltv),
-            liquidation_bonus: Bps(500),
-            liquidation_protocol_fee: Bps(0),
-            reserve_factor: Bps(0),
-            supply_cap: 0,
-            borrow_cap: 0,
-            rates: RateStrategy {
-                optimal_usage_bps: Bps(9_000),
-                base_bps: Bps(0),
-                slope1_bps: Bps(0),
-                slope2_bps: Bps(0),
-            },
-            ..ReserveConfig::OPEN
-        };
-        market.add_reserve(Reserve::new(*asset, share, debt, *feed, *decimals, config, NOW));
-    }
-    market
 }
