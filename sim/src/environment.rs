@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The actions an environment takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ActionSpace {
     /// One choice per head; `heads[i]` is the number of choices. The mask has `heads.sum()` entries,
     /// head after head; 1 is legal.
@@ -11,27 +11,36 @@ pub enum ActionSpace {
         /// Choices per head.
         heads: Vec<u32>,
     },
+    /// One number per bound, `low[i] ≤ action[i] ≤ high[i]`, in the environment's units. No mask.
+    Continuous {
+        /// Least values.
+        low: Vec<f32>,
+        /// Greatest values, above the least.
+        high: Vec<f32>,
+    },
 }
 
 impl ActionSpace {
-    /// Number of values in an action (one per head).
+    /// Number of values in an action: one per head, or one per bound.
     #[must_use]
     pub fn dim(&self) -> usize {
         match self {
             Self::MultiDiscrete { heads } => heads.len(),
+            Self::Continuous { low, .. } => low.len(),
         }
     }
-    /// Number of entries in a mask, and of a policy's logits.
+    /// Number of entries in a mask, and of a policy's logits; none where actions are numbers.
     #[must_use]
     pub fn logits(&self) -> usize {
         match self {
             Self::MultiDiscrete { heads } => heads.iter().map(|n| *n as usize).sum(),
+            Self::Continuous { .. } => 0,
         }
     }
 }
 
 /// The shapes of an environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// Values per observation.
     pub obs_dim: usize,
