@@ -11,7 +11,8 @@ pub enum ActionSpace {
         /// Choices per head.
         heads: Vec<u32>,
     },
-    /// One number per bound, `low[i] ≤ action[i] ≤ high[i]`, in the environment's units. No mask.
+    /// One number per bound, `low[i] ≤ action[i] ≤ high[i]`, in the environment's units. The mask has
+    /// an entry per number; 0 says that the environment does not read it now.
     Continuous {
         /// Least values.
         low: Vec<f32>,
@@ -29,12 +30,12 @@ impl ActionSpace {
             Self::Continuous { low, .. } => low.len(),
         }
     }
-    /// Number of entries in a mask, and of a policy's logits; none where actions are numbers.
+    /// Number of entries in a mask, and of a policy's logits (or of its means, where actions are numbers).
     #[must_use]
     pub fn logits(&self) -> usize {
         match self {
             Self::MultiDiscrete { heads } => heads.iter().map(|n| *n as usize).sum(),
-            Self::Continuous { .. } => 0,
+            Self::Continuous { low, .. } => low.len(),
         }
     }
 }

@@ -15,6 +15,14 @@ pub enum LearnError {
         /// What it must be.
         must: &'static str,
     },
+    /// The environment's actions are of the other kind.
+    #[error("{learner} learns {takes}; this environment's actions are of the other kind")]
+    Actions {
+        /// Which algorithm.
+        learner: &'static str,
+        /// What it learns.
+        takes: &'static str,
+    },
     /// Two sizes that must agree do not.
     #[error("{what}: expected {expected}, got {got}")]
     Shape {

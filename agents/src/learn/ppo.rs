@@ -60,13 +60,13 @@ impl<E: Environment> Ppo<E> {
     /// A run at its beginning: each lane starts the episode that it stands in. Sets libtorch to one thread, for the whole process.
     ///
     /// # Errors
-    /// A setting out of range, or a bias that does not fit the heads.
+    /// A setting out of range, actions that are not choices, or a bias that does not fit the heads.
     pub fn new(config: PpoConfig, mut lanes: Lanes<E>, device: Device) -> Result<Self, LearnError> {
         config.check()?;
         tch::set_num_threads(1);
         let spec = lanes.spec().clone();
         let n = lanes.len();
-        let shape = NetworkShape::new(&spec, &config.hidden);
+        let shape = NetworkShape::new(&spec, &config.hidden)?;
         let bias = &config.initial_logit_bias;
         if !bias.is_empty() {
             same("initial_logit_bias", shape.logits(), bias.len())?;

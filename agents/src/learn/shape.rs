@@ -4,6 +4,7 @@
 
 use sim::environment::{ActionSpace, Spec};
 
+use super::error::LearnError;
 use super::noise::{Draw, Noise, normals};
 use crate::frozen::{Dense, FrozenError, FrozenPolicy, Normaliser};
 
@@ -21,16 +22,20 @@ pub struct NetworkShape {
 }
 
 impl NetworkShape {
-    /// The network for an environment; `hidden` has layers of one width.
-    #[must_use]
-    pub fn new(spec: &Spec, hidden: &[usize]) -> Self {
-        let ActionSpace::MultiDiscrete { heads } = &spec.action;
-        Self {
+    /// The network for an environment of choices; `hidden` has layers of one width.
+    ///
+    /// # Errors
+    /// The environment's actions are numbers.
+    pub fn new(spec: &Spec, hidden: &[usize]) -> Result<Self, LearnError> {
+        let ActionSpace::MultiDiscrete { heads } = &spec.action else {
+            return Err(LearnError::Actions { learner: "PPO", takes: "choices" });
+        };
+        Ok(Self {
             obs_dim: spec.obs_dim,
             width: hidden.first().copied().unwrap_or(1),
             depth: hidden.len().max(1),
             heads: heads.clone(),
-        }
+        })
     }
 
     /// Choices of all heads.
