@@ -8,8 +8,9 @@ use std::time::Duration;
 use agents::frozen::{FrozenPolicy, Normaliser};
 use agents::learn::PpoConfig;
 use agents::learn::games::Identity;
-use agents::learn::network::{AdamStep, Network};
+use agents::learn::network::Network;
 use agents::learn::noise::Noise;
+use agents::learn::parameters::AdamStep;
 use agents::learn::ppo::Ppo;
 use agents::learn::shape::NetworkShape;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -52,8 +53,8 @@ fn bare(c: &mut Criterion) {
             b.iter(|| {
                 let (logits, values) = network.forward(&obs);
                 let loss = logits.square().mean(Kind::Float) + values.mean(Kind::Float);
-                let gradient = network.gradient(&loss);
-                network.step(gradient, adam)
+                let gradient = network.parameters.gradient(&loss);
+                network.parameters.step(gradient, adam)
             });
         });
     }

@@ -1,12 +1,13 @@
 //! All of a training run in one file: resuming from it continues as if nothing had happened.
 //!
-//! `ballast-learn-1\n`, the blake3 of the rest, the rest (postcard). Written beside its place,
+//! The kind of learner (`ballast-learn-1\n` for PPO), the blake3 of the rest, the rest (postcard). Written beside its place,
 //! synced and renamed: a killed run leaves the old checkpoint or the new one.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sim::environment::Spec;
 
@@ -15,7 +16,78 @@ use super::error::LearnError;
 use super::stats::RunningStats;
 use crate::frozen::Normaliser;
 
-const MAGIC: &[u8; 16] = b"ballast-learn-1\n";
+/// What a learner keeps in a file of its own kind.
+pub trait Saved: Serialize + DeserializeOwned {
+    /// The file's first bytes: kind and version.
+    const MAGIC: &[u8; 16];
+
+    /// The file's bytes.
+    #[must_use]
+    fn to_bytes(&self) -> Vec<u8> {
+        let payload =
+            postcard::to_stdvec(self).expect("plain vectors and numbers always serialise");
+        let mut bytes = Self::MAGIC.to_vec();
+        bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
+        bytes.extend_from_slice(&payload);
+        bytes
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn save(&self, path: &Path) -> Result<(), LearnError> {
+        let io = |source| LearnError::Io { source, path: path.into() };
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let mut file = fs::File::create(&partial).map_err(io)?;
+        file.write_all(&self.to_bytes()).map_err(io)?;
+        file.sync_all().map_err(io)?;
+        fs::rename(&partial, path).map_err(io)?;
+        match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            // The rename itself must survive a power cut.
+            Some(dir) => fs::File::open(dir).and_then(|d| d.sync_all()).map_err(io),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads a file back.
+    ///
+    /// # Errors
+    /// It cannot be read, is not a checkpoint, is cut short or was changed.
+    fn load(path: &Path) -> Result<Self, LearnError> {
+        let bytes =
+            fs::read(path).map_err(|source| LearnError::Io { source, path: path.into() })?;
+        Self::from_bytes(&bytes)
+            .map_err(|reason| LearnError::Checkpoint { reason, path: path.into() })
+    }
+
+    /// The inverse of [`Saved::to_bytes`].
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let Some((magic, rest)) = bytes.split_first_chunk::<16>() else {
+            return Err("not a checkpoint: too short".into());
+        };
+        if magic != Self::MAGIC {
+            return Err("not a checkpoint of this version".into());
+        }
+        let Some((expected, payload)) = rest.split_first_chunk::<32>() else {
+            return Err("checkpoint is cut short; use an earlier one".into());
+        };
+        let got = blake3::hash(payload);
+        let expected = blake3::Hash::from_bytes(*expected);
+        if got != expected {
+            return Err(format!(
+                "checkpoint is cut short or damaged (blake3 expected {expected}, got {got}); use \
+                 an earlier one"
+            ));
+        }
+        postcard::from_bytes(payload).map_err(|e| format!("not a checkpoint of this version: {e}"))
+    }
+}
 
 /// A policy kept because it scored best so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +104,20 @@ pub struct Best {
     pub normaliser: Normaliser,
 }
 
-/// Everything that the rest of a run depends on. The learner's noise is addressed by (seed, update,
+/// Weights and their optimiser as plain numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedParameters {
+    /// Flat weights, `[P]`.
+    pub weights: Vec<f32>,
+    /// Adam's first moments, `[P]`.
+    pub adam_mean: Vec<f32>,
+    /// Adam's second moments, `[P]`.
+    pub adam_square: Vec<f32>,
+    /// Adam's steps.
+    pub adam_steps: u64,
+}
+
+/// Everything that the rest of a PPO run depends on. The learner's noise is addressed by (seed, update,
 /// decision, lane), so its state is the update number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -44,14 +129,8 @@ pub struct Checkpoint {
     pub update: u64,
     /// Decisions taken, all lanes.
     pub decisions: u64,
-    /// Flat weights.
-    pub weights: Vec<f32>,
-    /// Adam's first moments.
-    pub adam_mean: Vec<f32>,
-    /// Adam's second moments.
-    pub adam_square: Vec<f32>,
-    /// Adam's steps.
-    pub adam_steps: u64,
+    /// The network and its optimiser.
+    pub network: SavedParameters,
     /// Observation statistics.
     pub obs_stats: RunningStats,
     /// Statistics of the discounted return.
@@ -74,98 +153,43 @@ pub struct Checkpoint {
     pub note: Vec<u8>,
 }
 
+impl Saved for Checkpoint {
+    const MAGIC: &[u8; 16] = b"ballast-learn-1\n";
+}
+
 impl Checkpoint {
-    /// The file's bytes.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let payload =
-            postcard::to_stdvec(self).expect("plain vectors and numbers always serialise");
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
-        bytes.extend_from_slice(&payload);
-        bytes
-    }
-
-    /// Writes the file, whole or not at all.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn save(&self, path: &Path) -> Result<(), LearnError> {
-        let io = |source| LearnError::Io { source, path: path.into() };
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let mut file = fs::File::create(&partial).map_err(io)?;
-        file.write_all(&self.to_bytes()).map_err(io)?;
-        file.sync_all().map_err(io)?;
-        fs::rename(&partial, path).map_err(io)?;
-        match path.parent().filter(|p| !p.as_os_str().is_empty()) {
-            // The rename itself must survive a power cut.
-            Some(dir) => fs::File::open(dir).and_then(|d| d.sync_all()).map_err(io),
-            None => Ok(()),
-        }
-    }
-
-    /// Reads a file back.
-    ///
-    /// # Errors
-    /// It cannot be read, is not a checkpoint, is cut short or was changed.
-    pub fn load(path: &Path) -> Result<Self, LearnError> {
-        let bytes =
-            fs::read(path).map_err(|source| LearnError::Io { source, path: path.into() })?;
-        Self::from_bytes(&bytes)
-            .map_err(|reason| LearnError::Checkpoint { reason, path: path.into() })
-    }
-
-    /// The inverse of [`Checkpoint::to_bytes`].
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let Some((magic, rest)) = bytes.split_first_chunk::<16>() else {
-            return Err("not a checkpoint: too short".into());
-        };
-        if magic != MAGIC {
-            return Err("not a checkpoint of this version".into());
-        }
-        let Some((expected, payload)) = rest.split_first_chunk::<32>() else {
-            return Err("checkpoint is cut short; use an earlier one".into());
-        };
-        let got = blake3::hash(payload);
-        let expected = blake3::Hash::from_bytes(*expected);
-        if got != expected {
-            return Err(format!(
-                "checkpoint is cut short or damaged (blake3 expected {expected}, got {got}); use \
-                 an earlier one"
-            ));
-        }
-        postcard::from_bytes(payload).map_err(|e| format!("not a checkpoint of this version: {e}"))
-    }
-
     /// Refuses to resume with other settings, naming those that differ.
     ///
     /// # Errors
     /// A sentence.
     pub fn check_config(&self, config: &PpoConfig) -> Result<(), String> {
-        if self.config == *config {
-            return Ok(());
-        }
-        let fields = |c: &PpoConfig| match serde_json::to_value(c) {
-            Ok(serde_json::Value::Object(fields)) => fields,
-            _ => serde_json::Map::new(),
-        };
-        let (then, now) = (fields(&self.config), fields(config));
-        let differences: Vec<String> = then
-            .iter()
-            .filter(|(name, value)| now.get(*name) != Some(value))
-            .map(|(name, value)| {
-                let now = now.get(name).unwrap_or(&serde_json::Value::Null);
-                format!("{name} was {value}, is {now}")
-            })
-            .collect();
-        Err(format!(
-            "checkpoint was made with other training settings ({}); resume with those, or start anew",
-            differences.join("; ")
-        ))
+        same_settings(&self.config, config)
     }
+}
+
+/// Refuses other settings than those of the checkpoint, naming those that differ.
+///
+/// # Errors
+/// A sentence.
+pub fn same_settings<C: Serialize + PartialEq>(then: &C, now: &C) -> Result<(), String> {
+    if then == now {
+        return Ok(());
+    }
+    let fields = |c: &C| match serde_json::to_value(c) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (then, now) = (fields(then), fields(now));
+    let differences: Vec<String> = then
+        .iter()
+        .filter(|(name, value)| now.get(*name) != Some(value))
+        .map(|(name, value)| {
+            let now = now.get(name).unwrap_or(&serde_json::Value::Null);
+            format!("{name} was {value}, is {now}")
+        })
+        .collect();
+    Err(format!(
+        "checkpoint was made with other training settings ({}); resume with those, or start anew",
+        differences.join("; ")
+    ))
 }

@@ -1,6 +1,9 @@
 //! What an update did.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::error::LearnError;
 
 /// What one update did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -120,5 +123,46 @@ impl Episodes {
         log.episode_decisions = self.decisions as f64 / count;
         log.summary =
             self.summary.iter().map(|(name, (sum, count))| (*name, sum / *count as f64)).collect();
+    }
+}
+
+/// The stopwatch of the log; nothing else depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[expect(clippy::disallowed_methods, reason = "time spent is reported, never acted on")]
+    #[must_use]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+    /// Seconds since.
+    #[must_use]
+    pub fn seconds(self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}
+
+/// Refuses NaN and infinity in what the lanes returned, `[lanes, width]`.
+///
+/// # Errors
+/// [`LearnError::NotFinite`] with the place.
+pub fn check_finite(
+    update: u64,
+    step: usize,
+    values: &[f32],
+    width: usize,
+    what: &str,
+) -> Result<(), LearnError> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(i) => Err(LearnError::NotFinite {
+            update,
+            step,
+            lane: i / width,
+            what: format!("{what}[{}]", i % width),
+            value: f64::from(values[i]),
+        }),
     }
 }

@@ -15,14 +15,19 @@ pub mod log;
 pub mod network;
 pub mod noise;
 #[cfg(feature = "tch")]
+pub mod parameters;
+#[cfg(feature = "tch")]
 pub mod ppo;
+pub mod replay;
 #[cfg(feature = "tch")]
 mod resume;
+#[cfg(feature = "tch")]
+pub mod sac;
 pub mod shape;
 pub mod stats;
 #[cfg(feature = "tch")]
 mod storage;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, Saved};
 pub use config::{Discount, PpoConfig};
 pub use error::LearnError;

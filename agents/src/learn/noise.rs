@@ -13,6 +13,10 @@ pub enum Draw {
     Action = 2,
     /// Order of a rollout's decisions; `lane` is the epoch.
     Shuffle = 3,
+    /// Transitions of a minibatch.
+    Minibatch = 4,
+    /// Normals behind the actions that a loss looks at.
+    Reparameterise = 5,
 }
 
 /// Opens streams by address.

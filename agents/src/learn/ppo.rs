@@ -8,7 +8,6 @@
 //! our own optimiser, and sums over lanes in order.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use sim::environment::{Environment, Spec};
 use sim::lanes::Lanes;
@@ -19,10 +18,11 @@ use super::config::{Discount, PpoConfig};
 use super::error::LearnError;
 use super::gae::{GaeInput, advantages, explained_variance};
 use super::heads::{Heads, sample};
-use super::log::Episodes;
 pub use super::log::UpdateLog;
-use super::network::{AdamStep, Network, copy_to};
+use super::log::{Episodes, Stopwatch, check_finite};
+use super::network::Network;
 use super::noise::{Draw, Noise, shuffled, uniform};
+use super::parameters::{AdamStep, copy_to};
 use super::resume::same;
 use super::shape::NetworkShape;
 use super::stats::RunningStats;
@@ -109,7 +109,7 @@ impl<E: Environment> Ppo<E> {
     /// # Errors
     /// An environment's value or the network is no longer finite, or a head has no legal choice.
     pub fn update(&mut self) -> Result<UpdateLog, LearnError> {
-        let start = now();
+        let start = Stopwatch::start();
         self.update += 1;
         let mut log =
             UpdateLog { update: self.update, updates: self.config.updates, ..UpdateLog::default() };
@@ -117,7 +117,7 @@ impl<E: Environment> Ppo<E> {
         let (advantages, returns) = self.advantages(&mut log);
         self.learn(&advantages, &returns, &mut log)?;
         log.decisions = self.decisions;
-        log.seconds = start.elapsed().as_secs_f64();
+        log.seconds = start.seconds();
         log.decisions_per_second = self.storage.decisions() as f64 / log.seconds;
         Ok(log)
     }
@@ -133,7 +133,7 @@ impl<E: Environment> Ppo<E> {
         let mut actions = vec![0.0; n * k];
         let mut episodes = Episodes::default();
         for t in 0..self.config.rollout_steps {
-            let forward = now();
+            let forward = Stopwatch::start();
             if self.config.normalise_observations {
                 self.obs_stats.update(&self.obs);
             }
@@ -163,13 +163,13 @@ impl<E: Environment> Ppo<E> {
                     *stored = *choice as i64;
                 }
             }
-            log.forward_secs += forward.elapsed().as_secs_f64();
+            log.forward_secs += forward.seconds();
 
-            let environment = now();
+            let environment = Stopwatch::start();
             self.lanes.step(&actions);
-            log.environment_secs += environment.elapsed().as_secs_f64();
+            log.environment_secs += environment.seconds();
 
-            let bookkeeping = now();
+            let bookkeeping = Stopwatch::start();
             let out = self.lanes.buffers();
             check_finite(self.update, t, &out.obs, d, "observation")?;
             check_finite(self.update, t, &out.reward, 1, "reward")?;
@@ -215,13 +215,13 @@ impl<E: Environment> Ppo<E> {
                 }
                 infer(&self.network, &final_obs, n, &mut logits, row.final_values);
             }
-            log.forward_secs += bookkeeping.elapsed().as_secs_f64();
+            log.forward_secs += bookkeeping.seconds();
         }
-        let forward = now();
+        let forward = Stopwatch::start();
         // V of the observation after the last decision, seen with the last normaliser.
         Normalise::new(self.normaliser()).rows(&self.obs, &mut final_obs);
         infer(&self.network, &final_obs, n, &mut logits, &mut self.storage.last_values);
-        log.forward_secs += forward.elapsed().as_secs_f64();
+        log.forward_secs += forward.seconds();
         self.decisions += self.storage.decisions() as u64;
         episodes.report(log);
         Ok(())
@@ -280,7 +280,7 @@ impl<E: Environment> Ppo<E> {
         returns: &[f32],
         log: &mut UpdateLog,
     ) -> Result<(), LearnError> {
-        let start = now();
+        let start = Stopwatch::start();
         let config = &self.config;
         let left = 1.0 - (self.update - 1) as f64 / config.updates as f64;
         let annealed = |value: f64, falls: bool| if falls { value * left } else { value };
@@ -292,7 +292,7 @@ impl<E: Environment> Ppo<E> {
             epsilon: config.adam_epsilon,
             max_grad_norm: config.max_grad_norm,
         };
-        let batch = self.storage.batch(advantages, returns, self.network.device());
+        let batch = self.storage.batch(advantages, returns, self.network.parameters.device());
         let total = self.storage.decisions(); // B
         let parts = (total / config.minibatch).max(1);
         let diverged = |what, value, checkpoint: &Option<PathBuf>| LearnError::Diverged {
@@ -306,7 +306,7 @@ impl<E: Environment> Ppo<E> {
         for epoch in 0..config.epochs {
             let mut rng = self.noise.at(Draw::Shuffle, self.update, 0, epoch as u64);
             let order = Tensor::from_slice(&shuffled(&mut rng, total)); // [B]
-            let order = order.to_device(self.network.device());
+            let order = order.to_device(self.network.parameters.device());
             let mut epoch_kl = 0.0;
             for part in 0..parts {
                 let (from, to) = (part * total / parts, (part + 1) * total / parts);
@@ -316,8 +316,8 @@ impl<E: Environment> Ppo<E> {
                 if !losses.is_finite() {
                     return Err(diverged("the loss", losses.total, &self.last_checkpoint));
                 }
-                let gradient = self.network.gradient(&loss); // [P]
-                let norm = self.network.step(gradient, adam);
+                let gradient = self.network.parameters.gradient(&loss); // [P]
+                let norm = self.network.parameters.step(gradient, adam);
                 if !norm.is_finite() {
                     return Err(diverged("the gradient's norm", norm, &self.last_checkpoint));
                 }
@@ -335,7 +335,7 @@ impl<E: Environment> Ppo<E> {
                 break;
             }
         }
-        if !self.network.is_finite() {
+        if !self.network.parameters.is_finite() {
             return Err(diverged("a weight", f64::NAN, &self.last_checkpoint));
         }
         let count = f64::from(minibatches);
@@ -345,7 +345,7 @@ impl<E: Environment> Ppo<E> {
         log.approx_kl = sums.approx_kl / count;
         log.clip_fraction = sums.clip_fraction / count;
         log.grad_norm /= count;
-        log.train_secs = start.elapsed().as_secs_f64();
+        log.train_secs = start.seconds();
         Ok(())
     }
 
@@ -439,30 +439,12 @@ impl Normalise {
 /// One pass without gradients: `obs` `[N, D]` to `logits` `[N, L]` and `values` `[N]`.
 fn infer(network: &Network, obs: &[f32], n: usize, logits: &mut [f32], values: &mut [f32]) {
     no_grad(|| {
-        let obs = Tensor::from_slice(obs).view([n as i64, -1]).to_device(network.device());
+        let obs =
+            Tensor::from_slice(obs).view([n as i64, -1]).to_device(network.parameters.device());
         let (l, v) = network.forward(&obs);
         copy_to(&l, logits);
         copy_to(&v, values);
     });
-}
-
-fn check_finite(
-    update: u64,
-    step: usize,
-    values: &[f32],
-    width: usize,
-    what: &str,
-) -> Result<(), LearnError> {
-    match values.iter().position(|v| !v.is_finite()) {
-        None => Ok(()),
-        Some(i) => Err(LearnError::NotFinite {
-            update,
-            step,
-            lane: i / width,
-            what: format!("{what}[{}]", i % width),
-            value: f64::from(values[i]),
-        }),
-    }
 }
 
 // ---------------------------------------------------------------------------------------- train
@@ -509,10 +491,4 @@ pub fn train<E: Environment>(
         }
     }
     Ok(())
-}
-
-/// The stopwatch of the log; nothing else depends on it.
-#[expect(clippy::disallowed_methods, reason = "time spent is reported, never acted on")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -6,10 +6,11 @@ use sim::environment::Environment;
 use sim::lanes::Lanes;
 use tch::Device;
 
-use super::checkpoint::{Best, Checkpoint};
+use super::checkpoint::{Best, Checkpoint, Saved};
 use super::config::PpoConfig;
 use super::error::LearnError;
 use super::network::Network;
+use super::parameters::Parameters;
 use super::ppo::Ppo;
 use crate::frozen::{FrozenPolicy, Normaliser};
 
@@ -35,13 +36,17 @@ impl<E: Environment> Ppo<E> {
             )));
         }
         same("lanes of the checkpoint", run.lanes.len(), saved.lanes.len())?;
-        same("weights of the checkpoint", run.network.shape().parameters(), saved.weights.len())?;
+        same(
+            "weights of the checkpoint",
+            run.network.shape().parameters(),
+            saved.network.weights.len(),
+        )?;
         for (lane, (world, bytes)) in run.lanes.lanes_mut().iter_mut().zip(&saved.lanes).enumerate()
         {
             world.load(bytes).map_err(|reason| LearnError::Lane { lane, reason })?;
         }
-        run.network = Network::new(run.network.shape().clone(), &saved.weights, device);
-        run.network.set_adam(&saved.adam_mean, &saved.adam_square, saved.adam_steps);
+        let tensors = run.network.shape().tensors();
+        run.network.parameters = Parameters::restore(&tensors, &saved.network, device);
         run.obs = saved.obs;
         run.mask = saved.mask;
         run.obs_stats = saved.obs_stats;
@@ -60,16 +65,12 @@ impl<E: Environment> Ppo<E> {
     /// Everything that the rest of the run depends on.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
-        let (adam_mean, adam_square, adam_steps) = self.network.adam();
         Checkpoint {
             config: self.config.clone(),
             spec: self.spec.clone(),
             update: self.update,
             decisions: self.decisions,
-            weights: self.network.weights(),
-            adam_mean,
-            adam_square,
-            adam_steps,
+            network: self.network.parameters.save(),
             obs_stats: self.obs_stats.clone(),
             return_stats: self.return_stats.clone(),
             returns: self.returns.clone(),
@@ -139,7 +140,7 @@ impl<E: Environment> Ppo<E> {
     /// # Errors
     /// The network is no longer finite.
     pub fn policy(&self, name: &str) -> Result<FrozenPolicy, LearnError> {
-        let weights = self.network.weights();
+        let weights = self.network.parameters.weights();
         let shape = self.network.shape();
         Ok(shape.freeze(name, &weights, self.normaliser())?)
     }
@@ -152,7 +153,7 @@ impl<E: Environment> Ppo<E> {
                 score,
                 update: self.update,
                 decisions: self.decisions,
-                weights: self.network.weights(),
+                weights: self.network.parameters.weights(),
                 normaliser: self.normaliser(),
             });
         }

@@ -1,0 +1,160 @@
+//! Weights on libtorch: one flat vector, its views as parameters, and Adam (Kingma and Ba, 2015) over
+//! explicit moment tensors, so that a checkpoint can hold all of it.
+
+use tch::{Device, Kind, Tensor, no_grad};
+
+use super::checkpoint::SavedParameters;
+
+/// Adam's settings for one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Gradients are scaled down to this norm.
+    pub max_grad_norm: f64,
+}
+
+const BETA_MEAN: f64 = 0.9;
+const BETA_SQUARE: f64 = 0.999;
+
+/// Weights and their optimiser.
+#[derive(Debug)]
+pub struct Parameters {
+    device: Device,
+    /// All weights, `[P]`. Those below are views of it.
+    flat: Tensor,
+    views: Vec<Tensor>,
+    adam_mean: Tensor,
+    adam_square: Tensor,
+    adam_steps: u64,
+}
+
+impl Parameters {
+    /// Tensors of these shapes, one after the other in `weights`; moments at 0.
+    #[must_use]
+    pub fn new(shapes: &[Vec<i64>], weights: &[f32], device: Device) -> Self {
+        let length: i64 = shapes.iter().map(|size| size.iter().product::<i64>()).sum();
+        assert_eq!(weights.len() as i64, length, "Invariant: weights fill their tensors");
+        let flat = Tensor::from_slice(weights).to_device(device);
+        let mut offset = 0;
+        let views = shapes
+            .iter()
+            .map(|size| {
+                let length = size.iter().product();
+                let view = flat.narrow(0, offset, length).view(size.as_slice());
+                offset += length;
+                view.detach().set_requires_grad(true)
+            })
+            .collect();
+        Self {
+            adam_mean: flat.zeros_like(),
+            adam_square: flat.zeros_like(),
+            adam_steps: 0,
+            device,
+            flat,
+            views,
+        }
+    }
+
+    /// As they were saved.
+    #[must_use]
+    pub fn restore(shapes: &[Vec<i64>], saved: &SavedParameters, device: Device) -> Self {
+        let mut parameters = Self::new(shapes, &saved.weights, device);
+        parameters.adam_mean = Tensor::from_slice(&saved.adam_mean).to_device(device);
+        parameters.adam_square = Tensor::from_slice(&saved.adam_square).to_device(device);
+        parameters.adam_steps = saved.adam_steps;
+        parameters
+    }
+
+    /// As plain numbers.
+    #[must_use]
+    pub fn save(&self) -> SavedParameters {
+        SavedParameters {
+            weights: self.weights(),
+            adam_mean: to_vec(&self.adam_mean),
+            adam_square: to_vec(&self.adam_square),
+            adam_steps: self.adam_steps,
+        }
+    }
+
+    /// Where the tensors live.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.device
+    }
+    /// The tensors, in the order of their shapes.
+    #[must_use]
+    pub fn views(&self) -> &[Tensor] {
+        &self.views
+    }
+    /// The flat weights.
+    #[must_use]
+    pub fn weights(&self) -> Vec<f32> {
+        to_vec(&self.flat)
+    }
+    /// No weight is NaN or infinite.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.flat.isfinite().all().int64_value(&[]) != 0
+    }
+
+    /// Moves a share `tau` of the way to `other`'s weights (Polyak averaging).
+    pub fn follow(&mut self, other: &Self, tau: f64) {
+        no_grad(|| {
+            let _ = self.flat.lerp_(&other.flat, tau);
+        });
+    }
+
+    /// The gradient of `loss` over the flat vector, `[P]`.
+    #[must_use]
+    pub fn gradient(&self, loss: &Tensor) -> Tensor {
+        let parts: Vec<Tensor> = Tensor::run_backward(&[loss], &self.views, false, false)
+            .iter()
+            .map(|g| g.reshape([-1]))
+            .collect();
+        Tensor::cat(&parts, 0)
+    }
+
+    /// One step of Adam along `gradient` `[P]`; returns the norm before clipping. A norm that is
+    /// not finite leaves everything unchanged.
+    pub fn step(&mut self, mut gradient: Tensor, adam: AdamStep) -> f64 {
+        no_grad(|| {
+            let norm = gradient.norm().double_value(&[]);
+            if !norm.is_finite() {
+                return norm;
+            }
+            if norm > adam.max_grad_norm {
+                gradient *= adam.max_grad_norm / (norm + 1e-6);
+            }
+            self.adam_steps += 1;
+            let steps = self.adam_steps as f64;
+            self.adam_mean *= BETA_MEAN;
+            self.adam_mean += &gradient * (1.0 - BETA_MEAN);
+            self.adam_square *= BETA_SQUARE;
+            self.adam_square += gradient.square() * (1.0 - BETA_SQUARE);
+            let mean_bias = 1.0 - libm::pow(BETA_MEAN, steps);
+            let square_bias = 1.0 - libm::pow(BETA_SQUARE, steps);
+            let mut denominator = (&self.adam_square / square_bias).sqrt();
+            denominator += adam.epsilon;
+            self.flat -= (&self.adam_mean / &denominator) * (adam.learning_rate / mean_bias);
+            norm
+        })
+    }
+}
+
+/// A tensor's values in row-major order, on the host.
+#[must_use]
+pub fn to_vec(tensor: &Tensor) -> Vec<f32> {
+    let mut values = vec![0.0; tensor.numel()];
+    copy_to(tensor, &mut values);
+    values
+}
+
+/// A tensor's values in row-major order, into `out`.
+pub fn copy_to(tensor: &Tensor, out: &mut [f32]) {
+    let host = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let n = host.numel();
+    host.copy_data(out, n);
+}
