@@ -7,6 +7,9 @@ use sim::environment::{ActionSpace, Environment, Spec, StepOut};
 
 use super::noise::uniform;
 
+mod aim;
+pub use aim::{AIM_DECISIONS, Aim};
+
 fn spec(obs_dim: usize, heads: &[u32]) -> Spec {
     Spec { obs_dim, action: ActionSpace::MultiDiscrete { heads: heads.to_vec() } }
 }
