@@ -20,7 +20,7 @@ use tch::{Device, Kind, Tensor};
 const WIDTH: usize = 64;
 
 fn shape() -> NetworkShape {
-    NetworkShape { obs_dim: WIDTH, width: WIDTH, depth: 2, heads: vec![WIDTH as u32] }
+    NetworkShape { obs_dim: WIDTH, memory: 0, width: WIDTH, depth: 2, heads: vec![WIDTH as u32] }
 }
 
 fn frozen(c: &mut Criterion) {

@@ -80,13 +80,58 @@ pub struct Dense {
     pub bias: Vec<f32>,
 }
 
+/// A gated recurrent unit (Cho et al., 2014, arXiv:1406.1078, with the reset gate after the product, as
+/// libtorch and ONNX's `linear_before_reset` have it). Gates are in the order reset, update, new.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memory {
+    /// Values in.
+    pub inputs: usize,
+    /// Values remembered, and out.
+    pub width: usize,
+    /// `[3·width, inputs]`, row-major.
+    pub input_weight: Vec<f32>,
+    /// `[3·width, width]`, row-major.
+    pub state_weight: Vec<f32>,
+    /// `[3·width]`.
+    pub input_bias: Vec<f32>,
+    /// `[3·width]`.
+    pub state_bias: Vec<f32>,
+}
+
+impl Memory {
+    /// The state after seeing `input` `[inputs]`; `gates` `[6·width]` is scratch.
+    fn step(&self, input: &[f32], state: &mut [f32], gates: &mut [f32]) {
+        let width = self.width;
+        let (from_input, from_state) = gates.split_at_mut(3 * width);
+        let product = |weight: &[f32], bias: &[f32], x: &[f32], out: &mut [f32]| {
+            for ((y, row), b) in out.iter_mut().zip(weight.chunks_exact(x.len())).zip(bias) {
+                *y = row.iter().zip(x).fold(*b, |sum, (w, x)| sum + w * x);
+            }
+        };
+        product(&self.input_weight, &self.input_bias, input, from_input);
+        product(&self.state_weight, &self.state_bias, state, from_state);
+        let sigmoid = |x: f32| 1.0 / (1.0 + libm::expf(-x));
+        for (i, h) in state.iter_mut().enumerate() {
+            let gate = |g: usize| (from_input[g * width + i], from_state[g * width + i]);
+            let ((rx, rh), (zx, zh), (nx, nh)) = (gate(0), gate(1), gate(2));
+            let (reset, update) = (sigmoid(rx + rh), sigmoid(zx + zh));
+            let new = libm::tanhf(nx + reset * nh);
+            *h = (1.0 - update) * new + update * *h;
+        }
+    }
+}
+
 /// A policy that no longer learns. tanh between layers, none after the last.
 #[derive(Clone, Debug)]
 pub struct FrozenPolicy {
     name: String,
     heads: Vec<u32>,
     normaliser: Normaliser,
+    memory: Option<Memory>,
     layers: Vec<Dense>,
+    /// What is remembered of the episode, `[memory.width]`, and scratch for it.
+    state: Vec<f32>,
+    gates: Vec<f32>,
     /// Derived: `1 / sqrt(var + epsilon)`.
     inverse_std: Vec<f32>,
     /// Derived: `[inputs, outputs]` of each layer, so that the inner loop runs over outputs.
@@ -107,7 +152,22 @@ impl FrozenPolicy {
         normaliser: Normaliser,
         layers: Vec<Dense>,
     ) -> Result<Self, FrozenError> {
-        check(&heads, &normaliser, &layers)?;
+        Self::with_memory(name, heads, normaliser, None, layers)
+    }
+
+    /// A policy whose first layer sees what `memory` makes of the observations of an episode.
+    ///
+    /// # Errors
+    /// As [`FrozenPolicy::new`].
+    pub fn with_memory(
+        name: impl Into<String>,
+        heads: Vec<u32>,
+        normaliser: Normaliser,
+        memory: Option<Memory>,
+        layers: Vec<Dense>,
+    ) -> Result<Self, FrozenError> {
+        check(&heads, &normaliser, memory.as_ref(), &layers)?;
+        let remembered = memory.as_ref().map_or(0, |m| m.width);
         let widest = layers.iter().map(|l| l.outputs.max(l.inputs)).max().unwrap_or(0);
         let transposed = layers
             .iter()
@@ -122,7 +182,10 @@ impl FrozenPolicy {
             inverse_std: normaliser.inverse_std(),
             heads,
             normaliser,
+            memory,
             layers,
+            state: vec![0.0; remembered],
+            gates: vec![0.0; 6 * remembered],
             transposed,
             front: Vec::with_capacity(widest),
             back: Vec::with_capacity(widest),
@@ -160,6 +223,15 @@ impl FrozenPolicy {
     pub fn normaliser(&self) -> &Normaliser {
         &self.normaliser
     }
+    /// What it remembers with, if anything.
+    #[must_use]
+    pub fn memory(&self) -> Option<&Memory> {
+        self.memory.as_ref()
+    }
+    /// Forgets the episode.
+    pub fn forget(&mut self) {
+        self.state.fill(0.0);
+    }
     /// The layers, input first.
     #[must_use]
     pub fn layers(&self) -> &[Dense] {
@@ -167,7 +239,7 @@ impl FrozenPolicy {
     }
 
     /// The masked logits of one observation: `obs` `[obs_dim]`, `mask` `[logits_dim]` (1 = legal).
-    /// An illegal choice has exactly [`MASKED_LOGIT`].
+    /// An illegal choice has exactly [`MASKED_LOGIT`]. With memory, the observation is remembered.
     pub fn logits(&mut self, obs: &[f32], mask: &[f32]) -> &[f32] {
         assert_eq!(obs.len(), self.obs_dim(), "Invariant: observation width");
         assert_eq!(mask.len(), self.logits_dim(), "Invariant: mask width");
@@ -179,6 +251,11 @@ impl FrozenPolicy {
                 .zip(&self.inverse_std)
                 .map(|((x, mean), inverse)| ((x - mean) * inverse).clamp(-clip, clip)),
         );
+        if let Some(memory) = &self.memory {
+            memory.step(&self.front, &mut self.state, &mut self.gates);
+            self.front.clear();
+            self.front.extend_from_slice(&self.state);
+        }
         let last = self.layers.len() - 1;
         for (i, (layer, weight)) in self.layers.iter().zip(&self.transposed).enumerate() {
             self.back.clear();
@@ -220,7 +297,9 @@ impl crate::policy::RiskPolicy for FrozenPolicy {
     fn name(&self) -> &str {
         &self.name
     }
-    fn reset(&mut self) {}
+    fn reset(&mut self) {
+        self.forget();
+    }
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         Self::act(self, obs, mask, action);
     }
@@ -237,7 +316,12 @@ fn argmax(values: &[f32]) -> usize {
     best
 }
 
-fn check(heads: &[u32], normaliser: &Normaliser, layers: &[Dense]) -> Result<(), FrozenError> {
+fn check(
+    heads: &[u32],
+    normaliser: &Normaliser,
+    memory: Option<&Memory>,
+    layers: &[Dense],
+) -> Result<(), FrozenError> {
     let same = |tensor: String, expected: usize, got: usize| {
         if expected == got { Ok(()) } else { Err(FrozenError::Shape { tensor, expected, got }) }
     };
@@ -259,6 +343,20 @@ fn check(heads: &[u32], normaliser: &Normaliser, layers: &[Dense]) -> Result<(),
     finite("normaliser.mean".into(), &normaliser.mean)?;
     finite("normaliser.var".into(), &normaliser.inverse_std())?;
     finite("normaliser.clip".into(), &[normaliser.clip])?;
+    if let Some(memory) = memory {
+        let gates = 3 * memory.width;
+        same("memory.inputs".into(), width, memory.inputs)?;
+        for (name, values, expected) in [
+            ("memory.input_weight", &memory.input_weight, gates * memory.inputs),
+            ("memory.state_weight", &memory.state_weight, gates * memory.width),
+            ("memory.input_bias", &memory.input_bias, gates),
+            ("memory.state_bias", &memory.state_bias, gates),
+        ] {
+            same(name.into(), expected, values.len())?;
+            finite(name.into(), values)?;
+        }
+        width = memory.width;
+    }
     for (i, layer) in layers.iter().enumerate() {
         same(format!("layers.{i}.inputs"), width, layer.inputs)?;
         same(format!("layers.{i}.weight"), layer.inputs * layer.outputs, layer.weight.len())?;

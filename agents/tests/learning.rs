@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use agents::learn::gae::{GaeInput, advantages};
-use agents::learn::games::{CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity};
+use agents::learn::games::{
+    CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity, Partial,
+};
 use agents::learn::heads::{Heads, sample};
 use agents::learn::parameters::to_vec;
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
@@ -324,6 +326,134 @@ fn cart_pole_is_learned() {
     let mean = (0..10).map(|e| play(&run, CartPole::new(77, 0, 1), e)).sum::<f64>() / 10.0;
     assert!(logs[0].episode_return < 40.0, "{:?}", logs[0]);
     assert!(mean > 0.6 * f64::from(CART_POLE_STEPS), "after {}: {mean}", run.decisions());
+}
+
+/// "Say the number you were last shown": what to do now was seen a decision ago.
+#[derive(Clone)]
+struct Recall {
+    spec: sim::environment::Spec,
+    lane: u64,
+    state: (u64, u32, u32, u32),
+}
+
+impl Recall {
+    const STATES: u32 = 3;
+    const DECISIONS: u32 = 10;
+    fn new(lane: u64) -> Self {
+        let spec = Identity::new(Self::STATES, 1, false, 1, 0, 1).spec().clone();
+        Self { spec, lane, state: (0, 0, 0, 0) }
+    }
+    fn show(&mut self, obs: &mut [f32], mask: &mut [f32]) {
+        let (episode, decision, now, _) = self.state;
+        let address = (self.lane * 7_919 + episode) * 31 + u64::from(decision);
+        let next = (address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) as u32 % Self::STATES;
+        self.state.3 = now;
+        self.state.2 = next;
+        obs.fill(0.0);
+        obs[next as usize] = 1.0;
+        mask.fill(1.0);
+    }
+}
+
+impl Environment for Recall {
+    fn spec(&self) -> &sim::environment::Spec {
+        &self.spec
+    }
+    fn reset(&mut self, episode: u64, obs: &mut [f32], action_mask: &mut [f32]) {
+        self.state = (episode, 0, 0, 0);
+        self.show(obs, action_mask);
+    }
+    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
+        // The first decision of an episode has nothing to recall: 0 is right then.
+        *out.reward = f32::from(u8::from(action[0] as u32 == self.state.3));
+        *out.elapsed_blocks = 1;
+        self.state.1 += 1;
+        *out.terminated = self.state.1 == Self::DECISIONS;
+        *out.truncated = false;
+        if *out.terminated {
+            out.final_obs.fill(0.0);
+            self.reset(self.state.0 + 1, out.obs, out.action_mask);
+        } else {
+            self.show(out.obs, out.action_mask);
+        }
+    }
+    fn save(&self) -> Vec<u8> {
+        postcard::to_stdvec(&self.state).unwrap()
+    }
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.state = postcard::from_bytes(bytes).map_err(|e| e.to_string())?;
+        Ok(())
+    }
+    fn episode(&self) -> u64 {
+        self.state.0
+    }
+    fn episode_summary(&self) -> &[(&'static str, f64)] {
+        &[]
+    }
+}
+
+fn recalls(lanes: u64) -> Lanes<Recall> {
+    Lanes::new((0..lanes).map(Recall::new).collect(), false)
+}
+
+#[test]
+fn what_is_no_longer_seen_is_remembered_and_without_memory_it_is_not() {
+    let learn = |memory| {
+        let config =
+            PpoConfig { updates: 60, rollout_steps: 20, minibatch: 80, memory, ..small(1) };
+        let (run, logs) = run(config, recalls(16));
+        for log in &logs {
+            assert!(log.first_ratio_error < 1e-5, "{}", log.first_ratio_error);
+            assert_eq!(log.first_clip_fraction, 0.0);
+        }
+        (0..20).map(|e| play(&run, Recall::new(99), e)).sum::<f64>() / 20.0
+    };
+    let (with, without) = (learn(16), learn(0));
+    assert!(with > 9.5, "of 10: {with}");
+    assert!(without < 7.0, "of 10: {without}");
+}
+
+#[test]
+fn a_policy_with_memory_resumes_and_freezes_as_it_is() {
+    let config = PpoConfig { memory: 6, minibatch: 30, ..small(7) };
+    let mut straight = Ppo::new(config.clone(), recalls(4), Device::Cpu).unwrap();
+    straight.update().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.ckpt");
+    straight.save_checkpoint(&path).unwrap();
+    straight.update().unwrap();
+    let mut resumed = Ppo::resume(config, recalls(4), Device::Cpu, &path).unwrap();
+    resumed.update().unwrap();
+    assert!(resumed.checkpoint().to_bytes() == straight.checkpoint().to_bytes());
+
+    let mut frozen = straight.policy("test").unwrap();
+    let (normaliser, network) = (frozen.normaliser().clone(), straight.network());
+    let inverse = normaliser.inverse_std();
+    let mut state = Tensor::zeros([1, 6], (Kind::Float, Device::Cpu));
+    for case in 0..30 {
+        let obs: Vec<f32> = (0..3).map(|i| ((case * 5 + i * 3) % 7) as f32 / 3.0 - 1.0).collect();
+        let seen: Vec<f32> = (0..3)
+            .map(|i| ((obs[i] - normaliser.mean[i]) * inverse[i]).clamp(-10.0, 10.0))
+            .collect();
+        state = network.remember(&Tensor::from_slice(&seen).view([1, 3]), &state);
+        let (logits, _) = network.forward(&state);
+        let expected: Vec<f64> = to_vec(&logits).iter().map(|x| f64::from(*x)).collect();
+        assert_close(frozen.logits(&obs, &[1.0; 3]), &expected, 1e-5);
+    }
+    let before = frozen.logits(&[1.0, 0.0, 0.0], &[1.0; 3]).to_vec();
+    frozen.forget();
+    assert!(frozen.logits(&[1.0, 0.0, 0.0], &[1.0; 3]) != before.as_slice());
+}
+
+#[test]
+fn a_partial_world_leaves_out_what_it_should() {
+    let mut whole = CartPole::new(3, 0, 1);
+    let mut partial = Partial::new(CartPole::new(3, 0, 1), &[0, 2]);
+    let (mut a, mut b, mut mask) = ([0.0; 4], [0.0; 2], [0.0; 2]);
+    whole.reset(5, &mut a, &mut mask);
+    partial.reset(5, &mut b, &mut mask);
+    assert_eq!(b, [a[0], a[2]]);
+    assert_eq!((partial.spec().obs_dim, partial.save()), (2, whole.save()));
 }
 
 #[test]

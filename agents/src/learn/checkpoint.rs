@@ -1,6 +1,6 @@
 //! All of a training run in one file: resuming from it continues as if nothing had happened.
 //!
-//! The kind of learner (`ballast-learn-1\n` for PPO), the blake3 of the rest, the rest (postcard). Written beside its place,
+//! The kind of learner (`ballast-learn-2\n` for PPO), the blake3 of the rest, the rest (postcard). Written beside its place,
 //! synced and renamed: a killed run leaves the old checkpoint or the new one.
 
 use std::fs;
@@ -145,6 +145,8 @@ pub struct Checkpoint {
     pub obs: Vec<f32>,
     /// Its mask, `[lanes, logits]`.
     pub mask: Vec<f32>,
+    /// What is remembered of the running episode, `[lanes, memory]`.
+    pub state: Vec<f32>,
     /// Each lane's world.
     pub lanes: Vec<Vec<u8>>,
     /// The best policy so far.
@@ -154,7 +156,7 @@ pub struct Checkpoint {
 }
 
 impl Saved for Checkpoint {
-    const MAGIC: &[u8; 16] = b"ballast-learn-1\n";
+    const MAGIC: &[u8; 16] = b"ballast-learn-2\n";
 }
 
 impl Checkpoint {

@@ -31,6 +31,9 @@ pub struct PpoConfig {
     pub minibatch: usize,
     /// Widths of the hidden tanh layers, the same for actor and critic.
     pub hidden: Vec<usize>,
+    /// Values that a gated recurrent unit before those layers remembers from decision to decision; 0 for a
+    /// policy without memory. Passes then run over whole lanes, from the rollout's first decision on.
+    pub memory: usize,
     /// Adam's step.
     pub learning_rate: f64,
     /// Let the learning rate fall linearly to 0.
@@ -82,6 +85,7 @@ impl Default for PpoConfig {
             epochs: 4,
             minibatch: 512,
             hidden: vec![64, 64],
+            memory: 0,
             learning_rate: 3e-4,
             anneal_learning_rate: true,
             adam_epsilon: 1e-5,

@@ -8,7 +8,9 @@ use sim::environment::{ActionSpace, Environment, Spec, StepOut};
 use super::noise::uniform;
 
 mod aim;
+mod partial;
 pub use aim::{AIM_DECISIONS, Aim};
+pub use partial::Partial;
 
 fn spec(obs_dim: usize, heads: &[u32]) -> Spec {
     Spec { obs_dim, action: ActionSpace::MultiDiscrete { heads: heads.to_vec() } }

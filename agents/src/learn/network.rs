@@ -46,10 +46,26 @@ impl Network {
         &self.shape
     }
 
-    /// Logits `[B, logits]`, not yet masked, and values `[B]` of normalised observations
-    /// `[B, obs_dim]`.
+    /// What is remembered after normalised observations `[B, obs_dim]` on top of `state`
+    /// `[B, memory]`: the towers' inputs.
+    ///
+    /// # Panics
+    /// Where the network has no memory.
+    #[must_use]
+    pub fn remember(&self, obs: &Tensor, state: &Tensor) -> Tensor {
+        assert!(self.shape.memory > 0, "Invariant: a network with memory");
+        let [input_weight, state_weight, input_bias, state_bias, ..] = self.parameters.views()
+        else {
+            unreachable!("Invariant: four tensors of the recurrent unit");
+        };
+        obs.gru_cell(state, input_weight, state_weight, Some(input_bias), Some(state_bias))
+    }
+
+    /// Logits `[B, logits]`, not yet masked, and values `[B]` of the towers' inputs, `[B, inputs]`:
+    /// normalised observations, or what is remembered of them.
     pub fn forward(&self, obs: &Tensor) -> (Tensor, Tensor) {
         let p = self.parameters.views();
+        let p = if self.shape.memory > 0 { &p[4..] } else { p };
         let width = self.shape.width as i64;
         let fused = p[1].addmm(obs, &p[0]).tanh(); // [B, 2·width]
         let mut towers = fused.view([-1, 2, width]).transpose(0, 1); // [2, B, width]

@@ -2,7 +2,8 @@
 //! several heads. In reading order: state → storage → collect → advantages → update → log.
 //!
 //! Shapes: `T` decisions per rollout, `N` lanes, `B = T·N`, `M` decisions in a minibatch, `D`
-//! observation values, `K` heads, `C` choices of the widest head, `L` choices of all heads.
+//! observation values, `K` heads, `C` choices of the widest head, `L` choices of all heads, `H` values
+//! remembered.
 //!
 //! Bit-identical on a CPU: one torch thread, always the full batch in lane order, addressed noise,
 //! our own optimiser, and sums over lanes in order.
@@ -43,6 +44,8 @@ pub struct Ppo<E: Environment> {
     /// Observation to decide on next, raw, `[N, D]`, and its mask, `[N, L]`.
     pub(super) obs: Vec<f32>,
     pub(super) mask: Vec<f32>,
+    /// What is remembered of the running episodes, `[N, H]`; empty without memory.
+    pub(super) state: Vec<f32>,
     pub(super) obs_stats: RunningStats,
     pub(super) return_stats: RunningStats,
     /// Discounted return so far, `[N]`.
@@ -66,7 +69,7 @@ impl<E: Environment> Ppo<E> {
         tch::set_num_threads(1);
         let spec = lanes.spec().clone();
         let n = lanes.len();
-        let shape = NetworkShape::new(&spec, &config.hidden)?;
+        let shape = NetworkShape::new(&spec, config.memory, &config.hidden)?;
         let bias = &config.initial_logit_bias;
         if !bias.is_empty() {
             same("initial_logit_bias", shape.logits(), bias.len())?;
@@ -78,8 +81,9 @@ impl<E: Environment> Ppo<E> {
         Ok(Self {
             obs: lanes.buffers().obs.clone(),
             mask: lanes.buffers().action_mask.clone(),
+            state: vec![0.0; n * shape.memory],
             heads: Heads::new(&shape.heads, device),
-            storage: Storage::new(config.rollout_steps, n, &spec),
+            storage: Storage::new(config.rollout_steps, n, shape.memory, &spec),
             network: Network::new(shape, &weights, device),
             obs_stats: RunningStats::new(spec.obs_dim),
             return_stats: RunningStats::new(1),
@@ -131,6 +135,9 @@ impl<E: Environment> Ppo<E> {
         let mut values = vec![0.0; n];
         let mut final_obs = vec![0.0; n * d];
         let mut actions = vec![0.0; n * k];
+        let h = self.network.shape().memory;
+        let mut beyond = vec![0.0; n * h]; // state after an observation that is not decided on
+        self.storage.first_state.copy_from_slice(&self.state);
         let mut episodes = Episodes::default();
         for t in 0..self.config.rollout_steps {
             let forward = Stopwatch::start();
@@ -141,7 +148,7 @@ impl<E: Environment> Ppo<E> {
             let row = self.storage.row(t);
             normalise.rows(&self.obs, row.obs);
             row.mask.copy_from_slice(&self.mask);
-            infer(&self.network, row.obs, n, &mut logits, &mut values);
+            infer(&self.network, row.obs, &mut self.state, &mut logits, &mut values);
             row.values.copy_from_slice(&values);
             for lane in 0..n {
                 let mut rng = self.noise.at(Draw::Action, self.update, t as u64, lane as u64);
@@ -213,14 +220,20 @@ impl<E: Environment> Ppo<E> {
                     )?;
                     normalise.rows(&out.final_obs[cells.clone()], &mut final_obs[cells]);
                 }
-                infer(&self.network, &final_obs, n, &mut logits, row.final_values);
+                beyond.copy_from_slice(&self.state);
+                infer(&self.network, &final_obs, &mut beyond, &mut logits, row.final_values);
+            }
+            for lane in (0..n).filter(|lane| out.terminated[*lane] || out.truncated[*lane]) {
+                self.state[lane * h..(lane + 1) * h].fill(0.0);
             }
             log.forward_secs += bookkeeping.seconds();
         }
         let forward = Stopwatch::start();
         // V of the observation after the last decision, seen with the last normaliser.
         Normalise::new(self.normaliser()).rows(&self.obs, &mut final_obs);
-        infer(&self.network, &final_obs, n, &mut logits, &mut self.storage.last_values);
+        beyond.copy_from_slice(&self.state);
+        let last_values = &mut self.storage.last_values;
+        infer(&self.network, &final_obs, &mut beyond, &mut logits, last_values);
         log.forward_secs += forward.seconds();
         self.decisions += self.storage.decisions() as u64;
         episodes.report(log);
@@ -294,7 +307,11 @@ impl<E: Environment> Ppo<E> {
         };
         let batch = self.storage.batch(advantages, returns, self.network.parameters.device());
         let total = self.storage.decisions(); // B
-        let parts = (total / config.minibatch).max(1);
+        // With memory, whole lanes are shuffled and cut; without, decisions are.
+        let lanes = self.lanes.len();
+        let recurrent = config.memory > 0;
+        let count = if recurrent { lanes } else { total };
+        let parts = (total / config.minibatch).clamp(1, count);
         let diverged = |what, value, checkpoint: &Option<PathBuf>| LearnError::Diverged {
             update: log.update,
             what,
@@ -305,13 +322,16 @@ impl<E: Environment> Ppo<E> {
         let mut minibatches = 0;
         for epoch in 0..config.epochs {
             let mut rng = self.noise.at(Draw::Shuffle, self.update, 0, epoch as u64);
-            let order = Tensor::from_slice(&shuffled(&mut rng, total)); // [B]
-            let order = order.to_device(self.network.parameters.device());
+            let order = shuffled(&mut rng, count);
             let mut epoch_kl = 0.0;
             for part in 0..parts {
-                let (from, to) = (part * total / parts, (part + 1) * total / parts);
-                let rows = order.narrow(0, from as i64, (to - from) as i64); // [M]
-                let mini = batch.select(&rows);
+                let (from, to) = (part * order.len() / parts, (part + 1) * order.len() / parts);
+                let chosen = &order[from..to];
+                let mini = if recurrent {
+                    self.recall(&batch, chosen)
+                } else {
+                    batch.select(&self.rows(chosen))
+                };
                 let (loss, losses) = self.losses(&mini, log.clip, log.entropy_weight);
                 if !losses.is_finite() {
                     return Err(diverged("the loss", losses.total, &self.last_checkpoint));
@@ -347,6 +367,34 @@ impl<E: Environment> Ppo<E> {
         log.grad_norm /= count;
         log.train_secs = start.seconds();
         Ok(())
+    }
+
+    fn rows(&self, rows: &[i64]) -> Tensor {
+        Tensor::from_slice(rows).to_device(self.network.parameters.device())
+    }
+
+    /// All decisions of some lanes, `[T·m]`, with what is remembered at each in place of the observation.
+    fn recall(&self, batch: &Batch, lanes: &[i64]) -> Batch {
+        let (t, n, m) = (self.storage.steps as i64, self.lanes.len() as i64, lanes.len() as i64);
+        let rows: Vec<i64> =
+            (0..t).flat_map(|step| lanes.iter().map(move |lane| step * n + lane)).collect();
+        let mut mini = batch.select(&self.rows(&rows));
+        let first = Tensor::from_slice(&self.storage.first_state).view([n, -1]); // [N, H]
+        let mut state =
+            first.to_device(self.network.parameters.device()).index_select(0, &self.rows(lanes)); // [m, H]
+        let goes_on = mini.goes_on.as_ref().map(|g| g.view([t, m, 1]));
+        let obs = mini.obs.view([t, m, -1]); // [T, m, D]
+        let mut remembered = Vec::with_capacity(t as usize);
+        for step in 0..t {
+            let after = self.network.remember(&obs.get(step), &state); // [m, H]
+            state = match &goes_on {
+                Some(goes_on) => &after * goes_on.get(step),
+                None => after.shallow_clone(),
+            };
+            remembered.push(after);
+        }
+        mini.obs = Tensor::cat(&remembered, 0); // [T·m, H]
+        mini
     }
 
     /// The loss to descend, and its parts.
@@ -436,12 +484,25 @@ impl Normalise {
     }
 }
 
-/// One pass without gradients: `obs` `[N, D]` to `logits` `[N, L]` and `values` `[N]`.
-fn infer(network: &Network, obs: &[f32], n: usize, logits: &mut [f32], values: &mut [f32]) {
+/// One pass without gradients: `obs` `[N, D]` to `logits` `[N, L]` and `values` `[N]`, on top of `state`
+/// `[N, H]`, which becomes that after `obs`.
+fn infer(
+    network: &Network,
+    obs: &[f32],
+    state: &mut [f32],
+    logits: &mut [f32],
+    values: &mut [f32],
+) {
     no_grad(|| {
-        let obs =
-            Tensor::from_slice(obs).view([n as i64, -1]).to_device(network.parameters.device());
-        let (l, v) = network.forward(&obs);
+        let n = values.len() as i64;
+        let matrix =
+            |v: &[f32]| Tensor::from_slice(v).view([n, -1]).to_device(network.parameters.device());
+        let mut inputs = matrix(obs); // [N, D]
+        if !state.is_empty() {
+            inputs = network.remember(&inputs, &matrix(state)); // [N, H]
+            copy_to(&inputs, state);
+        }
+        let (l, v) = network.forward(&inputs);
         copy_to(&l, logits);
         copy_to(&v, values);
     });

@@ -49,6 +49,7 @@ impl<E: Environment> Ppo<E> {
         run.network.parameters = Parameters::restore(&tensors, &saved.network, device);
         run.obs = saved.obs;
         run.mask = saved.mask;
+        run.state = saved.state;
         run.obs_stats = saved.obs_stats;
         run.return_stats = saved.return_stats;
         run.returns = saved.returns;
@@ -78,6 +79,7 @@ impl<E: Environment> Ppo<E> {
             episode_decisions: self.episode_decisions.clone(),
             obs: self.obs.clone(),
             mask: self.mask.clone(),
+            state: self.state.clone(),
             lanes: self.lanes.lanes().iter().map(E::save).collect(),
             best: self.best.clone(),
             note: self.note.clone(),

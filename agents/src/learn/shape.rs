@@ -6,13 +6,16 @@ use sim::environment::{ActionSpace, Spec};
 
 use super::error::LearnError;
 use super::noise::{Draw, Noise, normals};
-use crate::frozen::{Dense, FrozenError, FrozenPolicy, Normaliser};
+use crate::frozen::{Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
 
 /// Sizes of an actor-critic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkShape {
     /// Values per observation.
     pub obs_dim: usize,
+    /// Values that a gated recurrent unit keeps between decisions and hands to the towers; 0 where the
+    /// towers see the observation itself.
+    pub memory: usize,
     /// Width of each hidden layer of each tower.
     pub width: usize,
     /// Hidden layers, at least 1.
@@ -26,12 +29,13 @@ impl NetworkShape {
     ///
     /// # Errors
     /// The environment's actions are numbers.
-    pub fn new(spec: &Spec, hidden: &[usize]) -> Result<Self, LearnError> {
+    pub fn new(spec: &Spec, memory: usize, hidden: &[usize]) -> Result<Self, LearnError> {
         let ActionSpace::MultiDiscrete { heads } = &spec.action else {
             return Err(LearnError::Actions { learner: "PPO", takes: "choices" });
         };
         Ok(Self {
             obs_dim: spec.obs_dim,
+            memory,
             width: hidden.first().copied().unwrap_or(1),
             depth: hidden.len().max(1),
             heads: heads.clone(),
@@ -44,14 +48,28 @@ impl NetworkShape {
         self.heads.iter().map(|n| *n as usize).sum()
     }
 
-    /// Shapes of the parameter tensors, in the order of the flat vector. Weights are
-    /// `[inputs, outputs]`; actor before critic: `[obs_dim, 2·width]`, `[2·width]`, then per further
-    /// layer `[2, width, width]`, `[2, 1, width]`, then `[width, logits]`, `[logits]`,
-    /// `[width, 1]`, `[1]`.
+    /// Values that the towers see.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        if self.memory > 0 { self.memory } else { self.obs_dim }
+    }
+
+    /// Shapes of the parameter tensors, in the order of the flat vector. With memory, first those of
+    /// the recurrent unit (reset, update, new): `[3·memory, obs_dim]`, `[3·memory, memory]`,
+    /// `[3·memory]` twice. The towers' weights are `[inputs, outputs]`; actor before critic:
+    /// `[inputs, 2·width]`, `[2·width]`, then per further layer `[2, width, width]`, `[2, 1, width]`,
+    /// then `[width, logits]`, `[logits]`, `[width, 1]`, `[1]`.
     #[must_use]
     pub fn tensors(&self) -> Vec<Vec<i64>> {
-        let (obs, width, logits) = (self.obs_dim as i64, self.width as i64, self.logits() as i64);
-        let mut shapes = vec![vec![obs, 2 * width], vec![2 * width]];
+        let (obs, memory) = (self.obs_dim as i64, self.memory as i64);
+        let (inputs, width, logits) =
+            (self.inputs() as i64, self.width as i64, self.logits() as i64);
+        let mut shapes = Vec::new();
+        if memory > 0 {
+            shapes.extend([vec![3 * memory, obs], vec![3 * memory, memory]]);
+            shapes.extend([vec![3 * memory], vec![3 * memory]]);
+        }
+        shapes.extend([vec![inputs, 2 * width], vec![2 * width]]);
         for _ in 1..self.depth {
             shapes.push(vec![2, width, width]);
             shapes.push(vec![2, 1, width]);
@@ -66,8 +84,8 @@ impl NetworkShape {
         self.tensors().iter().map(|s| s.iter().product::<i64>() as usize).sum()
     }
 
-    /// First values: orthogonal weights (Saxe et al., 2014) of gain √2, 0.01 before the logits and
-    /// 1 before the value; biases 0, but `logit_bias` (`[logits]` or empty) on the logits.
+    /// First values: orthogonal weights (Saxe et al., 2014) of gain √2, 1 in the recurrent unit and
+    /// before the value, 0.01 before the logits; biases 0, but `logit_bias` (`[logits]` or empty) on the logits.
     #[must_use]
     pub fn initial(&self, noise: &Noise, logit_bias: &[f32]) -> Vec<f32> {
         let mut tensor = 0;
@@ -75,11 +93,19 @@ impl NetworkShape {
             tensor += 1;
             orthogonal(noise, tensor, inputs, outputs, gain)
         };
-        let (obs, width, logits) = (self.obs_dim, self.width, self.logits());
+        let (inputs, width, logits) = (self.inputs(), self.width, self.logits());
         let hidden_gain = std::f64::consts::SQRT_2;
-        let actor = orthogonal(obs, width, hidden_gain);
-        let critic = orthogonal(obs, width, hidden_gain);
         let mut flat = Vec::with_capacity(self.parameters());
+        if self.memory > 0 {
+            for columns in [self.obs_dim, self.memory] {
+                for _gate in 0..3 {
+                    flat.extend(orthogonal(self.memory, columns, 1.0));
+                }
+            }
+            flat.resize(flat.len() + 6 * self.memory, 0.0);
+        }
+        let actor = orthogonal(inputs, width, hidden_gain);
+        let critic = orthogonal(inputs, width, hidden_gain);
         for (a, c) in actor.chunks_exact(width).zip(critic.chunks_exact(width)) {
             flat.extend_from_slice(a);
             flat.extend_from_slice(c);
@@ -115,11 +141,19 @@ impl NetworkShape {
             rest = tail;
             head
         };
+        let memory = (self.memory > 0).then(|| Memory {
+            inputs: self.obs_dim,
+            width: self.memory,
+            input_weight: take(3 * self.memory * self.obs_dim).to_vec(),
+            state_weight: take(3 * self.memory * self.memory).to_vec(),
+            input_bias: take(3 * self.memory).to_vec(),
+            state_bias: take(3 * self.memory).to_vec(),
+        });
         let mut layers = Vec::new();
         // The actor's columns of the fused first layer.
-        let weight = take(self.obs_dim * 2 * width);
+        let weight = take(self.inputs() * 2 * width);
         let bias = take(2 * width);
-        layers.push(dense(self.obs_dim, width, 2 * width, weight, bias));
+        layers.push(dense(self.inputs(), width, 2 * width, weight, bias));
         for _ in 1..self.depth {
             let weight = take(2 * width * width);
             let bias = take(2 * width);
@@ -128,7 +162,7 @@ impl NetworkShape {
         let weight = take(width * logits);
         let bias = take(logits);
         layers.push(dense(width, logits, logits, weight, bias));
-        FrozenPolicy::new(name, self.heads.clone(), normaliser, layers)
+        FrozenPolicy::with_memory(name, self.heads.clone(), normaliser, memory, layers)
     }
 }
 
@@ -177,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_flat_vector_has_the_length_of_its_tensors_and_orthonormal_weights() {
-        let shape = NetworkShape { obs_dim: 5, width: 8, depth: 2, heads: vec![3, 2] };
+        let shape = NetworkShape { obs_dim: 5, memory: 0, width: 8, depth: 2, heads: vec![3, 2] };
         let bias = [0.0, 2.0, 0.0, 0.0, 0.0];
         let flat = shape.initial(&Noise::new(3), &bias);
         assert_eq!(flat.len(), shape.parameters());

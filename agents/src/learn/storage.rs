@@ -20,6 +20,7 @@ pub(super) struct Storage {
     pub(super) truncated: Vec<bool>,   // [T, N], and not terminated
     pub(super) final_values: Vec<f32>, // [T, N], where truncated
     pub(super) last_values: Vec<f32>,  // [N]
+    pub(super) first_state: Vec<f32>,  // [N, H], remembered before the first decision
 }
 
 /// The part of a [`Storage`] that one decision of all lanes fills.
@@ -37,7 +38,7 @@ pub(super) struct StorageRow<'a> {
 }
 
 impl Storage {
-    pub(super) fn new(steps: usize, lanes: usize, spec: &Spec) -> Self {
+    pub(super) fn new(steps: usize, lanes: usize, memory: usize, spec: &Spec) -> Self {
         let b = steps * lanes;
         Self {
             steps,
@@ -53,6 +54,7 @@ impl Storage {
             truncated: vec![false; b],
             final_values: vec![0.0; b],
             last_values: vec![0.0; lanes],
+            first_state: vec![0.0; lanes * memory],
         }
     }
 
@@ -91,6 +93,12 @@ impl Storage {
             log_probs: vector(&self.log_probs),                     // [B]
             advantages: vector(advantages),                         // [B]
             returns: vector(returns),                               // [B]
+            goes_on: (!self.first_state.is_empty()).then(|| {
+                let ends = self.terminated.iter().zip(&self.truncated);
+                let goes_on: Vec<f32> =
+                    ends.map(|(dead, cut)| f32::from(u8::from(!dead && !cut))).collect();
+                vector(&goes_on)
+            }),
         }
     }
 }
@@ -103,6 +111,8 @@ pub(super) struct Batch {
     pub(super) log_probs: Tensor,
     pub(super) advantages: Tensor,
     pub(super) returns: Tensor,
+    /// With memory: 0 where the episode ended after the decision, 1 elsewhere, `[B]`.
+    pub(super) goes_on: Option<Tensor>,
 }
 
 impl Batch {
@@ -115,6 +125,7 @@ impl Batch {
             log_probs: self.log_probs.index_select(0, rows),
             advantages: self.advantages.index_select(0, rows),
             returns: self.returns.index_select(0, rows),
+            goes_on: self.goes_on.as_ref().map(|g| g.index_select(0, rows)),
         }
     }
 }
