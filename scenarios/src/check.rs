@@ -220,6 +220,13 @@ impl Checker<'_> {
         self.within("train.hold_bias", f64::from(t.hold_bias), -50.0, 50.0);
         let every = t.checkpoint_every_updates as f64;
         self.within("train.checkpoint_every_updates", every, 1.0, 1e9);
+        if t.ppo.memory > 0 {
+            self.refuse(
+                "train.ppo.memory",
+                "a policy with memory cannot be exported yet",
+                "set it to 0; agents::learn::ppo trains such policies for other worlds",
+            );
+        }
         if let Err(error) = t.ppo.check() {
             self.refuse("train.ppo", error.to_string(), "docs/scenarios.md lists the settings");
         }

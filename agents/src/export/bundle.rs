@@ -58,6 +58,9 @@ pub enum BundleError {
         /// Where.
         path: PathBuf,
     },
+    /// A policy that remembers has no place in a bundle yet.
+    #[error("a policy with memory cannot be exported: train with `memory: 0`")]
+    Memory,
     /// Nothing is overwritten.
     #[error("already there, name another folder or remove it first: {}", path.display())]
     Exists {
@@ -177,7 +180,7 @@ pub struct VerifyReport {
 /// (observation, mask) from evaluation, for the golden vectors.
 ///
 /// # Errors
-/// `card` does not fit the policy, `dir` exists, or the file system's.
+/// `card` does not fit the policy, the policy has memory, `dir` exists, or the file system's.
 pub fn write(
     dir: &Path,
     policy: &mut FrozenPolicy,
@@ -186,6 +189,9 @@ pub fn write(
 ) -> Result<VerifyReport, BundleError> {
     if dir.exists() {
         return Err(BundleError::Exists { path: dir.into() });
+    }
+    if policy.memory().is_some() {
+        return Err(BundleError::Memory);
     }
     let (network, weights) = pack(policy);
     let metadata = Metadata {
