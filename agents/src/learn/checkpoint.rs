@@ -14,6 +14,7 @@ use sim::environment::Spec;
 use super::config::PpoConfig;
 use super::error::LearnError;
 use super::stats::RunningStats;
+use super::tail::TailState;
 use crate::frozen::Normaliser;
 
 /// What a learner keeps in a file of its own kind.
@@ -141,6 +142,8 @@ pub struct Checkpoint {
     pub episode_returns: Vec<f64>,
     /// Decisions in the running episode, per lane.
     pub episode_decisions: Vec<u64>,
+    /// The worst episodes, as known so far.
+    pub tail: TailState,
     /// Observation to decide on next, `[lanes, obs_dim]`.
     pub obs: Vec<f32>,
     /// Its mask, `[lanes, logits]`.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::LearnError;
+use super::tail::Tail;
 
 /// What one factor of `gamma` spans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,8 @@ pub struct PpoConfig {
     pub reward_clip: Option<f64>,
     /// Shift and scale advantages to mean 0, deviation 1, in each minibatch.
     pub normalise_advantages: bool,
+    /// What of the worst episodes is learned; `None`: the mean alone.
+    pub tail: Option<Tail>,
     /// Added to the first logits, `[logits]`, or empty: a policy that starts by mostly holding.
     pub initial_logit_bias: Vec<f32>,
 }
@@ -105,6 +108,7 @@ impl Default for PpoConfig {
             normalise_returns: true,
             reward_clip: None,
             normalise_advantages: true,
+            tail: None,
             initial_logit_bias: Vec::new(),
         }
     }
@@ -146,6 +150,6 @@ impl PpoConfig {
                 return Err(LearnError::Setting { field, must });
             }
         }
-        Ok(())
+        self.tail.as_ref().map_or(Ok(()), Tail::check)
     }
 }

@@ -15,6 +15,14 @@ pub enum LearnError {
         /// What it must be.
         must: &'static str,
     },
+    /// `tail.cost` names a figure that no episode reports.
+    #[error("`tail.cost`: episodes report no `{name}`; they report: {known}")]
+    NoFigure {
+        /// As asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// The environment's actions are of the other kind.
     #[error("{learner} learns {takes}; this environment's actions are of the other kind")]
     Actions {

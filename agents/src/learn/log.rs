@@ -22,6 +22,12 @@ pub struct UpdateLog {
     pub episode_decisions: f64,
     /// Means of their summaries, by name.
     pub summary: Vec<(&'static str, f64)>,
+    /// Mean of the tail that is learned, cost or return; NaN where none is.
+    pub tail_mean: f64,
+    /// Its value at risk, or the cap; NaN where none is known.
+    pub tail_at_risk: f64,
+    /// Multiplier of the tail's budget; NaN where there is none.
+    pub tail_multiplier: f64,
     /// What rewards were multiplied by.
     pub reward_scale: f64,
     /// Mean policy loss.
@@ -69,6 +75,9 @@ impl UpdateLog {
         let mut all: Vec<(String, f64)> = [
             ("episode/return", self.episode_return),
             ("episode/decisions", self.episode_decisions),
+            ("tail/mean", self.tail_mean),
+            ("tail/at_risk", self.tail_at_risk),
+            ("tail/multiplier", self.tail_multiplier),
             ("losses/policy", self.policy_loss),
             ("losses/value", self.value_loss),
             ("losses/entropy", self.entropy),

@@ -27,7 +27,9 @@ pub mod shape;
 pub mod stats;
 #[cfg(feature = "tch")]
 mod storage;
+pub mod tail;
 
 pub use checkpoint::{Checkpoint, Saved};
 pub use config::{Discount, PpoConfig};
 pub use error::LearnError;
+pub use tail::Tail;

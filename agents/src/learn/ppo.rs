@@ -28,6 +28,7 @@ use super::resume::same;
 use super::shape::NetworkShape;
 use super::stats::RunningStats;
 use super::storage::{Batch, Storage};
+use super::tail::TailState;
 use crate::frozen::Normaliser;
 
 // ---------------------------------------------------------------------------------------- state
@@ -50,6 +51,7 @@ pub struct Ppo<E: Environment> {
     pub(super) return_stats: RunningStats,
     /// Discounted return so far, `[N]`.
     pub(super) returns: Vec<f64>,
+    pub(super) tail: TailState,
     pub(super) episode_returns: Vec<f64>,
     pub(super) episode_decisions: Vec<u64>,
     pub(super) update: u64,
@@ -88,6 +90,7 @@ impl<E: Environment> Ppo<E> {
             obs_stats: RunningStats::new(spec.obs_dim),
             return_stats: RunningStats::new(1),
             returns: vec![0.0; n],
+            tail: TailState::default(),
             episode_returns: vec![0.0; n],
             episode_decisions: vec![0; n],
             update: 0,
@@ -189,17 +192,26 @@ impl<E: Environment> Ppo<E> {
                     Discount::PerDecision => 1.0,
                     Discount::PerBlock => f64::from(out.elapsed_blocks[lane]),
                 };
-                row.rewards[lane] = f64::from(out.reward[lane]);
+                let reward = f64::from(out.reward[lane]);
+                let before = self.episode_returns[lane];
+                row.rewards[lane] = match &self.config.tail {
+                    Some(tail) => self.tail.paid(tail, before, reward),
+                    None => reward,
+                };
                 row.discounts[lane] = libm::pow(self.config.gamma, span);
                 row.terminated[lane] = terminated;
                 row.truncated[lane] = truncated && !terminated;
                 any_cut |= row.truncated[lane];
-                self.episode_returns[lane] += row.rewards[lane];
+                self.episode_returns[lane] += reward;
                 self.episode_decisions[lane] += 1;
                 if terminated || truncated {
                     let summary = self.lanes.lanes()[lane].episode_summary();
+                    let earned = std::mem::take(&mut self.episode_returns[lane]);
+                    if let Some(tail) = &self.config.tail {
+                        row.rewards[lane] += self.tail.ended(tail, earned, summary)?;
+                    }
                     episodes.add(
-                        std::mem::take(&mut self.episode_returns[lane]),
+                        earned,
                         std::mem::take(&mut self.episode_decisions[lane]),
                         summary,
                     );
@@ -237,6 +249,14 @@ impl<E: Environment> Ppo<E> {
         log.forward_secs += forward.seconds();
         self.decisions += self.storage.decisions() as u64;
         episodes.report(log);
+        if let Some(tail) = &self.config.tail {
+            self.tail.update(tail);
+            log.tail_mean = self.tail.mean();
+            log.tail_at_risk = self.tail.at_risk().unwrap_or(f64::NAN);
+            log.tail_multiplier = self.tail.multiplier();
+        } else {
+            (log.tail_mean, log.tail_at_risk, log.tail_multiplier) = (f64::NAN, f64::NAN, f64::NAN);
+        }
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use super::error::LearnError;
 use super::network::Network;
 use super::parameters::Parameters;
 use super::ppo::Ppo;
+use super::tail::TailState;
 use crate::frozen::{FrozenPolicy, Normaliser};
 
 impl<E: Environment> Ppo<E> {
@@ -47,6 +48,7 @@ impl<E: Environment> Ppo<E> {
         }
         let tensors = run.network.shape().tensors();
         run.network.parameters = Parameters::restore(&tensors, &saved.network, device);
+        run.tail = saved.tail;
         run.obs = saved.obs;
         run.mask = saved.mask;
         run.state = saved.state;
@@ -77,6 +79,7 @@ impl<E: Environment> Ppo<E> {
             returns: self.returns.clone(),
             episode_returns: self.episode_returns.clone(),
             episode_decisions: self.episode_decisions.clone(),
+            tail: self.tail.clone(),
             obs: self.obs.clone(),
             mask: self.mask.clone(),
             state: self.state.clone(),
@@ -115,6 +118,11 @@ impl<E: Environment> Ppo<E> {
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
+    }
+    /// The worst episodes, as known so far; nothing where the settings have no `tail`.
+    #[must_use]
+    pub fn tail(&self) -> &TailState {
+        &self.tail
     }
     /// The caller's own bytes in the checkpoint.
     #[must_use]
