@@ -9,7 +9,9 @@ use crate::problem::{Problem, Source, nearest};
 use crate::schema::{SCHEMA, Scenario, TrainSpec};
 use crate::tree::Node;
 use crate::windows::Window;
+use agents::learn::Tail;
 use markets::price::HOUR_SECS;
+use sim::reward::EpisodeTotals;
 use std::ops::Range;
 use std::path::Path;
 
@@ -225,6 +227,15 @@ impl Checker<'_> {
                 "train.ppo.memory",
                 "a policy with memory cannot be exported yet",
                 "set it to 0; agents::learn::ppo trains such policies for other worlds",
+            );
+        }
+        if let Some(Tail::Budget { cost, .. }) = &t.ppo.tail
+            && !EpisodeTotals::SUMMARY.contains(&cost.as_str())
+        {
+            self.refuse(
+                "train.ppo.tail.cost",
+                format!("episodes report no `{cost}`"),
+                format!("name one of {}", EpisodeTotals::SUMMARY.join(", ")),
             );
         }
         if let Err(error) = t.ppo.check() {
