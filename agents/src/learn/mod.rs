@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod error;
 pub mod gae;
+pub mod game_theory;
 pub mod games;
 #[cfg(feature = "tch")]
 pub mod heads;
