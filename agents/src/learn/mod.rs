@@ -24,6 +24,8 @@ pub mod replay;
 mod resume;
 #[cfg(feature = "tch")]
 pub mod sac;
+#[cfg(feature = "tch")]
+pub mod self_play;
 pub mod shape;
 pub mod stats;
 #[cfg(feature = "tch")]

@@ -111,6 +111,11 @@ impl<E: Environment> Ppo<E> {
         &self.lanes
     }
 
+    /// The same, to set what is given from outside: opponents, say.
+    pub const fn lanes_mut(&mut self) -> &mut Lanes<E> {
+        &mut self.lanes
+    }
+
     /// One rollout and the passes over it.
     ///
     /// # Errors

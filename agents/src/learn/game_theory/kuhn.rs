@@ -1,5 +1,7 @@
 //! Kuhn poker (Kuhn, 1950): three cards, an ante of 1, one bet of 1. Value −1/18 for who moves first.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Game, Turn};
 
 /// Pass, or fold when the other has bet.
@@ -8,7 +10,7 @@ pub const PASS: usize = 0;
 pub const BET: usize = 1;
 
 /// A position of Kuhn poker.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kuhn {
     /// Each player's card, 0 to 2; none before the deal.
     cards: Option<[u8; 2]>,

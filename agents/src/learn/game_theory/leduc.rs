@@ -2,6 +2,8 @@
 //! a round of betting by 2, a card on the table, a round by 4; at most two raises a round. A pair with the
 //! table wins, then the higher rank.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Game, Turn};
 
 /// Give up; legal only against a raise.
@@ -17,7 +19,7 @@ const RAISES: usize = 2;
 const MOVES: usize = 4;
 
 /// A position of Leduc hold'em.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leduc {
     /// Ranks of the players' cards; none before the deal.
     cards: Option<[usize; 2]>,

@@ -1,6 +1,6 @@
 //! Games as payoff matrices, and how to mix what is in them: the meta-solvers of a population.
 
-use microlp::{ComparisonOp, OptimizationDirection, Problem};
+use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOutcome};
 use serde::{Deserialize, Serialize};
 
 /// What the row player gets, `[rows, columns]`; the column player gets the opposite.
@@ -101,7 +101,8 @@ impl Payoffs {
                 for (x, gain) in chances.iter_mut().zip(gains) {
                     *x += step * *x * (gain - mean);
                 }
-                project(chances, exploration / chances.len() as f64);
+                let floor = exploration / chances.len() as f64;
+                project(chances, floor);
             }
             p_sum.iter_mut().zip(&p).for_each(|(sum, x)| *sum += x);
             q_sum.iter_mut().zip(&q).for_each(|(sum, x)| *sum += x);
@@ -143,8 +144,10 @@ fn safest(rows: &[Vec<f64>]) -> Result<Vec<f64>, String> {
         terms.push((value, -1.0));
         problem.add_constraint(&terms, ComparisonOp::Ge, 0.0);
     }
-    let solution =
-        problem.solve().map_err(|e| format!("the payoff matrix has no solution: {e}"))?;
+    let outcome = problem.solve().map_err(|e| format!("the payoff matrix has no solution: {e}"))?;
+    let SolveOutcome::Solution(solution) = outcome else {
+        return Err("the payoff matrix was not solved".into());
+    };
     let mut mix: Vec<f64> = chances.iter().map(|p| solution[*p].max(0.0)).collect();
     let sum: f64 = mix.iter().sum();
     mix.iter_mut().for_each(|p| *p /= sum);

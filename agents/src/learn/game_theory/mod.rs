@@ -9,13 +9,18 @@ pub mod leduc;
 pub mod matrix;
 pub mod oracle;
 pub mod response;
+pub mod seat;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub use kuhn::Kuhn;
 pub use leduc::Leduc;
 pub use response::{best_response, expected_value, nash_conv};
+pub use seat::{Opponents, Seat};
 
 /// Whose move it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +34,7 @@ pub enum Turn {
 }
 
 /// A position of a game of perfect recall: nobody forgets what he saw or did.
-pub trait Game: Clone + Debug + Default + Send + Sync {
+pub trait Game: Clone + Debug + Default + Send + Sync + Serialize + DeserializeOwned {
     /// Moves that a player may have, legal or not.
     const ACTIONS: usize;
     /// Length of [`Game::features`].
