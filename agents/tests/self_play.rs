@@ -28,12 +28,8 @@ fn entropy_brings_self_play_near_the_equilibrium_of_kuhn_poker() {
             ..PpoConfig::default()
         };
         let mut play = SelfPlay::<Kuhn>::new(config, 128, Device::Cpu).unwrap();
-        for i in 0..updates {
+        for _ in 0..updates {
             play.update().unwrap();
-                    play.decisions(),
-                    nash_conv::<Kuhn>([play.policy(), play.policy()])
-                );
-            }
         }
         nash_conv::<Kuhn>([play.policy(), play.policy()])
     };

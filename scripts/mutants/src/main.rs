@@ -1,13 +1,13 @@
 //! Tries every fault that cargo-mutants knows, in minutes: a copy of the tree with all of them in it, each
 //! behind a switch, is built once; what each test comes by is recorded; and each fault then meets only the
-//! tests that come by it, the fastest first, its own crate's before `sim`'s.
+//! tests that come by it, the fastest first, its own crate's before those of `sim` and `agents`.
 //!
-//!     mutants [--seconds N] [--jobs N] [AREA[:FILE]…]
+//!     mutants [--seconds N] [--jobs N] [--again] [AREA[:FILE]…]
 //!
 //! AREA is markets, protocols or chain (`sim::chain`); all three where none is named. `--seconds` bounds what
 //! each fault is given of tests (60; the fastest test is always run); a test has four times its usual time
 //! and three seconds. Everything lies below target/mutants: `results.jsonl` goes on where it stopped as
-//! long as the sources are the same. A survivor that docs/mutants-argued.txt does not name is an error.
+//! long as the sources are the same, `--again` with what survived too. A survivor that docs/mutants-argued.txt does not name is an error.
 //!
 //! Run it in the folder of the tree. Called by cargo as RUSTC_WORKSPACE_WRAPPER, it is a compiler's wrapper.
 
@@ -72,9 +72,10 @@ struct Covered {
 }
 
 const AREAS: [&str; 3] = ["markets", "protocols", "chain"];
-const PACKAGES: [&str; 3] = ["markets", "protocols", "sim"];
-/// Statistics that take long, and notice no fault that faster tests of prices do not.
-const SKIPPED: &str = "price_moments";
+/// Crates with faults in them.
+const FAULTY: [&str; 3] = ["markets", "protocols", "sim"];
+/// Crates whose tests are shown them.
+const TESTERS: [&str; 4] = ["markets", "protocols", "sim", "agents"];
 const ARGUED: &str = "docs/mutants-argued.txt";
 
 fn main() -> ExitCode {
@@ -108,6 +109,8 @@ struct Job {
     tree: PathBuf,
     seconds: f64,
     jobs: usize,
+    /// Whether survivors of an earlier run are tried again.
+    again: bool,
     faults: Vec<Fault>,
     /// Faults that do not compile, or have no place in such a copy, by name.
     excluded: BTreeSet<String>,
@@ -117,12 +120,13 @@ struct Job {
 
 fn run(args: &[String]) -> Result<ExitCode> {
     let mut areas = Vec::new();
-    let (mut seconds, mut jobs) = (60.0, 2);
+    let (mut seconds, mut jobs, mut again) = (60.0, 2, false);
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let mut number = || rest.next().with_context(|| format!("{arg} needs a number"));
         match arg.as_str() {
             "--seconds" => seconds = number()?.parse().context("--seconds")?,
+            "--again" => again = true,
             "--jobs" => jobs = number()?.parse().context("--jobs")?,
             area if AREAS.contains(&area.split(':').next().unwrap_or_default()) => {
                 areas.push(area.to_owned());
@@ -144,6 +148,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         out,
         seconds,
         jobs,
+        again,
     };
     println!("{} faults", job.faults.len());
     job.copy()?;
@@ -204,7 +209,7 @@ impl Job {
             if faulty.contains(file) {
                 continue;
             }
-            let depends = PACKAGES.iter().any(|p| file == format!("{p}/Cargo.toml"));
+            let depends = FAULTY.iter().any(|p| file == format!("{p}/Cargo.toml"));
             if file == "Cargo.toml" || depends {
                 let text = String::from_utf8(bytes)?;
                 let edited = if depends {
@@ -249,7 +254,7 @@ impl Job {
     fn cargo(&self, args: &[&str]) -> Result<Command> {
         let mut command = Command::new("cargo");
         command.args(args).args(["--message-format=json"]).current_dir(&self.tree);
-        for package in PACKAGES {
+        for package in FAULTY {
             // Faults cost more to compile than they are worth optimising.
             command.args(["--config", &format!("profile.dev.package.{package}.opt-level=1")]);
         }
@@ -325,24 +330,20 @@ impl Job {
 
     /// Test binaries by package.
     fn build(&self) -> Result<Vec<(String, PathBuf)>> {
-        let output = self
-            .cargo(&["test", "--no-run", "-p", "markets", "-p", "protocols", "-p", "sim"])?
-            .args(["--lib", "--test", "it"])
-            .output()?;
+        let packages = TESTERS.iter().flat_map(|p| ["-p", p]);
+        let output =
+            self.cargo(&["test", "--no-run", "--lib", "--tests"])?.args(packages).output()?;
         ensure!(output.status.success(), "the copy's tests do not build");
         let mut binaries = Vec::new();
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
-            let name = message["target"]["name"].as_str().unwrap_or_default();
             let id = message["package_id"].as_str().unwrap_or_default();
-            let package = PACKAGES.iter().find(|p| id.contains(&format!("/{p}#")));
-            if let (Some(package), Some(binary)) = (package, message["executable"].as_str())
-                && (name == "it" || name == *package)
-            {
+            let package = TESTERS.iter().find(|p| id.contains(&format!("/{p}#")));
+            if let (Some(package), Some(binary)) = (package, message["executable"].as_str()) {
                 binaries.push(((*package).to_owned(), PathBuf::from(binary)));
             }
         }
-        ensure!(binaries.len() == 2 * PACKAGES.len(), "six test binaries, not {}", binaries.len());
+        ensure!(binaries.len() >= 2 * FAULTY.len(), "{} test binaries are too few", binaries.len());
         Ok(binaries)
     }
 
@@ -373,7 +374,7 @@ impl Job {
             };
             let ignored = names(&["--ignored"])?;
             let run = names(&[])?;
-            let run = run.into_iter().filter(|t| !ignored.contains(t) && !t.contains(SKIPPED));
+            let run = run.into_iter().filter(|t| !ignored.contains(t));
             tests.extend(run.map(|test| (package.clone(), binary.clone(), test)));
         }
         println!("{} tests to follow", tests.len());
@@ -474,6 +475,7 @@ impl Job {
         if kept.next().as_deref() == Some(&head) {
             done = kept
                 .filter_map(|l| serde_json::from_str::<Tried>(&l).ok())
+                .filter(|t| !self.again || t.end == "noticed" || t.end == "timeout")
                 .map(|t| (t.name.clone(), t))
                 .collect();
         } else {
