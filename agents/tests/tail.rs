@@ -4,7 +4,7 @@
 
 use agents::learn::ppo::Ppo;
 use agents::learn::{PpoConfig, Saved, Tail};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sim::environment::{ActionSpace, Environment, Spec, StepOut};
 use sim::lanes::Lanes;
@@ -48,7 +48,7 @@ impl Environment for Gamble {
     fn step(&mut self, action: &[f32], out: StepOut<'_>) {
         let [safe, good, bad] = self.pays;
         let mut rng = ChaCha8Rng::seed_from_u64(self.lane << 32 | self.episode);
-        let unlucky = (rng.next_u64() as f64) < self.chance * 2f64.powi(64);
+        let unlucky = agents::learn::noise::uniform(&mut rng) < self.chance;
         let (reward, loss) = match (action[0] == 1.0, unlucky) {
             (false, _) => (safe, 0.0),
             (true, false) => (good, 0.0),
@@ -66,7 +66,8 @@ impl Environment for Gamble {
         self.episode.to_le_bytes().to_vec()
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.episode = u64::from_le_bytes(bytes.try_into().map_err(|_| "eight bytes")?);
+        let bytes = bytes.try_into().map_err(|e| format!("eight bytes: {e}"))?;
+        self.episode = u64::from_le_bytes(bytes);
         Ok(())
     }
     fn episode(&self) -> u64 {

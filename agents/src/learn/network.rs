@@ -51,7 +51,6 @@ impl Network {
     ///
     /// # Panics
     /// Where the network has no memory.
-    #[must_use]
     pub fn remember(&self, obs: &Tensor, state: &Tensor) -> Tensor {
         assert!(self.shape.memory > 0, "Invariant: a network with memory");
         let [input_weight, state_weight, input_bias, state_bias, ..] = self.parameters.views()

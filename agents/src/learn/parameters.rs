@@ -85,7 +85,6 @@ impl Parameters {
         self.device
     }
     /// The tensors, in the order of their shapes.
-    #[must_use]
     pub fn views(&self) -> &[Tensor] {
         &self.views
     }
@@ -103,12 +102,12 @@ impl Parameters {
     /// Moves a share `tau` of the way to `other`'s weights (Polyak averaging).
     pub fn follow(&mut self, other: &Self, tau: f64) {
         no_grad(|| {
-            let _ = self.flat.lerp_(&other.flat, tau);
+            self.flat *= 1.0 - tau;
+            self.flat += &other.flat * tau;
         });
     }
 
     /// The gradient of `loss` over the flat vector, `[P]`.
-    #[must_use]
     pub fn gradient(&self, loss: &Tensor) -> Tensor {
         let parts: Vec<Tensor> = Tensor::run_backward(&[loss], &self.views, false, false)
             .iter()

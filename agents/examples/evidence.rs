@@ -1,0 +1,371 @@
+//! Holds the learners to what is known of them elsewhere: worlds, settings and bars as docs/learner-evidence.md
+//! lists them. One line of a table per bar, over several seeds, with a 95 % interval (Student's t).
+//!
+//! `cargo run --release -p agents --features tch --example evidence -- [--seeds N] [BAR…]`
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "an example talks, and has a clock"
+)]
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use agents::frozen::FrozenPolicy;
+use agents::learn::game_theory::{Kuhn, nash_conv};
+use agents::learn::games::{CartPole, Identity, MountainCar, Partial, Pendulum};
+use agents::learn::ppo::Ppo;
+use agents::learn::sac::{Sac, SacConfig};
+use agents::learn::self_play::SelfPlay;
+use agents::learn::{LearnError, PpoConfig};
+use sim::environment::{Environment, StepOut};
+use sim::lanes::Lanes;
+use tch::Device;
+
+/// A claim about a learner: how it is trained from a seed, and what its score must be.
+struct Bar {
+    name: &'static str,
+    /// What is measured.
+    score: &'static str,
+    known: &'static str,
+    holds: fn(f64) -> bool,
+    decisions: u64,
+    train: fn(u64) -> Result<f64, LearnError>,
+}
+
+const BARS: [Bar; 10] = [
+    Bar {
+        name: "identity",
+        score: "right answers of 100, greedy",
+        known: "at least 90",
+        holds: |mean| mean >= 90.0,
+        decisions: 1_200,
+        train: identity,
+    },
+    Bar {
+        name: "cart-pole-zoo",
+        score: "steps of 500, greedy, 100 episodes",
+        known: "500.0 ± 0.0 (rl-zoo)",
+        holds: |mean| mean >= 499.5,
+        decisions: 100_096,
+        train: cart_pole_zoo,
+    },
+    Bar {
+        name: "cart-pole-cleanrl",
+        score: "steps of 500, last 100 training episodes",
+        known: "490.04 ± 6.12 (CleanRL)",
+        holds: |mean| mean >= 483.92,
+        decisions: 500_224,
+        train: cart_pole_cleanrl,
+    },
+    Bar {
+        name: "mountain-car",
+        score: "return, last 100 training episodes",
+        known: "−200.00 ± 0.00 (CleanRL): must fail",
+        holds: |mean| mean == -200.0,
+        decisions: 500_224,
+        train: mountain_car,
+    },
+    Bar {
+        name: "positions-with-memory",
+        score: "steps of 500, greedy, 100 episodes",
+        known: "500.0 ± 0.0 (rl-zoo, recurrent)",
+        holds: |mean| mean >= 499.5,
+        decisions: 100_096,
+        train: |seed| positions(seed, 64),
+    },
+    Bar {
+        name: "positions-without-memory",
+        score: "steps of 500, greedy, 100 episodes",
+        known: "must fail",
+        holds: |mean| mean < 450.0,
+        decisions: 100_096,
+        train: |seed| positions(seed, 0),
+    },
+    Bar {
+        name: "pendulum",
+        score: "return, greedy, 100 episodes",
+        known: "−157.0 ± 88.7 (rl-zoo, SAC)",
+        holds: |mean| mean >= -245.7,
+        decisions: 20_000,
+        train: pendulum,
+    },
+    Bar {
+        name: "kuhn-entropy",
+        score: "NashConv of the last policy",
+        known: "at most 0.10",
+        holds: |mean| mean <= 0.10,
+        decisions: 2_000_896,
+        train: |seed| kuhn(seed, 0.2),
+    },
+    Bar {
+        name: "kuhn-no-entropy",
+        score: "NashConv of the last policy",
+        known: "above 0.3: must fail",
+        holds: |mean| mean > 0.3,
+        decisions: 2_000_896,
+        train: |seed| kuhn(seed, 0.0),
+    },
+    Bar {
+        name: "identity-untrained",
+        score: "right answers of 100, greedy",
+        known: "at most 50: must fail",
+        holds: |mean| mean <= 50.0,
+        decisions: 0,
+        train: untrained,
+    },
+];
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let mut seeds = 3;
+    let mut chosen = Vec::new();
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        if arg == "--seeds" {
+            seeds = args.next().ok_or("--seeds needs a number")?.parse()?;
+        } else if BARS.iter().any(|bar| bar.name == arg) {
+            chosen.push(arg);
+        } else {
+            let names = BARS.map(|bar| bar.name).join(", ");
+            return Err(format!("no bar `{arg}`; there are: {names}").into());
+        }
+    }
+    if seeds < 2 {
+        return Err("--seeds must be at least 2: one seed is no evidence".into());
+    }
+    println!("| bar | score | known | decisions | seeds | mean | 95 % interval | decisions/s | |");
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let mut failed = 0;
+    for bar in BARS.iter().filter(|bar| chosen.is_empty() || chosen.iter().any(|c| c == bar.name)) {
+        let start = Instant::now();
+        let mut scores = Vec::new();
+        for seed in 1..=seeds {
+            let score = (bar.train)(seed)?;
+            eprintln!("{} seed {seed}: {score:.3}", bar.name);
+            scores.push(score);
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let n = scores.len() as f64;
+        let mean = scores.iter().sum::<f64>() / n;
+        let variance = scores.iter().map(|s| (s - mean) * (s - mean)).sum::<f64>() / (n - 1.0);
+        let half = student(scores.len() - 1) * (variance / n).sqrt();
+        let holds = (bar.holds)(mean);
+        failed += u32::from(!holds);
+        println!(
+            "| {} | {} | {} | {} | 1 to {seeds} | {mean:.2} | {:.2} to {:.2} | {:.0} | {} |",
+            bar.name,
+            bar.score,
+            bar.known,
+            bar.decisions,
+            mean - half,
+            mean + half,
+            (bar.decisions * seeds) as f64 / seconds,
+            if holds { "holds" } else { "DOES NOT HOLD" },
+        );
+    }
+    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// 97.5 % quantile of Student's t, by degrees of freedom.
+fn student(freedom: usize) -> f64 {
+    const TABLE: [f64; 10] =
+        [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+    TABLE.get(freedom - 1).copied().unwrap_or(2.1)
+}
+
+fn plain() -> PpoConfig {
+    PpoConfig { normalise_observations: false, normalise_returns: false, ..PpoConfig::default() }
+}
+
+fn lanes<E: Environment>(count: u64, world: impl Fn(u64) -> E) -> Lanes<E> {
+    Lanes::new((0..count).map(world).collect(), false)
+}
+
+/// Trains to the end; the run and the mean return of about the last 100 training episodes.
+fn train<E: Environment>(config: PpoConfig, lanes: Lanes<E>) -> Result<(Ppo<E>, f64), LearnError> {
+    let updates = config.updates;
+    let mut run = Ppo::new(config, lanes, Device::Cpu)?;
+    let mut ended: Vec<(u64, f64)> = Vec::new();
+    for _ in 0..updates {
+        let log = run.update()?;
+        if log.episodes > 0 {
+            ended.push((log.episodes, log.episode_return));
+        }
+    }
+    let (mut count, mut sum) = (0, 0.0);
+    for (episodes, mean) in ended.iter().rev() {
+        if count >= 100 {
+            break;
+        }
+        count += episodes;
+        sum += *episodes as f64 * mean;
+    }
+    Ok((run, sum / count as f64))
+}
+
+/// Mean return of the greedy policy over episodes that training never played.
+fn greedy<E: Environment>(policy: &mut FrozenPolicy, mut world: E, episodes: u64) -> f64 {
+    let spec = world.spec().clone();
+    play(&spec, &mut world, episodes, |obs, mask, action, first| {
+        if first {
+            policy.forget();
+        }
+        policy.act(obs, mask, action);
+    })
+}
+
+fn play<E: Environment>(
+    spec: &sim::environment::Spec,
+    world: &mut E,
+    episodes: u64,
+    mut act: impl FnMut(&[f32], &[f32], &mut [f32], bool),
+) -> f64 {
+    let (mut obs, mut final_obs) = (vec![0.0; spec.obs_dim], vec![0.0; spec.obs_dim]);
+    let mut mask = vec![0.0; spec.action.logits()];
+    let mut action = vec![0.0; spec.action.dim()];
+    let mut total = 0.0;
+    for episode in 0..episodes {
+        world.reset(episode, &mut obs, &mut mask);
+        let mut first = true;
+        loop {
+            act(&obs, &mask, &mut action, first);
+            first = false;
+            let (mut reward, mut terminated, mut truncated, mut elapsed_blocks) =
+                (0.0, false, false, 0);
+            world.step(
+                &action,
+                StepOut {
+                    obs: &mut obs,
+                    action_mask: &mut mask,
+                    final_obs: &mut final_obs,
+                    reward: &mut reward,
+                    terminated: &mut terminated,
+                    truncated: &mut truncated,
+                    elapsed_blocks: &mut elapsed_blocks,
+                },
+            );
+            total += f64::from(reward);
+            if terminated || truncated {
+                break;
+            }
+        }
+    }
+    total / episodes as f64
+}
+
+fn identity_config(seed: u64) -> PpoConfig {
+    PpoConfig {
+        seed,
+        updates: 6,
+        rollout_steps: 25,
+        minibatch: 40,
+        hidden: vec![16, 16],
+        learning_rate: 1e-2,
+        ..PpoConfig::default()
+    }
+}
+
+fn identity(seed: u64) -> Result<f64, LearnError> {
+    let worlds = lanes(8, |lane| Identity::new(4, 1, false, seed, lane, 8));
+    let (run, _) = train(identity_config(seed), worlds)?;
+    let world = Identity::new(4, 1, false, seed + 1_000, 0, 1);
+    Ok(greedy(&mut run.policy("identity")?, world, 10))
+}
+
+fn untrained(seed: u64) -> Result<f64, LearnError> {
+    let worlds = lanes(8, |lane| Identity::new(4, 1, false, seed, lane, 8));
+    let run = Ppo::new(identity_config(seed), worlds, Device::Cpu)?;
+    let world = Identity::new(4, 1, false, seed + 1_000, 0, 1);
+    Ok(greedy(&mut run.policy("untrained")?, world, 10))
+}
+
+/// rl-zoo's PPO for CartPole-v1.
+fn zoo(seed: u64) -> PpoConfig {
+    PpoConfig {
+        seed,
+        updates: 391,
+        rollout_steps: 32,
+        epochs: 20,
+        minibatch: 256,
+        learning_rate: 1e-3,
+        gae_lambda: 0.8,
+        gamma: 0.98,
+        anneal_clip: true,
+        entropy_weight: 0.0,
+        ..plain()
+    }
+}
+
+fn cart_pole_zoo(seed: u64) -> Result<f64, LearnError> {
+    let (run, _) = train(zoo(seed), lanes(8, |lane| CartPole::new(seed, lane, 8)))?;
+    Ok(greedy(&mut run.policy("cart pole")?, CartPole::new(seed + 1_000, 0, 1), 100))
+}
+
+/// CartPole without its velocities; rl-zoo's settings.
+fn positions(seed: u64, memory: usize) -> Result<f64, LearnError> {
+    let world = |seed, lane, lanes| Partial::new(CartPole::new(seed, lane, lanes), &[0, 2]);
+    let config = PpoConfig { memory, ..zoo(seed) };
+    let (run, _) = train(config, lanes(8, |lane| world(seed, lane, 8)))?;
+    Ok(greedy(&mut run.policy("positions")?, world(seed + 1_000, 0, 1), 100))
+}
+
+/// CleanRL's defaults for PPO.
+fn cleanrl(seed: u64) -> PpoConfig {
+    PpoConfig {
+        seed,
+        updates: 977,
+        rollout_steps: 128,
+        epochs: 4,
+        minibatch: 128,
+        learning_rate: 2.5e-4,
+        entropy_weight: 0.01,
+        ..plain()
+    }
+}
+
+fn cart_pole_cleanrl(seed: u64) -> Result<f64, LearnError> {
+    Ok(train(cleanrl(seed), lanes(4, |lane| CartPole::new(seed, lane, 4)))?.1)
+}
+
+fn mountain_car(seed: u64) -> Result<f64, LearnError> {
+    Ok(train(cleanrl(seed), lanes(4, |lane| MountainCar::new(seed, lane, 4)))?.1)
+}
+
+/// rl-zoo's SAC for Pendulum-v1, with layers of 64 in place of 256.
+fn pendulum(seed: u64) -> Result<f64, LearnError> {
+    let config = SacConfig { seed, learning_rate: 1e-3, width: 64, ..SacConfig::default() };
+    let mut run = Sac::new(config, lanes(1, |lane| Pendulum::new(seed, lane, 1)), Device::Cpu)?;
+    while run.decisions() < 20_000 {
+        run.update()?;
+    }
+    let mut world = Pendulum::new(seed + 1_000, 0, 1);
+    let spec = world.spec().clone();
+    Ok(play(&spec, &mut world, 100, |obs, _, action, _| {
+        action.copy_from_slice(&run.greedy(obs));
+    }))
+}
+
+/// Self-play on Kuhn poker.
+fn kuhn(seed: u64, entropy_weight: f64) -> Result<f64, LearnError> {
+    let updates = 977;
+    let config = PpoConfig {
+        seed,
+        updates,
+        rollout_steps: 16,
+        epochs: 2,
+        minibatch: 1_024,
+        learning_rate: 1e-3,
+        gamma: 1.0,
+        clip: 0.1,
+        entropy_weight,
+        normalise_advantages: false,
+        ..plain()
+    };
+    let mut play = SelfPlay::<Kuhn>::new(config, 128, Device::Cpu)?;
+    for _ in 0..updates {
+        play.update()?;
+    }
+    Ok(nash_conv::<Kuhn>([play.policy(), play.policy()]))
+}
