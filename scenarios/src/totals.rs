@@ -1,6 +1,6 @@
 //! What an episode came to: the columns of every comparison, said once.
 
-use crate::stats::{cvar, mean};
+use crate::stats::{cvar, mean, quantile};
 use serde::{Deserialize, Serialize};
 
 /// The sums of one episode.
@@ -43,6 +43,12 @@ pub enum Statistic {
     Mean,
     /// The mean of the worst 5 %.
     Cvar95,
+    /// The mean of the worst 1 %.
+    Cvar99,
+    /// The value that one path in twenty exceeds: value at risk, or liquidations at risk.
+    Quantile95,
+    /// The share of paths above zero.
+    Share,
     /// The largest.
     Max,
 }
@@ -54,7 +60,22 @@ impl Statistic {
         match self {
             Self::Mean => mean(values),
             Self::Cvar95 => cvar(values, 0.95),
+            Self::Cvar99 => cvar(values, 0.99),
+            Self::Quantile95 => quantile(values, 0.95),
+            Self::Share => {
+                mean(&values.iter().map(|v| f64::from(u8::from(*v > 0.0))).collect::<Vec<_>>())
+            }
             Self::Max => values.iter().copied().fold(0.0, f64::max),
+        }
+    }
+
+    /// Paths, over all seeds, without which it says nothing.
+    #[must_use]
+    pub const fn least_paths(self) -> usize {
+        match self {
+            // A hundred of them in the tail.
+            Self::Cvar99 => 10_000,
+            _ => 0,
         }
     }
 }
@@ -129,4 +150,38 @@ pub const COLUMNS: &[Column] = &[
         value: |t| t.revenue_usd,
     },
     Column { key: "changes", title: "changes", statistic: Statistic::Mean, value: |t| t.changes },
+];
+
+/// How bad the bad paths are: the columns of the report's second table.
+pub const TAILS: &[Column] = &[
+    Column {
+        key: "bad_debt_share",
+        title: "P(bad debt)",
+        statistic: Statistic::Share,
+        value: |t| t.bad_debt_usd,
+    },
+    Column {
+        key: "bad_debt_var95_usd",
+        title: "bad debt VaR95",
+        statistic: Statistic::Quantile95,
+        value: |t| t.bad_debt_usd,
+    },
+    Column {
+        key: "bad_debt_cvar99_usd",
+        title: "bad debt CVaR99",
+        statistic: Statistic::Cvar99,
+        value: |t| t.bad_debt_usd,
+    },
+    Column {
+        key: "liquidations_at_risk95_usd",
+        title: "liquidations at risk 95",
+        statistic: Statistic::Quantile95,
+        value: |t| t.liquidated_usd,
+    },
+    Column {
+        key: "largest_loss_var95_usd",
+        title: "largest loss VaR95",
+        statistic: Statistic::Quantile95,
+        value: |t| t.largest_loss_usd,
+    },
 ];
