@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Pages whose paths are checked.
-const PAGES: [&str; 2] = ["docs/adding-a-mechanism.md", "docs/fidelity.md"];
+const PAGES: [&str; 3] =
+    ["docs/adding-a-mechanism.md", "docs/fidelity.md", "docs/learner-evidence.md"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

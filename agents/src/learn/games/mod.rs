@@ -1,6 +1,8 @@
 //! Small known worlds that a learner must solve, or fail, in a known way.
 
 mod aim;
+mod betting;
+mod betting_plan;
 mod cart_pole;
 mod forever;
 mod identity;
@@ -9,6 +11,8 @@ mod partial;
 mod pendulum;
 
 pub use aim::{AIM_DECISIONS, Aim};
+pub use betting::{BETTING_CHOICES, BETTING_ROUNDS, Betting};
+pub use betting_plan::BettingPlan;
 pub use cart_pole::{CART_POLE_STEPS, CartPole};
 pub use forever::Forever;
 pub use identity::{IDENTITY_DECISIONS, Identity};
