@@ -17,6 +17,7 @@ use sim::chain::Chain;
 use sim::config::{Config, Episode};
 use sim::environment::Environment;
 use sim::exchange::{Exchange, Listing};
+use sim::further::FurtherMarkets;
 use sim::lane::{EpisodePlan, Lane, LaneSetup};
 use sim::lanes::Lanes;
 use sim::prices::{FairPrices, PriceSource};
@@ -173,7 +174,8 @@ impl Setup {
         place: impl FnOnce(&mut World, MarketId) -> Result<(), AssembleError>,
     ) -> Result<Pooled, AssembleError> {
         let s = &self.shared.scenario;
-        let Genesis { chain, market, assets, pools, feeds } = genesis(s, &path, &self.statics)?;
+        let Genesis { chain, market, assets, pools, feeds, further } =
+            genesis(s, &path, &self.statics)?;
         let pooled = chain.pooled(market).clone();
         let listings: Vec<Listing> = s
             .exchange
@@ -217,7 +219,9 @@ impl Setup {
         world.insert_resource(FairPrices::new(&source, chain.assets()));
         world.insert_resource(source);
         world.insert_resource(chain);
-        let handles = crate::cohorts::Handles { market, pools: &pools, feeds: &feeds };
+        world.insert_resource(FurtherMarkets::new(further.iter().map(|f| f.market).collect()));
+        let handles =
+            crate::cohorts::Handles { market, pools: &pools, feeds: &feeds, further: &further };
         crate::cohorts::spawn(s, &handles, world, place)?;
         crate::books::spawn(s, world);
         Ok(pooled)

@@ -1,7 +1,7 @@
 //! Who acts: cohorts as a scenario lists them, their checks, and their entry into a world.
 
 use crate::check::Checker;
-use crate::genesis::AssembleError;
+use crate::genesis::{AssembleError, Further};
 use crate::schema::{BuilderSpec, OracleSpec, Scenario, Tending};
 use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
@@ -45,6 +45,20 @@ pub struct Cohorts {
     pub attackers: Vec<AttackerConfig>,
 }
 
+/// The participants of a further lending market.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FurtherCohorts {
+    /// Lenders.
+    pub lenders: Vec<LenderConfig>,
+    /// Borrowers.
+    pub borrowers: Vec<BorrowerConfig>,
+    /// Liquidators.
+    pub liquidators: Vec<LiquidatorConfig>,
+    /// Leveraged loops.
+    pub loopers: Vec<LooperConfig>,
+}
+
 /// Arbitrageurs and the pool that they keep in line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +75,7 @@ pub(crate) struct Handles<'a> {
     pub(crate) market: MarketId,
     pub(crate) pools: &'a [PoolId],
     pub(crate) feeds: &'a [FeedId],
+    pub(crate) further: &'a [Further],
 }
 
 /// Puts all participants into a world, in an order that never changes: ids break ties. `place` enters the
@@ -74,15 +89,7 @@ pub(crate) fn spawn(
     let market = handles.market;
     let agents = &s.agents;
     risk_manager::spawn(world, market, &agents.risk_manager)?;
-    for (spec, feed) in s.oracles.iter().zip(handles.feeds) {
-        if let OracleSpec::Push { asset, lag_secs, .. } = spec {
-            let symbol = world.resource::<Chain>().asset_by_symbol(asset);
-            let asset = symbol.ok_or_else(|| SpawnError::UnknownAsset(asset.clone()))?;
-            let lag_blocks = lag_secs.div_ceil(u64::from(s.block_secs)) as u32;
-            let config = OracleNodeConfig { lag_blocks, ..agents.oracle_nodes.clone() };
-            oracle_node::spawn(world, *feed, asset, &config)?;
-        }
-    }
+    spawn_nodes(s, &s.oracles, handles.feeds, world)?;
     for cohort in &agents.lenders {
         lender::spawn(world, market, cohort)?;
     }
@@ -102,6 +109,26 @@ pub(crate) fn spawn(
             insiders.extend(first..next_actor_id(world));
         }
     }
+    for (spec, further) in s.markets.iter().zip(handles.further) {
+        let (market, agents) = (further.market, &spec.agents);
+        spawn_nodes(s, &spec.oracles, &further.feeds, world)?;
+        for cohort in &agents.lenders {
+            lender::spawn(world, market, cohort)?;
+        }
+        for cohort in &agents.borrowers {
+            borrower::spawn(world, market, cohort)?;
+        }
+        for cohort in &agents.liquidators {
+            let first = next_actor_id(world);
+            liquidator::spawn(world, market, cohort)?;
+            if cohort.conduct.inside {
+                insiders.extend(first..next_actor_id(world));
+            }
+        }
+        for cohort in &agents.loopers {
+            looper::spawn(world, market, cohort)?;
+        }
+    }
     let builder: Option<Box<dyn BlockBuilder>> = match s.builder {
         BuilderSpec::PriorityFee => None,
         BuilderSpec::FirstCome => Some(Box::new(FirstCome)),
@@ -116,6 +143,25 @@ pub(crate) fn spawn(
     }
     for cohort in &agents.attackers {
         agents::attack::spawn(world, market, cohort)?;
+    }
+    Ok(())
+}
+
+/// Puts the nodes of push feeds into a world.
+fn spawn_nodes(
+    s: &Scenario,
+    oracles: &[OracleSpec],
+    feeds: &[FeedId],
+    world: &mut World,
+) -> Result<(), AssembleError> {
+    for (spec, feed) in oracles.iter().zip(feeds) {
+        if let OracleSpec::Push { asset, lag_secs, .. } = spec {
+            let symbol = world.resource::<Chain>().asset_by_symbol(asset);
+            let asset = symbol.ok_or_else(|| SpawnError::UnknownAsset(asset.clone()))?;
+            let lag_blocks = lag_secs.div_ceil(u64::from(s.block_secs)) as u32;
+            let config = OracleNodeConfig { lag_blocks, ..s.agents.oracle_nodes.clone() };
+            oracle_node::spawn(world, *feed, asset, &config)?;
+        }
     }
     Ok(())
 }
@@ -155,7 +201,8 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     for (i, liquidator) in c.liquidators.iter().enumerate() {
         check_liquidator(&format!("agents.liquidators.{i}"), liquidator, &listed, checker);
     }
-    let insiders = c.liquidators.iter().any(|l| l.conduct.inside);
+    let in_further = s.markets.iter().flat_map(|m| &m.agents.liquidators);
+    let insiders = c.liquidators.iter().chain(in_further).any(|l| l.conduct.inside);
     if s.builder == BuilderSpec::Insiders && !insiders {
         checker.refuse(
             "builder",
@@ -165,6 +212,22 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     }
     for (i, looper) in c.loopers.iter().enumerate() {
         check_looper(&format!("agents.loopers.{i}"), looper, &listed, checker);
+    }
+    for (k, further) in s.markets.iter().enumerate() {
+        let listed: Vec<&str> = further.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+        let (c, at) = (&further.agents, format!("markets.{k}.agents"));
+        for (i, lender) in c.lenders.iter().enumerate() {
+            check_lender(&format!("{at}.lenders.{i}"), lender, &listed, checker);
+        }
+        for (i, borrower) in c.borrowers.iter().enumerate() {
+            check_borrower(&format!("{at}.borrowers.{i}"), borrower, &listed, checker);
+        }
+        for (i, liquidator) in c.liquidators.iter().enumerate() {
+            check_liquidator(&format!("{at}.liquidators.{i}"), liquidator, &listed, checker);
+        }
+        for (i, looper) in c.loopers.iter().enumerate() {
+            check_looper(&format!("{at}.loopers.{i}"), looper, &listed, checker);
+        }
     }
     for (i, attacker) in c.attackers.iter().enumerate() {
         check_attacker(&format!("agents.attackers.{i}"), attacker, &listed, checker);
@@ -358,6 +421,14 @@ fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut C
     within(at, &ranges, checker);
 }
 
+/// Kinds and names of a further market's cohorts.
+fn in_market(c: &FurtherCohorts) -> impl Iterator<Item = (&'static str, &String)> {
+    (c.lenders.iter().map(|x| ("lenders", &x.cohort)))
+        .chain(c.borrowers.iter().map(|x| ("borrowers", &x.cohort)))
+        .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)))
+        .chain(c.loopers.iter().map(|x| ("loopers", &x.cohort)))
+}
+
 /// No two cohorts may share a name: it is the address of their luck.
 fn names(s: &Scenario, checker: &mut Checker<'_>) {
     let c = &s.agents;
@@ -372,7 +443,8 @@ fn names(s: &Scenario, checker: &mut Checker<'_>) {
         .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)))
         .chain(c.loopers.iter().map(|x| ("loopers", &x.cohort)))
         .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)))
-        .chain(tended);
+        .chain(tended)
+        .chain(s.markets.iter().flat_map(|m| in_market(&m.agents)));
     for (kind, name) in cohorts {
         if names.contains(&name.as_str()) {
             checker.refuse(
