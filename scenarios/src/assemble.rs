@@ -1,6 +1,7 @@
 //! From a checked scenario to worlds: a [`LaneSetup`] per (path, static parameters).
 
 use crate::arena::{PathChoice, WorldAddress};
+use crate::factors::Series;
 use crate::genesis::{AssembleError, Genesis, genesis};
 use crate::load::Loaded;
 use crate::paths::{Path, Paths};
@@ -38,12 +39,14 @@ struct Shared {
     scenario: Scenario,
     paths: Paths,
     snapshots: Vec<Snapshot>,
+    series: Vec<Series>,
 }
 
 impl Shared {
     fn new(loaded: &Loaded) -> Arc<Self> {
         let (scenario, snapshots) = (loaded.scenario.clone(), loaded.snapshots.clone());
-        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots })
+        let series = loaded.series.clone();
+        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots, series })
     }
 }
 
@@ -219,6 +222,7 @@ impl Setup {
         world.insert_resource(FairPrices::new(&source, chain.assets()));
         world.insert_resource(source);
         world.insert_resource(chain);
+        world.insert_resource(crate::factors::begin(s, &self.shared.series, path.start));
         world.insert_resource(FurtherMarkets::new(further.iter().map(|f| f.market).collect()));
         let handles =
             crate::cohorts::Handles { market, pools: &pools, feeds: &feeds, further: &further };

@@ -176,12 +176,13 @@ const MOST_USD: f64 = 1e13;
 /// Checks what the cohorts refer to, and that every number is one that can be.
 pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     let listed: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+    let factors: Vec<&str> = s.factors.iter().map(|f| f.name.as_str()).collect();
     let c = &s.agents;
     for (i, lender) in c.lenders.iter().enumerate() {
         check_lender(&format!("agents.lenders.{i}"), lender, &listed, checker);
     }
     for (i, borrower) in c.borrowers.iter().enumerate() {
-        check_borrower(&format!("agents.borrowers.{i}"), borrower, &listed, checker);
+        check_borrower(&format!("agents.borrowers.{i}"), borrower, &listed, &factors, checker);
     }
     let pools: Vec<&str> = s.pools.iter().map(|p| p.name.as_str()).collect();
     for (i, arbitrageur) in c.arbitrageurs.iter().enumerate() {
@@ -220,7 +221,7 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
             check_lender(&format!("{at}.lenders.{i}"), lender, &listed, checker);
         }
         for (i, borrower) in c.borrowers.iter().enumerate() {
-            check_borrower(&format!("{at}.borrowers.{i}"), borrower, &listed, checker);
+            check_borrower(&format!("{at}.borrowers.{i}"), borrower, &listed, &factors, checker);
         }
         for (i, liquidator) in c.liquidators.iter().enumerate() {
             check_liquidator(&format!("{at}.liquidators.{i}"), liquidator, &listed, checker);
@@ -246,7 +247,7 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     for (i, spec) in s.positions.iter().enumerate() {
         if let Tending::Borrowers(config) = &spec.behaviour {
             let at = format!("positions.{i}.behaviour.0");
-            check_borrower(&at, config, &listed, checker);
+            check_borrower(&at, config, &listed, &factors, checker);
         }
     }
     names(s, checker);
@@ -281,7 +282,18 @@ fn check_lender(at: &str, l: &LenderConfig, listed: &[&str], checker: &mut Check
     within(at, &ranges, checker);
 }
 
-fn check_borrower(at: &str, b: &BorrowerConfig, listed: &[&str], checker: &mut Checker<'_>) {
+fn check_borrower(
+    at: &str,
+    b: &BorrowerConfig,
+    listed: &[&str],
+    factors: &[&str],
+    checker: &mut Checker<'_>,
+) {
+    if let Some(appetite) = &b.appetite {
+        checker.known(&format!("{at}.appetite.factor"), "factor", &appetite.factor, factors);
+        let per_unit = appetite.leverage_per_unit;
+        checker.within(&format!("{at}.appetite.leverage_per_unit"), per_unit, -100.0, 100.0);
+    }
     checker.known(&format!("{at}.collateral"), "reserve", &b.collateral, listed);
     checker.known(&format!("{at}.debt"), "reserve", &b.debt, listed);
     let size = b.debt_size;

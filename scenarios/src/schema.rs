@@ -10,6 +10,7 @@ use sim::reward::Objective;
 
 pub use crate::books::BookSpec;
 pub use crate::cohorts::{Cohorts, FurtherCohorts};
+pub use crate::factors::{FactorSpec, StreamSpec};
 pub use crate::positions::{AboveLtv, PositionsSpec, Tending};
 pub use prices::*;
 
@@ -51,6 +52,9 @@ pub struct Scenario {
     /// Correlations of the normals that drive the assets' prices.
     #[serde(default)]
     pub correlation: Vec<CorrelationSpec>,
+    /// Exogenous streams that agents can see.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<FactorSpec>,
     /// The exchange that everybody can trade at.
     pub exchange: ExchangeSpec,
     /// Constant-product pools.

@@ -44,6 +44,9 @@ pub enum SpawnError {
     /// The pool does not hold the asset.
     #[error("the pool does not hold `{0}`")]
     NotInPool(String),
+    /// The world has no exogenous stream of this name.
+    #[error("no factor is called `{0}`")]
+    UnknownFactor(String),
     /// The feed is not of the kind that this participant serves.
     #[error("the feed is not of the kind that this participant serves")]
     WrongFeed,
