@@ -7,6 +7,7 @@ use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
 use agents::scripted::arbitrageur::ArbitrageurConfig;
 use agents::scripted::borrower::BorrowerConfig;
+use agents::scripted::farmer::{FarmerConfig, MAX_PLACES};
 use agents::scripted::lender::LenderConfig;
 use agents::scripted::liquidator::{LiquidatorConfig, TipRule};
 use agents::scripted::looper::LooperConfig;
@@ -14,7 +15,7 @@ use agents::scripted::next_actor_id;
 use agents::scripted::oracle_node::OracleNodeConfig;
 use agents::scripted::risk_manager::RiskManagerConfig;
 use agents::scripted::{
-    arbitrageur, borrower, lender, liquidator, looper, oracle_node, risk_manager,
+    arbitrageur, borrower, farmer, lender, liquidator, looper, oracle_node, risk_manager,
 };
 use bevy_ecs::prelude::World;
 use markets::units::{FeedId, MarketId, PoolId};
@@ -37,6 +38,8 @@ pub struct Cohorts {
     pub liquidators: Vec<LiquidatorConfig>,
     /// Leveraged loops.
     pub loopers: Vec<LooperConfig>,
+    /// Yield farmers, of all markets.
+    pub farmers: Vec<FarmerConfig>,
     /// The nodes of all push feeds.
     pub oracle_nodes: OracleNodeConfig,
     /// The risk manager's seat.
@@ -129,6 +132,16 @@ pub(crate) fn spawn(
             looper::spawn(world, market, cohort)?;
         }
     }
+    let market_of = |name: Option<&str>| match name {
+        None => Some(market),
+        Some(name) => {
+            let at = s.markets.iter().position(|m| m.name == name)?;
+            handles.further.get(at).map(|further| further.market)
+        }
+    };
+    for cohort in &agents.farmers {
+        farmer::spawn(world, market_of, cohort)?;
+    }
     let builder: Option<Box<dyn BlockBuilder>> = match s.builder {
         BuilderSpec::PriorityFee => None,
         BuilderSpec::FirstCome => Some(Box::new(FirstCome)),
@@ -213,6 +226,9 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     }
     for (i, looper) in c.loopers.iter().enumerate() {
         check_looper(&format!("agents.loopers.{i}"), looper, &listed, checker);
+    }
+    for (i, farmer) in c.farmers.iter().enumerate() {
+        check_farmer(&format!("agents.farmers.{i}"), farmer, s, checker);
     }
     for (k, further) in s.markets.iter().enumerate() {
         let listed: Vec<&str> = further.market.reserves.iter().map(|r| r.asset.as_str()).collect();
@@ -401,6 +417,43 @@ fn check_looper(at: &str, l: &LooperConfig, listed: &[&str], checker: &mut Check
     within(at, &ranges, checker);
 }
 
+fn check_farmer(at: &str, f: &FarmerConfig, s: &Scenario, checker: &mut Checker<'_>) {
+    let names: Vec<&str> = s.markets.iter().map(|m| m.name.as_str()).collect();
+    for (i, place) in f.places.iter().enumerate() {
+        let reserves = match &place.market {
+            None => Some(&s.market.reserves),
+            Some(name) => {
+                checker.known(&format!("{at}.places.{i}.market"), "market", name, &names);
+                s.markets.iter().find(|m| m.name == *name).map(|m| &m.market.reserves)
+            }
+        };
+        if let Some(reserves) = reserves {
+            let listed: Vec<&str> = reserves.iter().map(|r| r.asset.as_str()).collect();
+            checker.known(&format!("{at}.places.{i}.asset"), "reserve", &place.asset, &listed);
+        }
+    }
+    if !(2..=MAX_PLACES).contains(&f.places.len()) {
+        checker.refuse(
+            &format!("{at}.places"),
+            format!("{} places: a farmer chooses among 2 to {MAX_PLACES}", f.places.len()),
+            "for example [(asset: \"USDC\"), (market: \"fork\", asset: \"USDC\")]",
+        );
+    }
+    let ranges = [
+        ("count", f64::from(f.count), 0.0, MOST),
+        ("total_usd", f.total_usd, 0.0, MOST_USD),
+        ("size_log_sd", f.size_log_sd, 0.0, 10.0),
+        ("margin_percent", f.margin_percent, 0.0, 1e6),
+        ("switching_cost_bps", f.switching_cost_bps, 0.0, 1e4),
+        ("horizon_days", f.horizon_days, 1e-3, 1e6),
+        ("rest_hours", f.rest_hours, 0.0, 1e6),
+        ("every_blocks", f64::from(f.every_blocks), 1.0, f64::from(u32::MAX)),
+        ("gas_purse_tokens", f.gas_purse_tokens, 0.0, MOST_GAS),
+        ("priority_fee_gwei", f.priority_fee_gwei, 0.0, MOST_GAS),
+    ];
+    within(at, &ranges, checker);
+}
+
 fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut Checker<'_>) {
     checker.known(&format!("{at}.collateral"), "reserve", &a.collateral, listed);
     for (k, symbol) in a.loot.iter().enumerate() {
@@ -454,6 +507,7 @@ fn names(s: &Scenario, checker: &mut Checker<'_>) {
         .chain(c.arbitrageurs.iter().map(|x| ("arbitrageurs", &x.cohort.cohort)))
         .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)))
         .chain(c.loopers.iter().map(|x| ("loopers", &x.cohort)))
+        .chain(c.farmers.iter().map(|x| ("farmers", &x.cohort)))
         .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)))
         .chain(tended)
         .chain(s.markets.iter().flat_map(|m| in_market(&m.agents)));
