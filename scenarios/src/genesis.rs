@@ -75,6 +75,7 @@ pub(crate) struct Genesis {
 }
 
 /// A further lending market.
+#[derive(Clone, Debug)]
 pub(crate) struct Further {
     pub(crate) market: MarketId,
     /// Its own feeds, in their order.
