@@ -32,7 +32,7 @@ fn begin(worlds: &Worlds, seed: u64, path: PathChoice) -> Lane {
 /// What happens in the further markets of a window, and to how many transactions in all.
 fn played(overrides: &[&str], seed: u64) -> (Vec<FurtherTotals>, u64) {
     let (worlds, loaded) = worlds("two_markets.ron", overrides);
-    let window = worlds.window("may_2021").expect("it is there");
+    let window = worlds.window("april_2024").expect("it is there");
     let mut lane = begin(&worlds, seed, PathChoice::Window(window));
     lane.run(u64::MAX, None);
     assert!(lane.violation().is_none(), "{:?}", lane.violation());
