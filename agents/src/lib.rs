@@ -1,6 +1,6 @@
 //! Who acts: scripted participants, attackers, risk policies, learners and their export.
 //!
-//! - [`scripted`]: borrowers, lenders, arbitrageurs, liquidators, loopers, oracle nodes, the risk manager's
+//! - [`scripted`]: borrowers, lenders, yield farmers, arbitrageurs, liquidators, loopers, oracle nodes, the risk manager's
 //!   seat, and whoever trades at the exchange's books.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
 //! - [`policy`] and [`frozen`]: risk policies, written down or trained, in plain Rust.
@@ -20,7 +20,7 @@ mod test_world;
 
 use bevy_ecs::prelude::*;
 use scripted::{
-    arbitrageur, book, borrower, lender, liquidator, looper, oracle_node, risk_manager,
+    arbitrageur, book, borrower, farmer, lender, liquidator, looper, oracle_node, risk_manager,
 };
 use sim::schedule::{CloseSystems, OpenSystems};
 use sim::snapshot::SnapshotRegistry;
@@ -44,6 +44,7 @@ pub fn install(open: &mut Schedule, close: &mut Schedule) {
             arbitrageur::arbitrage_pools,
             liquidator::liquidate_positions,
             looper::tend_loopers,
+            farmer::tend_farmers,
             attack::attack_markets,
         )
             .chain()
@@ -59,6 +60,7 @@ pub fn register(registry: &mut SnapshotRegistry) {
     registry.component::<arbitrageur::Arbitrageur>("agents.arbitrageur");
     registry.component::<liquidator::Liquidator>("agents.liquidator");
     registry.component::<looper::Looper>("agents.looper");
+    registry.component::<farmer::Farmer>("agents.farmer");
     registry.component::<oracle_node::OracleNode>("agents.oracle_node");
     registry.component::<risk_manager::RiskManager>("agents.risk_manager");
     registry.component::<attack::Attacker>("agents.attacker");

@@ -1,6 +1,7 @@
 //! From a checked scenario to worlds: a [`LaneSetup`] per (path, static parameters).
 
 use crate::arena::{PathChoice, WorldAddress};
+use crate::factors::Series;
 use crate::genesis::{AssembleError, Genesis, genesis};
 use crate::load::Loaded;
 use crate::paths::{Path, Paths};
@@ -17,6 +18,7 @@ use sim::chain::Chain;
 use sim::config::{Config, Episode};
 use sim::environment::Environment;
 use sim::exchange::{Exchange, Listing};
+use sim::further::FurtherMarkets;
 use sim::lane::{EpisodePlan, Lane, LaneSetup};
 use sim::lanes::Lanes;
 use sim::prices::{FairPrices, PriceSource};
@@ -37,12 +39,14 @@ struct Shared {
     scenario: Scenario,
     paths: Paths,
     snapshots: Vec<Snapshot>,
+    series: Vec<Series>,
 }
 
 impl Shared {
     fn new(loaded: &Loaded) -> Arc<Self> {
         let (scenario, snapshots) = (loaded.scenario.clone(), loaded.snapshots.clone());
-        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots })
+        let series = loaded.series.clone();
+        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots, series })
     }
 }
 
@@ -173,7 +177,8 @@ impl Setup {
         place: impl FnOnce(&mut World, MarketId) -> Result<(), AssembleError>,
     ) -> Result<Pooled, AssembleError> {
         let s = &self.shared.scenario;
-        let Genesis { chain, market, assets, pools, feeds } = genesis(s, &path, &self.statics)?;
+        let Genesis { chain, market, assets, pools, feeds, further } =
+            genesis(s, &path, &self.statics)?;
         let pooled = chain.pooled(market).clone();
         let listings: Vec<Listing> = s
             .exchange
@@ -217,7 +222,10 @@ impl Setup {
         world.insert_resource(FairPrices::new(&source, chain.assets()));
         world.insert_resource(source);
         world.insert_resource(chain);
-        let handles = crate::cohorts::Handles { market, pools: &pools, feeds: &feeds };
+        world.insert_resource(crate::factors::begin(s, &self.shared.series, path.start));
+        world.insert_resource(FurtherMarkets::new(further.iter().map(|f| f.market).collect()));
+        let handles =
+            crate::cohorts::Handles { market, pools: &pools, feeds: &feeds, further: &further };
         crate::cohorts::spawn(s, &handles, world, place)?;
         crate::books::spawn(s, world);
         Ok(pooled)

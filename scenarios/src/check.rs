@@ -4,6 +4,7 @@ mod market;
 mod prices;
 mod windows;
 
+use crate::factors::Series;
 use crate::positions::Snapshot;
 use crate::problem::{Problem, Source, nearest};
 use crate::schema::{SCHEMA, Scenario, TrainSpec};
@@ -15,13 +16,20 @@ use sim::reward::EpisodeTotals;
 use std::ops::Range;
 use std::path::Path;
 
-/// Checks a scenario and reads its windows and positions.
+/// What a scenario's files say.
+pub(crate) struct Files {
+    pub(crate) windows: Vec<Window>,
+    pub(crate) snapshots: Vec<Snapshot>,
+    pub(crate) series: Vec<Series>,
+}
+
+/// Checks a scenario and reads its files.
 pub(crate) fn check(
     scenario: &Scenario,
     source: &Source,
     root: Option<&Node>,
     base: &Path,
-) -> Result<(Vec<Window>, Vec<Snapshot>), Vec<Problem>> {
+) -> Result<Files, Vec<Problem>> {
     let mut checker = Checker::new(source, root);
     checker.world(scenario);
     checker.assets(scenario);
@@ -40,9 +48,10 @@ pub(crate) fn check(
     checker.evaluate(scenario);
     let windows = checker.windows(scenario, base);
     let (snapshots, of_files) = checker.positions(scenario, base);
+    let series = crate::factors::check(scenario, base, &mut checker);
     let found = checker.finish();
     let problems: Vec<Problem> = found.err().into_iter().flatten().chain(of_files).collect();
-    if problems.is_empty() { Ok((windows, snapshots)) } else { Err(problems) }
+    if problems.is_empty() { Ok(Files { windows, snapshots, series }) } else { Err(problems) }
 }
 
 /// Collects problems, each at the place of a dotted path.

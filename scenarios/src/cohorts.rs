@@ -1,12 +1,13 @@
 //! Who acts: cohorts as a scenario lists them, their checks, and their entry into a world.
 
 use crate::check::Checker;
-use crate::genesis::AssembleError;
+use crate::genesis::{AssembleError, Further};
 use crate::schema::{BuilderSpec, OracleSpec, Scenario, Tending};
 use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
 use agents::scripted::arbitrageur::ArbitrageurConfig;
 use agents::scripted::borrower::BorrowerConfig;
+use agents::scripted::farmer::{FarmerConfig, MAX_PLACES};
 use agents::scripted::lender::LenderConfig;
 use agents::scripted::liquidator::{LiquidatorConfig, TipRule};
 use agents::scripted::looper::LooperConfig;
@@ -14,7 +15,7 @@ use agents::scripted::next_actor_id;
 use agents::scripted::oracle_node::OracleNodeConfig;
 use agents::scripted::risk_manager::RiskManagerConfig;
 use agents::scripted::{
-    arbitrageur, borrower, lender, liquidator, looper, oracle_node, risk_manager,
+    arbitrageur, borrower, farmer, lender, liquidator, looper, oracle_node, risk_manager,
 };
 use bevy_ecs::prelude::World;
 use markets::units::{FeedId, MarketId, PoolId};
@@ -37,12 +38,28 @@ pub struct Cohorts {
     pub liquidators: Vec<LiquidatorConfig>,
     /// Leveraged loops.
     pub loopers: Vec<LooperConfig>,
+    /// Yield farmers, of all markets.
+    pub farmers: Vec<FarmerConfig>,
     /// The nodes of all push feeds.
     pub oracle_nodes: OracleNodeConfig,
     /// The risk manager's seat.
     pub risk_manager: RiskManagerConfig,
     /// Attackers.
     pub attackers: Vec<AttackerConfig>,
+}
+
+/// The participants of a further lending market.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FurtherCohorts {
+    /// Lenders.
+    pub lenders: Vec<LenderConfig>,
+    /// Borrowers.
+    pub borrowers: Vec<BorrowerConfig>,
+    /// Liquidators.
+    pub liquidators: Vec<LiquidatorConfig>,
+    /// Leveraged loops.
+    pub loopers: Vec<LooperConfig>,
 }
 
 /// Arbitrageurs and the pool that they keep in line.
@@ -61,6 +78,7 @@ pub(crate) struct Handles<'a> {
     pub(crate) market: MarketId,
     pub(crate) pools: &'a [PoolId],
     pub(crate) feeds: &'a [FeedId],
+    pub(crate) further: &'a [Further],
 }
 
 /// Puts all participants into a world, in an order that never changes: ids break ties. `place` enters the
@@ -74,15 +92,7 @@ pub(crate) fn spawn(
     let market = handles.market;
     let agents = &s.agents;
     risk_manager::spawn(world, market, &agents.risk_manager)?;
-    for (spec, feed) in s.oracles.iter().zip(handles.feeds) {
-        if let OracleSpec::Push { asset, lag_secs, .. } = spec {
-            let symbol = world.resource::<Chain>().asset_by_symbol(asset);
-            let asset = symbol.ok_or_else(|| SpawnError::UnknownAsset(asset.clone()))?;
-            let lag_blocks = lag_secs.div_ceil(u64::from(s.block_secs)) as u32;
-            let config = OracleNodeConfig { lag_blocks, ..agents.oracle_nodes.clone() };
-            oracle_node::spawn(world, *feed, asset, &config)?;
-        }
-    }
+    spawn_nodes(s, &s.oracles, handles.feeds, world)?;
     for cohort in &agents.lenders {
         lender::spawn(world, market, cohort)?;
     }
@@ -102,6 +112,36 @@ pub(crate) fn spawn(
             insiders.extend(first..next_actor_id(world));
         }
     }
+    for (spec, further) in s.markets.iter().zip(handles.further) {
+        let (market, agents) = (further.market, &spec.agents);
+        spawn_nodes(s, &spec.oracles, &further.feeds, world)?;
+        for cohort in &agents.lenders {
+            lender::spawn(world, market, cohort)?;
+        }
+        for cohort in &agents.borrowers {
+            borrower::spawn(world, market, cohort)?;
+        }
+        for cohort in &agents.liquidators {
+            let first = next_actor_id(world);
+            liquidator::spawn(world, market, cohort)?;
+            if cohort.conduct.inside {
+                insiders.extend(first..next_actor_id(world));
+            }
+        }
+        for cohort in &agents.loopers {
+            looper::spawn(world, market, cohort)?;
+        }
+    }
+    let market_of = |name: Option<&str>| match name {
+        None => Some(market),
+        Some(name) => {
+            let at = s.markets.iter().position(|m| m.name == name)?;
+            handles.further.get(at).map(|further| further.market)
+        }
+    };
+    for cohort in &agents.farmers {
+        farmer::spawn(world, market_of, cohort)?;
+    }
     let builder: Option<Box<dyn BlockBuilder>> = match s.builder {
         BuilderSpec::PriorityFee => None,
         BuilderSpec::FirstCome => Some(Box::new(FirstCome)),
@@ -120,6 +160,25 @@ pub(crate) fn spawn(
     Ok(())
 }
 
+/// Puts the nodes of push feeds into a world.
+fn spawn_nodes(
+    s: &Scenario,
+    oracles: &[OracleSpec],
+    feeds: &[FeedId],
+    world: &mut World,
+) -> Result<(), AssembleError> {
+    for (spec, feed) in oracles.iter().zip(feeds) {
+        if let OracleSpec::Push { asset, lag_secs, .. } = spec {
+            let symbol = world.resource::<Chain>().asset_by_symbol(asset);
+            let asset = symbol.ok_or_else(|| SpawnError::UnknownAsset(asset.clone()))?;
+            let lag_blocks = lag_secs.div_ceil(u64::from(s.block_secs)) as u32;
+            let config = OracleNodeConfig { lag_blocks, ..s.agents.oracle_nodes.clone() };
+            oracle_node::spawn(world, *feed, asset, &config)?;
+        }
+    }
+    Ok(())
+}
+
 /// Most members of a cohort.
 const MOST: f64 = 1e6;
 /// Most gas money of a participant, in whole tokens, and most gwei per gas.
@@ -130,12 +189,13 @@ const MOST_USD: f64 = 1e13;
 /// Checks what the cohorts refer to, and that every number is one that can be.
 pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     let listed: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+    let factors: Vec<&str> = s.factors.iter().map(|f| f.name.as_str()).collect();
     let c = &s.agents;
     for (i, lender) in c.lenders.iter().enumerate() {
         check_lender(&format!("agents.lenders.{i}"), lender, &listed, checker);
     }
     for (i, borrower) in c.borrowers.iter().enumerate() {
-        check_borrower(&format!("agents.borrowers.{i}"), borrower, &listed, checker);
+        check_borrower(&format!("agents.borrowers.{i}"), borrower, &listed, &factors, checker);
     }
     let pools: Vec<&str> = s.pools.iter().map(|p| p.name.as_str()).collect();
     for (i, arbitrageur) in c.arbitrageurs.iter().enumerate() {
@@ -155,7 +215,8 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     for (i, liquidator) in c.liquidators.iter().enumerate() {
         check_liquidator(&format!("agents.liquidators.{i}"), liquidator, &listed, checker);
     }
-    let insiders = c.liquidators.iter().any(|l| l.conduct.inside);
+    let in_further = s.markets.iter().flat_map(|m| &m.agents.liquidators);
+    let insiders = c.liquidators.iter().chain(in_further).any(|l| l.conduct.inside);
     if s.builder == BuilderSpec::Insiders && !insiders {
         checker.refuse(
             "builder",
@@ -165,6 +226,25 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     }
     for (i, looper) in c.loopers.iter().enumerate() {
         check_looper(&format!("agents.loopers.{i}"), looper, &listed, checker);
+    }
+    for (i, farmer) in c.farmers.iter().enumerate() {
+        check_farmer(&format!("agents.farmers.{i}"), farmer, s, checker);
+    }
+    for (k, further) in s.markets.iter().enumerate() {
+        let listed: Vec<&str> = further.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+        let (c, at) = (&further.agents, format!("markets.{k}.agents"));
+        for (i, lender) in c.lenders.iter().enumerate() {
+            check_lender(&format!("{at}.lenders.{i}"), lender, &listed, checker);
+        }
+        for (i, borrower) in c.borrowers.iter().enumerate() {
+            check_borrower(&format!("{at}.borrowers.{i}"), borrower, &listed, &factors, checker);
+        }
+        for (i, liquidator) in c.liquidators.iter().enumerate() {
+            check_liquidator(&format!("{at}.liquidators.{i}"), liquidator, &listed, checker);
+        }
+        for (i, looper) in c.loopers.iter().enumerate() {
+            check_looper(&format!("{at}.loopers.{i}"), looper, &listed, checker);
+        }
     }
     for (i, attacker) in c.attackers.iter().enumerate() {
         check_attacker(&format!("agents.attackers.{i}"), attacker, &listed, checker);
@@ -183,7 +263,7 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     for (i, spec) in s.positions.iter().enumerate() {
         if let Tending::Borrowers(config) = &spec.behaviour {
             let at = format!("positions.{i}.behaviour.0");
-            check_borrower(&at, config, &listed, checker);
+            check_borrower(&at, config, &listed, &factors, checker);
         }
     }
     names(s, checker);
@@ -218,7 +298,18 @@ fn check_lender(at: &str, l: &LenderConfig, listed: &[&str], checker: &mut Check
     within(at, &ranges, checker);
 }
 
-fn check_borrower(at: &str, b: &BorrowerConfig, listed: &[&str], checker: &mut Checker<'_>) {
+fn check_borrower(
+    at: &str,
+    b: &BorrowerConfig,
+    listed: &[&str],
+    factors: &[&str],
+    checker: &mut Checker<'_>,
+) {
+    if let Some(appetite) = &b.appetite {
+        checker.known(&format!("{at}.appetite.factor"), "factor", &appetite.factor, factors);
+        let per_unit = appetite.leverage_per_unit;
+        checker.within(&format!("{at}.appetite.leverage_per_unit"), per_unit, -100.0, 100.0);
+    }
     checker.known(&format!("{at}.collateral"), "reserve", &b.collateral, listed);
     checker.known(&format!("{at}.debt"), "reserve", &b.debt, listed);
     let size = b.debt_size;
@@ -326,6 +417,43 @@ fn check_looper(at: &str, l: &LooperConfig, listed: &[&str], checker: &mut Check
     within(at, &ranges, checker);
 }
 
+fn check_farmer(at: &str, f: &FarmerConfig, s: &Scenario, checker: &mut Checker<'_>) {
+    let names: Vec<&str> = s.markets.iter().map(|m| m.name.as_str()).collect();
+    for (i, place) in f.places.iter().enumerate() {
+        let reserves = match &place.market {
+            None => Some(&s.market.reserves),
+            Some(name) => {
+                checker.known(&format!("{at}.places.{i}.market"), "market", name, &names);
+                s.markets.iter().find(|m| m.name == *name).map(|m| &m.market.reserves)
+            }
+        };
+        if let Some(reserves) = reserves {
+            let listed: Vec<&str> = reserves.iter().map(|r| r.asset.as_str()).collect();
+            checker.known(&format!("{at}.places.{i}.asset"), "reserve", &place.asset, &listed);
+        }
+    }
+    if !(2..=MAX_PLACES).contains(&f.places.len()) {
+        checker.refuse(
+            &format!("{at}.places"),
+            format!("{} places: a farmer chooses among 2 to {MAX_PLACES}", f.places.len()),
+            "for example [(asset: \"USDC\"), (market: \"fork\", asset: \"USDC\")]",
+        );
+    }
+    let ranges = [
+        ("count", f64::from(f.count), 0.0, MOST),
+        ("total_usd", f.total_usd, 0.0, MOST_USD),
+        ("size_log_sd", f.size_log_sd, 0.0, 10.0),
+        ("margin_percent", f.margin_percent, 0.0, 1e6),
+        ("switching_cost_bps", f.switching_cost_bps, 0.0, 1e4),
+        ("horizon_days", f.horizon_days, 1e-3, 1e6),
+        ("rest_hours", f.rest_hours, 0.0, 1e6),
+        ("every_blocks", f64::from(f.every_blocks), 1.0, f64::from(u32::MAX)),
+        ("gas_purse_tokens", f.gas_purse_tokens, 0.0, MOST_GAS),
+        ("priority_fee_gwei", f.priority_fee_gwei, 0.0, MOST_GAS),
+    ];
+    within(at, &ranges, checker);
+}
+
 fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut Checker<'_>) {
     checker.known(&format!("{at}.collateral"), "reserve", &a.collateral, listed);
     for (k, symbol) in a.loot.iter().enumerate() {
@@ -358,6 +486,14 @@ fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut C
     within(at, &ranges, checker);
 }
 
+/// Kinds and names of a further market's cohorts.
+fn in_market(c: &FurtherCohorts) -> impl Iterator<Item = (&'static str, &String)> {
+    (c.lenders.iter().map(|x| ("lenders", &x.cohort)))
+        .chain(c.borrowers.iter().map(|x| ("borrowers", &x.cohort)))
+        .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)))
+        .chain(c.loopers.iter().map(|x| ("loopers", &x.cohort)))
+}
+
 /// No two cohorts may share a name: it is the address of their luck.
 fn names(s: &Scenario, checker: &mut Checker<'_>) {
     let c = &s.agents;
@@ -371,8 +507,10 @@ fn names(s: &Scenario, checker: &mut Checker<'_>) {
         .chain(c.arbitrageurs.iter().map(|x| ("arbitrageurs", &x.cohort.cohort)))
         .chain(c.liquidators.iter().map(|x| ("liquidators", &x.cohort)))
         .chain(c.loopers.iter().map(|x| ("loopers", &x.cohort)))
+        .chain(c.farmers.iter().map(|x| ("farmers", &x.cohort)))
         .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)))
-        .chain(tended);
+        .chain(tended)
+        .chain(s.markets.iter().flat_map(|m| in_market(&m.agents)));
     for (kind, name) in cohorts {
         if names.contains(&name.as_str()) {
             checker.refuse(

@@ -5,13 +5,16 @@ use crate::assemble::Worlds;
 use crate::load::Loaded;
 use crate::receipts::Receipts;
 use crate::reproduction::BrokenWorld;
+use crate::schema::{FurtherMarketSpec, Scenario};
 use crate::statics::StaticParams;
 use crate::table::{Table, Values};
 use crate::totals::Totals;
 use agents::attack::Attacker;
 use agents::policy::RiskPolicy;
 use protocols::lending::Pooled;
+use serde::Serialize;
 use sim::chain::Digest;
+use sim::further::{FurtherMarkets, MarketTotals};
 use sim::lane::Lane;
 use sim::metrics::Metrics;
 use sim::tape::TapeHeader;
@@ -48,6 +51,34 @@ pub struct Recorded {
     pub metric_names: Vec<String>,
     /// Receipts.
     pub receipts: Receipts,
+    /// What happened in the further markets, in the scenario's order.
+    pub further: Vec<FurtherTotals>,
+}
+
+/// What happened in a lending market beside the first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FurtherTotals {
+    /// Its name.
+    pub market: String,
+    /// Liquidations.
+    pub liquidations: u64,
+    /// Debt that they repaid, in USD.
+    pub liquidated_usd: f64,
+    /// Debt that no collateral covers at the end, written off or not, in USD.
+    pub bad_debt_usd: f64,
+}
+
+/// What has happened so far in a lane's markets beside the first.
+#[must_use]
+pub fn further(lane: &Lane, scenario: &Scenario) -> Vec<FurtherTotals> {
+    let markets = lane.world().resource::<FurtherMarkets>();
+    let of = |(i, (spec, totals)): (usize, (&FurtherMarketSpec, &MarketTotals))| FurtherTotals {
+        market: spec.name.clone(),
+        liquidations: totals.liquidations,
+        liquidated_usd: totals.liquidated_usd,
+        bad_debt_usd: totals.written_off_usd + markets.shortfall_usd(i),
+    };
+    scenario.markets.iter().zip(markets.totals()).enumerate().map(of).collect()
 }
 
 impl Arena for Worlds {
@@ -169,6 +200,7 @@ pub fn record(
         metrics: lane.world().resource::<Metrics>().columns.clone(),
         metric_names: Metrics::names(&symbols),
         receipts,
+        further: further(&lane, &loaded.scenario),
     })
 }
 

@@ -70,6 +70,16 @@ pub(crate) struct Genesis {
     pub(crate) pools: Vec<PoolId>,
     /// Feeds, in the scenario's order.
     pub(crate) feeds: Vec<FeedId>,
+    /// Further lending markets, in the scenario's order.
+    pub(crate) further: Vec<Further>,
+}
+
+/// A further lending market.
+#[derive(Clone, Debug)]
+pub(crate) struct Further {
+    pub(crate) market: MarketId,
+    /// Its own feeds, in their order.
+    pub(crate) feeds: Vec<FeedId>,
 }
 
 /// What a market's regime stands for, the scenario's own rules in place.
@@ -105,14 +115,7 @@ pub(crate) fn genesis(
     for asset in &s.assets[1..] {
         assets.push(chain.add_asset(&asset.symbol, asset.decimals));
     }
-    let mut shares = Vec::new();
-    for reserve in &s.market.reserves {
-        let decimals =
-            s.assets.iter().find(|a| a.symbol == reserve.asset).map_or(18, |a| a.decimals);
-        let a_token = chain.add_asset(&format!("a{}", reserve.asset), decimals);
-        let debt_token = chain.add_asset(&format!("vd{}", reserve.asset), decimals);
-        shares.push((a_token, debt_token, decimals));
-    }
+    let shares = add_shares(&mut chain, s, &s.market, "");
     let lp: Vec<AssetId> =
         s.pools.iter().map(|p| chain.add_asset(&format!("LP:{}", p.name), 18)).collect();
     let at = |symbol: &str| {
@@ -123,9 +126,88 @@ pub(crate) fn genesis(
     for (spec, share) in s.pools.iter().zip(lp) {
         pools.push(fill_pool(&mut chain, spec, share, at(&spec.base), at(&spec.quote))?);
     }
-    let mut feeds = vec![FeedId(0); s.oracles.len()];
-    // Push feeds first: pool feeds quote in them.
-    for (spec, feed) in s.oracles.iter().zip(&mut feeds) {
+    let ground = Ground { s, assets: &assets, prices, pools: &pools, start: path.start };
+    let feeds = add_feeds(&mut chain, &ground, &s.oracles, None, "")?;
+    let priced = Priced { specs: &s.oracles, feeds: &feeds, rest: None };
+    let market = add_market(&mut chain, &ground, &s.market, &priced, shares, "", Some(statics));
+    let mut further = Vec::new();
+    for spec in &s.markets {
+        let prefix = format!("{} ", spec.name);
+        let shares = add_shares(&mut chain, s, &spec.market, &prefix);
+        let feeds = add_feeds(&mut chain, &ground, &spec.oracles, Some(&priced), &prefix)?;
+        let own = Priced { specs: &spec.oracles, feeds: &feeds, rest: Some(&priced) };
+        let market = add_market(&mut chain, &ground, &spec.market, &own, shares, &prefix, None);
+        further.push(Further { market, feeds });
+    }
+    Ok(Genesis { chain, market, assets, pools, feeds, further })
+}
+
+/// What feeds and markets are built on.
+struct Ground<'a> {
+    s: &'a Scenario,
+    assets: &'a [AssetId],
+    /// Fair prices at the start, in the scenario's order of assets.
+    prices: &'a [f64],
+    pools: &'a [PoolId],
+    start: u64,
+}
+
+impl Ground<'_> {
+    /// An asset by symbol: id, decimals, fair price.
+    fn at(&self, symbol: &str) -> (AssetId, u8, f64) {
+        let i = self.s.assets.iter().position(|a| a.symbol == symbol).unwrap_or(0);
+        (self.assets[i], self.s.assets[i].decimals, self.prices[i])
+    }
+}
+
+/// Feeds of a market: its own, and behind them those of the scenario.
+struct Priced<'a> {
+    specs: &'a [OracleSpec],
+    feeds: &'a [FeedId],
+    rest: Option<&'a Priced<'a>>,
+}
+
+impl Priced<'_> {
+    /// The feed of an asset.
+    fn feed(&self, symbol: &str) -> Option<FeedId> {
+        let own = self.specs.iter().position(|o| o.asset() == symbol).map(|i| self.feeds[i]);
+        own.or_else(|| self.rest?.feed(symbol))
+    }
+    /// The push feed of an asset.
+    fn push(&self, symbol: &str) -> Option<FeedId> {
+        let is_push = |o: &OracleSpec| o.asset() == symbol && matches!(o, OracleSpec::Push { .. });
+        let own = self.specs.iter().position(is_push).map(|i| self.feeds[i]);
+        own.or_else(|| self.rest?.push(symbol))
+    }
+}
+
+/// Share tokens of a market's reserves: supply, debt and decimals each.
+fn add_shares(
+    chain: &mut Chain,
+    s: &Scenario,
+    market: &MarketSpec,
+    prefix: &str,
+) -> Vec<(AssetId, AssetId, u8)> {
+    let of = |reserve: &ReserveSpec| {
+        let decimals =
+            s.assets.iter().find(|a| a.symbol == reserve.asset).map_or(18, |a| a.decimals);
+        let a_token = chain.add_asset(&format!("{prefix}a{}", reserve.asset), decimals);
+        let debt_token = chain.add_asset(&format!("{prefix}vd{}", reserve.asset), decimals);
+        (a_token, debt_token, decimals)
+    };
+    market.reserves.iter().map(of).collect()
+}
+
+/// Adds feeds in the order of `specs`, push feeds first: pool feeds quote in them, or in those of `rest`.
+fn add_feeds(
+    chain: &mut Chain,
+    ground: &Ground<'_>,
+    specs: &[OracleSpec],
+    rest: Option<&Priced<'_>>,
+    prefix: &str,
+) -> Result<Vec<FeedId>, AssembleError> {
+    let mut feeds = vec![FeedId(0); specs.len()];
+    for (spec, feed) in specs.iter().zip(&mut feeds) {
         if let OracleSpec::Push {
             asset,
             heartbeat_secs,
@@ -134,65 +216,74 @@ pub(crate) fn genesis(
             lag_secs: _,
         } = spec
         {
-            let reporter = chain.add_account(&format!("node:{asset}"));
+            let reporter = chain.add_account(&format!("{prefix}node:{asset}"));
             *feed = chain.add_feed(Feed::Push(PushFeed {
                 reporter,
-                price: Price::from_usd(at(asset).2),
-                updated_at: path.start,
+                price: Price::from_usd(ground.at(asset).2),
+                updated_at: ground.start,
                 heartbeat_secs: *heartbeat_secs,
                 deviation_bps: *deviation_bps,
                 max_age_secs: *max_age_secs,
             }));
         }
     }
-    let push_of = |symbol: &str, feeds: &[FeedId]| {
-        let found = s
-            .oracles
-            .iter()
-            .position(|o| o.asset() == symbol && matches!(o, OracleSpec::Push { .. }));
-        found.map(|i| feeds[i])
-    };
-    for i in 0..s.oracles.len() {
-        let spec = &s.oracles[i];
+    for i in 0..specs.len() {
+        let spec = &specs[i];
         let Some(name) = spec.pool() else { continue };
-        let p = s.pools.iter().position(|p| p.name == name).unwrap_or(0);
-        let other =
-            if s.pools[p].base == spec.asset() { &s.pools[p].quote } else { &s.pools[p].base };
-        let quote = push_of(other, &feeds);
-        let asset = at(spec.asset()).0;
+        let spec_pools = &ground.s.pools;
+        let p = spec_pools.iter().position(|p| p.name == name).unwrap_or(0);
+        let other = if spec_pools[p].base == spec.asset() {
+            &spec_pools[p].quote
+        } else {
+            &spec_pools[p].base
+        };
+        let quote = Priced { specs, feeds: &feeds, rest }.push(other);
+        let (asset, pool) = (ground.at(spec.asset()).0, ground.pools[p]);
         let feed = match spec {
             OracleSpec::Twap { window_secs, .. } => {
-                let pool = chain.pair(pools[p]);
-                let twap = TwapFeed::new(pools[p], asset, quote, *window_secs);
-                let seeded = twap.seeded(pool, path.start).map_err(|reason| {
+                let twap = TwapFeed::new(pool, asset, quote, *window_secs);
+                let seeded = twap.seeded(chain.pair(pool), ground.start).map_err(|reason| {
                     AssembleError::Oracle { asset: spec.asset().to_owned(), reason }
                 })?;
                 Feed::Twap(seeded)
             }
             OracleSpec::Spot { .. } | OracleSpec::Push { .. } => {
-                Feed::Spot(SpotFeed { pool: pools[p], asset, quote })
+                Feed::Spot(SpotFeed { pool, asset, quote })
             }
         };
         feeds[i] = chain.add_feed(feed);
     }
-    let account = chain.add_account("market");
-    let treasury = chain.add_account("treasury");
-    let risk_manager = chain.add_account("risk manager");
-    let mut pooled = Pooled::new(account, treasury, risk_manager, regime(&s.market));
-    pooled.flash_premium = Bps(s.market.flash_premium_bps);
-    pooled.state.close_factor = Bps(s.market.close_factor_bps);
-    for (spec, (a_token, debt_token, decimals)) in s.market.reserves.iter().zip(shares) {
-        let feed =
-            s.oracles.iter().position(|o| o.asset() == spec.asset).map_or(FeedId(0), |i| feeds[i]);
-        let underlying = at(&spec.asset).0;
-        let config = config(spec);
+    Ok(feeds)
+}
+
+/// Adds a lending market.
+fn add_market(
+    chain: &mut Chain,
+    ground: &Ground<'_>,
+    spec: &MarketSpec,
+    priced: &Priced<'_>,
+    shares: Vec<(AssetId, AssetId, u8)>,
+    prefix: &str,
+    statics: Option<&StaticParams>,
+) -> MarketId {
+    let account = chain.add_account(&format!("{prefix}market"));
+    let treasury = chain.add_account(&format!("{prefix}treasury"));
+    let risk_manager = chain.add_account(&format!("{prefix}risk manager"));
+    let mut pooled = Pooled::new(account, treasury, risk_manager, regime(spec));
+    pooled.flash_premium = Bps(spec.flash_premium_bps);
+    pooled.state.close_factor = Bps(spec.close_factor_bps);
+    for (reserve, (a_token, debt_token, decimals)) in spec.reserves.iter().zip(shares) {
+        let feed = priced.feed(&reserve.asset).unwrap_or(FeedId(0));
+        let underlying = ground.at(&reserve.asset).0;
+        let (config, start) = (config(reserve), ground.start);
         pooled.add_reserve(Reserve::new(
-            underlying, a_token, debt_token, feed, decimals, config, path.start,
+            underlying, a_token, debt_token, feed, decimals, config, start,
         ));
     }
-    statics.apply(&mut pooled);
-    let market = chain.add_market(Market::Pooled(pooled));
-    Ok(Genesis { chain, market, assets, pools, feeds })
+    if let Some(statics) = statics {
+        statics.apply(&mut pooled);
+    }
+    chain.add_market(Market::Pooled(pooled))
 }
 
 /// A pool whose first deposit comes from a provider of its own, at the fair ratio.

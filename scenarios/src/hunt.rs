@@ -158,6 +158,7 @@ impl Hunt {
             end: self.lane.digest(),
             metrics: self.lane.world().resource::<Metrics>().columns.clone(),
             metric_names: Metrics::names(&symbols),
+            further: crate::episode::further(&self.lane, &loaded.scenario),
             receipts: self.receipts,
         })
     }

@@ -10,6 +10,7 @@ use markets::price::Bar;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+pub(crate) use times::parse as parse_time;
 
 /// Candles in the order of time, with what was wrong about their file.
 #[derive(Clone, Debug)]
@@ -122,7 +123,7 @@ pub fn read(path: &Path) -> Result<Klines, KlineError> {
 /// # Errors
 /// As [`read`].
 pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Klines, KlineError> {
-    let table = if bytes.starts_with(b"PAR1") { rows::parquet(bytes) } else { rows::csv(bytes) };
+    let table = table_rows(bytes);
     let unreadable = |reason| KlineError::Unreadable { file: file.to_owned(), reason };
     let rows = table.map_err(unreadable)?;
     let mut placed = Vec::with_capacity(rows.len());
@@ -199,6 +200,11 @@ fn in_order(file: &str, hash: String, mut rows: Vec<Placed>) -> Result<Klines, K
         bar_secs,
         flaws,
     })
+}
+
+/// Rows of a CSV or a Parquet file with their places, the header first.
+pub(crate) fn table_rows(bytes: &[u8]) -> Result<Vec<(usize, Vec<String>)>, String> {
+    if bytes.starts_with(b"PAR1") { rows::parquet(bytes) } else { rows::csv(bytes) }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod crowd;
 pub mod dates;
 pub mod episode;
 pub mod evaluate;
+pub mod factors;
 pub mod folder;
 mod genesis;
 pub mod hunt;

@@ -1,7 +1,8 @@
 //! From a file to a checked scenario: overrides, typed parse, semantic checks.
 
 use crate::assemble;
-use crate::check;
+use crate::check::{self, Files};
+use crate::factors::Series;
 use crate::positions::Snapshot;
 use crate::problem::{Problem, Rejected, Source, nearest};
 use crate::schema::Scenario;
@@ -31,6 +32,8 @@ pub struct Loaded {
     pub windows: Vec<Window>,
     /// Its snapshots of positions, in the scenario's order.
     pub snapshots: Vec<Snapshot>,
+    /// Files of its exogenous streams, in the scenario's order; empty for streams without one.
+    pub series: Vec<Series>,
     /// Names the scenario: a hash over the text, the price files and the files of positions.
     pub hash: String,
 }
@@ -92,8 +95,9 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
     let (source, scenario) = typed::<Scenario>(&file, text, overrides)?;
     let root = tree::parse(&source.text).ok();
     let base = path.parent().unwrap_or_else(|| Path::new(""));
-    let (windows, snapshots) = check::check(&scenario, &source, root.as_ref(), base)
-        .map_err(|problems| Rejected { file: file.clone(), problems })?;
+    let Files { windows, snapshots, series } =
+        check::check(&scenario, &source, root.as_ref(), base)
+            .map_err(|problems| Rejected { file: file.clone(), problems })?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(source.text.as_bytes());
     for window in &windows {
@@ -102,6 +106,9 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
     for snapshot in &snapshots {
         hasher.update(snapshot.file_hash.as_bytes());
     }
+    for series in &series {
+        hasher.update(series.file_hash.as_bytes());
+    }
     let loaded = Loaded {
         scenario,
         text: source.text,
@@ -109,6 +116,7 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
         overrides: overrides.to_vec(),
         windows,
         snapshots,
+        series,
         hash: hasher.finalize().to_hex().to_string(),
     };
     let problems = assemble::refused_positions(&loaded);

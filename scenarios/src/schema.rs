@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use sim::reward::Objective;
 
 pub use crate::books::BookSpec;
-pub use crate::cohorts::Cohorts;
+pub use crate::cohorts::{Cohorts, FurtherCohorts};
+pub use crate::factors::{FactorSpec, StreamSpec};
 pub use crate::positions::{AboveLtv, PositionsSpec, Tending};
 pub use prices::*;
 
@@ -51,6 +52,9 @@ pub struct Scenario {
     /// Correlations of the normals that drive the assets' prices.
     #[serde(default)]
     pub correlation: Vec<CorrelationSpec>,
+    /// Exogenous streams that agents can see.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<FactorSpec>,
     /// The exchange that everybody can trade at.
     pub exchange: ExchangeSpec,
     /// Constant-product pools.
@@ -58,8 +62,11 @@ pub struct Scenario {
     pub pools: Vec<PoolSpec>,
     /// Price feeds, one per asset.
     pub oracles: Vec<OracleSpec>,
-    /// The lending market.
+    /// The lending market that is watched, managed and scored.
     pub market: MarketSpec,
+    /// Further lending markets on the same assets, pools and exchange.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub markets: Vec<FurtherMarketSpec>,
     /// Snapshots of positions that exist before the first block.
     #[serde(default)]
     pub positions: Vec<PositionsSpec>,
@@ -253,6 +260,21 @@ pub struct MarketSpec {
     pub rules: Vec<RuleOverride>,
     /// Reserves, in order.
     pub reserves: Vec<ReserveSpec>,
+}
+
+/// A lending market beside the first: nobody manages its risk, no learner sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherMarketSpec {
+    /// Name, unique among the markets.
+    pub name: String,
+    /// What it is like.
+    pub market: MarketSpec,
+    /// Feeds of its own; what these do not price is priced by the scenario's `oracles`.
+    #[serde(default)]
+    pub oracles: Vec<OracleSpec>,
+    /// Who acts in it.
+    pub agents: FurtherCohorts,
 }
 
 /// A reserve.

@@ -8,6 +8,8 @@ use crate::chain::{Chain, Digest, Fork, Violation};
 use crate::config::{AttackerAccounts, BlockGas, Config, Episode};
 use crate::environment::{Environment, Spec, StepOut};
 use crate::exchange::Exchange;
+use crate::factors::Factors;
+use crate::further::FurtherMarkets;
 use crate::mempool::Mempool;
 use crate::metrics::{BlockMetrics, Metrics};
 use crate::observe::Observations;
@@ -48,7 +50,7 @@ pub trait LaneSetup: Send + Sync {
     /// Builds an episode in a world without participants.
     ///
     /// Must insert [`Config`], [`Chain`], [`PriceSource`] and [`Exchange`], and spawn the participants;
-    /// may insert [`Builder`] (default: priority fee), [`crate::config::RiskSeat`] and
+    /// may insert [`Builder`] (default: priority fee), [`FurtherMarkets`], [`Factors`], [`crate::config::RiskSeat`] and
     /// [`AttackerAccounts`]. [`Streams`] is there already. The world may hold resources of the last
     /// episode (their memory is worth reusing): everything that differs between episodes must be
     /// written. Equal plans give equal worlds.
@@ -375,6 +377,9 @@ impl Lane {
             positions.sweep(views);
             positions.find_at_risk(chain);
         });
+        self.world.resource_scope(|world, mut further: Mut<'_, FurtherMarkets>| {
+            further.rebuild(world.resource::<Chain>());
+        });
         if let Some(mut fork) = self.world.get_resource_mut::<Fork>().map(|f| f.0.clone()) {
             fork.clone_from(self.chain());
             self.world.insert_resource(Fork(fork));
@@ -487,6 +492,8 @@ fn register_world(registry: &mut SnapshotRegistry) {
     registry.resource::<Outbox>("outbox");
     registry.resource::<Mempool>("mempool");
     registry.resource::<MarketViews>("market views");
+    registry.resource::<FurtherMarkets>("further markets");
+    registry.resource::<Factors>("factors");
     registry.resource::<Observations>("observations");
     registry.resource::<EpisodeTotals>("totals");
     registry.resource::<RewardState>("reward");
@@ -524,6 +531,11 @@ fn prepare(world: &mut World, episode: u64) {
     positions.rebuild(chain, market.market);
     positions.sweep(&market);
     let treasury = TreasuryBook::open(chain, &market, positions.shortfall_total_usd);
+    let block_secs = config.block_secs;
+    world.init_resource::<FurtherMarkets>();
+    world.resource_scope(|world, mut further: Mut<'_, FurtherMarkets>| {
+        further.open(world.resource::<Chain>(), &prices, block_secs);
+    });
     world.insert_resource(prices);
     world.insert_resource(market);
     world.insert_resource(state);
@@ -534,7 +546,9 @@ fn prepare(world: &mut World, episode: u64) {
     world.insert_resource(positions);
     world.insert_resource(treasury);
     let books = world.resource::<Exchange>().books().len();
-    world.insert_resource(Observations::new(reserves, books));
+    world.init_resource::<Factors>();
+    let factors = world.resource::<Factors>().0.len();
+    world.insert_resource(Observations::new(reserves, books, factors));
     world.insert_resource(EpisodeTotals::default());
     world.insert_resource(RewardState::default());
     world.insert_resource(BlockMetrics::default());

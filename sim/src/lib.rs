@@ -20,6 +20,8 @@ pub mod chain;
 pub mod config;
 pub mod environment;
 pub mod exchange;
+pub mod factors;
+pub mod further;
 pub mod lane;
 pub mod lanes;
 pub mod mempool;

@@ -1,13 +1,14 @@
 //! The observation table: name, unit, scale, visibility and extractor of every field.
 //!
-//! A learner's row is `[globals | reserve 0 | reserve 1 | … | book 0 | …]`, the books being those of the
-//! exchange, in worlds that have any; each value divided by its field's scale
+//! A learner's row is `[globals | reserve 0 | reserve 1 | … | book 0 | … | factor 0 | …]`, the books being those
+//! of the exchange and the factors the scenario's exogenous streams, in worlds that have any; each value divided by its field's scale
 //! and clamped to ±[`CLAMP`]. A risk policy sees the public fields only: what a real one could read from
 //! the chain, from exchanges and from its own market.
 
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::exchange::{BookVenue, Exchange};
+use crate::factors::Factors;
 use crate::prices::FairPrices;
 use crate::views::{Belief, MarketViews, PositionViews};
 use bevy_ecs::prelude::Resource;
@@ -42,6 +43,8 @@ pub struct Sight<'a> {
     pub exchange: &'a Exchange,
     /// Prices; of these only the mid is public.
     pub prices: &'a FairPrices,
+    /// Exogenous streams: all public.
+    pub factors: &'a Factors,
     /// Debt by bucket of health factor, as shares of all debt.
     pub health: HealthShares,
 }
@@ -280,7 +283,13 @@ pub fn book_names(symbols: &[&str], visibility: Visibility) -> Vec<String> {
     symbols.iter().flat_map(|s| seen.clone().map(move |f| format!("{s}_{}", f.name))).collect()
 }
 
-/// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility)]`.
+/// The name of a factor's column.
+#[must_use]
+pub fn factor_name(factor: &str) -> String {
+    format!("factor_{factor}")
+}
+
+/// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility) + factors]`.
 pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
     let mut slots = row.iter_mut();
     let mut put = |value: f64, scale: f64| {
@@ -302,6 +311,9 @@ pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
             put((field.extract)(book), field.scale);
         }
     }
+    for factor in &sight.factors.0 {
+        put(factor.value(), factor.scale);
+    }
 }
 
 /// The risk policy's row and mask of the open block.
@@ -316,12 +328,13 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// Zeros for a market with this many reserves, at an exchange with this many books.
+    /// Zeros for a market with this many reserves, at an exchange with this many books, in a world with this
+    /// many factors.
     #[must_use]
-    pub fn new(reserves: usize, books: usize) -> Self {
+    pub fn new(reserves: usize, books: usize, factors: usize) -> Self {
         let public = Visibility::Public;
         Self {
-            row: vec![0.0; dim(reserves, public) + book_dim(books, public)],
+            row: vec![0.0; dim(reserves, public) + book_dim(books, public) + factors],
             mask: vec![0.0; crate::action::heads(reserves) * crate::action::CHOICES],
             due: false,
         }

@@ -48,6 +48,8 @@ pub enum Purpose {
     Learner,
     /// Tests and tools.
     Test,
+    /// Exogenous streams.
+    Factors,
 }
 
 /// The streams of one world.

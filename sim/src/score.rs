@@ -11,7 +11,7 @@ use bevy_ecs::prelude::Resource;
 use markets::units::{AccountId, Amount, AssetId};
 use serde::{Deserialize, Serialize};
 
-/// Adds what the block's transactions and logs report.
+/// Adds what the block's transactions and the logs of the scored market report.
 pub fn score(
     config: &Config,
     chain: &Chain,
@@ -29,7 +29,9 @@ pub fn score(
     totals.usage_usd_years += market.borrowed_usd() * config.block_years();
     for log in chain.logs() {
         match *log {
-            Log::Liquidation { collateral, debt, seized, repaid, .. } => {
+            Log::Liquidation { market: of, collateral, debt, seized, repaid, .. }
+                if of == config.market =>
+            {
                 let repaid = prices.value_usd(debt, repaid);
                 let seized = prices.value_usd(collateral, seized);
                 totals.liquidations += 1;
@@ -37,10 +39,10 @@ pub fn score(
                 totals.borrower_losses_usd += (seized - repaid).max(0.0);
                 market.liquidated_24h_usd += repaid;
             }
-            Log::BadDebt { asset, amount, .. } => {
+            Log::BadDebt { market: of, asset, amount, .. } if of == config.market => {
                 totals.written_off_usd += prices.value_usd(asset, amount);
             }
-            Log::RiskChanged { .. } => totals.changes += 1,
+            Log::RiskChanged { market: of, .. } if of == config.market => totals.changes += 1,
             _ => {}
         }
     }

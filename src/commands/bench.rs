@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sim::chain::call::{AmountExpr, Call, Transaction, TxHeader};
 use sim::chain::{Chain, Pool};
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Options of `bench`.
@@ -23,6 +23,10 @@ pub(crate) struct Args {
     /// Scenario of the training world.
     #[arg(default_value = "scenarios/library/siege.ron")]
     scenario: PathBuf,
+    /// Scenario of the full market: 1,024 borrowers, 8 reserves, 6 pools, 2 books, 20 liquidators and 10
+    /// arbitrageurs in the bundled one. It is measured as it is, and with dealers in place of books.
+    #[arg(long, value_name = "FILE", default_value = "scenarios/library/calibrated.ron")]
+    full: PathBuf,
     /// Seconds per measurement.
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
@@ -43,7 +47,9 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Measures and prints.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
-    let world = training_world(args)?;
+    let training = world(&args.scenario, &args.set, args.seconds)?;
+    let full = world(&args.full, &[], args.seconds)?;
+    let dealers = world(&args.full, &dealers(&args.full)?, args.seconds)?;
     let swap_ns = swap(args.seconds.min(1.0))?;
     let mut idle = Vec::new();
     for borrowers in [64, 256, 1024] {
@@ -61,7 +67,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         })
         .collect();
     let value = json!({
-        "training_world": world,
+        "training_world": training,
+        "full_market": full,
+        "calibrated_market": dealers,
         "swap_ns": swap_ns,
         "book": book::rates(args.seconds.min(1.0)),
         "quiet_block_ns": quiet,
@@ -72,9 +80,16 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
 }
 
 fn text(value: &Value) -> String {
-    let mut text = String::from("training world, one core\n");
-    for (key, value) in value["training_world"].as_object().into_iter().flatten() {
-        text += &format!("  {key:<28} {value:.2}\n");
+    let mut text = String::new();
+    for (world, title) in [
+        ("training_world", "training world, one core"),
+        ("full_market", "full market, one core"),
+        ("calibrated_market", "the same with dealers in place of books"),
+    ] {
+        text += &format!("{title}\n");
+        for (key, value) in value[world].as_object().into_iter().flatten() {
+            text += &format!("  {key:<28} {value:.2}\n");
+        }
     }
     text += &format!("swap transaction               {:.0} ns\n", value["swap_ns"]);
     for (row, key) in [
@@ -94,9 +109,16 @@ fn text(value: &Value) -> String {
     text
 }
 
-/// Blocks a second of the scenario's own world with every agent live, resets included.
-fn training_world(args: &Args) -> Result<Value, Failure> {
-    let loaded = load(&args.scenario, &args.set)?;
+/// Overrides that put a dealer in the place of each book of a scenario.
+fn dealers(scenario: &Path) -> Result<Vec<String>, Failure> {
+    let listings = load(scenario, &[])?.scenario.exchange.listings;
+    let booked = listings.iter().filter(|l| l.book.is_some());
+    Ok(booked.map(|l| format!("exchange.listings.{}.book=None", l.asset)).collect())
+}
+
+/// Blocks a second of a scenario's own world with every agent live, resets included.
+fn world(scenario: &Path, set: &[String], seconds: f64) -> Result<Value, Failure> {
+    let loaded = load(scenario, set)?;
     let worlds = Worlds::new(&loaded).map_err(Failure::from_error)?;
     let address = |instance| WorldAddress { seed: 1, instance, path: PathChoice::Drawn };
     let mut lane = worlds.lane(address(0), StaticParams::default(), false);
@@ -104,7 +126,7 @@ fn training_world(args: &Args) -> Result<Value, Failure> {
     let (mut blocks, mut transactions, mut liquidations, mut simulations) = (0, 0, 0, 0);
     let (mut episodes, mut reset_secs) = (0_u64, 0.0);
     let started = Instant::now();
-    while started.elapsed().as_secs_f64() < args.seconds * 2.0 || episodes == 0 {
+    while started.elapsed().as_secs_f64() < seconds * 2.0 || episodes == 0 {
         let reset = Instant::now();
         lane.begin_instance(episodes, 0);
         reset_secs += reset.elapsed().as_secs_f64();

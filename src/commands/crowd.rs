@@ -3,7 +3,7 @@
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use scenarios::arena::WorldAddress;
 use scenarios::assemble::Worlds;
-use scenarios::crowd::{play, population, records, text};
+use scenarios::crowd::{play, population, records, stated_top_percent_share, text};
 use scenarios::load::load;
 use scenarios::statics::StaticParams;
 use serde_json::json;
@@ -51,15 +51,24 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         )));
     }
     let beside = records(&crowd, episode.as_ref());
+    let stated = stated_top_percent_share(&loaded.scenario.agents.borrowers);
     let value = json!({
         "scenario": loaded.scenario.name,
         "scenario_hash": loaded.hash,
         "seed": args.seed,
         "window": args.window,
         "population": crowd,
+        "stated_top_percent_share": stated,
         "episode": episode,
         "records": beside,
     });
-    output.result(&value, || text(&crowd, episode.as_ref(), &beside));
+    output.result(&value, || {
+        let table = text(&crowd, episode.as_ref(), &beside);
+        format!(
+            "{table}\nof the sizes as stated the largest hundredth would owe {:.1} %: the rest of the \
+             difference is the sample's and the market's (caps, money at hand)\n",
+            stated * 100.0
+        )
+    });
     Ok(Verdict::Yes)
 }

@@ -6,7 +6,9 @@ use agents::policy::Hold;
 use rayon::prelude::*;
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
-use scenarios::episode::{EpisodeError, Recorded, hex, joint_digest, record, write_tables};
+use scenarios::episode::{
+    EpisodeError, FurtherTotals, Recorded, hex, joint_digest, record, write_tables,
+};
 use scenarios::folder::Folder;
 use scenarios::load::Loaded;
 use scenarios::manifest::{Build, Manifest, RunKind};
@@ -72,7 +74,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         blocks,
         ..Manifest::begin(RunKind::Run, &loaded, seed, threads as u32, build)
     })?;
-    let value = json!({
+    let mut value = json!({
         "run": target,
         "scenario": loaded.scenario.name,
         "scenario_hash": loaded.hash,
@@ -90,8 +92,26 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         "objective_usd": total(|l| l.totals.objective_usd),
         "blocks_per_second": blocks as f64 / secs,
     });
+    let further = further(&lanes);
+    if !further.is_empty() {
+        value["markets"] = json!(further);
+    }
     output.result(&value, || text(&target, &value));
     Ok(Verdict::Yes)
+}
+
+/// What happened in the markets beside the first, all lanes together.
+fn further(lanes: &[Recorded]) -> Vec<FurtherTotals> {
+    let Some((first, rest)) = lanes.split_first() else { return Vec::new() };
+    let mut sums = first.further.clone();
+    for lane in rest {
+        for (sum, more) in sums.iter_mut().zip(&lane.further) {
+            sum.liquidations += more.liquidations;
+            sum.liquidated_usd += more.liquidated_usd;
+            sum.bad_debt_usd += more.bad_debt_usd;
+        }
+    }
+    sums
 }
 
 fn text(target: &Path, value: &serde_json::Value) -> String {

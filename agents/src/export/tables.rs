@@ -3,7 +3,9 @@
 
 use protocols::risk_params::RiskRegime;
 use sim::action::{ActionField, MARKET_ACTIONS, RESERVE_ACTIONS};
-use sim::observe::{BOOK_FIELDS, BookField, GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
+use sim::observe::{
+    BOOK_FIELDS, BookField, GLOBAL_FIELDS, RESERVE_FIELDS, Visibility, factor_name,
+};
 
 use super::card::{ActionHead, ObservationField};
 
@@ -37,6 +39,20 @@ pub fn book_fields(symbols: &[&str]) -> Vec<ObservationField> {
         visibility: format!("{:?}", Visibility::Public),
     };
     symbols.iter().flat_map(|symbol| seen.clone().map(move |f| row(symbol, f))).collect()
+}
+
+/// The rows of what a risk policy sees of exogenous streams, by name and scale.
+#[must_use]
+pub fn factor_fields<'a>(
+    factors: impl IntoIterator<Item = (&'a str, f64)>,
+) -> Vec<ObservationField> {
+    let row = |(name, scale)| ObservationField {
+        name: factor_name(name),
+        unit: "the stream's own".into(),
+        scale,
+        visibility: format!("{:?}", Visibility::Public),
+    };
+    factors.into_iter().map(row).collect()
 }
 
 /// The rows of what it may move under `regime`.

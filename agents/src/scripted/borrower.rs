@@ -16,6 +16,8 @@
 //!   (judgement).
 //! - **Elasticity.** Desired debt is proportional to `exp(−k · rate)`; they repay when it has fallen
 //!   by a tenth and may borrow when it has risen by one.
+//! - **Mood.** Where an [`Appetite`] is stated, an exogenous stream `v` moves the target health factor `H` to
+//!   `1 + (H − 1) · exp(−k · v)`: who is confident levers more, who is afraid sooner defends.
 //! - **Departure.** After an exponential holding time (an average Compound loan lasted about 31 days)
 //!   they repay all, withdraw all and are away for an exponential time; then a new borrower, with new
 //!   draws, takes the account.
@@ -37,12 +39,24 @@ use sim::actor::{Actor, Outbox, Wallet};
 use sim::chain::Chain;
 use sim::chain::call::{AmountExpr, Call};
 use sim::config::{Config, Episode};
+use sim::factors::Factors;
 use sim::rng::{Purpose, Streams, actor_key};
 
 /// Gas that any of their transactions may use.
 const GAS_LIMIT: u64 = 600_000;
 /// Health factor that whoever has been found in the market aims at at least.
 pub const ADOPTED_HEALTH: f64 = 1.05;
+
+/// How leverage follows an exogenous stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Appetite {
+    /// The stream's name.
+    pub factor: String,
+    /// Relative fall of the distance of the target health factor from 1, per unit of the stream (as an
+    /// exponent): 0.3 makes it 26 % smaller at a value of 1, and 35 % larger at −1.
+    pub leverage_per_unit: f64,
+}
 
 /// A cohort of borrowers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +96,8 @@ pub struct BorrowerConfig {
     pub rate_reference_percent: f64,
     /// Fall of desired debt per percentage point of the rate, as a ratio.
     pub rate_semi_elasticity_per_percent: f64,
+    /// How leverage follows an exogenous stream; by default it follows none.
+    pub appetite: Option<Appetite>,
     /// Mean time that a loan lasts, in days.
     pub holding_days: f64,
     /// Mean time until a new borrower takes the place, in days.
@@ -124,6 +140,7 @@ impl Default for BorrowerConfig {
             errand_max_ratio: 0.03,
             rate_reference_percent: 4.0,
             rate_semi_elasticity_per_percent: 0.03,
+            appetite: None,
             holding_days: 31.0,
             absence_days: 1.0,
             every_blocks: 50,
@@ -154,7 +171,12 @@ pub(super) fn room(reserve: &Reserve, cap: u64, used: f64) -> f64 {
 }
 
 /// What the borrower sees, and the two oracle prices in USD; `None` while an oracle is silent.
-fn look(chain: &Chain, habits: &Habits, account: AccountId) -> Option<(Sight, (f64, f64))> {
+fn look(
+    chain: &Chain,
+    factors: &Factors,
+    habits: &Habits,
+    account: AccountId,
+) -> Option<(Sight, (f64, f64))> {
     let pooled = chain.pooled(habits.market);
     let c = pooled.reserves.get(usize::from(habits.collateral.reserve))?;
     let d = pooled.reserves.get(usize::from(habits.debt.reserve))?;
@@ -178,6 +200,7 @@ fn look(chain: &Chain, habits: &Habits, account: AccountId) -> Option<(Sight, (f
         rate: d.rates.borrow.ratio(),
         supply_room: room(c, c.config.supply_cap, supplied),
         borrow_room: if d.config.borrowing_enabled { borrow_room } else { 0.0 },
+        caution: habits.caution(factors),
     };
     Some((sight, prices))
 }
@@ -258,8 +281,9 @@ pub fn spawn(
     let block_secs = world.resource::<Config>().block_secs;
     let episode = world.resource::<Episode>().number;
     let streams = world.resource::<Streams>().clone();
+    let factors = world.get_resource::<Factors>().cloned().unwrap_or_default();
     let mut chain = world.resource_mut::<Chain>();
-    let habits = Habits::new(&chain, market, block_secs, config)?;
+    let habits = Habits::new(&chain, &factors, market, block_secs, config)?;
     let gas = Token::of_id(&chain, chain.gas_asset());
     let (outside, block) = (chain.outside(), chain.clock().block);
     let mut members = Vec::with_capacity(config.count as usize);
@@ -268,7 +292,7 @@ pub fn spawn(
         let (actor, wallet) = enrol(&mut chain, first_id + index, &config.cohort, index);
         endow(&mut chain, wallet.0, gas, config.gas_purse_tokens)?;
         let mut borrower = Borrower { habits, phase: Phase::Away { returns_at: block } };
-        if let Some((sight, prices)) = look(&chain, &habits, wallet.0) {
+        if let Some((sight, prices)) = look(&chain, &factors, &habits, wallet.0) {
             let rng = || streams.at(Purpose::Setup, actor.key, episode, 0);
             let decision = borrower.decide(&sight, prices, block, rng);
             if let Some((token, tokens)) = deposit(&habits, &sight, decision) {
@@ -304,6 +328,7 @@ pub fn adopt(
     let block_secs = world.resource::<Config>().block_secs;
     let episode = world.resource::<Episode>().number;
     let streams = world.resource::<Streams>().clone();
+    let factors = world.get_resource::<Factors>().cloned().unwrap_or_default();
     let mut chain = world.resource_mut::<Chain>();
     let gas = Token::of_id(&chain, chain.gas_asset());
     let block = chain.clock().block;
@@ -316,8 +341,8 @@ pub fn adopt(
             chain.asset(reserve.underlying).symbol.clone()
         };
         let config = BorrowerConfig { collateral: symbol(c), debt: symbol(d), ..config.clone() };
-        let habits = Habits::new(&chain, market, block_secs, &config)?;
-        let Some((sight, _)) = look(&chain, &habits, *account) else { continue };
+        let habits = Habits::new(&chain, &factors, market, block_secs, &config)?;
+        let Some((sight, _)) = look(&chain, &factors, &habits, *account) else { continue };
         endow(&mut chain, *account, gas, config.gas_purse_tokens)?;
         let actor = Actor { id, key: actor_key(&config.cohort, index as u64) };
         id += 1;
@@ -334,6 +359,7 @@ pub fn adopt(
 /// Lets the borrowers look whose turn it is.
 pub fn tend_borrowers(
     chain: Res<Chain>,
+    factors: Res<Factors>,
     streams: Res<Streams>,
     episode: Res<Episode>,
     mut outbox: ResMut<Outbox>,
@@ -347,7 +373,7 @@ pub fn tend_borrowers(
         }
         let habits = borrower.habits;
         next.block = clock.block + habits.every_blocks;
-        let Some((sight, prices)) = look(&chain, &habits, wallet.0) else { continue };
+        let Some((sight, prices)) = look(&chain, &factors, &habits, wallet.0) else { continue };
         let rng = || streams.at(Purpose::Behaviour, actor.key, episode.number, episode.block);
         let decision = borrower.decide(&sight, prices, clock.block, rng);
         if let Some((token, tokens)) = deposit(&habits, &sight, decision) {

@@ -34,10 +34,11 @@ use protocols::position::MAX_RESERVES;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, Outbox, Wallet};
+use sim::chain::Chain;
 use sim::chain::call::{AmountExpr, Call};
-use sim::chain::{Chain, Clock};
 use sim::config::{Config, Episode};
 use sim::exchange::Exchange;
+use sim::further::FurtherMarkets;
 use sim::prices::FairPrices;
 use sim::rng::{Purpose, Streams, actor_key};
 use sim::views::{MarketViews, PositionViews, ReserveView};
@@ -499,8 +500,8 @@ pub fn liquidate_positions(
     chain: Res<Chain>,
     exchange: Res<Exchange>,
     prices: Res<FairPrices>,
-    views: Res<MarketViews>,
-    positions: Res<PositionViews>,
+    (views, positions): (Res<MarketViews>, Res<PositionViews>),
+    further: Res<FurtherMarkets>,
     streams: Res<Streams>,
     (config, episode): (Res<Config>, Res<Episode>),
     mut outbox: ResMut<Outbox>,
@@ -508,16 +509,25 @@ pub fn liquidate_positions(
     mut buffer: Local<Vec<Call>>,
 ) {
     let clock = chain.clock();
-    let scene = |clock: &Clock, liquidator: &Liquidator| Scene {
-        chain: &chain,
-        exchange: &exchange,
-        prices: &prices,
-        views: &views,
-        positions: &positions,
-        gas_usd: clock.base_fee as f64 * 1e-18 * prices.usd(liquidator.gas.asset),
-    };
     for (actor, wallet, mut liquidator) in &mut liquidators {
         liquidator.treasury.rebalance(&chain, &prices, actor, wallet.0, &mut outbox);
+        // The market that it works in: the one watched, or one beside it.
+        let (views, positions): (&MarketViews, &PositionViews) =
+            if liquidator.market == views.market {
+                (&*views, &*positions)
+            } else if let Some(found) = further.of(liquidator.market) {
+                found
+            } else {
+                continue;
+            };
+        let scene = Scene {
+            chain: &chain,
+            exchange: &exchange,
+            prices: &prices,
+            views,
+            positions,
+            gas_usd: clock.base_fee as f64 * 1e-18 * prices.usd(liquidator.gas.asset),
+        };
         let conduct = liquidator.conduct;
         if positions.at_risk.is_empty() && conduct.speculation == 0.0 {
             continue;
@@ -527,14 +537,7 @@ pub fn liquidate_positions(
             continue;
         }
         if conduct.speculation > 0.0 {
-            speculate(
-                &liquidator,
-                &scene(&clock, &liquidator),
-                (actor, *wallet),
-                &luck,
-                &mut outbox,
-                &mut buffer,
-            );
+            speculate(&liquidator, &scene, (actor, *wallet), &luck, &mut outbox, &mut buffer);
         }
         if positions.at_risk.is_empty() {
             continue;
@@ -544,7 +547,6 @@ pub fn liquidate_positions(
             continue;
         }
         let gas_price = prices.usd(liquidator.gas.asset);
-        let scene = scene(&clock, &liquidator);
         let is_full = conduct.is_full(liquidator.unsold_usd(&scene, wallet.0));
         let share = super::uniform(&mut rng, liquidator.bid_share.0, liquidator.bid_share.1);
         // Everybody starts elsewhere in the list, or all would fight for the first few.
@@ -562,7 +564,7 @@ pub fn liquidate_positions(
             if is_full && attempt.route == Route::Exchange {
                 continue;
             }
-            let gas_used = liquidator.bundle(&views, &attempt, &mut buffer);
+            let gas_used = liquidator.bundle(views, &attempt, &mut buffer);
             let purse = liquidator.gas.held(&chain, wallet.0).min(liquidator.purse);
             let offer = bid(
                 &clock,

@@ -12,6 +12,7 @@
 pub mod arbitrageur;
 pub mod book;
 pub mod borrower;
+pub mod farmer;
 pub mod lender;
 pub mod liquidator;
 pub mod looper;
@@ -44,6 +45,12 @@ pub enum SpawnError {
     /// The pool does not hold the asset.
     #[error("the pool does not hold `{0}`")]
     NotInPool(String),
+    /// The world has no lending market of this name.
+    #[error("no market is called `{0}`")]
+    UnknownMarket(String),
+    /// The world has no exogenous stream of this name.
+    #[error("no factor is called `{0}`")]
+    UnknownFactor(String),
     /// The feed is not of the kind that this participant serves.
     #[error("the feed is not of the kind that this participant serves")]
     WrongFeed,
@@ -257,6 +264,22 @@ pub struct SizeLaw {
 }
 
 impl SizeLaw {
+    /// So many sizes, in USD, that lie evenly in the law, each with its weight; the weights sum to one. The
+    /// body's come first.
+    pub fn quantiles(&self, each: u32) -> impl Iterator<Item = (f64, f64)> {
+        let law = *self;
+        let u = move |i: u32| (f64::from(i) + 0.5) / f64::from(each);
+        let body = (0..each).map(move |i| {
+            let size = exp(log(law.median_usd) + law.log_sd * draw::inverse_normal(u(i)));
+            (size.min(law.cap_usd), (1.0 - law.tail_share) / f64::from(each))
+        });
+        let tail = (0..each).map(move |i| {
+            let size = law.tail_from_usd * pow(u(i), -1.0 / law.tail_exponent);
+            (size.min(law.cap_usd), law.tail_share / f64::from(each))
+        });
+        body.chain(tail)
+    }
+
     /// Draws a size, in USD; always takes two words.
     pub fn sample(&self, rng: &mut impl Rng) -> f64 {
         let (pick, word) = (draw::uniform(rng.next_u64()), rng.next_u64());
@@ -273,6 +296,25 @@ impl SizeLaw {
 mod tests {
     use super::*;
     use sim::rng::{Purpose, Streams};
+
+    #[test]
+    fn quantiles_have_the_mean_of_the_draws() {
+        let law = SizeLaw {
+            median_usd: 10_000.0,
+            log_sd: 1.0,
+            tail_share: 0.1,
+            tail_from_usd: 100_000.0,
+            tail_exponent: 1.2,
+            cap_usd: 5e6,
+        };
+        let mean: f64 = law.quantiles(20_000).map(|(size, weight)| size * weight).sum();
+        // 0.9 · 10⁴ · e^½ and 0.1 · 10⁵ · (1 + (1 − 50^−0.2) / 0.2), the mean of a Pareto capped at 50 times its
+        // beginning.
+        let exact = 9e3 * exp(0.5) + 1e4 * (1.0 + (1.0 - pow(50.0, -0.2)) / 0.2);
+        assert!((mean / exact - 1.0).abs() < 1e-3, "{mean} {exact}");
+        let weights: f64 = law.quantiles(100).map(|(_, weight)| weight).sum();
+        assert!((weights - 1.0).abs() < 1e-12);
+    }
 
     #[test]
     fn sizes_have_the_stated_median_and_tail() {

@@ -1,7 +1,7 @@
 //! Pools, oracles and the lending market.
 
 use super::{Checker, symbols};
-use crate::schema::{OracleSpec, PoolSpec, ReserveSpec, Scenario};
+use crate::schema::{MarketSpec, OracleSpec, PoolSpec, ReserveSpec, Scenario};
 use markets::amm::constant_product::MAX_RESERVE;
 use protocols::risk_params::RiskParam;
 
@@ -69,11 +69,16 @@ impl Checker<'_> {
     }
 
     pub(super) fn oracles(&mut self, s: &Scenario) {
+        self.oracles_at("oracles", &s.oracles, s);
+    }
+
+    /// Feeds that stand at `list`; pool feeds quote in a push feed among them or among the scenario's.
+    fn oracles_at(&mut self, list: &str, oracles: &[OracleSpec], s: &Scenario) {
         let symbols = symbols(s);
         let pools: Vec<&str> = s.pools.iter().map(|p| p.name.as_str()).collect();
-        self.unique("oracles", "asset", s.oracles.iter().map(OracleSpec::asset));
-        for (i, oracle) in s.oracles.iter().enumerate() {
-            let at = format!("oracles.{i}");
+        self.unique(list, "asset", oracles.iter().map(OracleSpec::asset));
+        for (i, oracle) in oracles.iter().enumerate() {
+            let at = format!("{list}.{i}");
             self.known(&format!("{at}.asset"), "asset", oracle.asset(), &symbols);
             if let Some(pool) = oracle.pool() {
                 self.known(&format!("{at}.pool"), "pool", pool, &pools);
@@ -90,7 +95,7 @@ impl Checker<'_> {
                         );
                         continue;
                     };
-                    let pushed = s.oracles.iter().any(|o| {
+                    let pushed = oracles.iter().chain(&s.oracles).any(|o| {
                         o.asset() == other.as_str() && matches!(o, OracleSpec::Push { .. })
                     });
                     if !pushed {
@@ -128,12 +133,25 @@ impl Checker<'_> {
     }
 
     pub(super) fn market(&mut self, s: &Scenario) {
+        self.market_at("market", &s.market, &[], s);
+        self.unique("markets", "name", s.markets.iter().map(|m| m.name.as_str()));
+        for (i, further) in s.markets.iter().enumerate() {
+            let at = format!("markets.{i}");
+            if further.name.trim().is_empty() {
+                self.refuse(&format!("{at}.name"), "a market needs a name", "for example \"fork\"");
+            }
+            self.oracles_at(&format!("{at}.oracles"), &further.oracles, s);
+            self.market_at(&format!("{at}.market"), &further.market, &further.oracles, s);
+        }
+    }
+
+    /// A market that stands at `at`, its prices from `own` feeds or the scenario's.
+    fn market_at(&mut self, at: &str, m: &MarketSpec, own: &[OracleSpec], s: &Scenario) {
         let symbols = symbols(s);
-        let m = &s.market;
-        self.within("market.flash_premium_bps", f64::from(m.flash_premium_bps), 0.0, 1e4);
-        self.within("market.close_factor_bps", f64::from(m.close_factor_bps), 1.0, 1e4);
+        self.within(&format!("{at}.flash_premium_bps"), f64::from(m.flash_premium_bps), 0.0, 1e4);
+        self.within(&format!("{at}.close_factor_bps"), f64::from(m.close_factor_bps), 1.0, 1e4);
         let params: Vec<String> = m.rules.iter().map(|r| format!("{:?}", r.param)).collect();
-        self.unique("market.rules", "param", params.iter().map(String::as_str));
+        self.unique(&format!("{at}.rules"), "param", params.iter().map(String::as_str));
         for (i, over) in m.rules.iter().enumerate() {
             let most = match over.param {
                 RiskParam::SupplyCap | RiskParam::BorrowCap => f64::MAX,
@@ -143,23 +161,31 @@ impl Checker<'_> {
                 | RiskParam::LiquidationBonus
                 | RiskParam::CloseFactor => 1e4,
             };
-            self.within(&format!("market.rules.{i}.rule.ceil"), over.rule.ceil as f64, 0.0, most);
+            self.within(&format!("{at}.rules.{i}.rule.ceil"), over.rule.ceil as f64, 0.0, most);
             if over.rule.floor > over.rule.ceil {
                 self.refuse(
-                    &format!("market.rules.{i}.rule.floor"),
+                    &format!("{at}.rules.{i}.rule.floor"),
                     format!("floor {} is above ceil {}", over.rule.floor, over.rule.ceil),
                     "swap the two",
                 );
             }
         }
         if m.reserves.is_empty() {
-            self.refuse("market.reserves", "a market needs reserves", "add one per asset lent");
+            self.refuse(
+                &format!("{at}.reserves"),
+                "a market needs reserves",
+                "add one per asset lent",
+            );
         }
-        self.unique("market.reserves", "asset", m.reserves.iter().map(|r| r.asset.as_str()));
+        self.unique(
+            &format!("{at}.reserves"),
+            "asset",
+            m.reserves.iter().map(|r| r.asset.as_str()),
+        );
         for (i, reserve) in m.reserves.iter().enumerate() {
-            let at = format!("market.reserves.{i}");
+            let at = format!("{at}.reserves.{i}");
             self.known(&format!("{at}.asset"), "asset", &reserve.asset, &symbols);
-            let priced = s.oracles.iter().any(|o| o.asset() == reserve.asset);
+            let priced = own.iter().chain(&s.oracles).any(|o| o.asset() == reserve.asset);
             if !priced && symbols.contains(&reserve.asset.as_str()) {
                 self.refuse(
                     &format!("{at}.asset"),

@@ -10,7 +10,7 @@ mod records;
 mod text;
 
 pub use episode::{Episode, play};
-pub use population::{Population, population};
+pub use population::{Population, population, stated_top_percent_share};
 pub use records::{Record, Verdict, records};
 pub use text::text;
 

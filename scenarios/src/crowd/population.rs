@@ -1,6 +1,7 @@
 //! What everybody with debt is like, as the market sees it.
 
 use super::{quantile, sorted};
+use agents::scripted::borrower::BorrowerConfig;
 use markets::units::{AccountId, Amount, MarketId};
 use serde::Serialize;
 use sim::chain::Chain;
@@ -88,6 +89,32 @@ pub fn population(chain: &Chain, market: MarketId) -> Population {
     }
 }
 
+/// Share of all debt that the largest hundredth of borrowers would owe if a market took every size that its
+/// cohorts' laws state: what is below it in [`Population::top_percent_share`] is the sample's or the market's
+/// doing, and no market can lift it much above. Zero without borrowers.
+#[must_use]
+pub fn stated_top_percent_share(cohorts: &[BorrowerConfig]) -> f64 {
+    const EACH: u32 = 20_000;
+    let people: f64 = cohorts.iter().map(|c| f64::from(c.count)).sum();
+    let mut sizes: Vec<(f64, f64)> = Vec::new();
+    for cohort in cohorts {
+        let weight = f64::from(cohort.count) / people;
+        sizes.extend(cohort.debt_size.quantiles(EACH).map(|(size, w)| (size, w * weight)));
+    }
+    sizes.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    let all: f64 = sizes.iter().map(|(size, weight)| size * weight).sum();
+    let (mut left, mut top) = (0.01, 0.0);
+    for (size, weight) in sizes {
+        let taken = weight.min(left);
+        top += size * taken;
+        left -= taken;
+        if left <= 0.0 {
+            break;
+        }
+    }
+    if all > 0.0 { top / all } else { 0.0 }
+}
+
 /// Hill's estimate over the `k` largest of sorted values; zero where there are too few.
 fn hill(sorted: &[f64], k: usize) -> f64 {
     let Some(threshold) = sorted.len().checked_sub(k + 1).map(|at| sorted[at]) else { return 0.0 };
@@ -101,6 +128,29 @@ fn hill(sorted: &[f64], k: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A tail of exponent one from 150,000 to 250,000,000, eight in a hundred: its part above the largest
+    /// hundredth is 0.01 · 8 · 150,000 · (1 + ln(1,667 / 8)), all of it 0.08 · 150,000 · (1 + ln 1,667).
+    #[test]
+    fn the_share_that_a_law_states_is_its_integral() {
+        let mut cohort = BorrowerConfig::default();
+        cohort.debt_size.median_usd = 3_000.0;
+        cohort.debt_size.log_sd = 1.8;
+        cohort.debt_size.tail_share = 0.08;
+        cohort.debt_size.tail_from_usd = 150_000.0;
+        cohort.debt_size.tail_exponent = 1.0;
+        cohort.debt_size.cap_usd = 250e6;
+        let ratio = 250e6 / 150e3;
+        let tail = 12_000.0 * (1.0 + libm::log(ratio));
+        let top = 12_000.0 * (1.0 + libm::log(ratio / 8.0));
+        let body = 0.92 * 3_000.0 * libm::exp(0.5 * 1.8 * 1.8);
+        let share = stated_top_percent_share(&[cohort]);
+        assert!((share / (top / (tail + body)) - 1.0).abs() < 0.01, "{share}");
+        // The defaults' own law owes less than the prior's 0.6, whatever the market.
+        let default = stated_top_percent_share(&[BorrowerConfig::default()]);
+        assert!((0.25..0.35).contains(&default), "{default}");
+        assert_eq!(stated_top_percent_share(&[]), 0.0);
+    }
 
     #[test]
     fn hill_finds_the_exponent_of_a_pareto_sample() {

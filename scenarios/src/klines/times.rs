@@ -5,7 +5,7 @@ use crate::dates::Utc;
 /// An ISO time with or without fraction and offset, or whole seconds, milliseconds, microseconds or
 /// nanoseconds since 1970, told apart by their size: below 10¹¹ (the year 5138 in seconds), 10¹⁴ and 10¹⁷.
 /// Milliseconds of before March 1973 would be taken for seconds.
-pub(super) fn parse(text: &str) -> Option<Utc> {
+pub(crate) fn parse(text: &str) -> Option<Utc> {
     let text = text.trim();
     let digits = text.strip_suffix(".0").unwrap_or(text);
     if let Ok(number) = digits.parse::<u64>() {

@@ -1,6 +1,7 @@
 //! Execute: each transaction atomically.
 
 use crate::chain::Chain;
+use crate::further::FurtherMarkets;
 use crate::mempool::Mempool;
 use crate::views::PositionViews;
 use bevy_ecs::prelude::*;
@@ -10,6 +11,10 @@ pub fn execute_block(
     mut chain: ResMut<Chain>,
     mut mempool: ResMut<Mempool>,
     mut positions: ResMut<PositionViews>,
+    mut further: ResMut<FurtherMarkets>,
 ) {
-    mempool.execute(&mut chain, |account| positions.touch(account));
+    mempool.execute(&mut chain, |account| {
+        positions.touch(account);
+        further.touch(account);
+    });
 }

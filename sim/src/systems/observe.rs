@@ -3,6 +3,7 @@
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::exchange::Exchange;
+use crate::factors::Factors;
 use crate::observe::{Observations, Sight, health_shares};
 use crate::prices::FairPrices;
 use crate::views::{MarketViews, PositionViews};
@@ -17,6 +18,7 @@ pub struct Seen<'w> {
     positions: Res<'w, PositionViews>,
     exchange: Res<'w, Exchange>,
     prices: Res<'w, FairPrices>,
+    factors: Res<'w, Factors>,
 }
 
 /// Writes the row and mask of the risk policy where it decides in this block.
@@ -40,6 +42,7 @@ fn look(seen: &Seen<'_>, observations: &mut Observations) {
         positions: &seen.positions,
         exchange: &seen.exchange,
         prices: &seen.prices,
+        factors: &seen.factors,
         health: health_shares(&seen.positions),
     };
     observations.write(&sight);

@@ -2,6 +2,7 @@
 
 use crate::chain::Chain;
 use crate::config::Config;
+use crate::further::FurtherMarkets;
 use crate::mempool::Mempool;
 use crate::prices::FairPrices;
 use crate::reward::{EpisodeTotals, RewardState};
@@ -18,12 +19,14 @@ pub fn score_block(
     mempool: Res<Mempool>,
     positions: Res<PositionViews>,
     mut market: ResMut<MarketViews>,
+    mut further: ResMut<FurtherMarkets>,
     mut treasury: ResMut<TreasuryBook>,
     mut attackers: ResMut<AttackerBooks>,
     mut totals: ResMut<EpisodeTotals>,
     mut reward: ResMut<RewardState>,
 ) {
     score(&config, &chain, &prices, &mempool, &mut market, &mut totals);
+    further.count(&chain, &prices);
     totals.latent_bad_debt_usd = positions.shortfall_total_usd - treasury.latent_at_start_usd;
     if !mempool.executed.is_empty() {
         totals.revenue_usd += treasury.collect(&chain, &market);

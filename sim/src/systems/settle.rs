@@ -3,6 +3,7 @@
 use crate::chain::call::Call;
 use crate::chain::{Chain, Feed};
 use crate::config::Config;
+use crate::further::FurtherMarkets;
 use crate::mempool::Mempool;
 use crate::views::PositionViews;
 use bevy_ecs::prelude::*;
@@ -15,6 +16,7 @@ pub fn settle_block(
     mut chain: ResMut<Chain>,
     mut mempool: ResMut<Mempool>,
     mut positions: ResMut<PositionViews>,
+    mut further: ResMut<FurtherMarkets>,
 ) {
     let now = chain.clock().timestamp;
     let keeper = chain.outside();
@@ -29,4 +31,5 @@ pub fn settle_block(
         mempool.execute_system(&mut chain, keeper, &[Call::ExecuteRisk { market }], |_| ());
     }
     positions.settle(&chain);
+    further.settle(&chain);
 }

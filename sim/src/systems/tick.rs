@@ -3,6 +3,7 @@
 use crate::chain::Chain;
 use crate::chain::gas::next_base_fee;
 use crate::config::{BlockGas, Config, Episode};
+use crate::further::FurtherMarkets;
 use crate::views::PositionViews;
 use bevy_ecs::prelude::*;
 
@@ -13,6 +14,7 @@ pub fn tick(
     mut gas: ResMut<BlockGas>,
     mut episode: ResMut<Episode>,
     mut positions: ResMut<PositionViews>,
+    mut further: ResMut<FurtherMarkets>,
 ) {
     let clock = chain.clock();
     let base_fee = next_base_fee(clock.base_fee, clock.gas_used, clock.gas_limit);
@@ -20,4 +22,5 @@ pub fn tick(
     chain.begin_block(clock.timestamp + u64::from(config.block_secs), gas.background_gas);
     episode.block += 1;
     positions.clear_touched();
+    further.clear_touched();
 }

@@ -8,6 +8,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sim::chain::Chain;
+use sim::factors::Factors;
 
 /// Share of what LTV allows that they use at most: a loan at the very limit is refused by rounding.
 const LTV_USE: f64 = 0.98;
@@ -36,6 +37,8 @@ pub(super) struct Habits {
     pub(super) errand_max_ratio: f64,
     pub(super) rate_reference: f64,
     pub(super) rate_semi_elasticity: f64,
+    /// Position of the stream that leverage follows, and by how much per unit.
+    pub(super) appetite: Option<(u16, f64)>,
     pub(super) holding_blocks: f64,
     pub(super) absence_blocks: f64,
     pub(super) every_blocks: u64,
@@ -55,6 +58,14 @@ pub(super) struct Temper {
     /// Desired debt, relative to the reference rate, when it was last acted upon.
     pub(super) rate_factor: f64,
     pub(super) leaves_at: u64,
+}
+
+impl Temper {
+    /// The health factor that it wants in a mood.
+    fn in_mood(&self, caution: f64) -> f64 {
+        // Without a mood the drawn one, to the last bit.
+        if caution == 1.0 { self.health_target } else { 1.0 + (self.health_target - 1.0) * caution }
+    }
 }
 
 /// Whether the account has a borrower.
@@ -79,6 +90,8 @@ pub(super) struct Sight {
     pub(super) supply_room: f64,
     /// Room for new debt, in whole tokens.
     pub(super) borrow_room: f64,
+    /// What the mood makes of the distance of the target from health 1; 1 for nothing.
+    pub(super) caution: f64,
 }
 
 /// What a borrower does, in whole tokens.
@@ -96,11 +109,19 @@ pub(super) enum Decision {
 impl Habits {
     pub(super) fn new(
         chain: &Chain,
+        factors: &Factors,
         market: MarketId,
         block_secs: u32,
         config: &BorrowerConfig,
     ) -> Result<Self, SpawnError> {
         let collateral = Listed::of(chain, market, &config.collateral)?;
+        let appetite = match &config.appetite {
+            None => None,
+            Some(a) => {
+                let unknown = || SpawnError::UnknownFactor(a.factor.clone());
+                Some((factors.position(&a.factor).ok_or_else(unknown)?, a.leverage_per_unit))
+            }
+        };
         let blocks_per_day = 86_400.0 / f64::from(block_secs);
         Ok(Self {
             market,
@@ -119,6 +140,7 @@ impl Habits {
             errand_max_ratio: config.errand_max_ratio,
             rate_reference: config.rate_reference_percent,
             rate_semi_elasticity: config.rate_semi_elasticity_per_percent,
+            appetite,
             holding_blocks: config.holding_days * blocks_per_day,
             absence_blocks: config.absence_days * blocks_per_day,
             every_blocks: u64::from(config.every_blocks.max(1)),
@@ -131,9 +153,15 @@ impl Habits {
         exp(-self.rate_semi_elasticity * (rate * 100.0 - self.rate_reference))
     }
 
-    /// The health factor aimed at: the drawn one, but no closer than LTV lets a new loan be.
+    /// What the mood makes of the distance of the target from health 1.
+    pub(super) fn caution(&self, factors: &Factors) -> f64 {
+        self.appetite.map_or(1.0, |(factor, per_unit)| exp(-per_unit * factors.value(factor)))
+    }
+
+    /// The health factor aimed at: the drawn one in the present mood, but no closer than LTV lets a new loan
+    /// be.
     fn target(&self, temper: &Temper, sight: &Sight) -> f64 {
-        temper.health_target.max(sight.threshold / (sight.ltv * LTV_USE))
+        temper.in_mood(sight.caution).max(sight.threshold / (sight.ltv * LTV_USE))
     }
 
     /// A newcomer's draws: always seven words.
@@ -204,18 +232,18 @@ impl Habits {
         }
         let tokens_of_debt = debt / debt_usd;
         let health = collateral_usd * threshold / debt_usd;
-        if health < 1.0 + temper.trigger * (temper.health_target - 1.0) {
+        let wanted = temper.in_mood(sight.caution);
+        if health < 1.0 + temper.trigger * (wanted - 1.0) {
             if !temper.reacts || temper.savings_usd < MIN_MOVE_USD {
                 return Decision::Stay;
             }
-            let missing_collateral_usd = (temper.health_target * debt_usd / threshold
-                - collateral_usd)
-                .min(temper.savings_usd);
+            let missing_collateral_usd =
+                (wanted * debt_usd / threshold - collateral_usd).min(temper.savings_usd);
             let top_up = missing_collateral_usd * collateral / collateral_usd;
             if temper.tops_up && ltv > 0.0 && top_up < sight.supply_room {
                 return Decision::TopUp { collateral: top_up };
             }
-            let excess_usd = debt_usd - collateral_usd * threshold / temper.health_target;
+            let excess_usd = debt_usd - collateral_usd * threshold / wanted;
             return Decision::Repay { debt: excess_usd.min(temper.savings_usd) * tokens_of_debt };
         }
         let factor = self.rate_factor(sight.rate);
@@ -251,7 +279,8 @@ impl Habits {
         }
         let after_usd = sight.debt_usd + usd;
         // Halfway between the trigger and the target at least: an errand is no gamble.
-        let floor = 1.0 + 0.5 * (1.0 + temper.trigger) * (temper.health_target - 1.0);
+        let wanted = temper.in_mood(sight.caution);
+        let floor = 1.0 + 0.5 * (1.0 + temper.trigger) * (wanted - 1.0);
         let healthy = sight.collateral_usd * sight.threshold > floor * after_usd;
         let covered = sight.collateral_usd * sight.ltv * LTV_USE > after_usd;
         // Who could not borrow does not repay either: else errands would deleverage whoever is in need.
@@ -343,6 +372,7 @@ mod tests {
             errand_max_ratio: 0.03,
             rate_reference: 4.0,
             rate_semi_elasticity: 0.03,
+            appetite: None,
             holding_blocks: 1_000.0,
             absence_blocks: 100.0,
             every_blocks: 50,
@@ -372,6 +402,7 @@ mod tests {
         rate: 0.04,
         supply_room: 1e9,
         borrow_room: 1e9,
+        caution: 1.0,
     };
 
     fn at_price(usd: f64) -> Sight {
@@ -419,6 +450,21 @@ mod tests {
         assert!((debt - (4_000.0 * 0.3 * 0.98 - 830.0)).abs() < 1e-9, "{debt}");
         let none = Sight { ltv: 0.0, ..at_price(4_000.0) };
         assert_eq!(habits().tend(&TEMPER, &none, 1), Decision::Stay);
+    }
+
+    #[test]
+    fn confidence_levers_up_and_fear_defends_sooner() {
+        // At the target nothing is done; a target of 1 + 1 · 0.5 allows 2,000 · 0.83 / 1.5.
+        let keen = Sight { caution: 0.5, ..SIGHT };
+        let Decision::Borrow { debt } = habits().tend(&TEMPER, &keen, 1) else {
+            panic!("borrows");
+        };
+        assert!((debt - (2_000.0 * 0.83 / 1.5 - 830.0)).abs() < 1e-9, "{debt}");
+        // Health 1.35 is above the trigger of 1.3, and below that of 1 + 0.3 · 1.5 at a target of 2.5.
+        let near = at_price(1_350.0);
+        assert_eq!(habits().tend(&TEMPER, &near, 1), Decision::Stay);
+        let afraid = Sight { caution: 1.5, ..near };
+        assert!(matches!(habits().tend(&TEMPER, &afraid, 1), Decision::Repay { .. }));
     }
 
     #[test]
