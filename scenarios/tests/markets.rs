@@ -84,7 +84,7 @@ fn farmers_take_their_money_to_the_market_that_pays_more() {
         let farmed = |lane: &Lane| {
             let chain = lane.chain();
             let market = lane.world().resource::<FurtherMarkets>().ids()[0];
-            let reserve = chain.pooled(market).reserves[0].clone();
+            let reserve = chain.pooled(market).reserves[0];
             let mine = (0..chain.accounts().len() as u32).map(markets::units::AccountId);
             let mine = mine.filter(|a| chain.accounts()[a.index()].starts_with("usdc farmers"));
             let shares = |a| chain.balance(a, reserve.a_token).to_f64() * unit(reserve.decimals);
