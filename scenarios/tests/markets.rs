@@ -94,13 +94,14 @@ fn farmers_take_their_money_to_the_market_that_pays_more() {
         lane.run(400, None);
         farmed(&lane)
     };
-    let paying = usdc(&["markets.fork.market.reserves.USDC.rates.base_bps=3000"]);
-    assert!(paying > 500_000.0, "{paying}");
-    // A cost that no rate pays for keeps them at home.
-    let dear = usdc(&[
+    let rates = [
         "markets.fork.market.reserves.USDC.rates.base_bps=3000",
-        "agents.farmers.0.switching_cost_bps=10000",
-    ]);
+        "markets.fork.agents.lenders.0.total_usd=600000.0",
+    ];
+    let paying = usdc(&rates);
+    assert!(paying > 100_000.0, "{paying}");
+    // A cost that no rate pays for keeps them at home.
+    let dear = usdc(&[rates[0], rates[1], "agents.farmers.0.switching_cost_bps=10000"]);
     assert_eq!(dear, 0.0);
 }
 
@@ -173,7 +174,7 @@ fn what_does_not_exist_is_refused_by_name() {
         ("factors=[(name: \"mood\", source: Steps(hours_and_values: []))]", "hours"),
         ("factors=[(name: \"mood\", source: File(csv: \"none.csv\"))]", "none.csv"),
     ] {
-        let refused = load(&file, &set(&[wrong])).expect_err(wrong).to_string();
+        let refused = format!("{:?}", load(&file, &set(&[wrong])).expect_err(wrong).problems);
         assert!(refused.contains(says), "{wrong}: {refused}");
     }
 }
