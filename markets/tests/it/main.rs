@@ -15,3 +15,4 @@ mod reserves;
 mod returns;
 mod stable_swap;
 mod stylised_facts;
+mod venue;
