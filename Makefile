@@ -38,15 +38,16 @@ demo: libtorch ## build, train a risk policy under attack, compare it, export it
 test: libtorch ## every test but the long ones, the example crate's too
 	$(CARGO) test --workspace
 
-test-long: libtorch ## the tests marked #[ignore] too, optimised; then `make mutants` (a day)
+test-long: libtorch ## the tests marked #[ignore] too, optimised; then `make mutants`
 	$(CARGO) test --workspace --release -- --include-ignored
-	scripts/mutants.sh $(SHARD)
+	$(MAKE) mutants
 
-# all, or K/N: every N-th fault from the K-th on.
-SHARD ?= all
+# markets, protocols, chain, or a file of one, as in protocols:flash_loan.rs; all three by default.
+AREAS ?=
 
-mutants: ## put faults into markets, protocols and sim::chain, and name those no test notices (SHARD=all: a day; SHARD=0/200: ten minutes)
-	scripts/mutants.sh $(SHARD)
+mutants: ## put every fault into markets, protocols and sim::chain, and name those no test notices (half an hour)
+	@cargo mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
+	$(CARGO) run --release --locked --manifest-path scripts/mutants/Cargo.toml --target-dir target/mutants/tool -- $(AREAS)
 
 vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordings); equal cases and steps per family
 	$(CARGO) test -p sim --test it vectors::

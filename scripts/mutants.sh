@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Puts faults into the code, one at a time, and names those that no test notices:
+# Puts faults into the code one at a time, each with a build of its own, as cargo-mutants does, and names those
+# that no test notices: the cross-check of `make mutants`, which tries all of them in one build.
 #   scripts/mutants.sh [SHARD [AREA…]]
 #
 # SHARD is all (the default; about a day) or K/N, every N-th fault from the K-th on. AREA is markets, protocols
 # or chain (`sim::chain`); all three where none is named. AREA:FILE is one file of it, as in
 # `scripts/mutants.sh all protocols:flash_loan.rs`. A fault meets its crate's own tests first, then, if it
 # lives, the recorded contracts and every other test of `sim`. What lives through both is listed in
-# AREA/survivors.txt below target/mutants; a survivor that docs/mutants.md does not name is an error.
+# AREA/survivors.txt below target/mutants/single; a survivor that docs/mutants-argued.txt does not name is an error.
 #
 # One fault at a time: two in one target folder would run each other's binaries. For two at a time start the
 # script twice, with K/N of its own and a folder each (MUTANTS_OUT). Compound's recordings are used where
@@ -22,9 +23,9 @@ areas=("$@")
 
 cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants
 
-mkdir -p "${MUTANTS_OUT:=target/mutants}"
+mkdir -p "${MUTANTS_OUT:=target/mutants/single}"
 out=$(cd "$MUTANTS_OUT" && pwd)
-argued=docs/mutants.md
+argued=docs/mutants-argued.txt
 export CARGO_TARGET_DIR=$out/build
 export CARGO_INCREMENTAL=1
 # A counterexample need not be small here, and random sequences are long elsewhere.
@@ -93,7 +94,7 @@ for area in "${areas[@]}"; do
     # Lines move; the place and the fault do not.
     while IFS= read -r line; do
         fault=$(sed -E 's/:[0-9]+:[0-9]+:/:/' <<<"$line")
-        grep -qF -- "\`$fault\`" "$argued" || {
+        grep -qxF -- "$fault" "$argued" || {
             echo "SURVIVED, and $argued has no word about it: $line"
             failed=1
         }

@@ -204,7 +204,16 @@ impl Job {
             .output()?;
         ensure!(listed.status.success(), "git ls-files failed");
         let faulty: BTreeSet<&str> = self.faults.iter().map(|f| f.file.as_str()).collect();
-        for file in String::from_utf8(listed.stdout)?.split_terminator('\0') {
+        let listed = String::from_utf8(listed.stdout)?;
+        let known: BTreeSet<&str> = listed.split_terminator('\0').collect();
+        // What is gone here goes there too.
+        let before = self.out.join("files.txt");
+        for gone in lines(&before).filter(|f| !known.contains(f.as_str()) || !Path::new(f).exists())
+        {
+            let _ = fs::remove_file(self.tree.join(gone));
+        }
+        fs::write(before, known.iter().fold(String::new(), |all, file| all + file + "\n"))?;
+        for file in known {
             let Ok(mut bytes) = fs::read(file) else { continue };
             if faulty.contains(file) {
                 continue;
