@@ -163,6 +163,24 @@ fn book() -> Book {
 }
 
 #[test]
+fn a_budget_stops_where_it_ends_and_not_before() {
+    let mut book = Book::new(200, FREE, 4);
+    for (tick, lots) in [(100, 5), (1, 1_000)] {
+        submit(&mut book, Side::Buy, tick, lots).expect("a possible order");
+    }
+    let raised = |notional| {
+        let sweep = book.sweep_notional(Side::Sell, notional);
+        (sweep.lots, sweep.notional, sweep.last_tick)
+    };
+    // Of 250 two at 100: a third would raise more, and what is cheaper lies behind it.
+    assert_eq!(raised(250), (2, 200, 100));
+    assert_eq!(raised(99), (0, 0, 0));
+    // Five at 100, and then 50 at 1.
+    assert_eq!(raised(550), (55, 550, 1));
+    assert_eq!(raised(5_000), (1_005, 1_500, 1));
+}
+
+#[test]
 fn a_saved_book_is_read_as_it_was_and_a_broken_one_refused() {
     let sound = book();
     let saved = serde_json::to_value(&sound).expect("it can be saved");
