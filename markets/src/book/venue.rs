@@ -234,7 +234,8 @@ impl Venue {
         // A refused quote, one of no lots or of an impossible price, leaves the slot empty.
         let placed = outcome.unwrap_or_default();
         self.accounts[owner as usize].slots[usize::from(slot)] = placed.id;
-        if placed.filled > 0 || !self.events.is_empty() {
+        // Whatever was filled is told of.
+        if !self.events.is_empty() {
             self.settle(owner, side, &placed);
         }
     }

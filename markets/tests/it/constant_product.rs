@@ -254,3 +254,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn balances_above_112_bits_overflow_whatever_their_limbs() {
+    let most = (1_u128 << 112) - 1;
+    assert_eq!(MAX_RESERVE, most);
+    let pool =
+        || ConstantProduct::new(AssetId(0), AssetId(1), AssetId(2), AccountId(0), Pips(3_000));
+    let update = |amount: U256| pool().update(Amount(amount), Amount::new(1), 0).is_ok();
+    assert!(update(U256::from(most)));
+    assert!(!update(U256::from(most + 1)));
+    for limbs in [[1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 1, 1]] {
+        assert!(!update(U256::from_limbs(limbs)), "{limbs:?}");
+    }
+}

@@ -13,5 +13,7 @@ mod price_processes;
 mod prices;
 mod reserves;
 mod returns;
+mod sqrt_price;
 mod stable_swap;
 mod stylised_facts;
+mod venue;

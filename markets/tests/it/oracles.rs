@@ -1,8 +1,10 @@
 //! Oracles: what each kind believes, and when.
 
 use markets::amm::constant_product::ConstantProduct;
+use markets::amm::stable_swap::StableSwap;
 use markets::oracle::{
-    OracleError, push::PushFeed, spot::SpotFeed, twap::TwapFeed, window::WindowFeed,
+    OracleError, breaker::BreakerFeed, delayed::DelayedFeed, push::PushFeed, spot::SpotFeed,
+    twap::TwapFeed, window::WindowFeed,
 };
 use markets::units::{AccountId, Amount, AssetId, FeedId, Pips, PoolId, Price, U256};
 
@@ -169,4 +171,67 @@ fn a_sliding_window_reads_the_newest_checkpoint_that_is_old_enough() {
         let usd = average * U256::from(10_u128.pow(20));
         assert_eq!(read.map(|price| U256::from(price.0)), Ok(usd >> 112_usize));
     }
+}
+
+#[test]
+fn one_empty_side_is_no_liquidity() {
+    let empty = Err(OracleError::NoLiquidity);
+    for (reserve0, reserve1) in [(0, 5), (5, 0), (0, 0)] {
+        let mut pool = ConstantProduct::new(WETH, USDC, AssetId(2), AccountId(0), Pips(3_000));
+        (pool.reserve0, pool.reserve1) = (reserve0, reserve1);
+        let feed = spot(WETH);
+        assert_eq!(feed.price(&pool, 18, 6, Price::ONE), empty, "{reserve0} {reserve1}");
+        let (balance, other) = (Amount::new(reserve0), Amount::new(reserve1));
+        assert_eq!(feed.price_of_balances(balance, other, 18, 6, Price::ONE), empty);
+        let seeded = TwapFeed::new(PoolId(0), WETH, None, 600).seeded(&pool, 0);
+        assert_eq!(seeded.map(|_| ()), Err(OracleError::NoLiquidity));
+    }
+}
+
+#[test]
+fn a_stable_pool_prices_its_own_coins_alone() {
+    let coins = [(WETH, 18), (USDC, 18)];
+    let (share, account, owner) = (AssetId(9), AccountId(0), AccountId(1));
+    let mut pool = StableSwap::new(&coins, share, account, owner, 100, 0, 0);
+    assert_eq!(spot(WETH).price_on_stable(&pool, 0, Price::ONE), Err(OracleError::NoLiquidity));
+    for balance in &mut pool.balances[..2] {
+        *balance = Amount::new(ETH);
+    }
+    let stranger = spot(AssetId(7)).price_on_stable(&pool, 0, Price::ONE);
+    assert_eq!(stranger, Err(OracleError::UnknownAsset));
+    // At equal balances coins are at par, floored twice.
+    let Price(at_par) = spot(WETH).price_on_stable(&pool, 0, Price::ONE).unwrap();
+    assert!((99_999_998..=100_000_000).contains(&at_par), "{at_par}");
+}
+
+#[test]
+fn a_halted_delayed_feed_forgets_both_prices_and_a_reset_breaker_starts_anew() {
+    let (source, manager) = (FeedId(3), AccountId(4));
+    let old = Some(Price(7));
+    let feed = DelayedFeed {
+        source,
+        hop_secs: 3_600,
+        current: old,
+        next: old,
+        poked_at: 3_600,
+        manager,
+        stopped: false,
+    };
+    let halted = feed.halted();
+    assert_eq!((halted.current, halted.next, halted.stopped), (None, None, true));
+    assert_eq!(halted.poked(Ok(Price(8)), 99_999), Err(OracleError::Halted));
+
+    let breaker = BreakerFeed {
+        source,
+        max_move_bps: 1_000,
+        period_secs: 600,
+        trip_secs: 0,
+        reference: Price(100),
+        referenced_at: 10,
+        tripped_at: Some(20),
+        manager,
+    };
+    let reset =
+        BreakerFeed { reference: Price(300), referenced_at: 30, tripped_at: None, ..breaker };
+    assert_eq!(breaker.reset(Ok(Price(300)), 30), Ok(reset));
 }

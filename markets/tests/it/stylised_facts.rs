@@ -2,7 +2,7 @@
 //! returns without memory. Shown where a process claims them and absent where it does not, hour by hour on
 //! generated paths of the fitted parameters of docs/calibration.md.
 
-use markets::price::facts::{autocorrelation, hill, moments};
+use markets::price::facts::{JumpRule, autocorrelation, hill, jumps, moments, quantile};
 use markets::price::{
     Bar, Bootstrap, Garch, Gbm, HOUR_SECS, JointPrices, JumpDiffusion, PriceSpec, Regime,
     RegimeSwitching,
@@ -155,4 +155,53 @@ fn resampled_hours_keep_the_facts_of_their_record() {
     // A week is longer than a block: only what the blocks' own levels share is left of it.
     assert!(made.clustering[2] < had.clustering[2], "{:?}", made.clustering);
     assert!(made.memory < MEMORYLESS, "{}", made.memory);
+}
+
+#[test]
+fn statistics_of_a_few_values_are_as_by_hand() {
+    // Deviations −1.5, −0.5, 0.5, 1.5 of a variance of 1.25: (0.75 − 0.25 + 0.75) / (4 · 1.25) at lag 1,
+    // −1.5 of 5 at lag 2.
+    let values = [1.0, 2.0, 3.0, 4.0];
+    assert!((autocorrelation(&values, 1) - 0.25).abs() < 1e-12);
+    assert!((autocorrelation(&values, 2) + 0.3).abs() < 1e-12);
+    // The two largest of eight over the third: 2 / (ln 8 + ln 2) = 1 / ln 4.
+    let tail = hill([1.0, 16.0, 0.5, 4.0, 2.0, 1.5, 1.2, 0.1], 0.25).expect("a tail");
+    assert_eq!(tail.used, 2);
+    assert!((tail.index - 1.0 / (2.0 * std::f64::consts::LN_2)).abs() < 1e-12);
+    assert!((tail.standard_error - tail.index / 2_f64.sqrt()).abs() < 1e-12);
+    assert_eq!(hill([1.0, 0.0, 0.0, 0.0], 0.25), None, "no edge to measure from");
+    assert_eq!(
+        [0.0, 0.5, 0.625, 1.0].map(|p| quantile(&[5.0, 1.0, 2.0, 11.0, 3.0], p)),
+        [1.0, 3.0, 4.0, 11.0]
+    );
+}
+
+#[test]
+fn a_jump_is_measured_against_the_returns_before_it() {
+    // Of window 3: two products, 2 · 3 and 3 · 1, mean 4.5; their deviation is √(π/2 · 4.5) = 2.6587.
+    let rule = |threshold, window| JumpRule { threshold, window };
+    let at = |value: f64, threshold| jumps(&[9.0, 2.0, -3.0, 1.0, value], rule(threshold, 3));
+    let edge = (std::f64::consts::FRAC_PI_2 * 4.5).sqrt();
+    assert_eq!(at(edge * 2.001, 2.0), [4]);
+    assert_eq!(at(-edge * 2.001, 2.0), [4], "either way");
+    assert_eq!(at(edge * 1.999, 2.0), [0_usize; 0]);
+    assert_eq!(at(edge * 1.999, 1.5), [4]);
+    // None among the first of a window, and no window of one.
+    assert_eq!(jumps(&[1.0, 1.0, 99.0], rule(2.0, 3)), [0_usize; 0]);
+    assert_eq!(jumps(&[1.0, 1.0, 99.0], rule(2.0, 2)), [2]);
+    assert_eq!(jumps(&[1.0, 1.0, 99.0], rule(2.0, 1)), [0_usize; 0]);
+    assert_eq!(jumps(&[1.0, 1.0], rule(2.0, 2)), [0_usize; 0]);
+}
+
+#[test]
+fn a_bar_is_positive_finite_and_in_order() {
+    let bar = |open, high, low, close| Bar { open, high, low, close }.is_valid();
+    assert!(bar(2.0, 3.0, 1.0, 2.5));
+    assert!(bar(1.0, 1.0, 1.0, 1.0));
+    assert!(!bar(1.0, 1.0, 0.0, 1.0), "nothing is free");
+    assert!(!bar(1.0, 1.0, -1.0, 1.0));
+    assert!(!bar(2.0, f64::INFINITY, 1.0, 2.0));
+    assert!(!bar(f64::INFINITY, f64::INFINITY, 1.0, 2.0));
+    assert!(!bar(0.9, 3.0, 1.0, 2.0) && !bar(2.0, 3.0, 1.0, 0.9));
+    assert!(!bar(3.1, 3.0, 1.0, 2.0) && !bar(2.0, 3.0, 1.0, 3.1));
 }

@@ -35,23 +35,6 @@ impl Pooled {
         self.repay_with(view, by, call, out)
     }
 
-    /// [`Pooled::repay`] of another's debt.
-    ///
-    /// # Errors
-    /// As there, and `MAX` for a debt that is not the sender's own.
-    pub fn repay_on_behalf(
-        &self,
-        view: &impl LendingView,
-        by: AccountId,
-        borrower: AccountId,
-        reserve: u16,
-        amount: Amount,
-        out: &mut Change,
-    ) -> Result<(), LendingError> {
-        let call = RepayCall { borrower, reserve, amount, with_shares: false };
-        self.repay_with(view, by, call, out)
-    }
-
     /// [`Pooled::repay`] with every choice of the deployed calls.
     ///
     /// # Errors

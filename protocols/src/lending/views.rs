@@ -3,7 +3,6 @@
 use super::{LendingError, Pooled};
 use crate::LendingView;
 use crate::health::{Health, Known, health, health_knowing};
-use crate::interest::{Rates, utilisation};
 use crate::liquidation::{Liquidation, Terms, max_repayable, size};
 use crate::math::{ray_div, ray_mul};
 use crate::reserve::Reserve;
@@ -48,37 +47,11 @@ impl Pooled {
             self.debt_at(r, view.balance(account, r.debt_token), view.now())
         })
     }
-    /// All that is supplied to a reserve, with interest, the treasury's unminted share left out.
-    #[must_use]
-    pub fn total_supplied(&self, view: &impl LendingView, reserve: u16) -> Amount {
-        self.reserve(reserve)
-            .map_or(Amount::ZERO, |r| self.supply_at(r, view.total_supply(r.a_token), view.now()))
-    }
     /// All that is owed in a reserve, with interest.
     #[must_use]
     pub fn total_debt(&self, view: &impl LendingView, reserve: u16) -> Amount {
         self.reserve(reserve)
             .map_or(Amount::ZERO, |r| self.debt_at(r, view.total_supply(r.debt_token), view.now()))
-    }
-    /// Debt over debt and liquidity at hand.
-    #[must_use]
-    pub fn utilisation(&self, view: &impl LendingView, reserve: u16) -> Ray {
-        self.reserve(reserve)
-            .ok()
-            .and_then(|r| utilisation(self.available(view, r), self.total_debt(view, reserve)))
-            .unwrap_or(Ray::ZERO)
-    }
-    /// The rates that an operation would set now. Until somebody touches the reserve the stored ones
-    /// stay in force.
-    #[must_use]
-    pub fn rates(&self, view: &impl LendingView, reserve: u16) -> Rates {
-        self.reserve(reserve)
-            .ok()
-            .and_then(|r| {
-                let debt = self.total_debt(view, reserve);
-                self.version.rates(&r.config, self.available(view, r), debt, r.deficit)
-            })
-            .unwrap_or_default()
     }
     /// What `getUserAccountData` reports that an account can borrow, in a reserve's asset at its price,
     /// floored, and at most what is at hand. [`Pooled::max_borrow`] is what `borrow` accepts.

@@ -50,8 +50,9 @@ impl Perpetual {
         left.collateral -= fee;
         let mut closed = Closed { lots, fee, covered: 0 };
         if left.lots == 0 && left.collateral < 0 {
+            // Then there was no fee: it is taken of what is left.
             closed.covered = -left.collateral;
-            if closed.covered > self.insurance + fee {
+            if closed.covered > self.insurance {
                 let required = closed.covered;
                 (self.accounts[account], self.accounts[taker]) = undo;
                 return Err(PerpetualError::Margin { equity: self.insurance, required });

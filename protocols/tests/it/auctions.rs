@@ -222,6 +222,44 @@ fn a_lot_that_does_not_raise_its_tab_is_over_all_the_same() {
     assert_eq!((taken.sale, taken.returned), (None, Amount::ZERO));
 }
 
+#[test]
+fn limits_of_an_auction_hold_at_equality() {
+    // 10.5 of the lot for 10: just 5 % less.
+    let (flip, lot) = (flip(), wad_milli(10_500));
+    let kicked = flip.kick(OWNER, rad(1_000), lot, 0).unwrap();
+    let full = flip.tend(&kicked, ALICE, lot, rad(1_000), 10).unwrap().auction;
+    let dent =
+        |lot: Amount| flip.dent(&full, BOB, lot, rad(1_000), 20).map(|placed| placed.returned);
+    let more = Amount(wad_milli(10_000).0 + U256::from(1));
+    assert_eq!(dent(more), Err(AuctionError::InsufficientDecrease));
+    assert_eq!(dent(wad_milli(10_000)), Ok(wad_milli(500)));
+
+    // A line is at 40 % of its top after 60 % of its time.
+    let line = Dutch { curve: Curve::Linear { tau_secs: 1_000 }, ..clip() };
+    let sold = sale(50_000, 25_000);
+    assert_eq!(line.status(&sold, 600), Ok((false, ray(1_040))));
+    assert!(line.status(&sold, 601).unwrap().0);
+}
+
+#[test]
+fn dust_is_left_only_by_who_leaves_something_of_the_lot_and_of_the_tab() {
+    let clip = clip();
+    let take = |tab, lot, milli| {
+        clip.take(&sale(tab, lot), wad_milli(milli), ray(2_600), 0)
+            .map(|taken| (taken.slice, taken.owe, taken.returned))
+    };
+    // All of the lot: 600 of the tab are not raised.
+    let all = (wad_milli(19_000), rad(49_400), Amount::ZERO);
+    assert_eq!(take(50_000, 19_000, 19_000), Ok(all));
+    // All of the tab, to the unit: what is left of the lot goes back.
+    let paid = (wad_milli(10_000), rad(26_000), wad_milli(15_000));
+    assert_eq!(take(26_000, 25_000, 10_000), Ok(paid));
+    // Just the least that may be left is left: also by who buys nothing.
+    let part = (wad_milli(10_000), rad(26_000), Amount::ZERO);
+    assert_eq!(take(37_300, 25_000, 10_000), Ok(part));
+    assert_eq!(take(11_300, 25_000, 0), Ok((Amount::ZERO, Amount::ZERO, Amount::ZERO)));
+}
+
 fn curve() -> impl Strategy<Value = Curve> {
     prop_oneof![
         (1_u64..100_000).prop_map(|tau_secs| Curve::Linear { tau_secs }),

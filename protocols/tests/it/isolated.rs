@@ -376,6 +376,32 @@ fn the_exponential_is_exact_at_powers_of_two() {
     assert_eq!(irm::exp(93_859_467_695_000_404_319).to_string(), most);
 }
 
+#[test]
+fn the_curve_s_constants_are_those_of_the_contract() {
+    // `ConstantsLib`: 4e18, 50e18 / 365 days, 0.9e18, 0.04e18, 0.001e18 and 2e18 / 365 days.
+    assert_eq!(irm::CURVE_STEEPNESS, 4_000_000_000_000_000_000);
+    assert_eq!(irm::ADJUSTMENT_SPEED, 1_585_489_599_188);
+    assert_eq!(irm::TARGET_UTILIZATION, 900_000_000_000_000_000);
+    assert_eq!(irm::INITIAL_RATE_AT_TARGET, 1_268_391_679);
+    assert_eq!(irm::MIN_RATE_AT_TARGET, 31_709_791);
+    assert_eq!(irm::MAX_RATE_AT_TARGET, 63_419_583_967);
+    assert_eq!(irm::exp(i128::MIN / 2), U256::ZERO);
+    assert_eq!(irm::exp(i128::MIN), U256::ZERO, "however far below");
+}
+
+#[test]
+fn a_fee_of_a_quarter_is_the_highest() {
+    let mut w = World::new(800_000_000_000_000_000, NO_INTEREST);
+    let quarter = 250_000_000_000_000_000;
+    let beyond = w.market.set_fee(&w, OWNER, Wad::new(quarter + 1));
+    assert_eq!(beyond, Err(IsolatedError::MaxFeeExceeded));
+    let change = w.market.set_fee(&w, OWNER, Wad::new(quarter)).unwrap();
+    w.apply(change).unwrap();
+    assert_eq!(w.market.state.fee, Wad::new(quarter));
+    w.market.state.fee = Wad::new(quarter + 1);
+    assert_eq!(w.market.check(&w).map_err(|(i, _)| i), Err(3));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Supply(Quantity),

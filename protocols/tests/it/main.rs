@@ -9,6 +9,7 @@ mod compound;
 mod config;
 mod invariants;
 mod isolated;
+mod liquidation;
 mod margin_desk;
 mod modes;
 mod perpetual;

@@ -1,7 +1,9 @@
 //! The margin desk's interest and invariants by hand.
 
-use markets::units::{AccountId, Amount, AssetId, Bps, PoolId, RAY, Ray, SECONDS_PER_YEAR, U256};
-use protocols::margin_desk::{DeskBooks, DeskPosition, MarginDesk};
+use markets::units::{
+    AccountId, Amount, AssetId, Bps, FeedId, PoolId, Price, RAY, Ray, SECONDS_PER_YEAR, U256,
+};
+use protocols::margin_desk::{DeskBooks, DeskError, DeskPosition, MarginDesk, PriceCheck};
 
 fn desk(start: u64) -> MarginDesk {
     MarginDesk::new(
@@ -66,4 +68,23 @@ fn each_invariant_holds_to_the_unit_and_no_further() {
     assert_eq!(broken(&desk, 100, 12), None);
     desk.books.borrow_index = Ray(RAY - U256::from(1));
     assert_eq!(broken(&desk, 100, 12), Some(3));
+}
+
+#[test]
+fn a_purchase_may_lose_all_the_slippage_and_not_a_unit_more() {
+    // 1,000 of six decimals at 2 USD for what is at 5 USD with eight: 400 less 1 %.
+    let check = |percent: u32, bought| {
+        let check = PriceCheck {
+            loan_feed: FeedId(0),
+            position_feed: FeedId(1),
+            max_slippage: Bps(percent * 100),
+        };
+        let prices = (Price(2 * 100_000_000), Price(5 * 100_000_000));
+        let sold = Amount::new(1_000_000_000);
+        MarginDesk::check_price(&check, sold, Amount::new(bought), (6, 8), prices)
+    };
+    assert_eq!(check(0, 40_000_000_000), Ok(()));
+    assert_eq!(check(0, 39_999_999_999), Err(DeskError::SlippageTooHigh));
+    assert_eq!(check(1, 39_600_000_000), Ok(()));
+    assert_eq!(check(1, 39_599_999_999), Err(DeskError::SlippageTooHigh));
 }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use protocols::perpetual::{
-    Basis, FundingTerms, MOST, Perpetual, PerpetualError, PerpetualTerms, mark_tick, premium_e8,
+    Basis, FundingTerms, MOST, Perpetual, PerpetualAccount, PerpetualError, PerpetualTerms,
+    mark_tick, premium_e8,
 };
 
 const TERMS: PerpetualTerms = PerpetualTerms {
@@ -165,6 +166,147 @@ fn deleveraging_begins_with_profit_and_leverage() {
     assert_eq!(perpetual.accounts[1].collateral, 60_000 + 500 * 120);
     perpetual.check().expect("a sound contract");
     assert_eq!(perpetual.set_mark(MOST + 1), Err(PerpetualError::OutOfRange));
+}
+
+#[test]
+fn sizes_and_prices_go_up_to_the_most_and_no_further() {
+    // Without margins, at the mark, the largest position costs nothing to hold.
+    let free = PerpetualTerms { initial_margin_bps: 0, maintenance_margin_bps: 0, ..TERMS };
+    let mut perpetual = Perpetual::new(free, 3, MOST, 0).expect("possible terms");
+    let refused = Err(PerpetualError::OutOfRange);
+    for (lots, tick) in [(0, 1), (1, 0), (MOST + 1, 1), (1, MOST + 1), (u64::MAX, 1)] {
+        assert_eq!(perpetual.trade(0, 1, lots, tick), refused, "{lots} at {tick}");
+    }
+    assert_eq!(perpetual.set_mark(MOST), Ok(()));
+    assert_eq!(perpetual.trade(0, 1, MOST, MOST), Ok(()));
+    assert_eq!(perpetual.trade(0, 2, 1, MOST), refused, "a position is no larger either");
+    assert_eq!(perpetual.trade(2, 1, 1, MOST), refused);
+    assert_eq!(perpetual.open_interest_lots(), MOST);
+    assert_eq!(MOST, 1_099_511_627_776);
+}
+
+#[test]
+fn who_adds_or_turns_needs_margin_and_who_reduces_does_not() {
+    // The mark moves so far against account `who`, 500 lots long or short, that 20,000 are left of 100,000;
+    // the other side is rich.
+    for (long, mark) in [(true, 840), (false, 1_160)] {
+        let mut start = contract();
+        start.deposit(1, 10_000_000).expect("it exists");
+        let way = |p: &mut Perpetual, adds: bool, lots| {
+            let (buyer, seller) = if long == adds { (0, 1) } else { (1, 0) };
+            p.trade(buyer, seller, lots, mark)
+        };
+        let (buyer, seller) = if long { (0, 1) } else { (1, 0) };
+        start.trade(buyer, seller, 500, 1_000).expect("margin");
+        start.set_mark(mark).expect("a price");
+        let margin = |lots: u64| PerpetualError::Margin {
+            equity: 20_000,
+            required: i128::from(lots * mark / 10),
+        };
+        assert_eq!(way(&mut start.clone(), true, 1), Err(margin(501)));
+        assert_eq!(way(&mut start.clone(), false, 1), Ok(()));
+        assert_eq!(way(&mut start.clone(), false, 500), Ok(()));
+        // Turned round: 400 the other way are fewer than 500, and need their margin all the same.
+        assert_eq!(way(&mut start.clone(), false, 900), Err(margin(400)));
+        assert_eq!(way(&mut start.clone(), false, 510), Ok(()));
+    }
+}
+
+#[test]
+fn a_short_needs_margin_as_a_long_does() {
+    let mut perpetual = contract();
+    perpetual.deposit(0, 10_000_000).expect("it exists");
+    let refused = PerpetualError::Margin { equity: 100_000, required: 100_100 };
+    assert_eq!(perpetual.trade(0, 1, 1_001, 1_000), Err(refused));
+}
+
+#[test]
+fn margins_round_against_the_account_and_suffice_at_equality() {
+    // A tenth of 1,001 is 100.1.
+    let mut perpetual = Perpetual::new(TERMS, 2, 1_001, 0).expect("possible terms");
+    perpetual.deposit(0, 100).expect("it exists");
+    perpetual.deposit(1, 1_000).expect("it exists");
+    let refused = PerpetualError::Margin { equity: 100, required: 101 };
+    assert_eq!(perpetual.trade(0, 1, 1, 1_001), Err(refused));
+    perpetual.deposit(0, 1).expect("it exists");
+    assert_eq!(perpetual.trade(0, 1, 1, 1_001), Ok(()));
+
+    // 107,000 less 60,000 lost at 940: the 47,000 that 940,000 need.
+    let mut perpetual = contract();
+    perpetual.deposit(0, 7_000).expect("it exists");
+    perpetual.trade(0, 1, 1_000, 1_000).expect("margin");
+    perpetual.set_mark(940).expect("a price");
+    assert!(!perpetual.is_liquidatable(&perpetual.accounts[0]));
+    perpetual.accounts[0].collateral -= 1;
+    assert!(perpetual.is_liquidatable(&perpetual.accounts[0]));
+}
+
+#[test]
+fn all_that_was_paid_in_comes_out_and_no_profit_before_it_is_realised() {
+    let mut perpetual = contract();
+    assert_eq!(perpetual.withdraw(2, 40_000), Ok(()));
+    assert_eq!(perpetual.withdraw(2, 60_000), Ok(()));
+    assert_eq!(perpetual.deposits, 200_000);
+    perpetual.trade(0, 1, 10, 1_000).expect("margin");
+    perpetual.set_mark(50_000).expect("a price");
+    let account = perpetual.accounts[0];
+    assert_eq!((account.profit(50_000), account.equity(50_000)), (490_000, 590_000));
+    let refused = PerpetualError::Margin { equity: -1, required: 0 };
+    assert_eq!(perpetual.withdraw(0, 100_001), Err(refused));
+    assert_eq!(perpetual.withdraw(0, 100_000), Ok(()));
+}
+
+#[test]
+fn a_contract_whose_books_do_not_balance_is_found_out() {
+    let mut sound = contract();
+    sound.trade(0, 1, 10, 1_000).expect("margin");
+    sound.check().expect("a sound contract");
+    type Fault = fn(&mut Perpetual);
+    let faults: [Fault; 5] = [
+        |p| p.accounts[0].lots += 1,
+        |p| p.accounts[0].collateral += 1,
+        |p| p.accounts[0].cost += 1,
+        |p| (p.insurance, p.accounts[0].collateral) = (-1, p.accounts[0].collateral + 1),
+        |p| (p.accounts[2].cost, p.accounts[2].collateral) = (1, p.accounts[2].collateral + 1),
+    ];
+    for (i, fault) in faults.into_iter().enumerate() {
+        let mut broken = sound.clone();
+        fault(&mut broken);
+        assert!(broken.check().is_err(), "fault {i}");
+    }
+}
+
+/// A short: lots, the tick it was entered at, and equity in thousandths of its value at 1,000.
+fn short() -> impl Strategy<Value = (i64, i128, i128)> {
+    (10..2_000_i64, 500..1_800_i128, 10..2_000_i128)
+}
+
+proptest! {
+    /// Profit over cost times leverage (value over equity) for who wins, profit over cost for who loses.
+    #[test]
+    fn who_deleverages_first_has_the_larger_product((a, b) in (short(), short())) {
+        let score = |(_, entry, equity): (i64, i128, i128)| {
+            let gain = (entry - 1_000) as f64 / entry as f64;
+            if gain > 0.0 { gain * 1_000.0 / equity as f64 } else { gain }
+        };
+        let (of_a, of_b) = (score(a), score(b));
+        // The contract counts in integers: what lies closer together than those tell apart is left out.
+        prop_assume!((of_a - of_b).abs() > 0.01 * of_a.abs().max(of_b.abs()));
+        let account = |(lots, entry, equity): (i64, i128, i128)| {
+            let (lots_, profit) = (i128::from(lots), i128::from(lots) * (entry - 1_000));
+            let collateral = lots_ * equity - profit;
+            PerpetualAccount { collateral, lots: -lots, cost: -lots_ * entry }
+        };
+        let bankrupt = PerpetualAccount { collateral: -1, lots: 10, cost: 10_000 };
+        let mut perpetual = Perpetual::new(TERMS, 3, 1_000, 0).expect("possible terms");
+        perpetual.accounts = vec![bankrupt, account(a), account(b)];
+        perpetual.deleverage(0).expect("bankrupt");
+        let first = [a, b].map(|(lots, ..)| -lots);
+        let left = [perpetual.accounts[1].lots, perpetual.accounts[2].lots];
+        let expected =
+            if of_a > of_b { [first[0] + 10, first[1]] } else { [first[0], first[1] + 10] };
+        prop_assert_eq!(left, expected, "{} against {}", of_a, of_b);
+    }
 }
 
 #[derive(Clone, Debug)]

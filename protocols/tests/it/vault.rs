@@ -1,5 +1,7 @@
 //! Vaults: by hand, in closed form, and as properties.
 
+mod bounds;
+
 use markets::oracle::OracleError;
 use markets::units::{AccountId, Amount, AssetId, FeedId, Flow, Price, RAY, Ray, U256, WAD, Wad};
 use proptest::prelude::*;

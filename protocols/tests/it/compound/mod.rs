@@ -4,9 +4,10 @@
 mod world;
 
 use markets::units::{Amount, PriceMantissa, U256, Wad};
+use protocols::LendingView;
 use protocols::compound::{
-    CompoundError, ComptrollerCode, Governance, Liquidation, MAX_COLLATERAL_FACTOR, Refusal,
-    TokenCode,
+    CompoundError, ComptrollerCode, Governance, Liquidation, MAX_COLLATERAL_FACTOR, RateModel,
+    Refusal, Stop, TokenCode, YearlyRates,
 };
 use world::{ADMIN, World, c_token, percent, refused, reverted, underlying, user};
 
@@ -165,4 +166,94 @@ fn governance_keeps_to_its_bounds_and_its_guardians() {
     let nobody = reverted(CompoundError::OnlyGuardianAndAdminPause);
     assert_eq!(govern(&mut w, user(3), Governance::PauseSeize(true)), Err(nobody));
     govern(&mut w, ADMIN, Governance::PauseSeize(false)).unwrap();
+}
+
+#[test]
+fn a_deprecated_market_liquidates_the_healthy_and_up_to_all_they_owe() {
+    let mut w = supplied();
+    w.borrow(0, USDC, units(800 * E6)).unwrap();
+    let call = Liquidation { liquidator: user(2), borrower: user(0), debt: USDC, collateral: ETH };
+    let take =
+        |w: &mut World, amount: u128| w.act(|m, v, c| m.liquidate(v, call, units(amount), c));
+    let set = |w: &mut World, which: usize| {
+        let config = &mut w.market.tokens[usize::from(USDC)].config;
+        match which {
+            0 => config.collateral_factor = percent(0),
+            1 => config.borrow_paused = true,
+            _ => config.reserve_factor = percent(100),
+        }
+    };
+    let healthy = Refusal::Rejected(ComptrollerCode::InsufficientShortfall);
+    for missing in 0..3 {
+        let mut most = w.clone();
+        (0..3).filter(|which| *which != missing).for_each(|which| set(&mut most, which));
+        assert!(!most.market.tokens[usize::from(USDC)].is_deprecated());
+        assert_eq!(take(&mut most, 1), Err(refused(healthy)), "without {missing}");
+        assert_eq!(most.market.max_liquidation(&most.ledger, call), Amount::ZERO);
+    }
+    (0..3).for_each(|which| set(&mut w, which));
+    assert_eq!(w.market.max_liquidation(&w.ledger, call), units(800 * E6));
+    let more = reverted(CompoundError::RepayMoreThanTotalBorrow);
+    assert_eq!(take(&mut w, 800 * E6 + 1), Err(more));
+    take(&mut w.clone(), 1).unwrap();
+    take(&mut w, 800 * E6).unwrap();
+    assert_eq!(w.owed(0, USDC), Amount::ZERO);
+}
+
+#[test]
+fn one_pays_to_the_last_unit_and_not_beyond() {
+    let poor = CompoundError::TransferExceedsBalance;
+    let mut w = supplied();
+    w.borrow(0, USDC, units(1_600 * E6)).unwrap();
+    let rest = w.balance(0, underlying(USDC)).checked_sub(units(1_000 * E6)).unwrap();
+    w.mint(0, USDC, rest).unwrap();
+    assert_eq!(w.repay(0, USDC, units(1_000 * E6 + 1)), Err(reverted(poor)));
+    w.repay(0, USDC, units(1_000 * E6)).unwrap();
+    assert_eq!((w.owed(0, USDC), w.balance(0, underlying(USDC))), (units(600 * E6), units(0)));
+
+    // Reserves: all that one has in, all that is there out.
+    let all = w.balance(3, underlying(THIN));
+    let add = |w: &mut World, amount: Amount| {
+        w.act(|m, v, c| m.add_reserves(v, user(3), THIN, amount, c))
+    };
+    let reduce = |w: &mut World, amount: Amount| {
+        w.act(|m, v, c| m.reduce_reserves(v, ADMIN, THIN, amount, c))
+    };
+    let more = all.checked_add(units(1)).unwrap();
+    assert_eq!(add(&mut w, more), Err(reverted(poor)));
+    add(&mut w, all).unwrap();
+    assert_eq!(reduce(&mut w, more), Err(Stop::from(TokenCode::InsufficientCash)));
+    reduce(&mut w, all).unwrap();
+    assert_eq!(w.ledger.balance(ADMIN, underlying(THIN)), all);
+}
+
+#[test]
+fn a_liquidation_may_seize_all_of_the_collateral() {
+    let mut w = supplied();
+    w.borrow(0, USDC, units(1_600 * E6)).unwrap();
+    // 800 · 1.08 / 864 is the one ETH.
+    w.ledger.prices[usize::from(ETH)] = PriceMantissa::new(864 * E18);
+    let call = Liquidation { liquidator: user(2), borrower: user(0), debt: USDC, collateral: ETH };
+    assert_eq!(w.market.max_liquidation(&w.ledger, call), units(800 * E6));
+    w.act(|m, v, c| m.liquidate(v, call, units(800 * E6), c)).unwrap();
+    assert_eq!(w.balance(0, c_token(ETH)), Amount::ZERO);
+}
+
+#[test]
+fn a_rate_of_exactly_the_most_accrues() {
+    // 5 · 10¹² a block, of 2,102,400 a year.
+    let at = |per_block: u128| {
+        let mut w = World::new();
+        let base = Wad::new(per_block * 2_102_400);
+        let none = Wad::ZERO;
+        let yearly =
+            YearlyRates { base, multiplier: none, jump_multiplier: none, kink: percent(80) };
+        let model = RateModel::jump_v2(yearly).unwrap();
+        w.market.tokens[usize::from(USDC)].config.rate_model = model;
+        w.ledger.block += 1;
+        w.mint(1, USDC, units(E6)).map(|_| w.market.tokens[usize::from(USDC)].book.borrow_index)
+    };
+    assert_eq!(at(5_000_000_000_000), Ok(Wad::new(E18 + 5_000_000_000_000)));
+    let absurd = reverted(CompoundError::BorrowRateAbsurdlyHigh);
+    assert_eq!(at(5_000_000_000_001), Err(absurd));
 }
