@@ -59,6 +59,7 @@ const WALLS: &[Wall] = &[
             "blake3",
             "crc32c",
             "libm",
+            "microlp",
             "postcard",
             "rand",
             "rand_chacha",
