@@ -198,6 +198,12 @@ impl JointPrices {
         &self.prices
     }
 
+    /// Prices at the start.
+    #[must_use]
+    pub fn start_prices(&self) -> &[f64] {
+        &self.starts
+    }
+
     /// Blocks stepped since the start.
     #[must_use]
     pub const fn blocks(&self) -> u64 {

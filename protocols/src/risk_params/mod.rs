@@ -52,6 +52,11 @@ impl RiskParam {
     pub const fn index(self) -> usize {
         self as usize
     }
+    /// Whether it belongs to the market rather than to one reserve.
+    #[must_use]
+    pub const fn is_market_wide(self) -> bool {
+        matches!(self, Self::CloseFactor)
+    }
 }
 
 /// A wish to set one parameter to one value.
