@@ -303,10 +303,10 @@ fn cart_pole_zoo(seed: u64) -> Result<f64, LearnError> {
     Ok(greedy(&mut run.policy("cart pole")?, CartPole::new(seed + 1_000, 0, 1), 100))
 }
 
-/// CartPole without its velocities; rl-zoo's settings.
+/// CartPole without its velocities; rl-zoo's settings, which scale observations here.
 fn positions(seed: u64, memory: usize) -> Result<f64, LearnError> {
     let world = |seed, lane, lanes| Partial::new(CartPole::new(seed, lane, lanes), &[0, 2]);
-    let config = PpoConfig { memory, ..zoo(seed) };
+    let config = PpoConfig { memory, normalise_observations: true, ..zoo(seed) };
     let (run, _) = train(config, lanes(8, |lane| world(seed, lane, 8)))?;
     Ok(greedy(&mut run.policy("positions")?, world(seed + 1_000, 0, 1), 100))
 }
