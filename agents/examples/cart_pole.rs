@@ -15,11 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use agents::export::bundle::{self, ActionHead, ObservationField, PolicyCard};
 use agents::export::tensorboard::EventWriter;
 use agents::frozen::FrozenPolicy;
-use agents::learn::games::CartPole;
+use agents::learn::games::{self, CartPole};
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
 use agents::learn::{PpoConfig, network};
 use protocols::risk_params::{AtOnce, Rule, Step};
-use sim::environment::{Environment, StepOut};
 use sim::lanes::Lanes;
 
 const LANES: u64 = 8;
@@ -85,33 +84,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn play(policy: &mut FrozenPolicy, episode: u64, seen: &mut Vec<(Vec<f32>, Vec<f32>)>) -> f64 {
-    let mut world = CartPole::new(12_345, 0, 1);
-    let (mut obs, mut final_obs) = (vec![0.0; 4], vec![0.0; 4]);
-    let (mut mask, mut action) = (vec![0.0; 2], vec![0.0; 1]);
-    world.reset(episode, &mut obs, &mut mask);
-    let mut total = 0.0;
-    loop {
-        seen.push((obs.clone(), mask.clone()));
-        policy.act(&obs, &mask, &mut action);
-        let (mut reward, mut terminated, mut truncated, mut elapsed_blocks) =
-            (0.0, false, false, 0);
-        world.step(
-            &action,
-            StepOut {
-                obs: &mut obs,
-                action_mask: &mut mask,
-                final_obs: &mut final_obs,
-                reward: &mut reward,
-                terminated: &mut terminated,
-                truncated: &mut truncated,
-                elapsed_blocks: &mut elapsed_blocks,
-            },
-        );
-        total += f64::from(reward);
-        if terminated || truncated {
-            return total;
-        }
-    }
+    games::play(&mut CartPole::new(12_345, 0, 1), episode, |obs, mask, action| {
+        seen.push((obs.to_vec(), mask.to_vec()));
+        policy.act(obs, mask, action);
+    })
 }
 
 fn card() -> PolicyCard {

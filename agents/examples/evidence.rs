@@ -15,12 +15,12 @@ use std::time::Instant;
 
 use agents::frozen::FrozenPolicy;
 use agents::learn::game_theory::{Kuhn, nash_conv};
-use agents::learn::games::{CartPole, Identity, MountainCar, Partial, Pendulum};
+use agents::learn::games::{CartPole, Identity, MountainCar, Partial, Pendulum, play};
 use agents::learn::ppo::Ppo;
 use agents::learn::sac::{Sac, SacConfig};
 use agents::learn::self_play::SelfPlay;
 use agents::learn::{LearnError, PpoConfig};
-use sim::environment::{Environment, StepOut};
+use sim::environment::Environment;
 use sim::lanes::Lanes;
 use tch::Device;
 
@@ -207,52 +207,11 @@ fn train<E: Environment>(config: PpoConfig, lanes: Lanes<E>) -> Result<(Ppo<E>, 
 
 /// Mean return of the greedy policy over episodes that training never played.
 fn greedy<E: Environment>(policy: &mut FrozenPolicy, mut world: E, episodes: u64) -> f64 {
-    let spec = world.spec().clone();
-    play(&spec, &mut world, episodes, |obs, mask, action, first| {
-        if first {
-            policy.forget();
-        }
-        policy.act(obs, mask, action);
-    })
-}
-
-fn play<E: Environment>(
-    spec: &sim::environment::Spec,
-    world: &mut E,
-    episodes: u64,
-    mut act: impl FnMut(&[f32], &[f32], &mut [f32], bool),
-) -> f64 {
-    let (mut obs, mut final_obs) = (vec![0.0; spec.obs_dim], vec![0.0; spec.obs_dim]);
-    let mut mask = vec![0.0; spec.action.logits()];
-    let mut action = vec![0.0; spec.action.dim()];
-    let mut total = 0.0;
-    for episode in 0..episodes {
-        world.reset(episode, &mut obs, &mut mask);
-        let mut first = true;
-        loop {
-            act(&obs, &mask, &mut action, first);
-            first = false;
-            let (mut reward, mut terminated, mut truncated, mut elapsed_blocks) =
-                (0.0, false, false, 0);
-            world.step(
-                &action,
-                StepOut {
-                    obs: &mut obs,
-                    action_mask: &mut mask,
-                    final_obs: &mut final_obs,
-                    reward: &mut reward,
-                    terminated: &mut terminated,
-                    truncated: &mut truncated,
-                    elapsed_blocks: &mut elapsed_blocks,
-                },
-            );
-            total += f64::from(reward);
-            if terminated || truncated {
-                break;
-            }
-        }
-    }
-    total / episodes as f64
+    let one = |episode| {
+        policy.forget();
+        play(&mut world, episode, |obs, mask, action| policy.act(obs, mask, action))
+    };
+    (0..episodes).map(one).sum::<f64>() / episodes as f64
 }
 
 fn identity_config(seed: u64) -> PpoConfig {
@@ -341,10 +300,10 @@ fn pendulum(seed: u64) -> Result<f64, LearnError> {
         run.update()?;
     }
     let mut world = Pendulum::new(seed + 1_000, 0, 1);
-    let spec = world.spec().clone();
-    Ok(play(&spec, &mut world, 100, |obs, _, action, _| {
-        action.copy_from_slice(&run.greedy(obs));
-    }))
+    let one = |episode| {
+        play(&mut world, episode, |obs, _, action| action.copy_from_slice(&run.greedy(obs)))
+    };
+    Ok((0..100).map(one).sum::<f64>() / 100.0)
 }
 
 /// Self-play on Kuhn poker.
@@ -363,9 +322,9 @@ fn kuhn(seed: u64, entropy_weight: f64) -> Result<f64, LearnError> {
         normalise_advantages: false,
         ..plain()
     };
-    let mut play = SelfPlay::<Kuhn>::new(config, 128, Device::Cpu)?;
+    let mut both = SelfPlay::<Kuhn>::new(config, 128, Device::Cpu)?;
     for _ in 0..updates {
-        play.update()?;
+        both.update()?;
     }
-    Ok(nash_conv::<Kuhn>([play.policy(), play.policy()]))
+    Ok(nash_conv::<Kuhn>([both.policy(), both.policy()]))
 }

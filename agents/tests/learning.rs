@@ -6,7 +6,7 @@ use std::path::Path;
 
 use agents::learn::gae::{GaeInput, advantages};
 use agents::learn::games::{
-    CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity, Partial,
+    self, CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity, Partial,
 };
 use agents::learn::heads::{Heads, sample};
 use agents::learn::parameters::to_vec;
@@ -154,33 +154,7 @@ fn run<E: Environment>(config: PpoConfig, lanes: Lanes<E>) -> (Ppo<E>, Vec<Updat
 /// Score of the frozen policy over an episode.
 fn play<E: Environment>(run: &Ppo<E>, mut world: E, episode: u64) -> f64 {
     let mut policy = run.policy("test").unwrap();
-    let spec = world.spec().clone();
-    let (mut obs, mut final_obs) = (vec![0.0; spec.obs_dim], vec![0.0; spec.obs_dim]);
-    let mut mask = vec![0.0; spec.action.logits()];
-    let mut action = vec![0.0; spec.action.dim()];
-    world.reset(episode, &mut obs, &mut mask);
-    let mut total = 0.0;
-    loop {
-        policy.act(&obs, &mask, &mut action);
-        let (mut reward, mut terminated, mut truncated, mut elapsed_blocks) =
-            (0.0, false, false, 0);
-        world.step(
-            &action,
-            StepOut {
-                obs: &mut obs,
-                action_mask: &mut mask,
-                final_obs: &mut final_obs,
-                reward: &mut reward,
-                terminated: &mut terminated,
-                truncated: &mut truncated,
-                elapsed_blocks: &mut elapsed_blocks,
-            },
-        );
-        total += f64::from(reward);
-        if terminated || truncated {
-            return total;
-        }
-    }
+    games::play(&mut world, episode, |obs, mask, action| policy.act(obs, mask, action))
 }
 
 #[test]

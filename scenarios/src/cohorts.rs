@@ -81,6 +81,23 @@ pub(crate) struct Handles<'a> {
     pub(crate) further: &'a [Further],
 }
 
+/// Puts liquidators into a world; those that the builder favours join `insiders`.
+fn spawn_liquidators(
+    world: &mut World,
+    market: MarketId,
+    cohorts: &[LiquidatorConfig],
+    insiders: &mut Vec<u32>,
+) -> Result<(), AssembleError> {
+    for cohort in cohorts {
+        let first = next_actor_id(world);
+        liquidator::spawn(world, market, cohort)?;
+        if cohort.conduct.inside {
+            insiders.extend(first..next_actor_id(world));
+        }
+    }
+    Ok(())
+}
+
 /// Puts all participants into a world, in an order that never changes: ids break ties. `place` enters the
 /// positions of snapshots, once there is something to borrow.
 pub(crate) fn spawn(
@@ -105,13 +122,7 @@ pub(crate) fn spawn(
         arbitrageur::spawn(world, handles.pools[position], cohort)?;
     }
     let mut insiders = Vec::new();
-    for cohort in &agents.liquidators {
-        let first = next_actor_id(world);
-        liquidator::spawn(world, market, cohort)?;
-        if cohort.conduct.inside {
-            insiders.extend(first..next_actor_id(world));
-        }
-    }
+    spawn_liquidators(world, market, &agents.liquidators, &mut insiders)?;
     for (spec, further) in s.markets.iter().zip(handles.further) {
         let (market, agents) = (further.market, &spec.agents);
         spawn_nodes(s, &spec.oracles, &further.feeds, world)?;
@@ -121,13 +132,7 @@ pub(crate) fn spawn(
         for cohort in &agents.borrowers {
             borrower::spawn(world, market, cohort)?;
         }
-        for cohort in &agents.liquidators {
-            let first = next_actor_id(world);
-            liquidator::spawn(world, market, cohort)?;
-            if cohort.conduct.inside {
-                insiders.extend(first..next_actor_id(world));
-            }
-        }
+        spawn_liquidators(world, market, &agents.liquidators, &mut insiders)?;
         for cohort in &agents.loopers {
             looper::spawn(world, market, cohort)?;
         }

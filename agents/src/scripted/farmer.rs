@@ -15,19 +15,17 @@
 
 use super::borrower::room;
 use super::{
-    Listed, NextLook, SpawnError, Token, before_genesis, endow, enrol, gas_bid, next_actor_id, wei,
+    Listed, NextLook, SpawnError, Token, before_genesis, endow, enrol_weighted, gas_bid,
+    next_actor_id, wei,
 };
 use bevy_ecs::prelude::*;
-use libm::exp;
-use markets::price::draw;
 use markets::units::{AccountId, MarketId};
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, ExchangeOrder, Outbox, Wallet};
 use sim::chain::Chain;
 use sim::chain::call::{AmountExpr, Call};
 use sim::config::{Config, Episode};
-use sim::rng::{Purpose, Streams};
+use sim::rng::Streams;
 
 /// Gas that any of their transactions may use.
 const GAS_LIMIT: u64 = 800_000;
@@ -276,15 +274,13 @@ pub fn spawn(
     let feed = chain.pooled(market).reserves[usize::from(listed.reserve)].feed;
     let price = chain.price(feed).map_err(|e| SpawnError::Chain(e.into()))?.usd();
     let cost = config.switching_cost_bps / 1e4 * DAYS_PER_YEAR / config.horizon_days;
-    let mut enrolled = Vec::with_capacity(config.count as usize);
-    let mut weights = 0.0;
-    for index in 0..config.count {
-        let (actor, wallet) = enrol(&mut chain, first_id + index, &config.cohort, index);
-        let mut rng = streams.at(Purpose::Setup, actor.key, episode, 0);
-        let weight = exp(config.size_log_sd * draw::normal(rng.next_u64()));
-        weights += weight;
-        enrolled.push((actor, wallet, weight));
-    }
+    let (enrolled, weights) = enrol_weighted(
+        &mut chain,
+        first_id,
+        (&config.cohort, config.count),
+        config.size_log_sd,
+        (&streams, episode),
+    );
     let every_blocks = u64::from(config.every_blocks.max(1));
     let block = chain.clock().block;
     let mut members = Vec::with_capacity(enrolled.len());

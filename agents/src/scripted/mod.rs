@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, GasBid, Wallet};
 use sim::chain::call::{AmountExpr, Call, Outcome, Revert, Transaction, TxHeader};
 use sim::chain::{Chain, Clock};
-use sim::rng::actor_key;
+use sim::rng::{Purpose, Streams, actor_key};
 
 /// Why a participant cannot be put into a world.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -189,6 +189,27 @@ pub(crate) fn enrol(chain: &mut Chain, id: u32, cohort: &str, index: u32) -> (Ac
     (Actor { id, key: actor_key(cohort, index.into()) }, Wallet(account))
 }
 
+/// All participants of a cohort and what each weighs in it, log-normal of deviation `log_sd`; and the sum of
+/// the weights.
+pub(crate) fn enrol_weighted(
+    chain: &mut Chain,
+    first_id: u32,
+    (cohort, count): (&str, u32),
+    log_sd: f64,
+    (streams, episode): (&Streams, u64),
+) -> (Vec<(Actor, Wallet, f64)>, f64) {
+    let mut enrolled = Vec::with_capacity(count as usize);
+    let mut weights = 0.0;
+    for index in 0..count {
+        let (actor, wallet) = enrol(chain, first_id + index, cohort, index);
+        let mut rng = streams.at(Purpose::Setup, actor.key, episode, 0);
+        let weight = exp(log_sd * draw::normal(rng.next_u64()));
+        weights += weight;
+        enrolled.push((actor, wallet, weight));
+    }
+    (enrolled, weights)
+}
+
 /// What the outside world holds at least of every asset that participants handle, in whole tokens:
 /// exchanges settle from it, savings arrive from it.
 const OUTSIDE_TOKENS: f64 = 1e12;
@@ -295,18 +316,21 @@ impl SizeLaw {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sim::rng::{Purpose, Streams};
 
-    #[test]
-    fn quantiles_have_the_mean_of_the_draws() {
-        let law = SizeLaw {
+    fn law() -> SizeLaw {
+        SizeLaw {
             median_usd: 10_000.0,
             log_sd: 1.0,
             tail_share: 0.1,
             tail_from_usd: 100_000.0,
             tail_exponent: 1.2,
             cap_usd: 5e6,
-        };
+        }
+    }
+
+    #[test]
+    fn quantiles_have_the_mean_of_the_draws() {
+        let law = law();
         let mean: f64 = law.quantiles(20_000).map(|(size, weight)| size * weight).sum();
         // 0.9 · 10⁴ · e^½ and 0.1 · 10⁵ · (1 + (1 − 50^−0.2) / 0.2), the mean of a Pareto capped at 50 times its
         // beginning.
@@ -318,14 +342,7 @@ mod tests {
 
     #[test]
     fn sizes_have_the_stated_median_and_tail() {
-        let law = SizeLaw {
-            median_usd: 10_000.0,
-            log_sd: 1.0,
-            tail_share: 0.1,
-            tail_from_usd: 100_000.0,
-            tail_exponent: 1.2,
-            cap_usd: 5e6,
-        };
+        let law = law();
         let mut rng = Streams::new(1, 1).at(Purpose::Test, 0, 0, 0);
         let mut sizes: Vec<f64> = (0..20_000).map(|_| law.sample(&mut rng)).collect();
         sizes.sort_by(f64::total_cmp);

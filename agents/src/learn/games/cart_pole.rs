@@ -1,30 +1,17 @@
 //! A pole on a cart.
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
-use sim::environment::{Environment, Spec, StepOut};
+use sim::environment::Spec;
 
-use super::{restore, spec, uniform};
+use super::episodic::{Episodic, Luck, Rules};
+use super::{spec, uniform};
 
 /// CartPole-v1 with Gymnasium's dynamics: Barto, Sutton and Anderson (1983), Euler steps of 20 ms,
 /// ±10 N, over at |x| > 2.4 m or |θ| > 12°, cut at 500 steps, reward 1 a step.
-#[derive(Clone, Debug)]
-pub struct CartPole {
-    spec: Spec,
-    summary: [(&'static str, f64); 1],
-    state: CartPoleState,
-}
+pub type CartPole = Episodic<CartPoleRules>;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct CartPoleState {
-    seed: u64,
-    lanes: u64,
-    episode: u64,
-    steps: u32,
-    /// x, ẋ, θ, θ̇.
-    motion: [f64; 4],
-}
+/// The rules of [`CartPole`]; its state is x, ẋ, θ, θ̇.
+#[derive(Clone, Copy, Debug)]
+pub struct CartPoleRules;
 
 /// Steps after which an episode of [`CartPole`] is cut.
 pub const CART_POLE_STEPS: u32 = 500;
@@ -33,11 +20,7 @@ impl CartPole {
     /// Lane `lane` of `lanes`: it plays every `lanes`-th episode.
     #[must_use]
     pub fn new(seed: u64, lane: u64, lanes: u64) -> Self {
-        Self {
-            spec: spec(4, &[2]),
-            summary: [("steps", 0.0)],
-            state: CartPoleState { seed, lanes, episode: lane, steps: 0, motion: [0.0; 4] },
-        }
+        Self::from_rules(CartPoleRules, seed, lane, lanes)
     }
 
     /// One Euler step under a force to the right or left; whether the pole is still up.
@@ -65,54 +48,26 @@ impl CartPole {
         ];
         motion[0].abs() <= 2.4 && motion[2].abs() <= TILT_LIMIT
     }
-
-    fn write(&self, obs: &mut [f32]) {
-        for (o, m) in obs.iter_mut().zip(&self.state.motion) {
-            *o = *m as f32;
-        }
-    }
 }
 
-impl Environment for CartPole {
-    fn spec(&self) -> &Spec {
-        &self.spec
+impl Rules for CartPoleRules {
+    type State = [f64; 4];
+    const FIGURE: &'static str = "steps";
+
+    fn spec(&self) -> Spec {
+        spec(4, &[2])
     }
-    fn reset(&mut self, episode: u64, obs: &mut [f32], action_mask: &mut [f32]) {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.state.seed);
-        rng.set_stream(episode);
-        self.state.episode = episode;
-        self.state.steps = 0;
-        self.state.motion = [(); 4].map(|()| uniform(&mut rng) * 0.1 - 0.05);
-        self.write(obs);
-        action_mask.fill(1.0);
+    fn limit(&self) -> u32 {
+        CART_POLE_STEPS
     }
-    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
-        let up = Self::advance(&mut self.state.motion, action[0] == 1.0);
-        self.state.steps += 1;
-        *out.reward = 1.0;
-        *out.elapsed_blocks = 1;
-        *out.terminated = !up;
-        *out.truncated = up && self.state.steps == CART_POLE_STEPS;
-        if *out.terminated || *out.truncated {
-            self.summary[0].1 = f64::from(self.state.steps);
-            self.write(out.final_obs);
-            self.reset(self.state.episode + self.state.lanes, out.obs, out.action_mask);
-        } else {
-            self.write(out.obs);
-            out.action_mask.fill(1.0);
-        }
+    fn begin(&self, luck: Luck) -> [f64; 4] {
+        let mut rng = luck.at(0);
+        [(); 4].map(|()| uniform(&mut rng) * 0.1 - 0.05)
     }
-    fn save(&self) -> Vec<u8> {
-        postcard::to_stdvec(&self.state).expect("plain numbers always serialise")
+    fn act(&self, motion: &mut [f64; 4], _: u32, action: &[f32], _: Luck) -> (f64, bool) {
+        (1.0, !CartPole::advance(motion, action[0] == 1.0))
     }
-    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.state = restore(bytes)?;
-        Ok(())
-    }
-    fn episode(&self) -> u64 {
-        self.state.episode
-    }
-    fn episode_summary(&self) -> &[(&'static str, f64)] {
-        &self.summary
+    fn observe(&self, motion: &[f64; 4], _: u32, obs: &mut [f32]) {
+        obs.copy_from_slice(&motion.map(|m| m as f32));
     }
 }

@@ -1,33 +1,27 @@
 //! The identity of worlds whose actions are choices.
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
-use sim::environment::{Environment, Spec, StepOut};
+use sim::environment::Spec;
 
-use super::{restore, spec, uniform};
+use super::episodic::{Episodic, Luck, Rules};
+use super::{spec, uniform};
 
 /// "Say the number you see": one-hot observation of `n` states, reward 1 for the right choice; cut
 /// after 100 decisions (after stable-baselines3's `IdentityEnv`). A second head, if asked for, wants
 /// the same number, and may have the wrong neighbours masked.
+pub type Identity = Episodic<IdentityRules>;
+
+/// The rules of [`Identity`].
 #[derive(Clone, Debug)]
-pub struct Identity {
-    spec: Spec,
+pub struct IdentityRules {
     states: u32,
+    heads: usize,
     masked: bool,
-    summary: [(&'static str, f64); 1],
-    state: IdentityState,
 }
 
+/// The number shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct IdentityState {
-    seed: u64,
-    lanes: u64,
-    episode: u64,
-    decision: u32,
-    shown: u32,
-    right: u32,
-}
+pub struct Shown(u32);
 
 /// Decisions per episode of [`Identity`].
 pub const IDENTITY_DECISIONS: u32 = 100;
@@ -36,74 +30,55 @@ impl Identity {
     /// Lane `lane` of `lanes`: it plays every `lanes`-th episode.
     #[must_use]
     pub fn new(states: u32, heads: usize, masked: bool, seed: u64, lane: u64, lanes: u64) -> Self {
-        Self {
-            spec: spec(states as usize, &vec![states; heads]),
-            states,
-            masked,
-            summary: [("right", 0.0)],
-            state: IdentityState { seed, lanes, episode: lane, decision: 0, shown: 0, right: 0 },
-        }
-    }
-
-    fn show(&mut self, obs: &mut [f32], mask: &mut [f32]) {
-        let s = &mut self.state;
-        let mut rng = ChaCha8Rng::seed_from_u64(s.seed);
-        rng.set_stream(s.episode);
-        rng.set_word_pos(u128::from(s.decision) * 4);
-        s.shown = (uniform(&mut rng) * f64::from(self.states)) as u32;
-        obs.fill(0.0);
-        obs[s.shown as usize] = 1.0;
-        mask.fill(1.0);
-        if self.masked {
-            let wrong = (s.shown + 1) % self.states;
-            for head in mask.chunks_exact_mut(self.states as usize) {
-                head[wrong as usize] = 0.0;
-            }
-        }
+        Self::from_rules(IdentityRules { states, heads, masked }, seed, lane, lanes)
     }
 }
 
-impl Environment for Identity {
-    fn spec(&self) -> &Spec {
-        &self.spec
+impl IdentityRules {
+    fn show(&self, decision: u32, luck: Luck) -> Shown {
+        Shown((uniform(&mut luck.at(decision)) * f64::from(self.states)) as u32)
     }
-    fn reset(&mut self, episode: u64, obs: &mut [f32], action_mask: &mut [f32]) {
-        self.state.episode = episode;
-        self.state.decision = 0;
-        self.state.right = 0;
-        self.show(obs, action_mask);
+    fn wrong(&self, shown: u32) -> u32 {
+        (shown + 1) % self.states
     }
-    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
-        let shown = self.state.shown;
+}
+
+impl Rules for IdentityRules {
+    type State = Shown;
+    const FIGURE: &'static str = "right";
+
+    fn spec(&self) -> Spec {
+        spec(self.states as usize, &vec![self.states; self.heads])
+    }
+    fn limit(&self) -> u32 {
+        IDENTITY_DECISIONS
+    }
+    fn begin(&self, luck: Luck) -> Shown {
+        self.show(0, luck)
+    }
+    fn act(&self, state: &mut Shown, decision: u32, action: &[f32], luck: Luck) -> (f64, bool) {
+        let Shown(shown) = *state;
         assert!(
-            !self.masked || action.iter().all(|a| *a as u32 != (shown + 1) % self.states),
+            !self.masked || action.iter().all(|a| *a as u32 != self.wrong(shown)),
             "Invariant: a masked choice is never taken"
         );
         let right = action.iter().all(|a| *a as u32 == shown);
-        *out.reward = f32::from(u8::from(right));
-        *out.elapsed_blocks = 1;
-        *out.terminated = false;
-        self.state.right += u32::from(right);
-        self.state.decision += 1;
-        *out.truncated = self.state.decision == IDENTITY_DECISIONS;
-        self.show(out.obs, out.action_mask);
-        if *out.truncated {
-            self.summary[0].1 = f64::from(self.state.right);
-            out.final_obs.copy_from_slice(out.obs);
-            self.reset(self.state.episode + self.state.lanes, out.obs, out.action_mask);
+        *state = self.show(decision + 1, luck);
+        (f64::from(u8::from(right)), false)
+    }
+    fn observe(&self, state: &Shown, _: u32, obs: &mut [f32]) {
+        obs.fill(0.0);
+        obs[state.0 as usize] = 1.0;
+    }
+    fn mask(&self, state: &Shown, mask: &mut [f32]) {
+        mask.fill(1.0);
+        if self.masked {
+            for head in mask.chunks_exact_mut(self.states as usize) {
+                head[self.wrong(state.0) as usize] = 0.0;
+            }
         }
     }
-    fn save(&self) -> Vec<u8> {
-        postcard::to_stdvec(&self.state).expect("plain numbers always serialise")
-    }
-    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.state = restore(bytes)?;
-        Ok(())
-    }
-    fn episode(&self) -> u64 {
-        self.state.episode
-    }
-    fn episode_summary(&self) -> &[(&'static str, f64)] {
-        &self.summary
+    fn check(&self, state: &Shown, _: u32) -> Result<(), String> {
+        if state.0 < self.states { Ok(()) } else { Err("no such number is shown".into()) }
     }
 }
