@@ -5,6 +5,7 @@
 
 mod book;
 mod composed_oracles;
+mod concentrated;
 mod constant_product;
 mod lp_oracle;
 mod oracles;

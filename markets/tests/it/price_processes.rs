@@ -322,3 +322,117 @@ fn a_serialised_copy_of_every_process_continues_identically() {
     }
     assert_eq!(joint, fresh);
 }
+
+/// Everything that jumps, switches or is pegged: jumps both rare and many a block, common and each asset's own.
+fn jumps_regimes_and_pegs() -> JointPrices {
+    let depeg = Depeg { per_year: 40_000.0, mean_log_fall: 0.02, half_life_secs: 900.0 };
+    let many = JumpDiffusion { jumps_per_year: 2e6, log_jump_sd: 0.001, ..merton(false) };
+    let often = JumpDiffusion { jumps_per_year: 2e5, ..merton(true) };
+    let specs = vec![
+        PriceSpec::JumpDiffusion(often),
+        PriceSpec::JumpDiffusion(JumpDiffusion { mean_log_jump: 0.02, ..often }),
+        PriceSpec::JumpDiffusion(JumpDiffusion { common_jumps: false, ..often }),
+        PriceSpec::JumpDiffusion(many),
+        PriceSpec::RegimeSwitching(two_regimes(None)),
+        PriceSpec::RegimeSwitching(two_regimes(Some(0))),
+        PriceSpec::Pegged(Pegged {
+            on: 0,
+            growth_per_year: 0.1,
+            half_life_secs: 900.0,
+            vol_per_sqrt_year: 0.1,
+            depeg: Some(depeg),
+        }),
+    ];
+    JointPrices::new(specs, vec![1.0, 20.0, 300.0, 4_000.0, 5.0, 6.0, 7.0], None, 60).unwrap()
+}
+
+/// The same on every machine and in every version, to the last bit, as `prices.rs` has it of the other
+/// processes; the tests above say that it is right.
+#[test]
+fn a_seed_gives_the_jumps_and_regimes_that_it_always_gave() {
+    let mut joint = jumps_regimes_and_pegs();
+    let mut rng = ChaCha8Rng::seed_from_u64(31);
+    let found = [1, 300, 2_000].map(|steps| {
+        (0..steps).for_each(|_| joint.step(&mut rng));
+        joint.prices().to_vec()
+    });
+    let expected = [
+        [
+            1.0140332370112095,
+            20.650849434660877,
+            301.35230421595105,
+            4033.3228602619693,
+            5.005422907825741,
+            6.001651928914615,
+            7.097989666013517,
+        ],
+        [
+            0.8165939119442833,
+            21.832036232864123,
+            422.5679777666976,
+            3701.678808130726,
+            4.7300853537911935,
+            6.0040172961152125,
+            5.554170480096055,
+        ],
+        [
+            0.2746105621083067,
+            1.9309087181411357,
+            397.7357708189009,
+            15591.55274081832,
+            4.717137534416847,
+            5.869236590101343,
+            1.830928978374915,
+        ],
+    ];
+    assert_eq!(found, expected);
+    assert_eq!((joint.blocks(), joint.elapsed_secs()), (2_301, 138_060));
+}
+
+/// By hand: σ = 0.5, λ = 4, m = −0.1, s = 0.2, μ = 0.1; k = e^(−0.08) − 1.
+#[test]
+fn variance_and_drift_of_jumps_are_as_by_hand() {
+    let spec = JumpDiffusion {
+        drift_per_year: 0.1,
+        vol_per_sqrt_year: 0.5,
+        jumps_per_year: 4.0,
+        mean_log_jump: -0.1,
+        log_jump_sd: 0.2,
+        common_jumps: false,
+    };
+    assert!((spec.variance_per_year() - 0.45).abs() < 1e-15);
+    assert!((spec.log_drift_per_year() - -0.117_465_385_546_544).abs() < 1e-12);
+}
+
+#[test]
+fn a_jump_s_parameters_may_be_as_far_as_their_bounds() {
+    let build = |spec| JointPrices::new(vec![PriceSpec::JumpDiffusion(spec)], vec![1.0], None, 60);
+    let still = JumpDiffusion {
+        drift_per_year: 0.0,
+        vol_per_sqrt_year: 0.0,
+        jumps_per_year: 0.0,
+        mean_log_jump: 0.0,
+        log_jump_sd: 0.0,
+        common_jumps: true,
+    };
+    // Fifty a block of a minute.
+    let most = 50.0 * 525_600.0;
+    let within = [
+        still,
+        JumpDiffusion { mean_log_jump: 10.0, ..still },
+        JumpDiffusion { mean_log_jump: -10.0, log_jump_sd: 10.0, ..still },
+        JumpDiffusion { jumps_per_year: most, ..still },
+    ];
+    for spec in within {
+        assert!(build(spec).is_ok(), "{spec:?}");
+    }
+    let beyond = [
+        JumpDiffusion { mean_log_jump: 10.01, ..still },
+        JumpDiffusion { mean_log_jump: -10.01, ..still },
+        JumpDiffusion { log_jump_sd: 10.01, ..still },
+        JumpDiffusion { jumps_per_year: most * 1.01, ..still },
+    ];
+    for spec in beyond {
+        assert!(build(spec).is_err(), "{spec:?}");
+    }
+}

@@ -4,10 +4,12 @@
 //!
 //!     mutants [--seconds N] [--jobs N] [--again] [AREA[:FILE]…]
 //!
-//! AREA is markets, protocols or chain (`sim::chain`); all three where none is named. `--seconds` bounds what
-//! each fault is given of tests (60; the fastest test is always run); a test has four times its usual time
-//! and three seconds. Everything lies below target/mutants: `results.jsonl` goes on where it stopped as
-//! long as the sources are the same, `--again` with what survived too. A survivor that docs/mutants-argued.txt does not name is an error.
+//! AREA is markets, protocols or chain (`sim::chain`); all three where none is named. Seconds are those of the
+//! processor, so that a busy machine lets nothing pass for slow. `--seconds` bounds what each fault is given of
+//! tests (60; the fastest test is always run); a test has four times its usual time and three seconds.
+//! Everything lies below target/mutants. `results.jsonl` goes on where it stopped: a fault keeps its result as
+//! long as its file is the same and the test that noticed is there, and `--again` tries anew what survived. A
+//! survivor that docs/mutants-argued.txt does not name is an error.
 //!
 //! Run it in the folder of the tree. Called by cargo as RUSTC_WORKSPACE_WRAPPER, it is a compiler's wrapper.
 
@@ -46,7 +48,13 @@ struct Place {
     column: usize,
 }
 
-const AREAS: [&str; 3] = ["markets", "protocols", "chain"];
+/// Areas, the packages they are of, and their folders.
+const AREAS: [(&str, &str, &str); 3] = [
+    ("markets", "markets", "markets/src"),
+    ("protocols", "protocols", "protocols/src"),
+    ("chain", "sim", "sim/src/chain"),
+];
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if std::env::var_os("MUTANTS_WRAPPER").is_some() {
@@ -80,7 +88,10 @@ struct Job {
     jobs: usize,
     /// Whether survivors of an earlier run are tried again.
     again: bool,
+    /// All of them: those that are not asked for are in the copy too, which is so built once.
     faults: Vec<Fault>,
+    /// What is asked for: a folder, and the end of a file's name.
+    chosen: Vec<(&'static str, String)>,
     /// Faults that do not compile, or have no place in such a copy, by name.
     excluded: BTreeSet<String>,
     /// Of this run: ids that are not in the copy.
@@ -88,7 +99,7 @@ struct Job {
 }
 
 fn run(args: &[String]) -> Result<ExitCode> {
-    let mut areas = Vec::new();
+    let mut chosen = Vec::new();
     let (mut seconds, mut jobs, mut again) = (60.0, 2, false);
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
@@ -97,21 +108,25 @@ fn run(args: &[String]) -> Result<ExitCode> {
             "--seconds" => seconds = number()?.parse().context("--seconds")?,
             "--again" => again = true,
             "--jobs" => jobs = number()?.parse().context("--jobs")?,
-            area if AREAS.contains(&area.split(':').next().unwrap_or_default()) => {
-                areas.push(area.to_owned());
+            other => {
+                let (area, file) = other.split_once(':').unwrap_or((other, ""));
+                let Some((_, _, folder)) = AREAS.iter().find(|(name, ..)| *name == area) else {
+                    bail!("no area {other} (markets, protocols, chain; one file: markets:FILE)")
+                };
+                chosen.push((*folder, file.to_owned()));
             }
-            other => bail!("no area {other} (markets, protocols, chain; one file: markets:FILE)"),
         }
     }
     ensure!(jobs > 0, "--jobs must be at least 1");
-    if areas.is_empty() {
-        areas = AREAS.map(str::to_owned).to_vec();
+    if chosen.is_empty() {
+        chosen = AREAS.map(|(_, _, folder)| (folder, String::new())).to_vec();
     }
     fs::create_dir_all("target/mutants")?;
     let out = fs::canonicalize("target/mutants")?;
     let mut job = Job {
         tree: out.join("tree"),
-        faults: list(&areas)?,
+        faults: list()?,
+        chosen,
         excluded: lines(&out.join("excluded.txt")).collect(),
         absent: BTreeSet::new(),
         out,
@@ -119,7 +134,9 @@ fn run(args: &[String]) -> Result<ExitCode> {
         jobs,
         again,
     };
-    println!("{} faults", job.faults.len());
+    let asked = job.faults.iter().filter(|f| job.asked(f)).count();
+    ensure!(asked > 0, "no fault lies in what is asked for");
+    println!("{asked} faults of {}", job.faults.len());
     job.copy()?;
     job.check()?;
     let binaries = job.build()?;
@@ -128,30 +145,33 @@ fn run(args: &[String]) -> Result<ExitCode> {
     job.report(&tried)
 }
 
+impl Job {
+    /// Whether a fault lies in what is asked for.
+    fn asked(&self, fault: &Fault) -> bool {
+        let within = |(folder, file): &(&str, String)| {
+            fault.file.starts_with(folder) && fault.file.ends_with(file)
+        };
+        self.chosen.iter().any(within)
+    }
+}
+
 fn lines(path: &Path) -> impl Iterator<Item = String> + use<> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
-fn list(areas: &[String]) -> Result<Vec<Fault>> {
+fn list() -> Result<Vec<Fault>> {
     let mut faults = Vec::new();
-    for area in areas {
-        let (area, file) = area.split_once(':').unwrap_or((area, "**"));
-        let (package, folder) = match area {
-            "chain" => ("sim", "sim/src/chain"),
-            other => (other, if other == "markets" { "markets/src" } else { "protocols/src" }),
-        };
+    for (_, package, folder) in AREAS {
         let output = Command::new("cargo")
             .args(["mutants", "--list", "--json", "--package", package])
-            .args(["--file", &format!("{folder}/{file}")])
+            .args(["--file", &format!("{folder}/**")])
             .stderr(Stdio::inherit())
             .output()?;
         ensure!(output.status.success(), "cargo mutants --list failed");
         let some: Vec<Fault> = serde_json::from_slice(&output.stdout)?;
         // cargo-mutants lists deleted fields whatever it is asked for.
-        let within =
-            |f: &Fault| f.file.starts_with(folder) && (file == "**" || f.file.ends_with(file));
-        faults.extend(some.into_iter().filter(within));
+        faults.extend(some.into_iter().filter(|f| f.file.starts_with(folder)));
     }
     Ok(faults)
 }

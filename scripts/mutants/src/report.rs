@@ -27,7 +27,9 @@ impl Job {
             [("markets", "markets/"), ("protocols", "protocols/"), ("sim::chain", "sim/")]
         {
             let all: Vec<usize> = (0..self.faults.len())
-                .filter(|i| self.faults[*i].file.starts_with(folder))
+                .filter(|i| {
+                    self.faults[*i].file.starts_with(folder) && self.asked(&self.faults[*i])
+                })
                 .collect();
             if all.is_empty() {
                 continue;

@@ -1,9 +1,11 @@
 //! What each test comes by, and every fault before the tests that come by it.
 
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
+use std::hash::{Hash, Hasher};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -17,6 +19,8 @@ use crate::{Job, lines};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Tried {
     pub(crate) name: String,
+    /// A digest of the file that it is in.
+    source: u64,
     /// `noticed`, `timeout`, `survived`, `unreached`.
     pub(crate) end: String,
     /// The test that noticed.
@@ -37,19 +41,40 @@ pub(crate) struct Covered {
     faults: Vec<u32>,
 }
 
+/// A binary's tests, and the digest that it had.
+#[derive(Deserialize, Serialize)]
+struct Followed {
+    binary: PathBuf,
+    digest: u64,
+    tests: Vec<Covered>,
+}
+
+/// Seconds of the processor that a child has taken: all of its threads, in user and kernel. Nothing where the
+/// system does not say.
+fn processor_seconds(id: u32) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<f64>().ok();
+    // proc(5): in hundredths, whatever the kernel's own ticks are.
+    Some((ticks()? + ticks()?) / 100.0)
+}
+
 impl Job {
     /// Runs each test once, alone, and notes what it comes by.
     pub(crate) fn cover(&self, binaries: &[(String, PathBuf)]) -> Result<Vec<Covered>> {
-        let digest = digest(binaries.iter().map(|(_, binary)| binary))?;
         let kept = self.out.join("covered.json");
-        if let Ok(text) = fs::read(&kept)
-            && let Ok((known, covered)) = serde_json::from_slice::<(u64, Vec<Covered>)>(&text)
-            && known == digest
-        {
-            return Ok(covered);
+        let known = fs::read(&kept).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let mut all: Vec<Followed> = known.unwrap_or_default();
+        let mut digests = HashMap::new();
+        for (_, binary) in binaries {
+            digests.insert(binary.as_path(), digest(binary)?);
         }
+        all.retain(|f| digests.get(f.binary.as_path()) == Some(&f.digest));
         let mut tests = Vec::new();
         for (package, binary) in binaries {
+            if all.iter().any(|f| f.binary == *binary) {
+                continue;
+            }
             let names = |extra: &[&str]| -> Result<BTreeSet<String>> {
                 let output = Command::new(binary)
                     .args(["--list", "--format", "terse"])
@@ -79,8 +104,7 @@ impl Job {
                 seconds: 0.0,
                 faults: vec![],
             };
-            let limit = Duration::from_secs(300);
-            let (passed, seconds) = self.test(&covered, limit, "MUTANT_COVER", &file.display())?;
+            let (passed, seconds) = self.test(&covered, 300.0, "MUTANT_COVER", &file.display())?;
             covered.seconds = seconds;
             if passed == Some(true) {
                 covered.faults = lines(&file).filter_map(|l| l.parse().ok()).collect();
@@ -89,15 +113,23 @@ impl Job {
             }
             Ok(covered)
         })?;
-        fs::write(kept, serde_json::to_vec(&(digest, &covered))?)?;
-        Ok(covered)
+        for test in covered {
+            if all.last().is_none_or(|f| f.binary != test.binary) {
+                let digest = digests[test.binary.as_path()];
+                all.push(Followed { binary: test.binary.clone(), digest, tests: vec![] });
+            }
+            all.last_mut().expect("one was just pushed").tests.push(test);
+        }
+        fs::write(kept, serde_json::to_vec(&all)?)?;
+        Ok(all.into_iter().flat_map(|f| f.tests).collect())
     }
 
-    /// Runs one test; whether it passed, nothing if it ran out of time, and its seconds.
+    /// Runs one test; whether it passed, nothing if it took more than `limit` of the processor's seconds (or, for
+    /// one that waits, thirty times that and a minute), and its seconds.
     fn test(
         &self,
         test: &Covered,
-        limit: Duration,
+        limit: f64,
         key: &str,
         value: &dyn std::fmt::Display,
     ) -> Result<(Option<bool>, f64)> {
@@ -113,14 +145,18 @@ impl Job {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
+        let mut taken = 0.0;
         loop {
+            let waited = start.elapsed().as_secs_f64();
+            let measured = processor_seconds(child.id());
+            taken = measured.unwrap_or(waited).max(taken);
             if let Some(status) = child.try_wait()? {
-                return Ok((Some(status.success()), start.elapsed().as_secs_f64()));
+                return Ok((Some(status.success()), taken));
             }
-            if start.elapsed() > limit {
+            if taken > limit || waited > 30.0 * limit + 60.0 {
                 child.kill()?;
                 child.wait()?;
-                return Ok((None, start.elapsed().as_secs_f64()));
+                return Ok((None, taken));
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -157,28 +193,31 @@ impl Job {
     }
 
     pub(crate) fn try_all(&self, covered: &[Covered]) -> Result<Vec<Tried>> {
-        let digest = digest(covered.iter().map(|test| &test.binary))?;
-        let path = self.out.join("results.jsonl");
-        let mut kept = lines(&path);
-        let head = serde_json::to_string(&digest)?;
-        let mut done: HashMap<String, Tried> = HashMap::new();
-        if kept.next().as_deref() == Some(&head) {
-            done = kept
-                .filter_map(|l| serde_json::from_str::<Tried>(&l).ok())
-                .filter(|t| !self.again || t.end == "noticed" || t.end == "timeout")
-                .map(|t| (t.name.clone(), t))
-                .collect();
-        } else {
-            fs::write(&path, head + "\n")?;
+        let mut sources = HashMap::new();
+        for fault in &self.faults {
+            if !sources.contains_key(fault.file.as_str()) {
+                sources.insert(fault.file.as_str(), digest(Path::new(&fault.file))?);
+            }
         }
-        let file = Mutex::new(fs::OpenOptions::new().append(true).open(&path)?);
+        let path = self.out.join("results.jsonl");
+        let there: BTreeSet<String> = covered.iter().map(Covered::name).collect();
+        let file_of = |t: &Tried| t.name.split(':').next().unwrap_or_default().to_owned();
+        let done: HashMap<String, Tried> = lines(&path)
+            .filter_map(|l| serde_json::from_str::<Tried>(&l).ok())
+            .filter(|t| sources.get(file_of(t).as_str()) == Some(&t.source))
+            .filter(|t| t.by.as_ref().map_or(!self.again, |test| there.contains(test)))
+            .map(|t| (t.name.clone(), t))
+            .collect();
+        let file = fs::OpenOptions::new().append(true).create(true).open(&path)?;
+        let file = Mutex::new(file);
         let mut tests: HashMap<u32, Vec<&Covered>> = HashMap::new();
         for test in covered {
             for id in &test.faults {
                 tests.entry(*id).or_default().push(test);
             }
         }
-        let present = |id: &u32| !self.absent.contains(id);
+        let present =
+            |id: &u32| !self.absent.contains(id) && self.asked(&self.faults[*id as usize]);
         let ids: Vec<u32> = (0..self.faults.len() as u32).filter(present).collect();
         // Tests that noticed a fault are tried first on the next.
         let successes: Mutex<HashMap<&str, u32>> = Mutex::new(HashMap::new());
@@ -209,6 +248,7 @@ impl Job {
             }
             let mut tried = Tried {
                 name: fault.name.clone(),
+                source: sources[fault.file.as_str()],
                 end: if tests.is_empty() { "unreached" } else { "survived" }.into(),
                 by: None,
                 tests: 0,
@@ -220,13 +260,13 @@ impl Job {
                     tried.left += 1;
                     continue;
                 }
-                let limit = Duration::from_secs_f64(4.0 * test.seconds + 3.0);
+                let limit = 4.0 * test.seconds + 3.0;
                 let (passed, seconds) = self.test(test, limit, "MUTANT", id)?;
                 tried.tests += 1;
                 tried.seconds += seconds;
                 if passed != Some(true) {
                     tried.end = if passed.is_none() { "timeout" } else { "noticed" }.into();
-                    tried.by = Some(format!("{} {}", test.package, test.test));
+                    tried.by = Some(test.name());
                     *successes.lock().expect("no worker panics").entry(&test.test).or_default() +=
                         1;
                     break;
@@ -239,12 +279,14 @@ impl Job {
     }
 }
 
-/// Names the binaries that results are of.
-fn digest<'a>(binaries: impl Iterator<Item = &'a PathBuf>) -> Result<u64> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    for path in binaries.collect::<BTreeSet<_>>() {
-        fs::read(path)?.hash(&mut hasher);
+impl Covered {
+    fn name(&self) -> String {
+        format!("{} {}", self.package, self.test)
     }
+}
+
+fn digest(path: &Path) -> Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    fs::read(path)?.hash(&mut hasher);
     Ok(hasher.finish())
 }
