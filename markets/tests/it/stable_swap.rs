@@ -372,3 +372,178 @@ fn each_invariant_holds_to_the_unit_and_no_further() {
     vast.balances = [Amount(U256::MAX >> 1); 3];
     assert_eq!(broken(&vast, &vast.balances, supply), Some(3));
 }
+
+/// Shares of 3,100 · 10¹⁸ of a pool of DAI, USDC and USDT, and of 2,500 · 10¹⁸ of one of two coins, both off
+/// balance and with uneven last units.
+fn worked() -> [(StableSwap, Amount); 2] {
+    let three = three(200, 4_000_000, [1_000 * E18 + 7, 1_500 * E6 + 3, 700 * E6 + 1]);
+    let two = two(50, 30_000_000, [1_000 * E18 + 7, 1_500 * E18 + 3]);
+    [(three, Amount::new(3_100 * E18)), (two, Amount::new(3_100 * E18))]
+}
+
+/// Worked out with the contract's statements (`SwapTemplateBase`) in integers without bound.
+#[test]
+fn worked_examples_are_equal_to_the_unit() {
+    let [(three, supply), (two, _)] = worked();
+    let amount = Amount::new;
+    assert_eq!(three.d(NOW), Ok(U256::from(3_199_173_855_946_043_972_443_u128)));
+    let swaps = [
+        (&three, A, B, 123 * E18 + 5, 123_134_591, [1_123 * E18 + 12, 1_376_840_776, 700_000_001]),
+        (&three, B, C, 50_000_011, 49_722_881, [1_000 * E18 + 7, 1_550_000_014, 650_267_172]),
+        (
+            &three,
+            C,
+            A,
+            77_000_003,
+            77_115_631_876_396_267_913,
+            [922_868_938_825_509_215_034, 1_500_000_003, 777_000_004],
+        ),
+        (
+            &three,
+            B,
+            A,
+            999_999_999,
+            941_838_849_299_332_404_186,
+            [57_972_707_553_548_881_855, 2_500_000_002, 700_000_001],
+        ),
+        (
+            &two,
+            A,
+            B,
+            100 * E18,
+            100_361_575_142_163_656_618,
+            [1_100 * E18 + 7, 1_399_487_429_509_076_819_328, 0],
+        ),
+        (
+            &two,
+            B,
+            A,
+            100 * E18,
+            98_651_050_026_531_802_679,
+            [901_200_528_132_906_715_178, 1_600 * E18 + 3, 0],
+        ),
+    ];
+    for (pool, sold, bought, paid, out, balances) in swaps {
+        let change = pool.quote_exchange(sold, bought, amount(paid), NOW).unwrap();
+        let (i, j) = (pool.index_of(sold).unwrap(), pool.index_of(bought).unwrap());
+        assert_eq!((change.paid[i], change.received[j]), (amount(paid), amount(out)));
+        assert_eq!(change.balances, coins(&balances));
+    }
+
+    let some = coins(&[10 * E18, 0, 333_333_333]);
+    let added = three.quote_add(&some, supply, NOW).unwrap();
+    assert_eq!((added.paid, added.minted), (some, amount(333_116_678_603_468_441_455)));
+    let left = [1_009_992_688_907_998_336_572, 1_499_987_912, 1_033_313_977];
+    assert_eq!(added.balances, coins(&left));
+    let taken = three.quote_remove_imbalance(&some, supply, NOW).unwrap();
+    assert_eq!((taken.received, taken.burned), (some, amount(334_643_337_990_767_269_659)));
+    let left = [989_992_655_618_180_365_497, 1_499_987_862, 366_647_335];
+    assert_eq!(taken.balances, coins(&left));
+    let estimate = |deposit| three.calc_token_amount(&some, deposit, supply, NOW);
+    assert_eq!(estimate(true), Ok(amount(333_191_802_735_421_989_753)));
+    assert_eq!(estimate(false), Ok(amount(334_567_781_878_226_434_710)));
+    let alone = two.quote_add(&coins(&[100 * E18, 0]), supply, NOW).unwrap();
+    assert_eq!(alone.minted, amount(124_326_402_894_166_860_275));
+    let left = [1_099_955_133_043_226_404_262, 1_499_954_800_435_160_393_622];
+    assert_eq!(alone.balances, coins(&left));
+
+    let exits = [
+        (&three, A, 55 * E18 + 9, 56_733_902_102_837_359_849, 943_260_247_873_207_244_350),
+        (&three, B, 55 * E18 + 9, 56_855_511, 1_443_139_955),
+        (&three, C, 55 * E18 + 9, 56_573_060, 643_420_318),
+        (&two, B, 100 * E18, 80_801_550_261_114_173_513, 1_419_149_697_238_620_169_330),
+    ];
+    for (pool, coin, shares, out, left) in exits {
+        let change = pool.quote_remove_one_coin(amount(shares), coin, supply, NOW).unwrap();
+        let i = pool.index_of(coin).unwrap();
+        assert_eq!((change.burned, change.received[i]), (amount(shares), amount(out)));
+        let mut balances = pool.balances;
+        balances[i] = amount(left);
+        assert_eq!(change.balances, balances);
+    }
+}
+
+/// The ratio of the invariant's derivatives; a millionth of a coin sold without a fee says the same.
+#[test]
+fn a_marginal_price_is_what_a_small_trade_pays() {
+    let [(three, _), (two, _)] = worked();
+    let cases = [
+        (&three, B, A, 997_959_861_881_963_855_u128),
+        (&three, C, A, 1_002_623_034_700_206_548),
+        (&two, A, B, 1_008_522_161_669_588_126),
+        (&two, B, A, 991_549_851_859_001_432),
+    ];
+    for (pool, coin, other, price) in cases {
+        assert_eq!(pool.price_of(coin, NOW), Ok(U256::from(price)));
+        assert_eq!(pool.priced_in(coin), Ok(other));
+    }
+    let free = StableSwap { fee: 0, ..two };
+    let small = Amount::new(E18 / 1_000_000);
+    let out = free.quote_exchange(A, B, small, NOW).unwrap().received[1];
+    assert!((out.to_f64() / 1_008_522_161_669.588 - 1.0).abs() < 1e-8, "{out}");
+    assert_eq!(three.price_of(A, NOW), Err(StableSwapError::SameCoin));
+    assert_eq!(three.priced_in(A), Err(StableSwapError::SameCoin));
+}
+
+#[test]
+fn a_pool_that_cannot_be_deployed_is_none() {
+    let deployed = |n: usize, decimals: u8, a: u64, fee: u64, admin: u64| {
+        let build = move || {
+            let coins: Vec<_> = (0..n).map(|i| (AssetId(i as u16), decimals)).collect();
+            StableSwap::new(&coins, AssetId(9), AccountId(1), OWNER, a, fee, admin)
+        };
+        std::panic::catch_unwind(build).is_ok()
+    };
+    let (fee, admin) = (FEE_DENOMINATOR / 2, FEE_DENOMINATOR);
+    for (n, decimals, a, fee, admin, allowed) in [
+        (2, 18, 1, fee, admin, true),
+        (3, 0, MAX_A - 1, 0, 0, true),
+        (1, 18, 1, 0, 0, false),
+        (4, 18, 1, 0, 0, false),
+        (2, 19, 1, 0, 0, false),
+        (2, 18, 0, 0, 0, false),
+        (2, 18, MAX_A, 0, 0, false),
+        (2, 18, 1, fee + 1, 0, false),
+        (2, 18, 1, 0, admin + 1, false),
+    ] {
+        assert_eq!(
+            deployed(n, decimals, a, fee, admin),
+            allowed,
+            "{n} {decimals} {a} {fee} {admin}"
+        );
+    }
+}
+
+#[test]
+fn a_ramp_may_be_a_day_after_the_last_a_day_long_and_tenfold() {
+    let day = 86_400;
+    let mut pool = two(100, 0, [E18, E18]);
+    pool.initial_a_time = NOW;
+    assert_eq!(
+        pool.ramp_a(OWNER, 10, NOW + 3 * day, NOW + day - 1),
+        Err(StableSwapError::RampTooSoon)
+    );
+    for a in [10, 1_000] {
+        let mut pool = pool;
+        pool.ramp_a(OWNER, a, NOW + 2 * day, NOW + day).unwrap();
+        assert_eq!((pool.initial_a, pool.future_a), (10_000, a * 100));
+        assert_eq!((pool.initial_a_time, pool.future_a_time), (NOW + day, NOW + 2 * day));
+        assert_eq!(pool.stop_ramp_a(AccountId(1), NOW), Err(StableSwapError::OnlyOwner));
+    }
+    let mut high = two(200_000, 0, [E18, E18]);
+    let most = high.ramp_a(OWNER, MAX_A, NOW + day, NOW);
+    assert_eq!(most, Err(StableSwapError::AmplificationOutOfBounds));
+    high.ramp_a(OWNER, MAX_A - 1, NOW + day, NOW).unwrap();
+}
+
+/// Sound states that look unsound: off balance, and where Newton's method goes round in a circle.
+#[test]
+fn a_pool_far_from_balance_is_sound() {
+    let [(three, supply), (two, _)] = worked();
+    for pool in [three, two] {
+        assert_eq!(pool.check(&pool.balances, supply, NOW), Ok(()));
+    }
+    let circle = pool(&[(A, 18), (B, 18)], 2, 0, &[500_000 * E18, E18 / 100]);
+    assert_eq!(circle.d(NOW), Err(StableSwapError::NotConverged));
+    assert_eq!(circle.check(&circle.balances, supply, NOW), Ok(()));
+}
