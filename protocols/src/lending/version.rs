@@ -335,4 +335,113 @@ mod tests {
         assert_eq!(v.shares_burned_from_repayment(a(4), index), Some(a(3))); // 2.67
         assert_eq!(v.debt_from_shares(a(1), index), Some(a(2))); // 1.5
     }
+
+    /// What the two deployments do, beside each other: (rule, in 3.0.2, in 3.6).
+    #[test]
+    fn every_rule_is_that_of_its_deployment() {
+        type Rule = (fn(Version) -> bool, bool, bool);
+        let rules: &[Rule] = &[
+            (Version::has_virtual_balance, false, true),
+            (Version::books_treasury_twice, false, true),
+            (Version::freezing_takes_ltv, false, true),
+            (Version::e_mode_has_price, true, false),
+            (Version::e_mode_stands_alone, false, true),
+            (Version::checks_collateral_first, true, false),
+            (Version::bounds_loans_by_supply, false, true),
+            (Version::transfer_becomes_collateral, true, false),
+            (Version::repaying_with_shares_clears_collateral, false, true),
+            (Version::checks_health_on_repaying_with_shares, false, true),
+            (Version::e_mode_lends_alone, false, true),
+            (Version::checks_leaving_e_mode, false, true),
+            (Version::ignores_own_e_mode, false, true),
+            (Version::checks_health_on_entering_e_mode, false, true),
+            (Version::suppliers_share_premium, true, false),
+            (Version::allows_self_liquidation, true, false),
+            (Version::knows_small_positions, false, true),
+            (Version::writes_off_bad_debt, false, true),
+            (Version::accrues_shares_handed_over, false, true),
+            (Version::frees_isolated_debt_by_collateral, false, true),
+            (Version::has_grace_period, false, true),
+            (|v| v.is_nothing(Amount::ZERO, Amount::new(1)), true, false),
+            (|v| v.is_nothing(Amount::new(1), Amount::ZERO), false, true),
+            (|v| v.is_emptied(Amount::new(7), Amount::new(7), Amount::new(1)), true, false),
+            (|v| v.is_emptied(Amount::new(7), Amount::new(6), Amount::ZERO), false, true),
+        ];
+        for (i, (rule, old, new)) in rules.iter().enumerate() {
+            assert_eq!((rule(V3_0_2), rule(V3_6)), (*old, *new), "rule {i}");
+        }
+        let roundings =
+            |v: Version| (v.debt_value_rounding(), v.premium_rounding(), v.debt_needed_rounding());
+        assert_eq!(roundings(V3_0_2), (Rounding::Floor, Rounding::HalfUp, Rounding::HalfUp));
+        assert_eq!(roundings(V3_6), (Rounding::Ceil, Rounding::Ceil, Rounding::Ceil));
+        let (base, now) = (Ray::from_bps(50), 1_700_000_000);
+        assert_eq!(V3_0_2.initial(base, now), (Ray::ZERO, 0));
+        assert_eq!(V3_6.initial(base, now), (base, now));
+        let health = Health {
+            collateral_base: U256::from(1_001),
+            debt_base: U256::from(100),
+            avg_ltv: Bps(7_500),
+            ..Health::EMPTY
+        };
+        // 75 % of 1,001 is 750.75.
+        assert_eq!(V3_0_2.available_borrows_base(&health), U256::from(651));
+        assert_eq!(V3_6.available_borrows_base(&health), U256::from(650));
+    }
+
+    /// Ten per cent for a year: 1 + x + x²/2 + x³/6, with the digits that each form's roundings leave.
+    #[test]
+    fn growth_and_rates_are_of_the_version_s_own_form() {
+        let rate = 10_u128.pow(26);
+        let year = markets::units::SECONDS_PER_YEAR;
+        assert_eq!(V3_6.growth(rate, year), Some(1_105_166_666_666_666_666_666_666_667));
+        // n(n − 1) and n(n − 1)(n − 2) for n² and n³, over powers of r that are floored.
+        assert_eq!(V3_0_2.growth(rate, year), Some(1_105_162_042_821_782_412_575_504_000));
+        let config = ReserveConfig {
+            reserve_factor: Bps(1_000),
+            rates: crate::interest::RateStrategy {
+                optimal_usage_bps: Bps(9_000),
+                base_bps: Bps(0),
+                slope1_bps: Bps(350),
+                slope2_bps: Bps(6_000),
+            },
+            ..ReserveConfig::OPEN
+        };
+        // A deficit of as much as the book halves what suppliers earn in 3.6.
+        let rates =
+            |v: Version| v.rates(&config, Amount::new(10), Amount::new(90), Amount::new(100));
+        let earned = Ray::from_bps(28_350).0 / U256::from(100);
+        let borrow = Ray::from_bps(350);
+        assert_eq!(rates(V3_0_2), Some(Rates { liquidity: Ray(earned), borrow }));
+        let halved = Ray(earned / U256::from(2));
+        assert_eq!(rates(V3_6), Some(Rates { liquidity: halved, borrow }));
+    }
+
+    /// Debt shares whose index rises from 1.5 to 1.9, the suppliers' at one.
+    #[test]
+    fn a_treasury_s_part_is_rounded_once_or_thrice() {
+        let ray = |tenths: u128| tenths * 10_u128.pow(26);
+        let terms = |shares: u128| [shares, ray(15), ray(19), ray(10)];
+        // 3 · 1.9 = 5.7 → 6, less 3 · 1.5 = 4.5 → 5; half of 1, half up.
+        assert_eq!(V3_0_2.treasury_part(Bps(5_000), terms(3)), Some(1));
+        // 3 · 0.4 = 1.2 → 1; half of 1, half up.
+        assert_eq!(V3_6.treasury_part(Bps(5_000), terms(3)), Some(1));
+        // 5 · 1.9 = 9.5 → 10, less 5 · 1.5 = 7.5 → 8; but 5 · 0.4 = 2.
+        assert_eq!(V3_0_2.treasury_part(Bps(10_000), terms(5)), Some(2));
+        // 4 · 1.9 = 7.6 → 8, less 6; but 4 · 0.4 = 1.6 → 1.
+        assert_eq!(V3_0_2.treasury_part(Bps(10_000), terms(4)), Some(2));
+        assert_eq!(V3_6.treasury_part(Bps(10_000), terms(4)), Some(1));
+        assert_eq!(V3_6.treasury_part(Bps(10_000), [4, ray(19), ray(15), ray(10)]), None);
+    }
+
+    #[test]
+    fn a_health_factor_is_of_the_average_or_of_the_sum() {
+        let u = |x: u128| Amount::new(x).0;
+        // Collateral of 1,000 at 80.005 %, whose average in bps is 80 %: 800 over 400, and 800.05 over 400.
+        let of = |v: Version| v.health_factor(u(1_000), Bps(8_000), u(8_000_500), u(400));
+        assert_eq!(of(V3_0_2), Some(Wad::new(2_000_000_000_000_000_000)));
+        assert_eq!(of(V3_6), Some(Wad::new(2_000_125_000_000_000_000)));
+        // Beyond 128 bits on the way.
+        let vast = V3_6.health_factor(u(1), Bps(1), u(10_u128.pow(38)), u(1));
+        assert_eq!(vast, Some(Wad(U256::from(10).pow(U256::from(52)))));
+    }
 }
