@@ -120,17 +120,17 @@ impl RiskPolicy for VolatilityRule {
 }
 
 /// Position, among a reserve's heads, of the one that steps a parameter.
-fn offset_of(param: RiskParam) -> Option<usize> {
+pub(crate) fn offset_of(param: RiskParam) -> Option<usize> {
     RESERVE_ACTIONS.iter().position(|field| field.param == param && !field.is_brake)
 }
 
 /// Whether the mask allows a choice.
-fn is_legal(mask: &[f32], head: usize, choice: usize) -> bool {
+pub(crate) fn is_legal(mask: &[f32], head: usize, choice: usize) -> bool {
     mask.get(head * CHOICES + choice).is_some_and(|m| *m > crate::frozen::LEGAL_ABOVE)
 }
 
 /// A reserve's field of a public row, in its own unit.
-fn seen(obs: &[f32], reserve: usize, name: &str) -> Option<f64> {
+pub(crate) fn seen(obs: &[f32], reserve: usize, name: &str) -> Option<f64> {
     let globals = GLOBAL_FIELDS.iter().filter(|f| f.visibility <= Visibility::Public).count();
     let mut fields = RESERVE_FIELDS.iter().filter(|f| f.visibility <= Visibility::Public);
     let each = fields.clone().count();

@@ -158,6 +158,62 @@ pub(crate) fn tape_header(
     }
 }
 
+/// An episode that is being recorded.
+#[derive(Debug)]
+pub struct Record {
+    start: Digest,
+    receipts: Receipts,
+}
+
+impl Record {
+    /// Begins to record a lane at the start of `world`'s episode; the tape goes to `tape`.
+    ///
+    /// # Errors
+    /// The tape cannot be written.
+    pub fn begin(
+        lane: &mut Lane,
+        loaded: &Loaded,
+        world: WorldAddress,
+        policy: &str,
+        tape: &Path,
+    ) -> io::Result<Self> {
+        let window = match world.path {
+            PathChoice::Drawn => None,
+            PathChoice::Window(i) => Some(loaded.windows[i].name.as_str()),
+        };
+        let header = tape_header(&loaded.scenario.name, &loaded.hash, window, policy);
+        let start = lane.digest();
+        let sink = BufWriter::new(File::create(tape)?);
+        lane.record_to(Box::new(sink), header, SNAPSHOT_EVERY_BLOCKS)?;
+        Ok(Self { start, receipts: Receipts::default() })
+    }
+
+    /// Keeps the receipts of the block that was closed.
+    pub fn block(&mut self, lane: &Lane) {
+        let plan = lane.plan();
+        self.receipts.collect(plan.instance, plan.episode, lane.chain(), lane.block());
+    }
+
+    /// Closes the tape.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn finish(self, lane: &mut Lane, loaded: &Loaded) -> io::Result<Recorded> {
+        lane.finish_tape()?;
+        let symbols: Vec<&str> =
+            loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+        Ok(Recorded {
+            totals: totals(lane),
+            start: self.start,
+            end: lane.digest(),
+            metrics: lane.world().resource::<Metrics>().columns.clone(),
+            metric_names: Metrics::names(&symbols),
+            receipts: self.receipts,
+            further: further(lane, &loaded.scenario),
+        })
+    }
+}
+
 /// Plays an episode with everything recorded; the tape goes to `tape`. `progress` hears every block.
 ///
 /// # Errors
@@ -171,37 +227,17 @@ pub fn record(
     progress: &dyn Fn(u64),
 ) -> Result<Recorded, EpisodeError> {
     let mut lane = worlds.lane(world, StaticParams::default(), true);
-    let window = match world.path {
-        PathChoice::Drawn => None,
-        PathChoice::Window(i) => Some(loaded.windows[i].name.as_str()),
-    };
-    let header = tape_header(&loaded.scenario.name, &loaded.hash, window, policy.name());
-    let start = lane.digest();
-    let sink = BufWriter::new(File::create(tape)?);
-    lane.record_to(Box::new(sink), header, SNAPSHOT_EVERY_BLOCKS)?;
+    let mut record = Record::begin(&mut lane, loaded, world, policy.name(), tape)?;
     policy.reset();
-    let mut receipts = Receipts::default();
-    let (number, episode) = (world.instance, lane.plan().episode);
     lane.guard(|lane| {
         while !lane.is_over() {
             lane.run_decided(Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
-            receipts.collect(number, episode, lane.chain(), lane.block());
+            record.block(lane);
             progress(1);
         }
     });
-    lane.finish_tape()?;
     held(&lane, world.path, &StaticParams::default(), policy.name())?;
-    let symbols: Vec<&str> =
-        loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
-    Ok(Recorded {
-        totals: totals(&lane),
-        start,
-        end: lane.digest(),
-        metrics: lane.world().resource::<Metrics>().columns.clone(),
-        metric_names: Metrics::names(&symbols),
-        receipts,
-        further: further(&lane, &loaded.scenario),
-    })
+    Ok(record.finish(&mut lane, loaded)?)
 }
 
 /// The metrics of several lanes as one table, sorted by (lane, block).

@@ -6,7 +6,8 @@
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
 //! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
-//! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other.
+//! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
+//!   made for them.
 
 pub mod arena;
 pub mod assemble;
@@ -20,6 +21,7 @@ pub mod crowd;
 pub mod dates;
 pub mod episode;
 pub mod evaluate;
+pub mod exploit;
 pub mod factors;
 pub mod folder;
 mod genesis;

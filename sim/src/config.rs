@@ -53,6 +53,11 @@ impl Episode {
     pub const fn decision_due(&self, every_blocks: u32) -> bool {
         self.block > 0 && (self.block - 1).is_multiple_of(every_blocks as u64)
     }
+    /// Whether it decides in the block after.
+    #[must_use]
+    pub const fn decides_next(&self, every_blocks: u32) -> bool {
+        self.block.is_multiple_of(every_blocks as u64)
+    }
 }
 
 /// The rest of the world's demand for gas: it spends a constant sum on base fees, so that what the

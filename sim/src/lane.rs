@@ -402,7 +402,8 @@ impl Lane {
         mask.copy_from_slice(&observations.mask);
     }
 
-    fn look_now(&mut self) {
+    /// Writes the observation row and mask of the risk policy as of now, whether or not a decision is due.
+    pub fn look_now(&mut self) {
         // A one-off run of a system costs its initialisation; only at the end of an episode.
         self.world
             .run_system_cached(systems::observe::look_now)

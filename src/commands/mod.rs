@@ -6,6 +6,7 @@ pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod crowd;
 pub(crate) mod eval;
+pub(crate) mod exploit;
 pub(crate) mod export;
 pub(crate) mod impact;
 pub(crate) mod incidents;

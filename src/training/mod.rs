@@ -1,5 +1,6 @@
 //! Training, from a scenario to a finished run folder: policies, searches, report, bundles, tape.
 
+pub(crate) mod pursue;
 mod seed;
 
 use crate::commands::eval::compare;

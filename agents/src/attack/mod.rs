@@ -10,12 +10,16 @@
 //! Beside these scripted families stands a search that knows none: [`synthesis`] looks for the bundle that
 //! earns most in any world, from the calls that are available in it ([`moves`]).
 
+mod assailant;
+mod back_door;
 pub mod control;
+mod lane;
 pub mod moves;
 mod optimise;
 pub mod outcome;
 pub mod play;
 mod search;
+pub mod seat;
 mod skeleton;
 mod spot_oracle;
 pub mod synthesis;
@@ -24,6 +28,7 @@ use crate::scripted::arbitrageur::bid;
 use crate::scripted::{Listed, SpawnError, Token, endow, enrol, next_actor_id, waiting_blocks};
 use bevy_ecs::prelude::*;
 use markets::units::{AccountId, MarketId};
+use seat::{Act, Seat};
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, ExchangeOrder, Outbox, Wallet};
 use sim::chain::call::Call;
@@ -35,6 +40,9 @@ use sim::rng::{Purpose, Streams};
 use sim::views::MarketViews;
 use spot_oracle::{GAS, Sight, Target, best_by_simulation};
 
+pub use assailant::{Assailant, Sequence};
+pub use back_door::BackDoor;
+pub use lane::{AttackLane, Goal, Pursuit, PursuitError};
 pub use spot_oracle::MAX_LOOT;
 
 /// An attacker of a collateral whose oracle reads a pool.
@@ -89,7 +97,10 @@ impl Default for AttackerConfig {
 /// An attacker.
 #[derive(Component, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attacker {
+    /// What it looks at by itself.
     target: Option<Target>,
+    /// What it may be told to attack: the same, or a collateral whose feed averages its pool.
+    ground: Option<Target>,
     gas: Token,
     purse: f64,
     accounts: Vec<AccountId>,
@@ -115,7 +126,7 @@ impl Attacker {
         if !std::mem::take(&mut self.submitted) {
             return;
         }
-        let Some(target) = self.target else { return };
+        let Some(target) = self.ground else { return };
         let pooled = chain.pooled(target.market);
         let account = self.accounts[self.current];
         let block = chain.clock().block;
@@ -148,16 +159,21 @@ impl Attacker {
     }
 }
 
-/// The reserve whose feed reads a pool, and what can be borrowed against it.
-fn find_target(
+/// The reserve whose feed reads a pool, now or on average, and what can be borrowed against it; and whether
+/// it reads it now.
+fn find_ground(
     chain: &Chain,
     market: MarketId,
     config: &AttackerConfig,
-) -> Result<Option<Target>, SpawnError> {
+) -> Result<Option<(Target, bool)>, SpawnError> {
     let tail = Listed::of(chain, market, &config.collateral)?;
     let feed = chain.pooled(market).reserves[usize::from(tail.reserve)].feed;
-    let Feed::Spot(spot) = chain.feed(feed) else { return Ok(None) };
-    let pair = chain.pair(spot.pool);
+    let (pool, reads_now) = match chain.feed(feed) {
+        Feed::Spot(spot) => (spot.pool, true),
+        Feed::Twap(twap) => (twap.pool, false),
+        _ => return Ok(None),
+    };
+    let pair = chain.pair(pool);
     let other = pair
         .other(tail.token.asset)
         .map_err(|_not_in_pool| SpawnError::NotInPool(config.collateral.clone()))?;
@@ -178,14 +194,8 @@ fn find_target(
     for (slot, found) in loot.iter_mut().zip(listed) {
         *slot = Some((found.token, found.reserve));
     }
-    Ok(Some(Target {
-        market,
-        pool: spot.pool,
-        tail: tail.token,
-        tail_reserve: tail.reserve,
-        quote,
-        loot,
-    }))
+    let (tail, tail_reserve) = (tail.token, tail.reserve);
+    Ok(Some((Target { market, pool, tail, tail_reserve, quote, loot }, reads_now)))
 }
 
 /// Puts an attacker into a world, with its accounts; their gains count as attacker profit.
@@ -202,14 +212,16 @@ pub fn spawn(
     let episode = world.resource::<Episode>().number;
     let streams = world.resource::<Streams>().clone();
     let mut chain = world.resource_mut::<Chain>();
-    let target = find_target(&chain, market, config)?;
+    let found = find_ground(&chain, market, config)?;
+    let ground = found.map(|(ground, _)| ground);
+    let target = found.filter(|(_, reads_now)| *reads_now).map(|(ground, _)| ground);
     let gas = Token::of_id(&chain, chain.gas_asset());
     let mut accounts = Vec::with_capacity(config.accounts as usize);
     let mut first = None;
     for index in 0..config.accounts.max(1) {
         let (actor, wallet) = enrol(&mut chain, id, &config.cohort, index);
         endow(&mut chain, wallet.0, gas, config.gas_purse_tokens)?;
-        if let Some(target) = target {
+        if let Some(target) = ground {
             endow(&mut chain, wallet.0, target.quote, config.capital_tokens)?;
             endow(&mut chain, wallet.0, target.tail, config.seed_tokens)?;
         }
@@ -227,8 +239,10 @@ pub fn spawn(
             counted.0.push(*account);
         }
     }
+    world.init_resource::<Seat>();
     let attacker = Attacker {
         target,
+        ground,
         gas,
         purse: config.gas_purse_tokens,
         accounts,
@@ -253,20 +267,18 @@ pub fn attack_markets(
     exchange: Res<Exchange>,
     prices: Res<FairPrices>,
     views: Res<MarketViews>,
+    seat: Option<ResMut<Seat>>,
     mut outbox: ResMut<Outbox>,
     mut attackers: Query<(&Actor, &mut Attacker)>,
     mut fork: Local<Option<Fork>>,
     mut buffer: Local<Vec<Call>>,
 ) {
     let clock = chain.clock();
+    let told = seat.filter(|seat| seat.taken).map(|mut seat| seat.order.take());
+    let mut seat_is_free = true;
     for (actor, mut attacker) in &mut attackers {
         let attacker = &mut *attacker;
         attacker.settle(&chain, actor, &mut outbox);
-        let Some(target) = attacker.target else { continue };
-        if clock.block < attacker.resting_until {
-            continue;
-        }
-        let account = attacker.accounts[attacker.current];
         let gas_price_usd = prices.usd(attacker.gas.asset);
         let sight = Sight {
             chain: &chain,
@@ -275,7 +287,27 @@ pub fn attack_markets(
             views: &views,
             gas_price_usd,
         };
-        let Some(setting) = target.setting(&sight, account) else { continue };
+        let (target, size) = match told {
+            None if clock.block < attacker.resting_until => continue,
+            None => (attacker.target, 1.0),
+            Some(order) => {
+                let mine = order.filter(|_| seat_is_free && attacker.has_ground());
+                seat_is_free &= !attacker.has_ground();
+                match mine {
+                    Some(order) if order.act == Act::Strike => (attacker.ground, order.size),
+                    Some(order) => {
+                        attacker.obey(order, &sight, actor, &mut outbox);
+                        continue;
+                    }
+                    None => continue,
+                }
+            }
+        };
+        let Some(target) = target else { continue };
+        let account = attacker.accounts[attacker.current];
+        let Some(setting) = target.setting(&sight, account).map(|s| s.limited(size)) else {
+            continue;
+        };
         if setting.bound_usd() < attacker.min_profit_usd {
             continue;
         }

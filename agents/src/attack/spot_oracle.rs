@@ -270,6 +270,13 @@ pub(super) struct Gains {
 }
 
 impl Setting {
+    /// The same with a share of the flash liquidity and of what there is to borrow.
+    pub(super) fn limited(mut self, share: f64) -> Self {
+        self.flash *= share;
+        self.loot.iter_mut().for_each(|loot| loot.available *= share);
+        self
+    }
+
     /// The gate: an upper bound of the profit without fees, in USD, in constant time. Not positive
     /// means that no size pays.
     ///

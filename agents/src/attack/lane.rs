@@ -1,0 +1,306 @@
+//! A world from the attacker's side: a learner tells a seated attacker what to do, and a risk policy that no
+//! longer learns decides as it always does. The attacker sees what the policy sees, what it would decide on
+//! that now, and what waits to take effect: it attacks a glass box.
+//!
+//! It is asked in the last block before each of the policy's decisions and in the first after it: what is
+//! done in the one is what the policy reads, what it decided is what the other finds.
+
+use super::seat::{self, Order, Seat};
+use super::spot_oracle::Sight;
+use super::{Attacker, seat::FIELDS};
+use crate::policy::RiskPolicy;
+use serde::{Deserialize, Serialize};
+use sim::chain::Chain;
+use sim::config::{Config, Episode};
+use sim::environment::{Environment, Spec, StepOut};
+use sim::exchange::Exchange;
+use sim::lane::Lane;
+use sim::observe::Observations;
+use sim::prices::FairPrices;
+use sim::reproduce::Broken;
+use sim::reward::EpisodeTotals;
+use sim::snapshot::LaneSnapshot;
+use sim::views::MarketViews;
+
+/// What an attacker is after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// Its own profit, in USD.
+    Profit,
+    /// The protocol's largest loss, in USD, whatever it costs the attacker.
+    Loss,
+}
+
+impl Goal {
+    /// How far it has got.
+    #[must_use]
+    pub const fn reached_usd(self, totals: &EpisodeTotals) -> f64 {
+        match self {
+            Self::Profit => totals.attacker_profit_usd,
+            Self::Loss => totals.largest_protocol_loss_usd,
+        }
+    }
+}
+
+/// What an attacker is after, and from when on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pursuit {
+    /// What for.
+    pub goal: Goal,
+    /// Blocks of an episode in which it does nothing: the head start of the policy.
+    pub idle_blocks: u64,
+}
+
+/// Why a world has no attacker's side.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PursuitError {
+    /// Nobody to take the seat.
+    #[error(
+        "no attacker of this scenario has a collateral whose oracle reads a pool, so nobody can take \
+         orders; add one under `agents.attackers`"
+    )]
+    NoAttacker,
+    /// Nothing is left of the episode.
+    #[error("the attacker would begin after {idle} blocks, and an episode has {blocks}")]
+    TooLate {
+        /// Blocks before the attacker begins.
+        idle: u64,
+        /// Blocks of the episode.
+        blocks: u64,
+    },
+}
+
+/// A world that an attacker plays.
+pub struct AttackLane {
+    lane: Lane,
+    defender: Box<dyn RiskPolicy>,
+    pursuit: Pursuit,
+    spec: Spec,
+    /// Scratch: what the policy would decide.
+    foreseen: Vec<f32>,
+    rewarded_usd: f64,
+    blocks_at_decision: u64,
+    summary: Vec<(&'static str, f64)>,
+    broken: Option<Box<Broken>>,
+}
+
+impl std::fmt::Debug for AttackLane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AttackLane")
+            .field("lane", &self.lane)
+            .field("defender", &self.defender.name())
+            .field("pursuit", &self.pursuit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AttackLane {
+    /// The attacker's side of a lane at the start of an episode. `defender` must decide from observation and
+    /// mask alone: it is asked more often than its decisions are used.
+    ///
+    /// # Errors
+    /// [`PursuitError`].
+    pub fn new(
+        mut lane: Lane,
+        defender: Box<dyn RiskPolicy>,
+        pursuit: Pursuit,
+    ) -> Result<Self, PursuitError> {
+        let mut attackers = lane.world_mut().query::<&Attacker>();
+        if !attackers.iter(lane.world()).any(Attacker::has_ground) {
+            return Err(PursuitError::NoAttacker);
+        }
+        let (idle, blocks) = (pursuit.idle_blocks, lane.config().episode_blocks);
+        if idle + 2 * u64::from(lane.config().decision_every_blocks) >= blocks {
+            return Err(PursuitError::TooLate { idle, blocks });
+        }
+        let heads = lane.spec().action.dim();
+        let obs_dim = lane.spec().obs_dim + heads + FIELDS.len();
+        let episode = lane.plan().episode;
+        let mut side = Self {
+            lane,
+            defender,
+            pursuit,
+            spec: Spec { obs_dim, action: seat::space() },
+            foreseen: vec![0.0; heads],
+            rewarded_usd: 0.0,
+            blocks_at_decision: 0,
+            summary: Vec::new(),
+            broken: None,
+        };
+        side.begin(episode);
+        Ok(side)
+    }
+
+    /// The world.
+    #[must_use]
+    pub const fn lane(&self) -> &Lane {
+        &self.lane
+    }
+    /// The world, to be recorded.
+    pub const fn lane_mut(&mut self) -> &mut Lane {
+        &mut self.lane
+    }
+    /// The reserve whose collateral is attacked.
+    #[must_use]
+    pub fn collateral_reserve(&mut self) -> usize {
+        let mut attackers = self.lane.world_mut().query::<&Attacker>();
+        let grounds = attackers.iter(self.lane.world()).filter_map(|a| a.ground);
+        grounds.map(|g| usize::from(g.tail_reserve)).next().unwrap_or(0)
+    }
+    /// What broke, in this episode or in one before it.
+    #[must_use]
+    pub fn broken(&self) -> Option<Box<Broken>> {
+        self.broken.clone().or_else(|| self.lane.broken())
+    }
+
+    /// Begins an episode; the attacker takes orders in it.
+    fn begin(&mut self, episode: u64) {
+        self.broken = self.broken.take().or_else(|| self.lane.broken());
+        self.lane.begin(episode);
+        self.defender.reset();
+        self.lane.world_mut().insert_resource(Seat { taken: true, order: None });
+        self.rewarded_usd = 0.0;
+        self.blocks_at_decision = 0;
+    }
+
+    /// Whether the attacker is asked in the open block.
+    fn is_due(&self) -> bool {
+        let (episode, every) =
+            (self.lane.episode_state(), self.lane.config().decision_every_blocks);
+        let decided = Episode { block: episode.block.saturating_sub(1), ..*episode };
+        let beside = episode.decides_next(every) || decided.decision_due(every);
+        episode.block > self.pursuit.idle_blocks && beside
+    }
+
+    fn close_block(&mut self) {
+        let Self { lane, defender, .. } = self;
+        lane.guard(|lane| {
+            lane.run_decided(Some(&mut |obs, mask, action| defender.act(obs, mask, action)));
+        });
+    }
+
+    /// Plays on to the next block in which the attacker is asked, and leaves it open; `false` at the end of
+    /// the episode. `each` sees every block that was closed.
+    fn advance(&mut self, each: &mut dyn FnMut(&Lane)) -> bool {
+        while !self.lane.is_over() {
+            self.lane.open_block();
+            if self.is_due() {
+                return true;
+            }
+            self.close_block();
+            each(&self.lane);
+        }
+        false
+    }
+
+    fn obey(&mut self, action: &[f32]) {
+        let order = Some(Order::of(action));
+        self.lane.world_mut().insert_resource(Seat { taken: true, order });
+        self.close_block();
+    }
+
+    /// Writes the attacker's row and mask.
+    fn write_rows(&mut self, row: &mut [f32], mask: &mut [f32]) {
+        self.lane.look_now();
+        let world = self.lane.world_mut();
+        let mut attackers = world.query::<&Attacker>();
+        let world = self.lane.world();
+        let seen = world.resource::<Observations>();
+        self.defender.act(&seen.row, &seen.mask, &mut self.foreseen);
+        let (public, rest) = row.split_at_mut(seen.row.len());
+        let (foreseen, own) = rest.split_at_mut(self.foreseen.len());
+        public.copy_from_slice(&seen.row);
+        for (slot, choice) in foreseen.iter_mut().zip(&self.foreseen) {
+            *slot = choice - sim::action::HOLD as f32;
+        }
+        let (chain, prices) = (world.resource::<Chain>(), world.resource::<FairPrices>());
+        let sight = Sight {
+            chain,
+            exchange: world.resource::<Exchange>(),
+            prices,
+            views: world.resource::<MarketViews>(),
+            gas_price_usd: prices.usd(chain.gas_asset()),
+        };
+        let of = (world.resource::<Episode>(), world.resource::<Config>());
+        if let Some(attacker) = attackers.iter(world).find(|a| a.has_ground()) {
+            attacker.look(&sight, of, own, mask);
+        }
+    }
+
+    /// Plays a whole episode, `decide` giving the orders (row, mask, action); `each` sees every block that
+    /// was closed.
+    pub fn play(
+        &mut self,
+        decide: &mut dyn FnMut(&[f32], &[f32], &mut [f32]),
+        each: &mut dyn FnMut(&Lane),
+    ) -> EpisodeTotals {
+        let (mut row, mut mask) = (vec![0.0; self.spec.obs_dim], vec![0.0; seat::LOGITS]);
+        let mut action = vec![0.0; self.spec.action.dim()];
+        while self.advance(each) {
+            self.write_rows(&mut row, &mut mask);
+            decide(&row, &mask, &mut action);
+            self.obey(&action);
+            each(&self.lane);
+        }
+        *self.lane.totals()
+    }
+}
+
+impl Environment for AttackLane {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, episode: u64, obs: &mut [f32], action_mask: &mut [f32]) {
+        self.begin(episode);
+        self.advance(&mut |_| ());
+        self.write_rows(obs, action_mask);
+    }
+
+    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
+        self.obey(action);
+        let goes_on = self.advance(&mut |_| ());
+        let reached = self.pursuit.goal.reached_usd(self.lane.totals());
+        let scale = self.lane.config().objective.reward_scale_usd;
+        let closed = self.lane.totals().blocks;
+        *out.reward = ((reached - self.rewarded_usd) / scale) as f32;
+        *out.elapsed_blocks = (closed - self.blocks_at_decision) as u32;
+        (self.rewarded_usd, self.blocks_at_decision) = (reached, closed);
+        *out.terminated = !goes_on && self.lane.violation().is_some();
+        *out.truncated = !goes_on && !*out.terminated;
+        if !goes_on {
+            // The last block is closed: what is seen now is what would have been decided on.
+            self.lane.open_block();
+            self.write_rows(out.final_obs, out.action_mask);
+            self.summary.clear();
+            self.summary.extend_from_slice(&self.lane.report());
+            self.begin(self.lane.plan().episode + 1);
+            self.advance(&mut |_| ());
+        }
+        self.write_rows(out.obs, out.action_mask);
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let summary: Vec<f64> = self.summary.iter().map(|(_, value)| *value).collect();
+        let mine = (self.lane.snapshot(), summary, self.rewarded_usd, self.blocks_at_decision);
+        postcard::to_stdvec(&mine).expect("a snapshot is plain data")
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let (snapshot, summary, rewarded, blocks): (LaneSnapshot, Vec<f64>, f64, u64) =
+            postcard::from_bytes(bytes).map_err(|e| format!("not an attacker's world: {e}"))?;
+        self.lane.restore(&snapshot)?;
+        self.lane.world_mut().insert_resource(Seat { taken: true, order: None });
+        self.summary = EpisodeTotals::SUMMARY.iter().copied().zip(summary).collect();
+        (self.rewarded_usd, self.blocks_at_decision) = (rewarded, blocks);
+        Ok(())
+    }
+
+    fn episode(&self) -> u64 {
+        self.lane.plan().episode
+    }
+
+    fn episode_summary(&self) -> &[(&'static str, f64)] {
+        &self.summary
+    }
+}

@@ -1,0 +1,62 @@
+//! Attackers by gradient: proximal policy optimisation from the attacker's side of a policy's worlds.
+
+use crate::output::Failure;
+use agents::attack::{Assailant, AttackLane, Pursuit};
+use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
+use agents::learn::{LearnError, PpoConfig, network};
+use indicatif::ProgressBar;
+use scenarios::arena::PathChoice;
+use scenarios::exploit::{Budget, ExploitError, Made, Prey, held};
+use scenarios::load::Loaded;
+
+/// Worlds that an attacker learns in at once.
+const LANES: u32 = 16;
+/// Weight of the entropy bonus: an attack takes several orders in a row, of which none pays alone.
+const ENTROPY: f64 = 0.01;
+
+/// Makes an attacker of a seed; the bar hears the blocks.
+pub(crate) fn learned(
+    prey: &Prey<'_>,
+    loaded: &Loaded,
+    pursuit: Pursuit,
+    budget: Budget,
+    seed: u64,
+    bar: &ProgressBar,
+) -> Result<Made, Failure> {
+    let lanes = prey.lanes(seed, LANES, pursuit).map_err(ExploitError::from)?;
+    let every = u64::from(loaded.scenario.decision_every_blocks.max(1));
+    let own = loaded.scenario.train.as_ref().map(|train| train.ppo.clone()).unwrap_or_default();
+    let base = PpoConfig { seed, entropy_weight: ENTROPY, tail: None, memory: 0, ..own };
+    // Two turns for each of the policy's.
+    let per_update = base.rollout_steps as u64 * u64::from(LANES) * every / 2;
+    let updates = budget.blocks.div_ceil(per_update.max(1)).max(1);
+    let config = PpoConfig { updates, initial_logit_bias: Vec::new(), ..base };
+    let device = network::device("cpu").map_err(Failure::from_error)?;
+    let mut run = Ppo::new(config, lanes, device).map_err(Failure::from_error)?;
+    let mut made = Made::begin(seed);
+    let mut stopped: Option<Failure> = None;
+    let mut checked = 0;
+    let mut on_update = |log: &UpdateLog, run: &mut Ppo<AttackLane>| -> Result<Next, LearnError> {
+        bar.inc(per_update);
+        let due = log.update * budget.checks / updates;
+        if due == checked && log.update != updates {
+            return Ok(Next::Continue);
+        }
+        checked = due;
+        let candidate = Assailant::Learned(Box::new(run.policy("attacker")?));
+        let lanes = run.lanes().lanes().iter();
+        let result = lanes
+            .map(|side| held(side, PathChoice::Drawn, &prey.name).map_err(ExploitError::from))
+            .collect::<Result<(), _>>()
+            .and_then(|()| made.consider(candidate, prey, pursuit, log.update * per_update));
+        match result {
+            Ok(()) => Ok(Next::Continue),
+            Err(error) => {
+                stopped = Some(error.into());
+                Ok(Next::Stop)
+            }
+        }
+    };
+    train(&mut run, &mut on_update).map_err(Failure::from_error)?;
+    stopped.map_or(Ok(made), Err)
+}
