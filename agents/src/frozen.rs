@@ -68,7 +68,7 @@ impl Normaliser {
 }
 
 /// One fully connected layer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
     /// Values in.
     pub inputs: usize,
@@ -82,7 +82,7 @@ pub struct Dense {
 
 /// A gated recurrent unit (Cho et al., 2014, arXiv:1406.1078, with the reset gate after the product, as
 /// libtorch and ONNX's `linear_before_reset` have it). Gates are in the order reset, update, new.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     /// Values in.
     pub inputs: usize,
@@ -236,6 +236,24 @@ impl FrozenPolicy {
     #[must_use]
     pub fn layers(&self) -> &[Dense] {
         &self.layers
+    }
+
+    /// The whole policy as bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let parts = (&self.name, &self.heads, &self.normaliser, &self.memory, &self.layers);
+        postcard::to_stdvec(&parts).expect("plain vectors and numbers always serialise")
+    }
+
+    /// The inverse of [`FrozenPolicy::to_bytes`].
+    ///
+    /// # Errors
+    /// A sentence: not a policy, or shapes that do not fit each other.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        type Parts = (String, Vec<u32>, Normaliser, Option<Memory>, Vec<Dense>);
+        let (name, heads, normaliser, memory, layers): Parts =
+            postcard::from_bytes(bytes).map_err(|error| format!("not a policy: {error}"))?;
+        Self::with_memory(name, heads, normaliser, memory, layers).map_err(|e| e.to_string())
     }
 
     /// The masked logits of one observation: `obs` `[obs_dim]`, `mask` `[logits_dim]` (1 = legal).

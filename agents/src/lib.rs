@@ -45,6 +45,7 @@ pub fn install(open: &mut Schedule, close: &mut Schedule) {
             liquidator::liquidate_positions,
             looper::tend_loopers,
             farmer::tend_farmers,
+            attack::mind::think,
             attack::attack_markets,
         )
             .chain()
@@ -64,6 +65,8 @@ pub fn register(registry: &mut SnapshotRegistry) {
     registry.component::<oracle_node::OracleNode>("agents.oracle_node");
     registry.component::<risk_manager::RiskManager>("agents.risk_manager");
     registry.component::<attack::Attacker>("agents.attacker");
+    registry.resource::<attack::seat::Seat>("agents.seat");
+    registry.resource::<attack::mind::Turns>("agents.turns");
     registry.component::<book::market_maker::MarketMaker>("agents.market_maker");
     registry.component::<book::noise_trader::NoiseTraders>("agents.noise_traders");
     registry.component::<book::trend_follower::TrendFollower>("agents.trend_follower");

@@ -9,6 +9,8 @@ use crate::positions::{Placing, Snapshot, Tending, place};
 use crate::problem::Problem;
 use crate::schema::{AssetSpec, PositionsSpec, Scenario};
 use crate::statics::StaticParams;
+use agents::attack::Assailant;
+use agents::attack::mind::{Mind, drawn};
 use agents::scripted::borrower;
 use bevy_ecs::prelude::*;
 use markets::units::MarketId;
@@ -32,6 +34,26 @@ pub struct Worlds {
     shared: Arc<Shared>,
     deployed: Arc<Pooled>,
     audit: Depth,
+    opponents: Option<Arc<Opponents>>,
+}
+
+/// Who may sit in the attackers' seat; one is drawn for each episode.
+#[derive(Debug)]
+struct Opponents {
+    /// Chances, which sum to one, and who.
+    mixture: Vec<(f64, Assailant)>,
+    idle_blocks: u64,
+}
+
+impl Opponents {
+    /// Lets the one that the episode's address names enter the world.
+    fn enter(&self, plan: &EpisodePlan, world: &mut World) {
+        let chances = self.mixture.iter().map(|(chance, _)| *chance);
+        let met = drawn(world.resource::<Streams>(), plan.episode, chances);
+        if let Some((_, assailant)) = self.mixture.get(met) {
+            Mind::enter(world, assailant, self.idle_blocks);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -57,6 +79,7 @@ struct Setup {
     path: PathChoice,
     statics: StaticParams,
     record_metrics: bool,
+    opponents: Option<Arc<Opponents>>,
 }
 
 impl Worlds {
@@ -75,6 +98,7 @@ impl Worlds {
                 path: choice,
                 statics: StaticParams::default(),
                 record_metrics: false,
+                opponents: None,
             };
             let mut world = World::new();
             world.insert_resource(streams.clone());
@@ -83,13 +107,22 @@ impl Worlds {
             deployed.get_or_insert(market);
         }
         let deployed = deployed.expect("the first choice was built");
-        Ok(Self { shared, deployed: Arc::new(deployed), audit: Depth::default() })
+        let (deployed, audit) = (Arc::new(deployed), Depth::default());
+        Ok(Self { shared, deployed, audit, opponents: None })
     }
 
     /// The same worlds, with so much looked at after every block of every lane.
     #[must_use]
     pub fn with_audit(mut self, audit: Depth) -> Self {
         self.audit = audit;
+        self
+    }
+
+    /// The same worlds, where one of these, drawn by its chance for each episode, sits in the attackers' seat
+    /// after `idle_blocks`.
+    #[must_use]
+    pub fn against(mut self, mixture: Vec<(f64, Assailant)>, idle_blocks: u64) -> Self {
+        self.opponents = Some(Arc::new(Opponents { mixture, idle_blocks }));
         self
     }
 
@@ -119,7 +152,8 @@ impl Worlds {
         statics: StaticParams,
         record_metrics: bool,
     ) -> Arc<dyn LaneSetup> {
-        Arc::new(Setup { shared: Arc::clone(&self.shared), path, statics, record_metrics })
+        let (shared, opponents) = (Arc::clone(&self.shared), self.opponents.clone());
+        Arc::new(Setup { shared, path, statics, record_metrics, opponents })
     }
 
     /// A lane at the start of a world's episode.
@@ -228,6 +262,9 @@ impl Setup {
             crate::cohorts::Handles { market, pools: &pools, feeds: &feeds, further: &further };
         crate::cohorts::spawn(s, &handles, world, place)?;
         crate::books::spawn(s, world);
+        if let Some(opponents) = &self.opponents {
+            opponents.enter(plan, world);
+        }
         Ok(pooled)
     }
 }
@@ -290,6 +327,7 @@ pub(crate) fn refused_positions(loaded: &Loaded) -> Vec<Problem> {
         path: PathChoice::Drawn,
         statics: StaticParams::default(),
         record_metrics: false,
+        opponents: None,
     };
     let s = &setup.shared.scenario;
     let mut world = World::new();

@@ -4,6 +4,7 @@
 mod prices;
 
 use agents::learn::PpoConfig;
+use agents::learn::game_theory::matrix::MetaSolver;
 use protocols::risk_params::{RiskParam, Rule};
 use serde::{Deserialize, Serialize};
 use sim::reward::Objective;
@@ -333,6 +334,39 @@ pub struct TrainSpec {
     pub hold_bias: f32,
     /// The learner's settings; `seed`, `updates` and `initial_logit_bias` follow from the above.
     pub ppo: PpoConfig,
+    /// Train against a population of attackers that is trained in turn; without it, against the scenario's
+    /// own.
+    #[serde(default)]
+    pub population: Option<PopulationSpec>,
+}
+
+/// Policies and attackers trained in turn, each against a mixture of all of the other side's so far
+/// (policy-space response oracles: Lanctot et al., 2017, arXiv:1711.00832, with learned responses).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PopulationSpec {
+    /// Policies and attackers that are added. The training budget is spread evenly over the policies.
+    pub rounds: u32,
+    /// How a side's members are mixed for the other side to learn against.
+    pub solver: MetaSolver,
+    /// Simulated blocks for each attacker.
+    pub attacker_blocks: u64,
+    /// Hours of each episode that the policy has to itself.
+    pub head_start_hours: f64,
+    /// Worlds on which each policy meets each attacker for the matrix of payoffs.
+    pub paths: u32,
+}
+
+impl Default for PopulationSpec {
+    fn default() -> Self {
+        Self {
+            rounds: 4,
+            solver: MetaSolver::Nash,
+            attacker_blocks: 500_000,
+            head_start_hours: 1.0,
+            paths: 8,
+        }
+    }
 }
 
 /// How policies are compared.

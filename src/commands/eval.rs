@@ -2,6 +2,7 @@
 
 use super::{Audit, Play, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
+use agents::attack::Assailant;
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
 use scenarios::arena::{Arena, Contestant};
@@ -34,6 +35,13 @@ pub(crate) struct Args {
     /// Simulated blocks of each static search; default: the scenario's training budget.
     #[arg(long)]
     search_blocks: Option<u64>,
+    /// An attacker that `ballast exploit` or population training stored; it takes the seat of the scenario's
+    /// own. May be given repeatedly: one is drawn for each episode, the same for all policies.
+    #[arg(long)]
+    attacker: Vec<PathBuf>,
+    /// Hours of each episode that the policy has to itself before such an attacker begins.
+    #[arg(long, default_value_t = 1.0)]
+    head_start: f64,
     /// Write the report here (Markdown) as well.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -42,7 +50,7 @@ pub(crate) struct Args {
 /// Compares and prints the report.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = load(args)?;
-    let worlds = args.audit.worlds(&loaded)?;
+    let worlds = against(args, &loaded, args.audit.worlds(&loaded)?)?;
     let (bundles, baselines) = chosen(args, &loaded)?;
     let mut policies = Vec::new();
     for path in &bundles {
@@ -80,6 +88,32 @@ fn load(args: &Args) -> Result<Loaded, Failure> {
         format!("evaluate.seed={seed}")
     });
     play.load(&args.scenario)
+}
+
+/// The same worlds, with the attackers that were named.
+fn against(args: &Args, loaded: &Loaded, worlds: Worlds) -> Result<Worlds, Failure> {
+    if args.attacker.is_empty() {
+        return Ok(worlds);
+    }
+    let spec = worlds.spec();
+    let mut mixture = Vec::new();
+    for path in &args.attacker {
+        let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
+        let bytes = std::fs::read(path).map_err(|error| named(error.to_string()))?;
+        let attacker =
+            Assailant::learned(&bytes, spec.obs_dim, spec.action.dim()).map_err(named)?;
+        mixture.push((1.0 / args.attacker.len() as f64, attacker));
+    }
+    Ok(worlds.against(mixture, head_start_blocks(args.head_start, loaded)?))
+}
+
+/// Hours as blocks.
+pub(crate) fn head_start_blocks(hours: f64, loaded: &Loaded) -> Result<u64, Failure> {
+    let blocks = hours * 3_600.0 / f64::from(loaded.scenario.block_secs);
+    if (0.0..1e9).contains(&blocks) {
+        return Ok(blocks as u64);
+    }
+    Err(Failure::Message(format!("--head-start {hours}: a number of hours, 0 or more")))
 }
 
 /// Plays all groups and sums up; a broken invariant stops it.

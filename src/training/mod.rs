@@ -1,5 +1,6 @@
 //! Training, from a scenario to a finished run folder: policies, searches, report, bundles, tape.
 
+mod population;
 pub(crate) mod pursue;
 mod seed;
 
@@ -62,7 +63,15 @@ fn through(
     folder: Folder,
     output: Output,
 ) -> Result<Verdict, Failure> {
-    let trained = train_seeds(worlds, spec, folder.path(), &args.device, args.resume, output)?;
+    let trained = train_seeds(
+        worlds,
+        spec,
+        folder.path(),
+        &args.device,
+        args.resume,
+        loaded.scenario.block_secs,
+        output,
+    )?;
     let learner_blocks: u64 = trained.iter().map(|t| t.blocks).sum();
     let chosen = best(&trained);
     export(loaded, worlds, &trained, chosen, folder.path())?;

@@ -23,10 +23,23 @@ pub(crate) fn learned(
     seed: u64,
     bar: &ProgressBar,
 ) -> Result<Made, Failure> {
-    let lanes = prey.lanes(seed, LANES, pursuit).map_err(ExploitError::from)?;
     let every = u64::from(loaded.scenario.decision_every_blocks.max(1));
     let own = loaded.scenario.train.as_ref().map(|train| train.ppo.clone()).unwrap_or_default();
-    let base = PpoConfig { seed, entropy_weight: ENTROPY, tail: None, memory: 0, ..own };
+    respond(prey, &own, every, pursuit, budget, seed, &|blocks| bar.inc(blocks))
+}
+
+/// The same with the settings of `base`, where the policy decides every so many blocks.
+pub(super) fn respond(
+    prey: &Prey<'_>,
+    base: &PpoConfig,
+    every: u64,
+    pursuit: Pursuit,
+    budget: Budget,
+    seed: u64,
+    progress: &dyn Fn(u64),
+) -> Result<Made, Failure> {
+    let lanes = prey.lanes(seed, LANES, pursuit).map_err(ExploitError::from)?;
+    let base = PpoConfig { seed, entropy_weight: ENTROPY, tail: None, memory: 0, ..base.clone() };
     // Two turns for each of the policy's.
     let per_update = base.rollout_steps as u64 * u64::from(LANES) * every / 2;
     let updates = budget.blocks.div_ceil(per_update.max(1)).max(1);
@@ -37,7 +50,7 @@ pub(crate) fn learned(
     let mut stopped: Option<Failure> = None;
     let mut checked = 0;
     let mut on_update = |log: &UpdateLog, run: &mut Ppo<AttackLane>| -> Result<Next, LearnError> {
-        bar.inc(per_update);
+        progress(per_update);
         let due = log.update * budget.checks / updates;
         if due == checked && log.update != updates {
             return Ok(Next::Continue);

@@ -1,5 +1,6 @@
 //! One policy per training seed, all at once: the learners share the worker threads that play.
 
+use super::population::raise;
 use crate::output::{Failure, Output, progress_bar};
 use agents::export::tensorboard::EventWriter;
 use agents::frozen::FrozenPolicy;
@@ -131,16 +132,18 @@ struct Note {
 }
 
 /// Everything that the seeds have in common.
-struct Shared<'a> {
-    worlds: &'a Worlds,
-    spec: &'a TrainSpec,
-    folder: &'a Path,
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a> {
+    pub(super) worlds: &'a Worlds,
+    pub(super) spec: &'a TrainSpec,
+    pub(super) folder: &'a Path,
+    pub(super) block_secs: u32,
     device: &'a str,
     resume: bool,
-    output: Output,
-    bar: ProgressBar,
+    pub(super) output: Output,
+    pub(super) bar: &'a ProgressBar,
     /// Whether a seed has stopped at a broken invariant.
-    stop: AtomicBool,
+    stop: &'a AtomicBool,
 }
 
 /// Trains a policy per seed, each on a thread of its own; the lanes share the worker threads.
@@ -150,20 +153,27 @@ pub(crate) fn train_seeds(
     folder: &Path,
     device: &str,
     resume: bool,
+    block_secs: u32,
     output: Output,
 ) -> Result<Vec<Trained>, Failure> {
-    let bar = progress_bar("train", spec.budget_blocks * spec.seeds.len() as u64);
+    let attackers = spec.population.as_ref().map_or(0, |p| p.attacker_blocks * u64::from(p.rounds));
+    let bar = progress_bar("train", (spec.budget_blocks + attackers) * spec.seeds.len() as u64);
+    let stop = AtomicBool::new(false);
     let shared =
-        Shared { worlds, spec, folder, device, resume, output, bar, stop: AtomicBool::new(false) };
+        Shared { worlds, spec, folder, block_secs, device, resume, output, bar: &bar, stop: &stop };
+    let one = &|seed: u64| match &spec.population {
+        Some(population) => raise(&shared, population, seed),
+        None => train_seed(&shared, seed),
+    };
     let results: Vec<Result<Trained, Failure>> = std::thread::scope(|scope| {
         let threads: Vec<_> =
-            spec.seeds.iter().map(|seed| scope.spawn(|| train_seed(&shared, *seed))).collect();
+            spec.seeds.iter().map(|seed| scope.spawn(move || one(*seed))).collect();
         let join = |t: std::thread::ScopedJoinHandle<'_, _>| {
             t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
         threads.into_iter().map(join).collect()
     });
-    shared.bar.finish_and_clear();
+    bar.finish_and_clear();
     // A seed that stopped beside a broken one has nothing to say.
     let broken = |r: &Result<Trained, Failure>| matches!(r, Err(Failure::Stopped(_)));
     let (mut first, rest): (Vec<_>, Vec<_>) = results.into_iter().partition(broken);
@@ -171,7 +181,7 @@ pub(crate) fn train_seeds(
     first.into_iter().collect()
 }
 
-fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
+pub(super) fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
     let Shared { worlds, spec, .. } = shared;
     let config = config(worlds, spec, seed);
     let lanes = worlds.training_lanes(seed, spec.lanes);

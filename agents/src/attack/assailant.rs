@@ -1,6 +1,6 @@
 //! Who sits in an attacker's seat: nobody, a written plan, or a policy that no longer learns.
 
-use super::seat::{Act, FIELDS, SIZES};
+use super::seat::{Act, FIELDS, LOGITS, SIZES};
 use crate::frozen::FrozenPolicy;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,25 @@ pub enum Assailant {
 }
 
 impl Assailant {
+    /// A policy that was stored as bytes, for a world whose risk policy sees `obs_dim` values and has `heads`
+    /// heads.
+    ///
+    /// # Errors
+    /// A sentence: not a policy, or one of another world.
+    pub fn learned(bytes: &[u8], obs_dim: usize, heads: usize) -> Result<Self, String> {
+        let policy = FrozenPolicy::from_bytes(bytes)?;
+        let needed = obs_dim + heads + FIELDS.len();
+        if policy.obs_dim() != needed || policy.logits_dim() != LOGITS {
+            return Err(format!(
+                "an attacker of another world: it sees {} values and chooses among {}, here there are \
+                 {needed} and {LOGITS}; train one in this scenario with `ballast exploit`",
+                policy.obs_dim(),
+                policy.logits_dim()
+            ));
+        }
+        Ok(Self::Learned(Box::new(policy)))
+    }
+
     /// Its name in a report.
     #[must_use]
     pub const fn name(&self) -> &'static str {

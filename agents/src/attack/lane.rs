@@ -5,6 +5,7 @@
 //! It is asked in the last block before each of the policy's decisions and in the first after it: what is
 //! done in the one is what the policy reads, what it decided is what the other finds.
 
+use super::mind::{Mind, drawn};
 use super::seat::{self, Order, Seat};
 use super::spot_oracle::Sight;
 use super::{Attacker, seat::FIELDS};
@@ -18,7 +19,8 @@ use sim::lane::Lane;
 use sim::observe::Observations;
 use sim::prices::FairPrices;
 use sim::reproduce::Broken;
-use sim::reward::EpisodeTotals;
+use sim::reward::{EpisodeTotals, Objective};
+use sim::rng::Streams;
 use sim::snapshot::LaneSnapshot;
 use sim::views::MarketViews;
 
@@ -29,13 +31,16 @@ pub enum Goal {
     Profit,
     /// The protocol's largest loss, in USD, whatever it costs the attacker.
     Loss,
+    /// The scenario's objective, in USD, the other way round: the opposite of what a risk policy is after.
+    Ruin,
 }
 
 impl Goal {
     /// How far it has got.
     #[must_use]
-    pub const fn reached_usd(self, totals: &EpisodeTotals) -> f64 {
+    pub fn reached_usd(self, totals: &EpisodeTotals, objective: &Objective) -> f64 {
         match self {
+            Self::Ruin => -objective.value(totals),
             Self::Profit => totals.attacker_profit_usd,
             Self::Loss => totals.largest_protocol_loss_usd,
         }
@@ -49,7 +54,12 @@ pub struct Pursuit {
     pub goal: Goal,
     /// Blocks of an episode in which it does nothing: the head start of the policy.
     pub idle_blocks: u64,
+    /// Whether it sees what the policy would decide now; if not, it sees that the policy holds.
+    pub sees_through: bool,
 }
+
+/// Risk policies and their chances, which sum to one: one of them is met in each episode.
+pub type Defenders = Vec<(f64, Box<dyn RiskPolicy>)>;
 
 /// Why a world has no attacker's side.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +83,9 @@ pub enum PursuitError {
 /// A world that an attacker plays.
 pub struct AttackLane {
     lane: Lane,
-    defender: Box<dyn RiskPolicy>,
+    defenders: Defenders,
+    /// Who is met in this episode.
+    met: usize,
     pursuit: Pursuit,
     spec: Spec,
     /// Scratch: what the policy would decide.
@@ -88,21 +100,21 @@ impl std::fmt::Debug for AttackLane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AttackLane")
             .field("lane", &self.lane)
-            .field("defender", &self.defender.name())
+            .field("defender", &self.defenders[self.met].1.name())
             .field("pursuit", &self.pursuit)
             .finish_non_exhaustive()
     }
 }
 
 impl AttackLane {
-    /// The attacker's side of a lane at the start of an episode. `defender` must decide from observation and
-    /// mask alone: it is asked more often than its decisions are used.
+    /// The attacker's side of a lane at the start of an episode. `defenders`, at least one, must decide from
+    /// observation and mask alone: they are asked more often than their decisions are used.
     ///
     /// # Errors
     /// [`PursuitError`].
     pub fn new(
         mut lane: Lane,
-        defender: Box<dyn RiskPolicy>,
+        defenders: Defenders,
         pursuit: Pursuit,
     ) -> Result<Self, PursuitError> {
         let mut attackers = lane.world_mut().query::<&Attacker>();
@@ -118,10 +130,11 @@ impl AttackLane {
         let episode = lane.plan().episode;
         let mut side = Self {
             lane,
-            defender,
+            defenders,
+            met: 0,
             pursuit,
             spec: Spec { obs_dim, action: seat::space() },
-            foreseen: vec![0.0; heads],
+            foreseen: vec![sim::action::HOLD as f32; heads],
             rewarded_usd: 0.0,
             blocks_at_decision: 0,
             summary: Vec::new(),
@@ -157,23 +170,30 @@ impl AttackLane {
     fn begin(&mut self, episode: u64) {
         self.broken = self.broken.take().or_else(|| self.lane.broken());
         self.lane.begin(episode);
-        self.defender.reset();
+        self.lane.world_mut().remove_resource::<Mind>();
+        self.meet();
         self.lane.world_mut().insert_resource(Seat { taken: true, order: None });
         self.rewarded_usd = 0.0;
         self.blocks_at_decision = 0;
     }
 
+    /// Meets the policy of this episode.
+    fn meet(&mut self) {
+        let chances = self.defenders.iter().map(|(chance, _)| *chance);
+        let streams = self.lane.world().resource::<Streams>();
+        self.met = drawn(streams, self.lane.plan().episode, chances);
+        self.defenders[self.met].1.reset();
+    }
+
     /// Whether the attacker is asked in the open block.
     fn is_due(&self) -> bool {
-        let (episode, every) =
-            (self.lane.episode_state(), self.lane.config().decision_every_blocks);
-        let decided = Episode { block: episode.block.saturating_sub(1), ..*episode };
-        let beside = episode.decides_next(every) || decided.decision_due(every);
-        episode.block > self.pursuit.idle_blocks && beside
+        let every = self.lane.config().decision_every_blocks;
+        seat::is_turn(self.lane.episode_state(), every, self.pursuit.idle_blocks)
     }
 
     fn close_block(&mut self) {
-        let Self { lane, defender, .. } = self;
+        let Self { lane, defenders, met, .. } = self;
+        let defender = &mut defenders[*met].1;
         lane.guard(|lane| {
             lane.run_decided(Some(&mut |obs, mask, action| defender.act(obs, mask, action)));
         });
@@ -206,7 +226,10 @@ impl AttackLane {
         let mut attackers = world.query::<&Attacker>();
         let world = self.lane.world();
         let seen = world.resource::<Observations>();
-        self.defender.act(&seen.row, &seen.mask, &mut self.foreseen);
+        if self.pursuit.sees_through {
+            let defender = &mut self.defenders[self.met].1;
+            defender.act(&seen.row, &seen.mask, &mut self.foreseen);
+        }
         let (public, rest) = row.split_at_mut(seen.row.len());
         let (foreseen, own) = rest.split_at_mut(self.foreseen.len());
         public.copy_from_slice(&seen.row);
@@ -260,8 +283,9 @@ impl Environment for AttackLane {
     fn step(&mut self, action: &[f32], out: StepOut<'_>) {
         self.obey(action);
         let goes_on = self.advance(&mut |_| ());
-        let reached = self.pursuit.goal.reached_usd(self.lane.totals());
-        let scale = self.lane.config().objective.reward_scale_usd;
+        let objective = self.lane.config().objective;
+        let reached = self.pursuit.goal.reached_usd(self.lane.totals(), &objective);
+        let scale = objective.reward_scale_usd;
         let closed = self.lane.totals().blocks;
         *out.reward = ((reached - self.rewarded_usd) / scale) as f32;
         *out.elapsed_blocks = (closed - self.blocks_at_decision) as u32;
@@ -290,6 +314,8 @@ impl Environment for AttackLane {
         let (snapshot, summary, rewarded, blocks): (LaneSnapshot, Vec<f64>, f64, u64) =
             postcard::from_bytes(bytes).map_err(|e| format!("not an attacker's world: {e}"))?;
         self.lane.restore(&snapshot)?;
+        self.lane.world_mut().remove_resource::<Mind>();
+        self.meet();
         self.lane.world_mut().insert_resource(Seat { taken: true, order: None });
         self.summary = EpisodeTotals::SUMMARY.iter().copied().zip(summary).collect();
         (self.rewarded_usd, self.blocks_at_decision) = (rewarded, blocks);

@@ -14,6 +14,7 @@ mod assailant;
 mod back_door;
 pub mod control;
 mod lane;
+pub mod mind;
 pub mod moves;
 mod optimise;
 pub mod outcome;
@@ -42,7 +43,7 @@ use spot_oracle::{GAS, Sight, Target, best_by_simulation};
 
 pub use assailant::{Assailant, Sequence};
 pub use back_door::BackDoor;
-pub use lane::{AttackLane, Goal, Pursuit, PursuitError};
+pub use lane::{AttackLane, Defenders, Goal, Pursuit, PursuitError};
 pub use spot_oracle::MAX_LOOT;
 
 /// An attacker of a collateral whose oracle reads a pool.

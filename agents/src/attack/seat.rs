@@ -100,6 +100,16 @@ pub struct Seat {
     pub order: Option<Order>,
 }
 
+/// Whether the seat has a turn in the open block: in the last block before each of the risk policy's decisions
+/// and in the first after it, once `idle_blocks` are over.
+#[must_use]
+pub const fn is_turn(episode: &Episode, decision_every_blocks: u32, idle_blocks: u64) -> bool {
+    let before = Episode { block: episode.block.saturating_sub(1), ..*episode };
+    let beside =
+        episode.decides_next(decision_every_blocks) || before.decision_due(decision_every_blocks);
+    episode.block > idle_blocks && beside
+}
+
 /// Names of the values that a seated attacker sees of itself; see [`Attacker::look`].
 pub const FIELDS: [&str; 13] = [
     "cash",

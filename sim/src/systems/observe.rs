@@ -4,7 +4,7 @@ use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::exchange::Exchange;
 use crate::factors::Factors;
-use crate::observe::{Observations, Sight, health_shares};
+use crate::observe::{Observations, Sight, Visibility, book_dim, dim, health_shares, write_row};
 use crate::prices::FairPrices;
 use crate::views::{MarketViews, PositionViews};
 use bevy_ecs::prelude::*;
@@ -21,6 +21,31 @@ pub struct Seen<'w> {
     factors: Res<'w, Factors>,
 }
 
+impl Seen<'_> {
+    /// Values of a public row.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        let books = book_dim(self.exchange.books().len(), Visibility::Public);
+        dim(self.market.reserves.len(), Visibility::Public) + books + self.factors.0.len()
+    }
+    /// Writes the public row of this moment, `[Seen::dim]`.
+    pub fn write_row(&self, row: &mut [f32]) {
+        write_row(&self.sight(), Visibility::Public, row);
+    }
+    fn sight(&self) -> Sight<'_> {
+        Sight {
+            chain: &self.chain,
+            config: &self.config,
+            market: &self.market,
+            positions: &self.positions,
+            exchange: &self.exchange,
+            prices: &self.prices,
+            factors: &self.factors,
+            health: health_shares(&self.positions),
+        }
+    }
+}
+
 /// Writes the row and mask of the risk policy where it decides in this block.
 pub fn observe(seen: Seen<'_>, episode: Res<Episode>, mut observations: ResMut<Observations>) {
     observations.due = Observations::is_due(&episode, &seen.config);
@@ -35,15 +60,5 @@ pub fn look_now(seen: Seen<'_>, mut observations: ResMut<Observations>) {
 }
 
 fn look(seen: &Seen<'_>, observations: &mut Observations) {
-    let sight = Sight {
-        chain: &seen.chain,
-        config: &seen.config,
-        market: &seen.market,
-        positions: &seen.positions,
-        exchange: &seen.exchange,
-        prices: &seen.prices,
-        factors: &seen.factors,
-        health: health_shares(&seen.positions),
-    };
-    observations.write(&sight);
+    observations.write(&seen.sight());
 }
