@@ -3,13 +3,14 @@
 //! - [`scripted`]: borrowers, lenders, yield farmers, arbitrageurs, liquidators, loopers, oracle nodes, the risk manager's
 //!   seat, and whoever trades at the exchange's books.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
-//! - [`policy`] and [`frozen`]: risk policies, written down or trained, in plain Rust.
+//! - [`policy`], [`baselines`] and [`frozen`]: risk policies, written down or trained, in plain Rust.
 //! - [`learn`]: the trainer (its steps need feature `tch`). [`export`]: what a trained policy ships as.
 //!
 //! Participants read a world's resources and append to its outbox; [`install`] adds their systems to a
 //! block's halves, [`register`] their state to its snapshots.
 
 pub mod attack;
+pub mod baselines;
 pub mod export;
 pub mod frozen;
 pub mod learn;

@@ -129,6 +129,13 @@ pub(crate) fn is_legal(mask: &[f32], head: usize, choice: usize) -> bool {
     mask.get(head * CHOICES + choice).is_some_and(|m| *m > crate::frozen::LEGAL_ABOVE)
 }
 
+/// A field of the market in a public row, in its own unit.
+pub(crate) fn seen_of_market(obs: &[f32], name: &str) -> Option<f64> {
+    let mut fields = GLOBAL_FIELDS.iter().filter(|f| f.visibility <= Visibility::Public);
+    let (position, field) = fields.by_ref().enumerate().find(|(_, f)| f.name == name)?;
+    obs.get(position).map(|value| f64::from(*value) * field.scale)
+}
+
 /// A reserve's field of a public row, in its own unit.
 pub(crate) fn seen(obs: &[f32], reserve: usize, name: &str) -> Option<f64> {
     let globals = GLOBAL_FIELDS.iter().filter(|f| f.visibility <= Visibility::Public).count();

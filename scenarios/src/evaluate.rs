@@ -9,6 +9,7 @@ use crate::reproduction::BrokenWorld;
 use crate::schema::{Baseline, Role};
 use crate::search::{Found, SearchWorlds, search};
 use crate::statics::StaticParams;
+use agents::baselines::{Delist, FreezeRule, SmartLtv};
 use agents::export::bundle::{ActionHead, Metadata, ObservationField};
 use agents::export::tables;
 use agents::frozen::FrozenPolicy;
@@ -121,6 +122,19 @@ pub fn baseline<'a>(
             plain("volatility rule", vec![make])
         }
         Baseline::FreezeAll => plain("freeze all", vec![Box::new(|| Box::new(FreezeAll))]),
+        Baseline::FreezeRule => {
+            let reserves = deployed.reserves.len();
+            plain("freeze rule", vec![Box::new(move || Box::new(FreezeRule::new(reserves)))])
+        }
+        Baseline::Delist => {
+            let reserves = deployed.reserves.len();
+            plain("delist the thinnest", vec![Box::new(move || Box::new(Delist::new(reserves)))])
+        }
+        Baseline::SmartLtv => {
+            let (reserves, rule) = (deployed.reserves.len(), deployed.regime.ltv);
+            let make: MakePolicy<'a> = Box::new(move || Box::new(SmartLtv::new(reserves, rule)));
+            plain("SmartLTV", vec![make])
+        }
     }
 }
 

@@ -419,6 +419,12 @@ pub enum Baseline {
     VolatilityRule,
     /// Freezes every reserve at once and for ever.
     FreezeAll,
+    /// Freezes a reserve while its prices disagree or crash ([`agents::baselines::FreezeRule`]).
+    FreezeRule,
+    /// Takes the thinnest collateral's LTV to its floor ([`agents::baselines::Delist`]).
+    Delist,
+    /// Steers LTVs to RiskDAO's formula ([`agents::baselines::SmartLtv`]).
+    SmartLtv,
 }
 
 /// The search for the best static parameters.

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Scenario file.
     scenario: PathBuf,
     /// A policy bundle (a folder), or a baseline: deployed, best-static, best-static-in-hindsight,
-    /// volatility-rule, freeze-all. May be given repeatedly; bundles count as training seeds of one
+    /// volatility-rule, freeze-all, freeze-rule, delist, smart-ltv. May be given repeatedly; bundles count as training seeds of one
     /// learned policy. Default: the scenario's baselines.
     #[arg(long)]
     policy: Vec<String>,
@@ -182,11 +182,15 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>),
             "best-static-in-hindsight" => baselines.push(Baseline::BestStaticInHindsight),
             "volatility-rule" => baselines.push(Baseline::VolatilityRule),
             "freeze-all" => baselines.push(Baseline::FreezeAll),
+            "freeze-rule" => baselines.push(Baseline::FreezeRule),
+            "delist" => baselines.push(Baseline::Delist),
+            "smart-ltv" => baselines.push(Baseline::SmartLtv),
             path if Path::new(path).is_dir() => bundles.push(PathBuf::from(path)),
             _ => {
                 return Err(Failure::Message(format!(
                     "--policy {name}: neither a bundle nor a baseline; baselines are deployed, \
-                     best-static, best-static-in-hindsight, volatility-rule, freeze-all"
+                     best-static, best-static-in-hindsight, volatility-rule, freeze-all, freeze-rule, delist, \
+                     smart-ltv"
                 )));
             }
         }

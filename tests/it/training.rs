@@ -1,6 +1,7 @@
 //! Training is bit-identical on a CPU, through an interruption too.
 
 use crate::support::{ballast, json, library};
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -88,4 +89,61 @@ fn export_and_judge(dir: &Path, siege: &str) {
     assert!(report["report"]["rows"].as_array().is_some_and(|rows| rows.len() == 3));
     let replayed = json(dir, &["replay", "one"]);
     assert_eq!(replayed["matches"], true);
+}
+
+/// Policies and attackers in turn; what comes out is attacked again, and judged under what attacked it.
+#[test]
+fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    let population =
+        "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2)";
+    for (out, threads) in [("one", "1"), ("two", "2")] {
+        let mut args = args(siege, out, false);
+        args.extend(["--set", population, "--threads", threads].map(str::to_owned));
+        json(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let read = |run: &str, file: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+    for file in [
+        "policy/weights.bin",
+        "training.parquet",
+        "population/seed-1/payoffs-2.json",
+        "population/seed-1/attacker-2.bin",
+    ] {
+        assert_eq!(read("one", file), read("two", file), "{file}");
+    }
+    let payoffs: Value =
+        serde_json::from_slice(&read("one", "population/seed-1/payoffs-2.json")).expect("a matrix");
+    let rows = payoffs["objective_usd"].as_array().expect("rows");
+    assert!(rows.len() == 3 && rows.iter().all(|r| r.as_array().is_some_and(|r| r.len() == 3)));
+    let chances = |side: &str| -> f64 {
+        payoffs[side].as_array().expect("chances").iter().filter_map(Value::as_f64).sum()
+    };
+    assert!((chances("policy_chances") - 1.0).abs() < 1e-9);
+    assert!((chances("attacker_chances") - 1.0).abs() < 1e-9);
+
+    let short = ["--set", "evaluate.fresh_paths=1", "--set", "evaluate.paths_per_window=1"];
+    let hours = ["--set", "episode_hours=1"];
+    let mut exploit = vec!["exploit", "one/policy", "--out", "exploited", "--budget", "8000"];
+    exploit.extend(["--attackers", "1", "--worlds", "1", "--head-start", "0.1"]);
+    exploit.extend(short);
+    let report = json(dir.path(), &exploit);
+    let rows = report["report"]["rows"].as_array().expect("rows");
+    // Three that are not made, and two ways of making one for either goal.
+    assert_eq!(rows.len(), 7);
+    assert!(rows[0]["profit_usd"]["mean"] == 0.0, "nobody earns nothing");
+    assert_eq!(report["report"]["controls"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json(dir.path(), &["replay", "exploited"])["matches"], true);
+
+    let mut eval = vec!["eval", siege, "--policy", "one/policy", "--head-start", "0.1"];
+    eval.extend(["--attacker", "exploited/attackers/loss-1.bin"]);
+    eval.extend(["--attacker", "one/population/seed-1/attacker-1.bin"]);
+    eval.extend(short);
+    eval.extend(hours);
+    assert!(json(dir.path(), &eval)["report"]["rows"].is_array());
+    eval.extend(["--attacker", siege]);
+    let refused = ballast(dir.path(), &eval);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("siege.ron: not a policy"));
 }
