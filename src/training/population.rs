@@ -122,9 +122,11 @@ impl Population {
             let known =
                 |row: usize| self.payoffs.rows.get(row).is_some_and(|row| row.len() > column);
             let rows: Vec<usize> = (0..self.policies.len()).filter(|row| !known(*row)).collect();
-            let contestants: Vec<Contestant<'_>> =
-                rows.iter().map(|row| self.contestant(*row)).collect();
-            let entries = compete(&arena, &contestants, &worlds, &|_| ())?;
+            let entries = {
+                let contestants: Vec<Contestant<'_>> =
+                    rows.iter().map(|row| self.contestant(*row)).collect();
+                compete(&arena, &contestants, &worlds, &|_| ())?
+            };
             for (row, entry) in rows.into_iter().zip(entries) {
                 let totals = &entry.totals[0];
                 self.blocks += totals.iter().map(|t| t.blocks).sum::<u64>();
@@ -164,16 +166,18 @@ impl Population {
         seed: u64,
         round: u32,
     ) -> Result<Assailant, Failure> {
-        let policies =
-            mix.rows.iter().enumerate().map(|(row, chance)| (*chance, self.maker(row))).collect();
-        let prey = Prey { worlds: shared.worlds, name: "the population".to_owned(), policies };
         let budget = Budget { blocks: spec.attacker_blocks, checks: 4 };
         // Every attacker of a seed has a seed of its own.
         let seed = seed ^ (u64::from(round) << 32);
         let every = u64::from(shared.worlds.decision_every_blocks().max(1));
-        let made = respond(&prey, &shared.spec.ppo, every, pursuit, budget, seed, &|blocks| {
-            shared.bar.inc(blocks);
-        })?;
+        let made = {
+            let mixed = mix.rows.iter().enumerate();
+            let policies = mixed.map(|(row, chance)| (*chance, self.maker(row))).collect();
+            let prey = Prey { worlds: shared.worlds, name: "the population".to_owned(), policies };
+            respond(&prey, &shared.spec.ppo, every, pursuit, budget, seed, &|blocks| {
+                shared.bar.inc(blocks);
+            })?
+        };
         self.blocks += made.curve.last().map_or(0, |(blocks, _)| *blocks);
         Ok(made.best)
     }
