@@ -138,12 +138,12 @@ pub(super) struct Shared<'a> {
     pub(super) spec: &'a TrainSpec,
     pub(super) folder: &'a Path,
     pub(super) block_secs: u32,
-    device: &'a str,
-    resume: bool,
+    pub(super) device: &'a str,
+    pub(super) resume: bool,
     pub(super) output: Output,
     pub(super) bar: &'a ProgressBar,
     /// Whether a seed has stopped at a broken invariant.
-    stop: &'a AtomicBool,
+    pub(super) stop: &'a AtomicBool,
 }
 
 /// Trains a policy per seed, each on a thread of its own; the lanes share the worker threads.

@@ -189,8 +189,12 @@ impl Target {
             return None;
         }
         let amount = match order.act {
-            // All of it where all is asked for: interest accrues until the block.
-            Act::Withdraw | Act::Recall | Act::Repay if order.size >= 1.0 => AmountExpr::All,
+            // All of it by name: a rounded figure may be a unit more than there is, and interest accrues.
+            Act::Borrow if order.size >= 1.0 => AmountExpr::MaxBorrow,
+            Act::Repay if means.owed > means.cash => {
+                AmountExpr::Exact(exact.min(self.quote.amount(means.cash * FLOOR)))
+            }
+            _ if order.size >= 1.0 => AmountExpr::All,
             _ => AmountExpr::Exact(exact),
         };
         let swap =
@@ -208,6 +212,8 @@ impl Target {
     }
 }
 
+/// What a rounded figure of a whole balance is cut to.
+const FLOOR: f64 = 1.0 - 1e-9;
 /// Tip of a plain call, in gwei: above the crowd's.
 const TIP_GWEI: f64 = 5.0;
 
