@@ -57,10 +57,10 @@ pub(super) fn respond(
         }
         checked = due;
         let candidate = Assailant::Learned(Box::new(run.policy("attacker")?));
-        let lanes = run.lanes().lanes().iter();
+        let mut lanes = run.lanes().lanes().iter();
         let result = lanes
-            .map(|side| held(side, PathChoice::Drawn, &prey.name).map_err(ExploitError::from))
-            .collect::<Result<(), _>>()
+            .try_for_each(|side| held(side, PathChoice::Drawn, &prey.name))
+            .map_err(ExploitError::from)
             .and_then(|()| made.consider(candidate, prey, pursuit, log.update * per_update));
         match result {
             Ok(()) => Ok(Next::Continue),

@@ -254,7 +254,7 @@ impl AttackLane {
     /// was closed.
     pub fn play(
         &mut self,
-        decide: &mut dyn FnMut(&[f32], &[f32], &mut [f32]),
+        decide: sim::lane::Decide<'_>,
         each: &mut dyn FnMut(&Lane),
     ) -> EpisodeTotals {
         let (mut row, mut mask) = (vec![0.0; self.spec.obs_dim], vec![0.0; seat::LOGITS]);
