@@ -2,11 +2,12 @@
 //! behind a switch, is built once; what each test comes by is recorded; and each fault then meets only the
 //! tests that come by it, the fastest first, its own crate's before those of `sim` and `agents`.
 //!
-//!     mutants [--seconds N] [--jobs N] [--again] [AREA[:FILE]…]
+//!     mutants [--seconds N] [--jobs N] [--again] [--without PACKAGE] [AREA[:FILE]…]
 //!
 //! AREA is markets, protocols or chain (`sim::chain`); all three where none is named. Seconds are those of the
 //! processor, so that a busy machine lets nothing pass for slow. `--seconds` bounds what each fault is given of
-//! tests (60; the fastest test is always run); a test has four times its usual time and three seconds.
+//! tests (60; the fastest test is always run); a test has four times its usual time and three seconds. The
+//! tests of `--without` are not run.
 //! Everything lies below target/mutants. `results.jsonl` goes on where it stopped: a fault keeps its result as
 //! long as its file is the same and the test that noticed is there, and `--again` tries anew what survived. A
 //! survivor that docs/mutants-argued.txt does not name is an error.
@@ -88,6 +89,8 @@ struct Job {
     jobs: usize,
     /// Whether survivors of an earlier run are tried again.
     again: bool,
+    /// The package whose tests are not run.
+    without: Option<String>,
     /// All of them: those that are not asked for are in the copy too, which is so built once.
     faults: Vec<Fault>,
     /// What is asked for: a folder, and the end of a file's name.
@@ -100,14 +103,15 @@ struct Job {
 
 fn run(args: &[String]) -> Result<ExitCode> {
     let mut chosen = Vec::new();
-    let (mut seconds, mut jobs, mut again) = (60.0, 2, false);
+    let (mut seconds, mut jobs, mut again, mut without) = (60.0, 2, false, None);
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
-        let mut number = || rest.next().with_context(|| format!("{arg} needs a number"));
+        let mut value = || rest.next().with_context(|| format!("{arg} needs a value"));
         match arg.as_str() {
-            "--seconds" => seconds = number()?.parse().context("--seconds")?,
+            "--seconds" => seconds = value()?.parse().context("--seconds")?,
             "--again" => again = true,
-            "--jobs" => jobs = number()?.parse().context("--jobs")?,
+            "--without" => without = Some(value()?.clone()),
+            "--jobs" => jobs = value()?.parse().context("--jobs")?,
             other => {
                 let (area, file) = other.split_once(':').unwrap_or((other, ""));
                 let Some((_, _, folder)) = AREAS.iter().find(|(name, ..)| *name == area) else {
@@ -133,6 +137,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         seconds,
         jobs,
         again,
+        without,
     };
     let asked = job.faults.iter().filter(|f| job.asked(f)).count();
     ensure!(asked > 0, "no fault lies in what is asked for");

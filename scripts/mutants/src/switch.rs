@@ -26,12 +26,15 @@ const fn never(_: u32) -> bool {
 #[inline]
 fn at_run(id: u32) -> bool {
     let active = ACTIVE.load(Relaxed);
-    if active < COVERING { active == id } else { slow(id) }
+    if active < COVERING { active == id } else { slow(id, active) }
 }
 
 #[cold]
 #[inline(never)]
-fn slow(id: u32) -> bool {
+fn slow(id: u32, active: u32) -> bool {
+    if active == COVERING && SEEN[id as usize].load(Relaxed) == 1 {
+        return false;
+    }
     let cover = std::env::var_os("MUTANT_COVER");
     let Some(path) = cover else {
         let chosen = std::env::var("MUTANT").ok().and_then(|v| v.parse().ok());

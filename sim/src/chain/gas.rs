@@ -75,7 +75,13 @@ pub fn next_base_fee(base_fee: u64, gas_used: u64, gas_limit: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::call::pooled::MAX_FLASH_ASSETS;
+    use super::super::call::{
+        AmountExpr, CompoundCall, ConcentratedCall, DeskCall, IsolatedCall, OracleCall, PairCall,
+        PooledCall, StableSwapCall, VaultCall,
+    };
     use super::*;
+    use markets::units::{AssetId, FeedId, MarketId, PoolId};
 
     #[test]
     fn base_fee_moves_an_eighth_at_the_extremes() {
@@ -98,6 +104,37 @@ mod tests {
                 let next = u64::try_from(next).unwrap_or(u64::MAX).max(MIN_BASE_FEE);
                 assert_eq!(next_base_fee(fee, used, 30_000_000), next, "{fee} {used}");
             }
+        }
+    }
+
+    /// One of each mechanism: its name in receipts, its gas, and what it costs for each of its parts.
+    #[test]
+    fn a_call_costs_what_its_mechanism_says() {
+        let (market, pool, feed, asset) = (MarketId(0), PoolId(0), FeedId(0), AssetId(0));
+        let margin = AmountExpr::All;
+        let grow = |cardinality| {
+            Call::Concentrated(ConcentratedCall::IncreaseCardinality { pool, cardinality })
+        };
+        let lend = |loans| {
+            let (assets, amounts) = ([asset; MAX_FLASH_ASSETS], [1; MAX_FLASH_ASSETS]);
+            Call::Pooled(PooledCall::FlashLoan { market, loans, assets, amounts, keep: 0, body: 0 })
+        };
+        let calls = [
+            (Call::Borrow { market, asset, amount: margin }, "borrow", 181_000),
+            (Call::Pair(PairCall::Sync { pool }), "pair_sync", 25_000),
+            (grow(0), "increase_cardinality", 10_000),
+            (grow(3), "increase_cardinality", 76_300),
+            (Call::StableSwap(StableSwapCall::StopRampA { pool }), "stable_stop_ramp_a", 40_000),
+            (lend(1), "flash_loan", 90_000),
+            (lend(3), "flash_loan", 270_000),
+            (Call::Compound(CompoundCall::Accrue { market, asset }), "accrue", 60_000),
+            (Call::Isolated(IsolatedCall::Accrue { market }), "isolated_accrue", 50_000),
+            (Call::Vault(VaultCall::Drip { market, ilk: 0 }), "vault_drip", 60_000),
+            (Call::Oracle(OracleCall::Poke { feed }), "oracle_poke", 60_000),
+            (Call::Desk(DeskCall::Open { market, margin }), "desk_open", 350_000),
+        ];
+        for (call, kind, gas) in calls {
+            assert_eq!((call.kind(), of(&call)), (kind, gas), "{call:?}");
         }
     }
 }

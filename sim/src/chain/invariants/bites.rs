@@ -2,7 +2,7 @@
 
 #[allow(dead_code, reason = "shared with the sequences")]
 #[path = "../../../tests/it/sequences/world.rs"]
-mod world;
+pub(super) mod world;
 
 use super::oracle::check_feed;
 use super::pooled::compare_health;
@@ -42,7 +42,7 @@ fn flow(chain: &mut Chain, flow: Flow) {
 fn steal(chain: &mut Chain, w: &World, from: AccountId, asset: AssetId, amount: Amount) {
     flow(chain, Flow::Move { from, to: w.users[0], asset, amount });
 }
-fn mint(chain: &mut Chain, to: AccountId, asset: AssetId, amount: u128) {
+pub(super) fn mint(chain: &mut Chain, to: AccountId, asset: AssetId, amount: u128) {
     flow(chain, Flow::Mint { to, asset, amount: Amount::new(amount) });
 }
 /// All that an account has.
@@ -59,7 +59,7 @@ fn v3<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Concentrated {
 fn stable<'a>(chain: &'a mut Chain, w: &World) -> &'a mut StableSwap {
     chain.pools[w.stables[0].index()].stable_swap_mut().expect("a StableSwap pool")
 }
-fn pooled<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Pooled {
+pub(super) fn pooled<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Pooled {
     chain.markets[w.pooled[0].index()].pooled_mut().expect("a pooled market")
 }
 fn token<'a>(chain: &'a mut Chain, w: &World, i: usize) -> &'a mut CToken {
@@ -116,7 +116,7 @@ fn seen(chain: &mut Chain, w: &World, done: impl FnOnce(&mut Chain)) -> Checked 
 
 /// The world, later: interest has accrued everywhere, a position is open at the desk, and every count and
 /// index is above where it can begin.
-fn base(w: &World) -> Chain {
+pub(super) fn base(w: &World) -> Chain {
     let mut chain = w.chain.clone();
     let send = |chain: &mut Chain, sender: AccountId, call: Call| {
         let tx = Transaction { header: &header(sender), calls: &[call] };

@@ -23,6 +23,8 @@ mod watch;
 
 #[cfg(test)]
 mod bites;
+#[cfg(test)]
+mod bounds;
 
 use super::Chain;
 use super::call::Log;

@@ -141,5 +141,11 @@ mod tests {
         // Half the shares burned for half of each reserve.
         assert!(keeps_product(at(1_000_000, 1_000), at(250_000, 500), (1, 1)));
         assert!(!keeps_product(at(1_000_000, 1_000), at(249_999, 500), (1, 1)));
+        // The protocol's sixth: 1,200 shares for 1,000.
+        assert!(keeps_product(at(1_000_000, 1_000), at(1_000_000, 1_200), (25, 36)));
+        assert!(!keeps_product(at(1_000_000, 1_000), at(1_000_000, 1_201), (25, 36)));
+        // Before the first deposit and after the last withdrawal there is nothing to keep.
+        assert!(keeps_product(at(1_000_000, 0), at(1, 1_000), (1, 1)));
+        assert!(keeps_product(at(1_000_000, 1_000), at(1, 0), (1, 1)));
     }
 }

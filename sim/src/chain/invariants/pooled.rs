@@ -226,14 +226,25 @@ fn check_rates(book: &Book<'_>) -> Checked {
     })
 }
 
-/// Health, once more and in another way: the sums over all reserves in exact 512-bit products, without
-/// a rounding between shares and value, must enclose what the market says.
+/// Health, once more and in another way.
 fn check_position(chain: &Chain, market: MarketId, pooled: &Pooled, account: AccountId) -> Checked {
     // Without a price there is nothing to compare.
     let Ok(health) = pooled.health(chain, account) else { return Ok(()) };
+    let Some((owns, owes, slack)) = recomputed(chain, pooled, account) else { return Ok(()) };
+    let place = || format!("market {}: account {}", market.0, account.0);
+    compare_health(place, &health, owns, owes, slack)
+}
+
+/// What an account owns and owes in USD·10⁸, as sums over all reserves in exact products without a rounding
+/// between shares and value, and how far the market's own sums may be off. `None` where they cannot be had.
+pub(super) fn recomputed(
+    chain: &Chain,
+    pooled: &Pooled,
+    account: AccountId,
+) -> Option<(U256, U256, U256)> {
     let position = pooled.position(account);
     if pooled.e_mode(position.e_mode).is_some_and(|mode| mode.price_feed.is_some()) {
-        return Ok(()); // another price than the reserves'
+        return None; // another price than the reserves'
     }
     let (mut owns, mut owes, mut terms) = (U256::ZERO, U256::ZERO, 0_u32);
     for (i, reserve) in pooled.reserves.iter().enumerate() {
@@ -242,7 +253,7 @@ fn check_position(chain: &Chain, market: MarketId, pooled: &Pooled, account: Acc
         if !counts && !position.borrows(i) {
             continue;
         }
-        let Ok(price) = chain.price(reserve.feed) else { return Ok(()) };
+        let price = chain.price(reserve.feed).ok()?;
         let value = |shares: Amount, index: Option<Ray>| {
             let per_share = index?.0.checked_mul(U256::from(price.0))?;
             let scaled = shares.0.checked_mul(per_share / RAY_OVER_SCALE)?;
@@ -251,21 +262,17 @@ fn check_position(chain: &Chain, market: MarketId, pooled: &Pooled, account: Acc
         let now = chain.clock.timestamp;
         if counts {
             let shares = chain.balance(account, reserve.a_token);
-            let Some(value) = value(shares, reserve.liquidity_index_at(now)) else { return Ok(()) };
+            let value = value(shares, reserve.liquidity_index_at(now))?;
             (owns, terms) = (owns.saturating_add(value), terms + 1);
         }
         if position.borrows(i) {
             let shares = chain.balance(account, reserve.debt_token);
-            let Some(value) = value(shares, reserve.borrow_index_at(pooled.version, now)) else {
-                return Ok(());
-            };
+            let value = value(shares, reserve.borrow_index_at(pooled.version, now))?;
             (owes, terms) = (owes.saturating_add(value), terms + 1);
         }
     }
     // A term is off by a smallest unit of its asset and two of value; and by what was cut off above.
-    let slack = U256::from(3 * terms) + dearest_unit(chain, pooled);
-    let place = || format!("market {}: account {}", market.0, account.0);
-    compare_health(place, &health, owns, owes, slack)
+    Some((owns, owes, U256::from(3 * terms) + dearest_unit(chain, pooled)))
 }
 
 /// Two ways to the same two sums.
