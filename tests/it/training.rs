@@ -126,6 +126,8 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     let short = ["--set", "evaluate.fresh_paths=1", "--set", "evaluate.paths_per_window=1"];
     let hours = ["--set", "episode_hours=1"];
     let mut exploit = vec!["exploit", "one/policy", "--out", "exploited", "--budget", "8000"];
+    exploit.extend(["--scenario", siege]);
+    exploit.extend(hours);
     exploit.extend(["--attackers", "1", "--worlds", "1", "--head-start", "0.1"]);
     exploit.extend(short);
     let report = json(dir.path(), &exploit);
