@@ -110,7 +110,7 @@ pub const fn is_turn(episode: &Episode, decision_every_blocks: u32, idle_blocks:
     episode.block > idle_blocks && beside
 }
 
-/// Names of the values that a seated attacker sees of itself; see [`Attacker::look`].
+/// Names of the values that a seated attacker sees of itself, in order.
 pub const FIELDS: [&str; 13] = [
     "cash",
     "collateral_held",
