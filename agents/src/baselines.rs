@@ -16,7 +16,7 @@ const fn head_of(reserve: usize, offset: usize) -> usize {
 }
 
 /// Takes a choice where it is legal.
-fn choose(mask: &[f32], action: &mut [f32], head: usize, choice: usize) {
+pub(crate) fn choose(mask: &[f32], action: &mut [f32], head: usize, choice: usize) {
     if is_legal(mask, head, choice)
         && let Some(slot) = action.get_mut(head)
     {
@@ -25,7 +25,7 @@ fn choose(mask: &[f32], action: &mut [f32], head: usize, choice: usize) {
 }
 
 /// Steps a reserve's LTV where that lands nearer to `goal` (a ratio) than it is.
-fn steer_ltv(
+pub(crate) fn steer_ltv(
     rule: &Rule,
     reserve: usize,
     goal: f64,

@@ -3,8 +3,9 @@
 //! The rows are those of [`sim::observe`] and [`sim::action`]. A policy sees nothing else, whether it
 //! was learned or written down, so that all of them have the same rights.
 
-use protocols::risk_params::{Direction, RiskParam, Rule};
-use sim::action::{CHOICES, DOWN, RESERVE_ACTIONS, UP, stepped};
+use crate::baselines::{choose, steer_ltv};
+use protocols::risk_params::{RiskParam, Rule};
+use sim::action::{CHOICES, RESERVE_ACTIONS, UP};
 use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
 
 /// Decides for a market's risk.
@@ -45,10 +46,8 @@ impl RiskPolicy for FreezeAll {
         sim::action::hold(action);
         let Some(freeze) = offset_of(RiskParam::Frozen) else { return };
         let reserves = action.len() / RESERVE_ACTIONS.len();
-        for head in (0..reserves).map(|reserve| reserve * RESERVE_ACTIONS.len() + freeze) {
-            if is_legal(mask, head, UP) {
-                action[head] = UP as f32;
-            }
+        for reserve in 0..reserves {
+            choose(mask, action, reserve * RESERVE_ACTIONS.len() + freeze, UP);
         }
     }
 }
@@ -93,7 +92,6 @@ impl RiskPolicy for VolatilityRule {
         let first = self.decisions == 0;
         let moves = self.decisions.is_multiple_of(RULE_EVERY);
         self.decisions += 1;
-        let Some(offset) = offset_of(RiskParam::Ltv) else { return };
         for reserve in 0..self.reserves {
             let (Some(ltv), Some(sigma)) =
                 (seen(obs, reserve, "ltv"), seen(obs, reserve, "volatility_24h"))
@@ -103,17 +101,9 @@ impl RiskPolicy for VolatilityRule {
             if first {
                 self.is_collateral[reserve] = ltv > 0.0;
             }
-            let head = reserve * RESERVE_ACTIONS.len() + offset;
-            if !moves || !self.is_collateral[reserve] || head >= action.len() {
-                continue;
-            }
-            let goal = (RULE_LTV - RULE_SLOPE * sigma).max(0.0);
-            let now_bps = (ltv * 1e4).round();
-            let (choice, direction) =
-                if goal < ltv { (DOWN, Direction::Down) } else { (UP, Direction::Up) };
-            let landing = stepped(&self.ltv_rule, now_bps as u64, direction) as f64 / 1e4;
-            if (landing - goal).abs() < (ltv - goal).abs() && is_legal(mask, head, choice) {
-                action[head] = choice as f32;
+            if moves && self.is_collateral[reserve] {
+                let goal = (RULE_LTV - RULE_SLOPE * sigma).max(0.0);
+                steer_ltv(&self.ltv_rule, reserve, goal, (obs, mask), action);
             }
         }
     }
@@ -151,7 +141,7 @@ mod tests {
 
     use super::*;
     use protocols::risk_params::{AtOnce, Step};
-    use sim::action::{HOLD, heads};
+    use sim::action::{DOWN, HOLD, heads};
     use sim::observe::{dim, names};
 
     const RULE: Rule = Rule {

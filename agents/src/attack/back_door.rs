@@ -2,7 +2,8 @@
 //! reserve frozen, and thaws it while the reserve's pool stands away from the exchange. Whoever moves the
 //! pool in the block before the policy looks has the reserve open in the block after.
 
-use crate::policy::{RiskPolicy, is_legal, offset_of, seen};
+use crate::baselines::choose;
+use crate::policy::{RiskPolicy, offset_of, seen};
 use protocols::risk_params::RiskParam;
 use sim::action::{DOWN, HOLD, RESERVE_ACTIONS, UP};
 
@@ -26,11 +27,7 @@ impl RiskPolicy for BackDoor {
         let head = self.reserve * RESERVE_ACTIONS.len() + freeze;
         let gap = seen(obs, self.reserve, "pool_gap").unwrap_or(0.0);
         let choice = if gap.abs() >= self.gap { DOWN } else { UP };
-        if is_legal(mask, head, choice)
-            && let Some(slot) = action.get_mut(head)
-        {
-            *slot = choice as f32;
-        }
+        choose(mask, action, head, choice);
     }
 }
 
