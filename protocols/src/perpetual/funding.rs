@@ -28,7 +28,20 @@ impl Default for FundingTerms {
 }
 
 impl FundingTerms {
-    /// The rate for a mean premium.
+    /// Whether rates lie within ±1, clamp and cap are none the wrong way, and time passes between payments.
+    pub(super) fn is_possible(&self) -> bool {
+        let unit = 0..=E8;
+        let interest = self.interest_e8.checked_abs().is_some_and(|i| unit.contains(&i));
+        interest
+            && unit.contains(&self.clamp_e8)
+            && unit.contains(&self.cap_e8)
+            && self.interval_secs > 0
+    }
+
+    /// The rate for a mean premium within ±1.
+    ///
+    /// # Panics
+    /// For a clamp or cap below none, which [`Perpetual::new`] refuses.
     #[must_use]
     pub fn rate_e8(&self, premium_e8: i64) -> i64 {
         let pull = (self.interest_e8 - premium_e8).clamp(-self.clamp_e8, self.clamp_e8);
@@ -64,7 +77,7 @@ impl FundingClock {
     #[must_use]
     pub const fn new(terms: &FundingTerms, now_secs: u64) -> Self {
         Self {
-            due_secs: now_secs + terms.interval_secs,
+            due_secs: now_secs.saturating_add(terms.interval_secs),
             last_rate_e8: 0,
             sum: 0,
             seen_secs: 0,
@@ -72,10 +85,10 @@ impl FundingClock {
         }
     }
 
-    /// A premium that has held since the last one was noted.
+    /// A premium, within ±1, that has held since the last one was noted.
     pub fn note(&mut self, premium_e8: i64, now_secs: u64) {
         let secs = now_secs.saturating_sub(self.last_secs);
-        self.sum += i128::from(premium_e8) * i128::from(secs);
+        self.sum += i128::from(premium_e8.clamp(-E8, E8)) * i128::from(secs);
         self.seen_secs += secs;
         self.last_secs = self.last_secs.max(now_secs);
     }
@@ -106,7 +119,8 @@ impl Perpetual {
         let interval = self.terms.funding.interval_secs;
         let late = now_secs - self.clock.due_secs;
         // Intervals that nobody asked for are not made up for.
-        let due_secs = self.clock.due_secs + interval * (late / interval + 1);
+        let due_secs =
+            self.clock.due_secs.saturating_add(interval.saturating_mul(late / interval + 1));
         self.clock = FundingClock {
             due_secs,
             last_rate_e8: rate,

@@ -41,7 +41,7 @@ impl Perpetual {
         }
         let undo = (before, *self.account(taker)?);
         let (buyer, seller) = if before.lots > 0 { (taker, account) } else { (account, taker) };
-        self.trade(buyer, seller, lots, tick)?;
+        self.exchange(buyer, seller, lots, tick, Some(account))?;
         let notional = i128::from(lots) * i128::from(tick);
         let mark = self.mark;
         let left = &mut self.accounts[account];
@@ -111,6 +111,6 @@ impl Perpetual {
 fn rank(account: &PerpetualAccount, mark: u64) -> i128 {
     let (profit, cost) = (account.profit(mark), account.cost.abs().max(1));
     let leverage = account.notional(mark) * 1_000 / account.equity(mark).max(1);
-    let gain = profit * 1_000_000 / cost;
+    let gain = (profit * 1_000_000 / cost).min(1 << 80);
     if gain > 0 { gain * leverage.min(1 << 40) } else { gain }
 }

@@ -17,6 +17,7 @@ pub use funding::{FundingClock, FundingTerms, premium_e8};
 pub use liquidation::Closed;
 pub use mark::{Basis, mark_tick};
 
+use ruint::aliases::U256;
 use serde::{Deserialize, Serialize};
 
 /// One, in rates.
@@ -143,7 +144,8 @@ impl Perpetual {
     ) -> Result<Self, PerpetualError> {
         let PerpetualTerms { initial_margin_bps, maintenance_margin_bps, .. } = terms;
         let margins = maintenance_margin_bps <= initial_margin_bps && initial_margin_bps <= 10_000;
-        if mark == 0 || mark > MOST || !margins || terms.funding.interval_secs == 0 {
+        let fee = terms.liquidation_fee_bps <= 10_000;
+        if mark == 0 || mark > MOST || !margins || !fee || !terms.funding.is_possible() {
             return Err(PerpetualError::OutOfRange);
         }
         let clock = FundingClock::new(&terms.funding, now_secs);
@@ -218,8 +220,10 @@ impl Perpetual {
         if equity < required { Err(PerpetualError::Margin { equity, required }) } else { Ok(()) }
     }
 
-    /// Two accounts trade. Whoever ends with a larger position than before must cover its initial margin;
-    /// whoever makes it smaller need not.
+    /// Two accounts trade. Whoever ends with a larger position than before, or on the other side, must cover
+    /// its initial margin. Whoever makes it smaller may also have less, if it owes nothing at the mark and has
+    /// no less of the position's value behind it than before: nobody leaves a debt by closing at a bad price.
+    /// Source: dYdX, `P1Trade._verifyAccountsFinalBalances`.
     ///
     /// # Errors
     /// [`PerpetualError`]; nothing has then happened.
@@ -229,6 +233,18 @@ impl Perpetual {
         seller: usize,
         lots: u64,
         tick: u64,
+    ) -> Result<(), PerpetualError> {
+        self.exchange(buyer, seller, lots, tick, None)
+    }
+
+    /// A trade in which `liquidated` may be left with a debt.
+    fn exchange(
+        &mut self,
+        buyer: usize,
+        seller: usize,
+        lots: u64,
+        tick: u64,
+        liquidated: Option<usize>,
     ) -> Result<(), PerpetualError> {
         if buyer == seller {
             return Err(PerpetualError::SameAccount);
@@ -247,7 +263,8 @@ impl Perpetual {
                 return Err(PerpetualError::OutOfRange);
             }
             let turned = (account.lots > 0) != (before.lots > 0) && account.lots != 0;
-            if size > before.lots.unsigned_abs() || turned {
+            let larger = size > before.lots.unsigned_abs() || turned;
+            if larger || (liquidated != Some(who) && !self.is_safer(&before, &account)) {
                 self.covered(&account)?;
             }
             after[i] = (who, account);
@@ -256,6 +273,18 @@ impl Perpetual {
             self.accounts[who] = account;
         }
         Ok(())
+    }
+
+    /// Whether an account owes nothing at the mark, and has no less of its position's value than before.
+    fn is_safer(&self, before: &PerpetualAccount, after: &PerpetualAccount) -> bool {
+        let of = |account: &PerpetualAccount| account.equity(self.mark);
+        let product = |equity: i128, notional: i128| {
+            U256::from(equity.unsigned_abs()) * U256::from(notional.unsigned_abs())
+        };
+        of(after) >= 0
+            && (of(before) < 0
+                || product(of(after), before.notional(self.mark))
+                    >= product(of(before), after.notional(self.mark)))
     }
 
     /// Whether everything that must hold of a contract holds.

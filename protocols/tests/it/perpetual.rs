@@ -41,6 +41,40 @@ fn the_rate_is_interest_within_the_clamp_and_the_premium_beyond() {
 }
 
 #[test]
+fn terms_that_no_contract_can_have_are_refused() {
+    let funding = TERMS.funding;
+    let terms = |funding| PerpetualTerms { funding, ..TERMS };
+    let refused = [
+        terms(FundingTerms { cap_e8: -1, ..funding }),
+        terms(FundingTerms { cap_e8: 100_000_001, ..funding }),
+        terms(FundingTerms { clamp_e8: -1, ..funding }),
+        terms(FundingTerms { clamp_e8: 100_000_001, ..funding }),
+        terms(FundingTerms { interest_e8: i64::MIN, ..funding }),
+        terms(FundingTerms { interest_e8: -100_000_001, ..funding }),
+        terms(FundingTerms { interval_secs: 0, ..funding }),
+        PerpetualTerms { liquidation_fee_bps: 10_001, ..TERMS },
+        PerpetualTerms { initial_margin_bps: 10_001, ..TERMS },
+        PerpetualTerms { maintenance_margin_bps: 1_001, ..TERMS },
+    ];
+    for terms in refused {
+        assert_eq!(
+            Perpetual::new(terms, 1, 1_000, 0),
+            Err(PerpetualError::OutOfRange),
+            "{terms:?}"
+        );
+    }
+    let widest = FundingTerms {
+        interest_e8: -100_000_000,
+        clamp_e8: 100_000_000,
+        cap_e8: 100_000_000,
+        ..funding
+    };
+    let mut perpetual = Perpetual::new(terms(widest), 1, 1_000, 0).expect("possible terms");
+    perpetual.clock.note(i64::MIN, 28_800);
+    assert_eq!(perpetual.pay_funding(28_800), Some(-100_000_000));
+}
+
+#[test]
 fn the_premium_is_that_of_the_impact_prices() {
     assert_eq!(premium_e8(1_002, 1_003, 1_000), 200_000);
     assert_eq!(premium_e8(997, 998, 1_000), -200_000);
@@ -169,6 +203,20 @@ fn deleveraging_begins_with_profit_and_leverage() {
 }
 
 #[test]
+fn the_largest_profit_of_the_smallest_cost_is_ranked() {
+    let free = PerpetualTerms { initial_margin_bps: 0, maintenance_margin_bps: 0, ..TERMS };
+    let mut perpetual = Perpetual::new(free, 3, MOST, 0).expect("possible terms");
+    // All of the profit but one unit was paid as funding.
+    let (lots, profit) = (MOST as i64, i128::from(MOST) * i128::from(MOST));
+    let lucky = PerpetualAccount { collateral: 1 - profit, lots, cost: 0 };
+    let bankrupt = PerpetualAccount { collateral: -1, lots: -2, cost: -2 * i128::from(MOST) };
+    perpetual.accounts =
+        vec![bankrupt, PerpetualAccount { collateral: 9, lots: 1, cost: 1 }, lucky];
+    assert_eq!(perpetual.deleverage(0).expect("bankrupt").lots, 2);
+    assert_eq!(perpetual.accounts[2].lots, lots - 2, "the luckiest first");
+}
+
+#[test]
 fn sizes_and_prices_go_up_to_the_most_and_no_further() {
     // Without margins, at the mark, the largest position costs nothing to hold.
     let free = PerpetualTerms { initial_margin_bps: 0, maintenance_margin_bps: 0, ..TERMS };
@@ -210,6 +258,35 @@ fn who_adds_or_turns_needs_margin_and_who_reduces_does_not() {
         assert_eq!(way(&mut start.clone(), false, 900), Err(margin(400)));
         assert_eq!(way(&mut start.clone(), false, 510), Ok(()));
     }
+}
+
+#[test]
+fn nobody_leaves_a_debt_by_closing_at_a_bad_price() {
+    // Two accounts of one owner: the first buys at 1,000 and would sell to the second at 700, so as to leave
+    // 50,000 of debt with the one and 150,000 of profit with the other.
+    let mut perpetual = contract();
+    perpetual.deposit(0, 50_000).expect("it exists");
+    perpetual.trade(0, 1, 1_000, 1_000).expect("margin");
+    for (lots, tick, equity, required) in [
+        (1_000, 700, -150_000, 0),
+        (1_000, 849, -1_000, 0),
+        // 150,000 stand behind a million; of half of it at least 75,000 must remain where that is more than
+        // its initial margin of 50,000.
+        (500, 799, 49_500, 50_000),
+    ] {
+        let refused = PerpetualError::Margin { equity, required };
+        assert_eq!(perpetual.trade(1, 0, lots, tick), Err(refused), "{lots} at {tick}");
+    }
+    assert_eq!(perpetual.clone().trade(1, 0, 500, 800), Ok(()), "its initial margin is left");
+    assert_eq!(perpetual.clone().trade(1, 0, 1_000, 850), Ok(()), "nothing is left, nothing owed");
+
+    // 60,000 behind 910,000, less than the initial margin: a part may be closed at the mark or better only.
+    perpetual.set_mark(910).expect("a price");
+    let refused = PerpetualError::Margin { equity: 29_500, required: 45_500 };
+    assert_eq!(perpetual.trade(1, 0, 500, 849), Err(refused));
+    assert_eq!(perpetual.clone().trade(1, 0, 500, 850), Ok(()), "half for half");
+    assert_eq!(perpetual.trade(1, 0, 500, 910), Ok(()));
+    perpetual.check().expect("a sound contract");
 }
 
 #[test]
@@ -368,6 +445,11 @@ proptest! {
                 }
             };
             perpetual.check().map_err(TestCaseError::fail)?;
+            if matches!(step, Step::Trade { .. }) {
+                // Whoever has no less than nothing at the mark has no less after a trade.
+                let owes = |p: &Perpetual, i: usize| p.accounts[i].equity(p.mark) < 0;
+                prop_assert!((0..4).all(|i| owes(&before, i) || !owes(&perpetual, i)));
+            }
             if outcome.is_err() {
                 prop_assert_eq!(&perpetual, &before);
             }
