@@ -75,11 +75,6 @@ impl Clone for Ledger {
 }
 
 impl Ledger {
-    /// Number of rows.
-    #[must_use]
-    pub fn accounts(&self) -> usize {
-        if self.n_assets == 0 { 0 } else { self.balances.len() / self.n_assets as usize }
-    }
     /// A new column, before the first account exists.
     pub(super) fn add_asset(&mut self, accounts: usize) -> AssetId {
         let old = self.n_assets as usize;

@@ -19,6 +19,8 @@ pub mod ledger;
 mod market;
 mod pool;
 mod price;
+#[cfg(test)]
+mod rules;
 mod undo;
 
 use crate::chain::call::{Log, Revert};

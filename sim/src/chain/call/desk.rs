@@ -33,9 +33,4 @@ impl DeskCall {
             Self::Close { .. } => "desk_close",
         }
     }
-    /// The account besides the sender whose position it may change.
-    #[must_use]
-    pub const fn touches(&self) -> Option<markets::units::AccountId> {
-        None
-    }
 }

@@ -195,13 +195,10 @@ impl Call {
             Self::Settle { trader, .. } => Some(*trader),
             Self::Pair(call) => call.touches(),
             Self::Concentrated(call) => call.touches(),
-            Self::StableSwap(call) => call.touches(),
             Self::Pooled(call) => call.touches(),
             Self::Compound(call) => call.touches(),
             Self::Isolated(call) => call.touches(),
             Self::Vault(call) => call.touches(),
-            Self::Oracle(call) => call.touches(),
-            Self::Desk(call) => call.touches(),
             _ => None,
         }
     }

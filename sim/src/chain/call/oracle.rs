@@ -1,7 +1,7 @@
 //! What only composed oracles understand.
 
 use markets::oracle::capped::Snapshot;
-use markets::units::{AccountId, FeedId, Price};
+use markets::units::{FeedId, Price};
 use serde::{Deserialize, Serialize};
 
 /// What only composed oracles understand.
@@ -44,10 +44,5 @@ impl OracleCall {
             Self::SetFailover { .. } => "oracle_set_failover",
             Self::SetSnapshot { .. } => "oracle_set_snapshot",
         }
-    }
-    /// The account besides the sender whose position it may change.
-    #[must_use]
-    pub const fn touches(&self) -> Option<AccountId> {
-        None
     }
 }

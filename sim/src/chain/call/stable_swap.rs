@@ -62,9 +62,4 @@ impl StableSwapCall {
             Self::WithdrawAdminFees { .. } => "stable_withdraw_admin_fees",
         }
     }
-    /// The account besides the sender whose position it may change.
-    #[must_use]
-    pub const fn touches(&self) -> Option<markets::units::AccountId> {
-        None
-    }
 }

@@ -147,6 +147,7 @@ impl Chain {
                 amount: Amount::new(paid - burned),
             },
         ];
+        let had = self.ledger.balance(sender, asset);
         for flow in &flows {
             if self.ledger.perform(flow, &mut self.journal).is_err() {
                 // A body moved the gas money away after the check at inclusion: the sender pays what
@@ -155,7 +156,7 @@ impl Chain {
                 let rest = Flow::Burn { from: sender, asset, amount: left };
                 let done = self.ledger.perform(&rest, &mut self.journal);
                 debug_assert!(done.is_ok());
-                return left;
+                return had;
             }
         }
         Amount::new(paid)

@@ -2,7 +2,7 @@
 
 #[allow(dead_code, reason = "shared with the sequences")]
 #[path = "../../../tests/it/sequences/world.rs"]
-pub(super) mod world;
+pub(in crate::chain) mod world;
 
 use super::oracle::check_feed;
 use super::pooled::compare_health;
@@ -42,7 +42,7 @@ fn flow(chain: &mut Chain, flow: Flow) {
 fn steal(chain: &mut Chain, w: &World, from: AccountId, asset: AssetId, amount: Amount) {
     flow(chain, Flow::Move { from, to: w.users[0], asset, amount });
 }
-pub(super) fn mint(chain: &mut Chain, to: AccountId, asset: AssetId, amount: u128) {
+pub(in crate::chain) fn mint(chain: &mut Chain, to: AccountId, asset: AssetId, amount: u128) {
     flow(chain, Flow::Mint { to, asset, amount: Amount::new(amount) });
 }
 /// All that an account has.

@@ -22,7 +22,7 @@ mod vault;
 mod watch;
 
 #[cfg(test)]
-mod bites;
+pub(in crate::chain) mod bites;
 #[cfg(test)]
 mod bounds;
 
