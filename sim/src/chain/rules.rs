@@ -6,10 +6,15 @@ use super::call::{
 };
 use super::execute::Session;
 use super::invariants::bites::mint;
-use super::invariants::bites::world::{E18, World, exact, header, unit};
-use super::{Chain, Fork, Market, gas};
+use super::invariants::bites::world::{E8, E18, World, exact, header, unit};
+use super::{Chain, Feed, Fork, Market, Pool, gas};
 use markets::amm::concentrated::tick_math::{MAX_SQRT_RATIO, MIN_SQRT_RATIO};
-use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId, U256};
+use markets::amm::share_vault::ShareVault;
+use markets::oracle::OracleError;
+use markets::oracle::spot::SpotFeed;
+use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId, Price, RAY, U256};
+use protocols::compound::Governance;
+use protocols::risk_params::{RiskChange, RiskParam};
 
 fn run(chain: &mut Chain, sender: AccountId, calls: &[Call]) -> Outcome {
     chain.execute(Transaction { header: &header(sender), calls }).outcome
@@ -283,6 +288,25 @@ fn a_trader_gets_what_was_asked_for_or_nothing_happens() {
 }
 
 #[test]
+fn a_depositor_gets_the_shares_that_were_asked_for_or_nothing_happens() {
+    let mut w = World::new();
+    let (user, asset) = (w.users[0], w.tokens[0]);
+    let (share, account) = (w.chain.add_asset("vUSD", 6), w.chain.add_account("vault"));
+    let vault = ShareVault { asset, share, account, invested: None };
+    let pool = w.chain.add_pool(Pool::ShareVault(vault));
+    // As many shares as were deposited, the first time.
+    for (min_out, success) in [(10_000, true), (9_999, true), (10_001, false)] {
+        let mut chain = w.chain.clone();
+        let (amount, min_out) = (exact(10_000), Amount::new(min_out));
+        let outcome =
+            run(&mut chain, user, &[Call::Swap { pool, asset_in: asset, amount, min_out }]);
+        assert_eq!(outcome == Outcome::Success, success, "{outcome:?}");
+        let expected = if success { 10_000 } else { 0 };
+        assert_eq!(chain.balance(user, share), Amount::new(expected));
+    }
+}
+
+#[test]
 fn a_buyer_from_a_concentrated_pool_pays_at_most_so_much_for_all_of_it() {
     let w = World::new();
     let (user, pool) = (w.users[0], w.concentrated);
@@ -500,5 +524,135 @@ fn a_loan_of_several_assets_is_repaid_to_the_unit() {
         let give = Call::Transfer { to: poor, asset: usd, amount: AmountExpr::Exact(had) };
         assert_eq!(run(&mut chain, other, &[give]), Outcome::Success);
         assert_eq!(run(&mut chain, poor, &[flash_loans(market, assets, 1, 0)]), outcome);
+    }
+}
+
+#[test]
+fn feeds_that_refer_to_each_other_in_a_ring_say_nothing() {
+    let mut w = World::new();
+    let (pool, asset) = (w.pairs[0], w.tokens[3]);
+    let own = FeedId(w.chain.feeds().len() as u16);
+    let ring = w.chain.add_feed(Feed::Spot(SpotFeed { pool, asset, quote: Some(own) }));
+    assert_eq!(ring, own);
+    assert_eq!(w.chain.price(ring), Err(OracleError::BrokenReference));
+}
+
+#[test]
+fn what_markets_and_feeds_were_told_is_undone() {
+    let mut w = World::new();
+    let now = w.chain.clock().timestamp;
+    w.chain.begin_block(now + 3_600, 0);
+    let risk = RiskChange { reserve: Some(0), param: RiskParam::Frozen, value: 1 };
+    let governance = Governance::PauseSeize(true);
+    let told = [
+        (w.users[0], Call::Checkpoint { feed: w.averages[0] }),
+        (w.users[0], Call::Checkpoint { feed: w.averages[1] }),
+        (w.admin, Call::ProposeRisk { market: w.pooled[0], change: risk }),
+        (w.admin, Call::Compound(CompoundCall::Govern { market: w.compound, governance })),
+    ];
+    let before = w.chain.clone();
+    for (by, call) in told {
+        w.chain.what_if(|chain| {
+            assert_eq!(run(chain, by, &[call]), Outcome::Success, "{call:?}");
+            assert!(*chain != before, "{call:?}");
+        });
+        assert!(w.chain == before, "{call:?}");
+    }
+}
+
+#[test]
+fn who_covers_a_deficit_lowers_it() {
+    let mut w = World::new();
+    let market = w.pooled[0];
+    let pooled = w.chain.genesis_market(market).expect("a pooled market");
+    pooled.reserves[0].deficit = Amount::new(5);
+    // It is paid with supply.
+    let asset = w.tokens[0];
+    assert_eq!(run(&mut w.chain, w.users[0], &[pay(w.admin, asset, 10)]), Outcome::Success);
+    let supply = Call::Supply { market, asset, amount: exact(10) };
+    let cover = Call::CoverDeficit { market, asset, amount: exact(3) };
+    assert_eq!(run(&mut w.chain, w.admin, &[supply, cover]), Outcome::Success);
+    assert_eq!(w.chain.pooled(market).reserves[0].deficit, Amount::new(2));
+}
+
+#[test]
+fn a_liquidation_reports_what_it_wrote_off() {
+    let mut w = World::new();
+    let [usd, _, _, weth, _] = w.tokens;
+    let (market, borrower) = (w.pooled[0], w.users[0]);
+    // WETH at 5 dollars: the collateral is gone before the debt is.
+    let crash = Call::PushPrice { feed: w.pushes[1], price: Price(5 * E8) };
+    assert_eq!(run(&mut w.chain, w.admin, &[crash]), Outcome::Success);
+    let amount = AmountExpr::All;
+    let liquidate = Call::Liquidate { market, borrower, collateral: weth, debt: usd, amount };
+    assert_eq!(run(&mut w.chain, w.users[1], &[liquidate]), Outcome::Success);
+    let (mut reported, mut lost) = (Amount::ZERO, Amount::ZERO);
+    for log in w.chain.logs() {
+        match log {
+            Log::Liquidation { bad_debt, .. } => reported = *bad_debt,
+            Log::BadDebt { asset, amount, .. } if *asset == usd => lost = *amount,
+            _ => {}
+        }
+    }
+    assert!(!lost.is_zero());
+    assert_eq!(reported, lost);
+    assert_eq!(w.chain.pooled(market).reserves[0].deficit, lost);
+}
+
+#[test]
+fn all_that_is_inside_a_vault_is_its_whole_units() {
+    let mut w = World::new();
+    let (market, user, dai) = (w.vault, w.users[0], w.vault_dai());
+    let Market::Vault(vault) = &w.chain.markets()[market.index()] else { unreachable!("a vault") };
+    let inside = w.chain.balance(user, vault.internal).0;
+    let before = w.chain.balance(user, dai).0;
+    let exit = Call::Vault(VaultCall::ExitDai { market, amount: AmountExpr::All });
+    assert_eq!(run(&mut w.chain, user, &[exit]), Outcome::Success);
+    assert!(inside >= RAY);
+    assert_eq!(w.chain.balance(user, dai).0 - before, inside / RAY);
+}
+
+#[test]
+fn an_auction_reports_whom_it_liquidates() {
+    let mut w = World::new();
+    let (market, urn) = (w.vault, w.users[1]);
+    // BTC at a dollar.
+    let crash = Call::PushPrice { feed: w.pushes[2], price: Price(E8) };
+    assert_eq!(run(&mut w.chain, w.admin, &[crash]), Outcome::Success);
+    let ilk = 1;
+    let calls = [VaultCall::Poke { market, ilk }, VaultCall::Bite { market, ilk, urn }];
+    assert_eq!(run(&mut w.chain, w.users[0], &calls.map(Call::Vault)), Outcome::Success);
+    let btc = w.tokens[4];
+    let of = |log: &Log| match log {
+        Log::Liquidation { borrower, collateral, seized, .. } => {
+            Some((*borrower, *collateral, !seized.is_zero()))
+        }
+        _ => None,
+    };
+    assert_eq!(w.chain.logs().iter().filter_map(of).collect::<Vec<_>>(), [(urn, btc, true)]);
+}
+
+#[test]
+fn a_pair_reports_a_swap_in_either_direction() {
+    let w = World::new();
+    let (pool, user) = (w.pairs[0], w.users[0]);
+    let pair = *w.chain.pools()[pool.index()].constant_product().expect("a pair");
+    for (asset, amount, out) in
+        [(pair.token0, 1_000_000, [0, 100_000_000]), (pair.token1, E18, [1_000_000, 0])]
+    {
+        let [out0, out1] = out.map(Amount::new);
+        let mut chain = w.chain.clone();
+        // Paid in the body, as in a flash swap, or before.
+        let swap = |body| Call::Pair(PairCall::Swap { pool, out0, out1, to: user, body });
+        let paid = pay(pair.account, asset, amount);
+        for calls in [[paid, swap(0)], [swap(1), paid]] {
+            let before = chain.logs().len();
+            assert_eq!(run(&mut chain, user, &calls), Outcome::Success);
+            let swapped = chain.logs()[before..].iter().any(|log| {
+                matches!(log, Log::Swap { asset_in, amount_in, .. }
+                    if *asset_in == asset && *amount_in == Amount::new(amount))
+            });
+            assert!(swapped, "{:?}", &chain.logs()[before..]);
+        }
     }
 }

@@ -36,7 +36,7 @@ type Bite = fn(&mut Chain, &World) -> Checked;
 
 // What is corrupted.
 
-fn flow(chain: &mut Chain, flow: Flow) {
+pub(super) fn flow(chain: &mut Chain, flow: Flow) {
     chain.ledger.perform(&flow, &mut Journal::default()).expect("the flow can be performed");
 }
 fn steal(chain: &mut Chain, w: &World, from: AccountId, asset: AssetId, amount: Amount) {
@@ -50,29 +50,29 @@ fn rob(chain: &mut Chain, w: &World, from: AccountId, asset: AssetId) {
     let amount = chain.balance(from, asset);
     steal(chain, w, from, asset, amount);
 }
-fn pair<'a>(chain: &'a mut Chain, w: &World) -> &'a mut ConstantProduct {
+pub(super) fn pair<'a>(chain: &'a mut Chain, w: &World) -> &'a mut ConstantProduct {
     chain.pools[w.pairs[0].index()].constant_product_mut().expect("a pair")
 }
-fn v3<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Concentrated {
+pub(super) fn v3<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Concentrated {
     chain.pools[w.concentrated.index()].concentrated_mut().expect("a concentrated pool")
 }
-fn stable<'a>(chain: &'a mut Chain, w: &World) -> &'a mut StableSwap {
+pub(super) fn stable<'a>(chain: &'a mut Chain, w: &World) -> &'a mut StableSwap {
     chain.pools[w.stables[0].index()].stable_swap_mut().expect("a StableSwap pool")
 }
 pub(super) fn pooled<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Pooled {
     chain.markets[w.pooled[0].index()].pooled_mut().expect("a pooled market")
 }
-fn token<'a>(chain: &'a mut Chain, w: &World, i: usize) -> &'a mut CToken {
+pub(super) fn token<'a>(chain: &'a mut Chain, w: &World, i: usize) -> &'a mut CToken {
     let market = chain.markets[w.compound.index()].compound_mut().expect("a Compound market");
     &mut market.tokens[i]
 }
-fn isolated<'a>(chain: &'a mut Chain, w: &World, i: usize) -> &'a mut Isolated {
+pub(super) fn isolated<'a>(chain: &'a mut Chain, w: &World, i: usize) -> &'a mut Isolated {
     match &mut chain.markets[w.isolated[i].index()] {
         Market::Isolated(market) => market,
         _ => unreachable!("an isolated market"),
     }
 }
-fn vault<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Vault {
+pub(super) fn vault<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Vault {
     match &mut chain.markets[w.vault.index()] {
         Market::Vault(vault) => vault,
         _ => unreachable!("a vault"),

@@ -68,7 +68,7 @@ impl Chain {
         Some(Target { market, borrower, collateral, debt, covered, owed, owned, logs })
     }
 
-    fn covered(
+    pub(super) fn covered(
         &self,
         market: MarketId,
         borrower: AccountId,
@@ -156,7 +156,7 @@ impl Chain {
     }
 
     /// Whether an account has collateral of any value in a pooled or isolated market.
-    fn has_collateral(&self, market: MarketId, account: AccountId) -> bool {
+    pub(super) fn has_collateral(&self, market: MarketId, account: AccountId) -> bool {
         match self.markets.get(market.index()) {
             // Dust that is worth nothing in the base currency does not count, as deployed.
             Some(Market::Pooled(pooled)) => {
@@ -170,7 +170,7 @@ impl Chain {
     }
 
     /// Whether a pooled liquidation took more than its bonus allows, but for a smallest unit of each asset.
-    fn exceeds(&self, target: &Target, seized: Amount, repaid: Amount) -> bool {
+    pub(super) fn exceeds(&self, target: &Target, seized: Amount, repaid: Amount) -> bool {
         let exceeds = || {
             let pooled = self.markets.get(target.market.index())?.pooled()?;
             let of = |asset| pooled.reserve(pooled.reserve_of(asset)?).ok();

@@ -25,6 +25,8 @@ mod watch;
 pub(in crate::chain) mod bites;
 #[cfg(test)]
 mod bounds;
+#[cfg(test)]
+mod edges;
 
 use super::Chain;
 use super::call::Log;
