@@ -52,6 +52,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_rounding_up_needs_room_above_the_product() {
+        let two = U256::from(2);
+        let half = |rounding| mul_div_256(U256::MAX, U256::from(1), two, rounding);
+        assert_eq!(half(Rounding::Floor), Some(U256::MAX / two));
+        assert_eq!(half(Rounding::Ceil), None);
+        assert_eq!(mul_div_256(U256::MAX, two, two, Rounding::Floor), None);
+    }
+
+    #[test]
     fn powers_by_hand() {
         let two = RAY * U256::from(2);
         assert_eq!(rpow(two, 10, RAY).unwrap(), RAY * U256::from(1_024));

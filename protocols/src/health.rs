@@ -192,3 +192,18 @@ fn average(sum: U256, weight: U256) -> Bps {
     };
     Bps(average.saturating_to::<u32>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_average_is_taken_at_any_width() {
+        let u = U256::from::<u64>;
+        assert_eq!(average(u(17), u(5)), Bps(3));
+        assert_eq!(average(u(17), u(0)), Bps(0));
+        let wide = U256::from(1) << 200;
+        assert_eq!(average(wide * u(17), wide * u(5)), Bps(3));
+        assert_eq!(average(wide, u(1)), Bps(u32::MAX));
+    }
+}

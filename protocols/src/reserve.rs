@@ -421,6 +421,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nobody_looks_at_what_is_at_hand_without_debt() {
+        let (id, feed) = (AssetId(0), FeedId(0));
+        let open = Reserve::new(id, id, id, feed, 6, ReserveConfig::OPEN, 0);
+        let take = |debt| {
+            let (cash, added, taken) = (Amount::new(3), Amount::new(1), Amount::new(5));
+            { open }.settle(Version::V3_0_2, cash, Amount::new(debt), added, taken)
+        };
+        assert_eq!(take(0), Ok(()));
+        assert_eq!(take(1), Err(LendingError::InvalidLiquidity));
+    }
+
+    #[test]
     fn a_reserve_is_small_enough_to_copy() {
         assert!(size_of::<Reserve>() <= 512, "{}", size_of::<Reserve>());
     }

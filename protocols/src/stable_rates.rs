@@ -166,6 +166,40 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_rate_that_overflows_the_contract_s_way_is_refused() {
+        let (debt, rate) = (1_u128 << 119, 1_u128 << 127);
+        assert_eq!(overall_borrow_rate(widen(debt), widen(rate), U256::ZERO, U256::ZERO), None);
+        assert_eq!(overall_rate_of_one(widen(debt), rate), None);
+    }
+
+    #[test]
+    fn all_debt_may_be_stable() {
+        let percent = |x: u64| Ray(RAY / U256::from(100) * U256::from(x));
+        let strategy = StableRateStrategy {
+            optimal_usage: percent(80),
+            base: Ray::ZERO,
+            slope1: percent(4),
+            slope2: percent(60),
+            stable_slope1: percent(1),
+            stable_slope2: percent(60),
+            stable_offset: percent(1),
+            stable_excess_offset: percent(8),
+            optimal_stable_ratio: Ray::ONE,
+        };
+        let book = StableBook {
+            cash: Amount::new(900),
+            added: Amount::ZERO,
+            taken: Amount::ZERO,
+            variable_debt: Amount::ZERO,
+            stable_debt: Amount::new(100),
+            average_stable_rate: percent(5),
+            unbacked: Amount::ZERO,
+            reserve_factor: Bps(0),
+        };
+        assert!(strategy.rates(&book).is_some(), "there is no excess over all of it");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(50_000))]
         #[test]

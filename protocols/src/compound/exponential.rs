@@ -102,6 +102,25 @@ mod tests {
     use super::*;
     use crate::compound::CompoundError;
 
+    #[test]
+    fn a_product_fits_or_does_not_wherever_its_digits_are() {
+        let digits = |d: [u64; 4]| U256::from_limbs(d);
+        for (a, b) in [
+            ([0, 0, 1, 1], [0, 1, 0, 0]),
+            ([0, 0, 1, 0], [0, 0, 1, 0]),
+            ([0, 0, 1, 0], [0, 0, 0, 1]),
+            ([0, 0, 0, 1], [0, 0, 1, 0]),
+            ([0, 0, 0, 1], [0, 0, 0, 1]),
+            ([0, 1, 0, 0], [0, 0, 1, 1]),
+        ] {
+            assert!(!fits(digits(a), digits(b)), "{a:?} · {b:?}");
+        }
+        assert!(
+            fits(digits([0, 0, 1, 1]), u(1))
+                && fits(digits([0, u64::MAX, 0, 0]), digits([0, 1, 0, 0]))
+        );
+    }
+
     fn u(x: u128) -> U256 {
         U256::from(x)
     }

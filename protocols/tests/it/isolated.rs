@@ -262,6 +262,59 @@ fn the_fee_is_worth_its_share_of_the_interest() {
 }
 
 #[test]
+fn who_receives_the_fee_may_take_out_what_this_second_brings() {
+    let rate = Wad::new(E18 / 10 / u128::from(YEAR));
+    let mut w = World::new(E18 * 86 / 100, Irm::Fixed { rate });
+    w.market.state.fee = Wad::new(E18 / 5);
+    w.market.state.fee_recipient = LENDER;
+    w.supply(assets(1_000_000 * E6)).unwrap();
+    let more = w.market.supply(&w, LIQUIDATOR, LIQUIDATOR, assets(2_000_000 * E6)).unwrap();
+    w.apply(more).unwrap();
+    w.deposit(1_000 * E18).unwrap();
+    w.borrow(assets(900_000 * E6)).unwrap();
+    let mut w = w.at(YEAR);
+    let had = w.balance(LENDER, w.market.supply_share).0;
+    let fresh = w.market.accrue(&w).unwrap();
+    let minted = fresh.flows.iter().find_map(|flow| match flow {
+        Flow::Mint { to, asset, amount } if *to == LENDER && *asset == w.market.supply_share => {
+            Some(amount.0)
+        }
+        _ => None,
+    });
+    let minted = minted.expect("a fee is due");
+    let one_more = had + U256::from(1);
+    assert!(minted > U256::ZERO);
+    let shares = |amount: U256| Quantity::Shares(Amount(amount));
+    assert!(w.market.withdraw(&w, LENDER, shares(one_more)).is_ok());
+    // Nobody else has them.
+    w.market.state.fee_recipient = RECIPIENT;
+    assert_eq!(
+        w.market.withdraw(&w, LENDER, shares(one_more)).err(),
+        Some(IsolatedError::Arithmetic)
+    );
+}
+
+#[test]
+fn a_collateral_that_just_suffices_is_named_by_the_debt() {
+    let mut w = World::new(E18 * 86 / 100, NO_INTEREST);
+    w.supply(assets(10_000 * E6)).unwrap();
+    w.deposit(E18).unwrap();
+    w.borrow(assets(1_720 * E6)).unwrap();
+    w.price = Price(1_900 * 100_000_000);
+    let half = Amount::new(860 * E6);
+    let named = w.market.seize_for(&w, BORROWER, half).unwrap();
+    let Seize::RepaidShares(_) = named else { panic!("{named:?}") };
+    // 897.703549 USD at 1,900, as in the liquidation by hand.
+    let taken = 897_703_549 * E18 / (1_900 * E6);
+    for (collateral, expected) in
+        [(taken, named), (taken - 1, Seize::Collateral(Amount::new(taken - 1)))]
+    {
+        w.balances.insert((BORROWER, w.market.collateral_share), U256::from(collateral));
+        assert_eq!(w.market.seize_for(&w, BORROWER, half), Ok(expected));
+    }
+}
+
+#[test]
 fn a_liquidation_by_hand() {
     let mut w = World::new(E18 * 86 / 100, NO_INTEREST);
     w.supply(assets(10_000 * E6)).unwrap();

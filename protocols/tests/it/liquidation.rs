@@ -100,3 +100,17 @@ fn just_a_thousand_dollars_may_be_left_on_either_side() {
     assert_eq!(left(3_100 * E6, 10_000 * E6, 2_000 * E6), Ok(Amount::new(2_000 * E6)));
     assert_eq!(left(3_100 * E6 - 1, 10_000 * E6, 2_000 * E6), dust);
 }
+
+#[test]
+fn collateral_that_just_suffices_pays_for_the_debt_as_offered() {
+    // 10 units and their bonus of 5 % are 10.5, rounded to 11: all of the collateral. One unit less is worth
+    // 10 of debt, and 9.52 without the bonus, which 3.6 rounds up.
+    let repaid = |collateral| {
+        let offered = Amount::new(10);
+        let terms = Terms { offered, ..terms(Version::V3_6, collateral, 10) };
+        size(&terms).map(|sized| sized.repaid)
+    };
+    assert_eq!(repaid(11), Ok(Amount::new(10)));
+    assert_eq!(repaid(10), Ok(Amount::new(10)));
+    assert_eq!(repaid(9), Ok(Amount::new(9)));
+}

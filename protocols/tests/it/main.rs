@@ -9,6 +9,7 @@ mod compound;
 mod config;
 mod invariants;
 mod isolated;
+mod limits;
 mod liquidation;
 mod margin_desk;
 mod modes;

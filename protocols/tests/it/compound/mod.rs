@@ -257,3 +257,75 @@ fn a_rate_of_exactly_the_most_accrues() {
     let absurd = reverted(CompoundError::BorrowRateAbsurdlyHigh);
     assert_eq!(at(5_000_000_000_001), Err(absurd));
 }
+
+#[test]
+fn markets_are_listed_in_order() {
+    let mut w = World::new();
+    let token = w.market.tokens[0];
+    assert_eq!(w.market.add_token(token), 3);
+    assert_eq!(w.market.add_token(token), 4);
+}
+
+#[test]
+fn the_most_that_can_be_borrowed_can_and_no_more() {
+    let mut w = supplied();
+    let most = |w: &World| w.market.max_borrow(&w.ledger, user(0), USDC);
+    // 80 % of 2,000 USD; then a cap, of which the last unit is not lent; then none.
+    assert_eq!(most(&w), units(1_600 * E6));
+    w.market.tokens[usize::from(USDC)].config.borrow_cap = units(1_000 * E6);
+    assert_eq!(most(&w), units(1_000 * E6 - 1));
+    assert!(w.clone().borrow(0, USDC, units(1_000 * E6)).is_err());
+    w.borrow(0, USDC, units(1_000 * E6 - 1)).unwrap();
+    assert_eq!(most(&w), Amount::ZERO);
+    w.market.tokens[usize::from(USDC)].config.borrow_cap = Amount::ZERO;
+    assert_eq!(most(&w), units(600 * E6 + 1));
+    assert!(w.clone().borrow(0, USDC, units(600 * E6 + 2)).is_err());
+    w.borrow(0, USDC, units(600 * E6 + 1)).unwrap();
+}
+
+#[test]
+fn rates_and_debts_are_known_as_of_now() {
+    let mut w = supplied();
+    w.borrow(0, USDC, units(1_000 * E6)).unwrap();
+    let debt = |w: &World| w.market.borrow_balance_current(&w.ledger, user(0), USDC).unwrap();
+    let rate = |w: &World| w.market.exchange_rate_current(&w.ledger, USDC).unwrap();
+    assert_eq!(debt(&w), units(1_000 * E6));
+    assert_eq!(rate(&w), w.market.tokens[usize::from(USDC)].initial_exchange_rate);
+    w.ledger.block += 2_102_400;
+    let (owed, worth) = (debt(&w), rate(&w));
+    assert!(owed > units(1_000 * E6) && owed < units(1_200 * E6), "{owed}");
+    w.act(|m, v, c| m.accrue(v, USDC, c)).unwrap();
+    assert_eq!((w.owed(0, USDC), rate(&w)), (owed, worth));
+}
+
+#[test]
+fn nobody_redeems_more_than_is_theirs() {
+    let mut w = supplied();
+    w.mint(2, ETH, units(E18)).unwrap();
+    let own = w.balance(2, c_token(ETH));
+    let more = own.checked_add(units(1)).unwrap();
+    assert!(w.ledger.total_supply(c_token(ETH)) > more);
+    assert_eq!(w.redeem(2, ETH, more), Err(refused(Refusal::Token(TokenCode::MathError))));
+    w.redeem(2, ETH, own).unwrap();
+}
+
+#[test]
+fn nothing_is_seized_without_both_prices() {
+    // A market that is wound up is liquidated whatever the account's liquidity.
+    let mut wound_up = supplied();
+    wound_up.borrow(0, USDC, units(1_000 * E6)).unwrap();
+    let config = &mut wound_up.market.tokens[usize::from(USDC)].config;
+    (config.collateral_factor, config.borrow_paused) = (Wad::ZERO, true);
+    config.reserve_factor = Wad::ONE;
+    for priceless in [USDC, ETH] {
+        let mut w = wound_up.clone();
+        w.ledger.prices[usize::from(priceless)] = PriceMantissa(U256::ZERO);
+        let got = w.act(|m, v, c| {
+            let (liquidator, borrower) = (user(1), user(0));
+            let call = Liquidation { liquidator, borrower, debt: USDC, collateral: ETH };
+            m.liquidate(v, call, units(E6), c)
+        });
+        let failed = CompoundError::LiquidateComptrollerCalculateAmountSeizeFailed;
+        assert_eq!(got.err(), Some(reverted(failed)), "{priceless}");
+    }
+}
