@@ -122,6 +122,39 @@ mod tests {
         assert!(exact < wide(upper), "{x}: {upper} not above {exact}");
     }
 
+    /// The documented steps in integers without bounds, by another program.
+    #[test]
+    fn large_exponents_have_their_digits() {
+        for (x, lower) in [
+            (
+                "0x1e00000000000000000000000000000000",
+                "0x9b823857614764f43e201f73a542cacc14a2103be86",
+            ),
+            (
+                "0x5000000000000000000000000000000000",
+                "0xaabbcdcc279f59e45281da5471244ecc3691bd26997be8198000000000000",
+            ),
+            (
+                "0x5500000000000000000000000000003039",
+                "0x62fb1d40f291dd6226be9bba1074711ce739b7b1648b3b34800000000000000",
+            ),
+        ] {
+            let [x, lower]: [U256; 2] = [x, lower].map(|digits| digits.parse().unwrap());
+            assert_eq!(exp_bounds(x).unwrap().0, lower, "{x}");
+            assert_bounds(x);
+        }
+    }
+
+    #[test]
+    fn exponents_end_at_127_times_ln_2() {
+        let first: U256 = "0x580799e3f115ed5c3927f61869f58860f2".parse().unwrap();
+        assert!(exp_bounds(first - U256::from(1)).is_some());
+        assert_eq!(exp_bounds(first), None);
+        for bits in [135, 136, 160, 191, 192, 200, 255] {
+            assert_eq!(exp_bounds(U256::from(1) << bits), None, "{bits}");
+        }
+    }
+
     #[test]
     fn e_has_its_digits() {
         // e = 2.71828182845904523536028747135266249775724709369995…

@@ -99,6 +99,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn quotients_of_rays_and_percents_by_hand() {
+        let u = U256::from::<u64>;
+        // A third of a ray; 5 without 4 %.
+        let third = |rounding| ray_div(u(1), u(3), rounding);
+        let floor = RAY / u(3);
+        assert_eq!(third(Rounding::Floor), Some(floor));
+        assert_eq!(third(Rounding::Ceil), Some(floor + u(1)));
+        assert_eq!(ray_div(u(1), u(0), Rounding::Floor), None);
+        let without = |rounding| percent_div(u(500), 10_400, rounding);
+        assert_eq!(without(Rounding::Floor), Some(u(480)));
+        assert_eq!(without(Rounding::Ceil), Some(u(481)));
+        assert_eq!(percent_div(u(1), 0, Rounding::Floor), None);
+    }
+
     /// Integers of every magnitude around the path boundaries.
     fn any_size() -> impl Strategy<Value = U256> {
         (any::<[u64; 4]>(), 0_usize..256, any::<bool>()).prop_map(|(limbs, shift, ones)| {

@@ -63,7 +63,7 @@ impl PointProcess {
             first *= kept;
             second *= kept;
             now += step;
-            if wait > step || now >= secs {
+            if wait > step {
                 break;
             }
             // A point of the bounding process is kept with the ratio of intensities; where it falls
@@ -103,6 +103,22 @@ mod tests {
             start += piece;
         }
         list
+    }
+
+    #[test]
+    fn arrivals_are_these() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let (mut excitement, mut list) = (Excitement::default(), Vec::new());
+        HAWKES.run(&mut excitement, 20.0, &mut rng, |t, kind| list.push((t, kind)));
+        assert_eq!(list.len(), 15);
+        let known = [(4.008022092, 1), (4.278262775, 1), (5.085406219, 0), (5.095821832, 1)];
+        for ((t, kind), (known, of_kind)) in list.iter().zip(known) {
+            assert!((t - known).abs() < 1e-8 && *kind == of_kind, "{list:?}");
+        }
+        let last = [0.347_433_843, 0.860_541_139];
+        assert!(excitement.per_sec.iter().zip(last).all(|(a, b)| (a - b).abs() < 1e-8));
+        let none = PointProcess { base_per_sec: 0.0, ..HAWKES };
+        none.run(&mut Excitement::default(), 20.0, &mut rng, |_, _| unreachable!("nothing begins"));
     }
 
     const HAWKES: PointProcess =

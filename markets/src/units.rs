@@ -331,3 +331,22 @@ pub enum Flow {
         amount: Amount,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Wide(#[serde(deserialize_with = "deserialize_u256")] U256);
+
+    #[test]
+    fn a_wide_integer_is_read_from_text_and_from_numbers() {
+        let read = |text: &str| serde_json::from_str::<Wide>(text);
+        assert_eq!(read("7").expect("a number"), Wide(U256::from(7)));
+        assert_eq!(read("\"1_000\"").expect("a string"), Wide(U256::from(1_000)));
+        let refused = read("true").expect_err("no number").to_string();
+        assert!(refused.contains("a non-negative integer of at most 256 bits"), "{refused}");
+        let of_128 = de::value::U128Deserializer::<de::value::Error>::new(u128::MAX);
+        assert_eq!(deserialize_u256(of_128), Ok(U256::from(u128::MAX)));
+    }
+}

@@ -235,6 +235,20 @@ mod tests {
         assert_eq!(amount_in_112(bought, wide, wide, fee), paid);
     }
 
+    /// With a fee in millionths the shorter way would need 132 bits.
+    #[test]
+    fn the_widest_arguments_of_a_fine_fee_take_the_long_way() {
+        let (wide, fee) = (1_u128 << 111, Pips(3_001));
+        let long = |x: u128| U256::from(x);
+        let out = amount_out(long(wide), long(wide), long(wide), fee).map(low_128);
+        assert_eq!(amount_out_112(wide, wide, wide, fee), out);
+        for bought in [wide - 1, wide >> 1] {
+            let paid = amount_in(long(bought), long(wide), long(wide), fee);
+            let paid = paid.and_then(|x| u128::try_from(x).map_err(|_wide| PoolError::Overflow));
+            assert_eq!(amount_in_112(bought, wide, wide, fee), paid);
+        }
+    }
+
     #[test]
     fn one_empty_reserve_is_no_liquidity() {
         let fee = Pips(3_000);

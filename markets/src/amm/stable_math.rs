@@ -106,3 +106,18 @@ pub fn balance_at(xp: &[U256], j: usize, d: U256, ann: U256) -> Result<U256, Sta
     }
     Err(StableSwapError::NotConverged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_above_256_bits_is_refused_though_its_quotient_fits() {
+        let (one, most) = (U256::from(1), U256::MAX);
+        assert_eq!(floor_div(most, most, most), Err(StableSwapError::Overflow));
+        assert_eq!(floor_div(one << 128, one << 128, one << 4), Err(StableSwapError::Overflow));
+        assert_eq!(floor_div(one << 255, one, one), Ok(one << 255));
+        assert_eq!(floor_div(most, one, U256::from(3)), Ok(most / U256::from(3)));
+        assert_eq!(floor_div(one, one, U256::ZERO), Err(StableSwapError::NoLiquidity));
+    }
+}

@@ -578,17 +578,42 @@ impl StableSwap {
             (_, Err(StableSwapError::NotConverged)) => return Ok(()),
             _ => return Err((3, format!("no invariant of {:?}", &self.balances[..n]))),
         };
-        let total = xp.iter().fold(U256::ZERO, |total, x| total.saturating_add(*x));
-        // (D / n)ⁿ ≥ Πx, but for the last units of Newton's method; in 768 bits, as D has at most 256.
-        let wide = |x: U256| Uint::<768, 12>::from_limbs_slice(x.as_limbs());
-        let (mut power, mut product) = (Uint::<768, 12>::from(1), Uint::<768, 12>::from(1));
-        for x in &xp[..n] {
-            power *= wide(d.saturating_add(U256::from(2)));
-            product *= wide(x.saturating_mul(U256::from(self.n_coins)));
-        }
-        if d > total || power < product {
+        if !is_between_means(d, &xp[..n]) {
             return Err((3, format!("D {d} of {:?}", &self.balances[..n])));
         }
         Ok(())
+    }
+}
+
+/// Whether Σx ≥ D and (D / n)ⁿ ≥ Πx, the latter but for the last units of Newton's method; in 768 bits, as D
+/// has at most 256.
+fn is_between_means(d: U256, xp: &[U256]) -> bool {
+    let total = xp.iter().fold(U256::ZERO, |total, x| total.saturating_add(*x));
+    let wide = |x: U256| Uint::<768, 12>::from_limbs_slice(x.as_limbs());
+    let n = wide(U256::from(xp.len()));
+    let power =
+        xp.iter().fold(wide(U256::from(1)), |p, _| p * wide(d.saturating_add(U256::from(2))));
+    let product = xp.iter().fold(wide(U256::from(1)), |p, x| p * wide(*x) * n);
+    d <= total && power >= product
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invariant_lies_between_the_means() {
+        let u = U256::from::<u64>;
+        // Balanced: 200 to the unit, and two units below.
+        for (d, holds) in [(200, true), (198, true), (197, false), (201, false)] {
+            assert_eq!(is_between_means(u(d), &[u(100), u(100)]), holds, "{d}");
+        }
+        // 10 and 1,000: n · √10⁴ = 200 below, 1,010 above; three coins: 3 · ∛(10 · 10 · 1,270) = 150.8.
+        for (d, holds) in [(1_010, true), (198, true), (197, false), (1_011, false)] {
+            assert_eq!(is_between_means(u(d), &[u(10), u(1_000)]), holds, "{d}");
+        }
+        for (d, holds) in [(149, true), (148, false)] {
+            assert_eq!(is_between_means(u(d), &[u(10), u(10), u(1_270)]), holds, "{d}");
+        }
     }
 }

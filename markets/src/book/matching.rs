@@ -105,14 +105,8 @@ impl Book {
         let mut placed = self.trade(owner, side, lots, limit, self_trade, events);
         if rests && placed.resting > 0 {
             let slot = self.orders.take(owner, side, limit, placed.resting);
-            let slot = match slot {
-                Some(slot) => slot,
-                None if placed.filled == 0 && placed.cancelled == 0 => return Err(Refusal::Full),
-                None => {
-                    placed.cancelled += std::mem::take(&mut placed.resting);
-                    return Ok(placed);
-                }
-            };
+            // Whoever traded and has something left has freed a place: then nothing has happened yet.
+            let slot = slot.ok_or(Refusal::Full)?;
             self.link(slot);
             placed.id = Some(self.orders.id(slot));
         } else {

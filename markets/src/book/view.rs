@@ -202,3 +202,38 @@ impl Sweep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Fees, Kind, Order, SelfTrade};
+    use super::*;
+
+    type Fault = fn(&mut Book);
+
+    #[test]
+    fn a_queue_that_tells_another_story_is_found_out() {
+        let mut sound = Book::new(200, Fees { maker_pips: 0, taker_pips: 0 }, 8);
+        for lots in [3, 4] {
+            let (owner, self_trade) = (0, SelfTrade::CancelMaker);
+            let kind = Kind::Limit { tick: 100 };
+            let order = Order { owner, side: Side::Buy, lots, kind, self_trade };
+            sound.submit(&order, &mut Vec::new()).expect("there is room");
+        }
+        sound.check().expect("a sound book");
+        let faults: [Fault; 7] = [
+            |b| b.orders.slots[0].side = Side::Sell,
+            |b| b.orders.slots[0].tick = 101,
+            |b| b.orders.slots[1].prev = 1,
+            |b| b.orders.slots[0].lots = 0,
+            |b| b.orders.slots[0].lots = 5,
+            |b| b.ladder.enter(100).tail = 0,
+            |b| b.ladder.enter(100).orders = 3,
+        ];
+        for (i, fault) in faults.into_iter().enumerate() {
+            let mut broken = sound.clone();
+            fault(&mut broken);
+            let level = broken.levels(Side::Buy).next().expect("it is there");
+            assert!(broken.check_level(Side::Buy, &level).is_err(), "fault {i}");
+        }
+    }
+}

@@ -136,3 +136,27 @@ const POWERS_OF_TEN: [u128; 39] = {
     }
     powers
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::amm::concentrated::ConcentratedError;
+
+    #[test]
+    fn powers_of_ten_are_those_of_128_bits() {
+        for n in 0..39 {
+            assert_eq!(power_of_ten(n), Ok(10_u128.pow(u32::from(n))));
+        }
+        assert_eq!(power_of_ten(39), Err(OracleError::Overflow));
+    }
+
+    #[test]
+    fn a_pools_errors_keep_their_meaning() {
+        assert_eq!(OracleError::from(PoolError::UnknownAsset), OracleError::UnknownAsset);
+        assert_eq!(OracleError::from(PoolError::Overflow), OracleError::Overflow);
+        assert_eq!(OracleError::from(PoolError::InsufficientInput), OracleError::NoLiquidity);
+        assert_eq!(OracleError::from(ConcentratedError::Overflow), OracleError::Overflow);
+        assert_eq!(OracleError::from(ConcentratedError::TooOld), OracleError::WindowTooShort);
+        assert_eq!(OracleError::from(ConcentratedError::Tick), OracleError::NoLiquidity);
+    }
+}

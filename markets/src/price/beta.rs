@@ -77,4 +77,4 @@ impl BetaProcess {
 }
 
 /// Above the salts of the other processes.
-const SALT: u64 = 1 << 32;
+pub(super) const SALT: u64 = 1 << 32;

@@ -117,4 +117,50 @@ impl Bridge {
 
 /// Keeps bridges apart from other uses of the shared word. One for all assets: extremes of like bars
 /// fall together, as they do in a crash.
-const SALT: u64 = 2;
+pub(super) const SALT: u64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bars_plan_is_this() {
+        let mut bridge = Bridge::new(20);
+        let mut plans = Vec::new();
+        for (bar, word) in [
+            (Bar { open: 100.0, high: 110.0, low: 95.0, close: 104.0 }, 1),
+            (Bar { open: 100.0, high: 101.0, low: 80.0, close: 82.0 }, 2),
+            (Bar { open: 100.0, high: 100.0, low: 100.0, close: 100.0 }, 3),
+        ] {
+            bridge.plan(&bar, word);
+            plans.push(format!("{:?} {:.9}", bridge.points, bridge.deviation));
+        }
+        let known = [
+            "[(12, 95.0), (16, 110.0), (19, 104.0)] 2.014343517",
+            "[(2, 101.0), (14, 80.0), (19, 82.0)] 2.820080923",
+            "[(2, 100.0), (4, 100.0), (19, 100.0)] 0.000000000",
+        ];
+        assert_eq!(plans, known);
+    }
+
+    /// The low comes first the more often, the nearer the open is to it.
+    #[test]
+    fn the_nearer_extreme_is_likely_the_first() {
+        let mut bridge = Bridge::new(20);
+        let mut low_first = |open: f64, close: f64| {
+            let bar = Bar { open, high: 110.0, low: 90.0, close };
+            let mut first = |word| {
+                bridge.plan(&bar, word);
+                bridge.points[0].1 == 90.0
+            };
+            (0..2_000).filter(|word| first(*word)).count()
+        };
+        let even = low_first(100.0, 100.0);
+        assert!((900..1_100).contains(&even), "{even}");
+        // By symmetry what is likely from below is unlikely from above, in open and in close.
+        for (open, close) in [(92.0, 100.0), (100.0, 108.0), (92.0, 108.0)] {
+            let (below, above) = (low_first(open, close), low_first(200.0 - open, 200.0 - close));
+            assert!(below > 1_100 && above < 900, "{open} to {close}: {below} and {above}");
+        }
+    }
+}

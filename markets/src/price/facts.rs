@@ -138,6 +138,19 @@ mod tests {
     }
 
     #[test]
+    fn a_jump_is_beyond_the_threshold() {
+        let found = |returns: &[f64], window| jumps(returns, JumpRule { threshold: 1.0, window });
+        let none: [usize; 0] = [];
+        // Deviation √(π/2) = 1.2533 of returns of one.
+        assert_eq!(found(&[1.0, 1.0, 1.2], 2), none);
+        assert_eq!(found(&[1.0, 1.0, 1.3], 2), [2]);
+        assert_eq!(found(&[1.0, -1.0, 1.0, -1.3], 3), [3]);
+        assert_eq!(found(&[0.0; 6], 3), none, "nothing moves");
+        assert_eq!(found(&[1.0, 1.0, 9.0], 1), none, "too short a window");
+        assert_eq!(found(&[1.0, 1.0, 9.0], 3), none, "nothing after the first window");
+    }
+
+    #[test]
     fn moments_by_hand() {
         // Values 0, 0, 0, 4: mean 1, m2 3, m3 6, m4 21.
         let Moments { count, mean, sd, skew, excess_kurtosis } = moments(&[0.0, 0.0, 0.0, 4.0]);

@@ -137,4 +137,25 @@ impl GarchProcess {
 }
 
 /// Keeps the hour's violence apart from other uses of the shared word.
-const SALT: u64 = 1;
+pub(super) const SALT: u64 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variance_is_targeted_and_capped() {
+        let spec = Garch::targeting(2.0, 0.1, 0.8, 4.0);
+        assert_eq!(spec.max_variance, 400.0);
+        assert!((spec.unconditional_variance() - 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_hours_mean_is_spread_over_its_blocks() {
+        let spec = Garch { mean_percent_per_hour: 3.0, ..Garch::targeting(2.0, 0.1, 0.8, 4.0) };
+        let mut process = GarchProcess::new(spec, 12).expect("300 blocks an hour");
+        for word in 0..300 {
+            assert_eq!(process.step(0.0, word), 3.0 / 300.0 / 100.0);
+        }
+    }
+}

@@ -133,4 +133,4 @@ const MOST_LOG: f64 = 10.0;
 /// Beyond this the number of jumps is no longer rare, and its inverse needs another method.
 const MOST_JUMPS_PER_BLOCK: f64 = 50.0;
 /// Keeps jumps apart from other uses of the shared word; an asset's own jumps have the next salts.
-const SALT: u64 = 1 << 33;
+pub(super) const SALT: u64 = 1 << 33;

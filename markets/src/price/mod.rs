@@ -272,3 +272,23 @@ mod shared_slice {
         Vec::<T>::deserialize(deserializer).map(Arc::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn salts_keep_processes_apart() {
+        let salts = [beta::SALT, bridge::SALT, garch::SALT, jump_diffusion::SALT, regime::SALT];
+        assert_eq!(salts, [1 << 32, 2, 1, 1 << 33, 1 << 35]);
+    }
+
+    #[test]
+    fn blocks_tile_a_period_or_are_refused() {
+        assert_eq!(blocks_in(3_600, 12), Ok(300));
+        for (period_secs, block_secs) in [(0, 12), (3_600, 0), (0, 0), (3_600, 7)] {
+            let refused = SpecError::BlocksDoNotTile { block_secs, period_secs };
+            assert_eq!(blocks_in(period_secs, block_secs), Err(refused));
+        }
+    }
+}

@@ -173,7 +173,7 @@ fn sums(row: &[f64]) -> Vec<f64> {
 }
 
 /// Keeps regimes apart from other uses of the shared word.
-const SALT: u64 = 1 << 35;
+pub(super) const SALT: u64 = 1 << 35;
 
 #[cfg(test)]
 mod tests {
@@ -195,6 +195,35 @@ mod tests {
             let shares = spec(&[&[p, 1.0 - p], &[1.0 - q, q]]).stationary().expect("a chain");
             let expected = (1.0 - q) / ((1.0 - p) + (1.0 - q));
             assert!((shares[0] - expected).abs() < 1e-12, "{shares:?}");
+        }
+    }
+
+    #[test]
+    fn a_chain_is_checked_with_and_without_a_start() {
+        let trapped = spec(&[&[1.0, 0.0], &[0.0, 1.0]]);
+        assert_eq!(trapped.check(), Err(SpecError::TrappingRegime { regime: 1 }));
+        assert_eq!(RegimeSwitching { start: Some(0), ..trapped }.check(), Ok(()));
+        let ragged = RegimeSwitching { start: Some(0), ..spec(&[&[0.5, 0.5], &[1.0]]) };
+        assert!(ragged.check().is_err());
+    }
+
+    #[test]
+    fn running_sums_end_at_the_last_that_can_be() {
+        assert_eq!(sums(&[0.7, 0.25, 0.0]), [0.7, 1.0, 1.0]);
+        assert_eq!(sums(&[0.0, 1.0]), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn four_regimes_that_all_change_are_stationary() {
+        let row = |i: usize| (0..4).map(move |j| (1 + (3 * i + 5 * j) % 7) as f64);
+        let rows: Vec<Vec<f64>> =
+            (0..4).map(|i| row(i).map(|p| p / row(i).sum::<f64>()).collect()).collect();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let spec = spec(&rows);
+        let shares = spec.stationary().expect("a chain");
+        for j in 0..4 {
+            let next: f64 = (0..4).map(|i| shares[i] * spec.hourly_transition[i][j]).sum();
+            assert!((next - shares[j]).abs() < 1e-14, "{shares:?}");
         }
     }
 

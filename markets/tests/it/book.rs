@@ -472,3 +472,42 @@ fn the_faster_participant_gets_the_stale_quote() {
     assert_eq!((reports[0].at_us, reports[0].placed.notional), (120, 400));
     assert_eq!(venue.quoted(slow, 0), Some((Side::Sell, 110, 10)));
 }
+
+#[test]
+fn a_saved_book_with_an_order_off_its_ticks_is_refused() {
+    let mut book = Book::new(MOST, FEES, 2);
+    let order = |owner| Order {
+        owner,
+        side: Side::Buy,
+        lots: 3,
+        kind: Kind::Limit { tick: 10 },
+        self_trade: SelfTrade::CancelTaker,
+    };
+    book.submit(&order(1), &mut Vec::new()).expect("there is room");
+    let saved = serde_json::to_value(&book).expect("plain data");
+    let read = |tick: u64| {
+        let mut saved = saved.clone();
+        saved["orders"]["slots"][0]["tick"] = tick.into();
+        serde_json::from_value::<Book>(saved).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(10), Ok(()));
+    assert_eq!(read(u64::from(MOST)), Ok(()), "the highest tick is one");
+    for tick in [0, u64::from(MOST) + 1] {
+        assert_eq!(read(tick), Err(format!("an order at {tick} ticks")));
+    }
+}
+
+#[test]
+fn what_a_trade_leaves_rests_in_the_place_that_it_freed() {
+    let mut book = Book::new(MOST, FEES, 1);
+    let mut submit = |side, lots| {
+        let kind = Kind::Limit { tick: 10 };
+        let order = Order { owner: 1, side, lots, kind, self_trade: SelfTrade::Allow };
+        book.submit(&order, &mut Vec::new()).expect("there is room")
+    };
+    let first = submit(Side::Buy, 3).id.expect("it rests");
+    let placed = submit(Side::Sell, 5);
+    assert_eq!((placed.filled, placed.resting, placed.cancelled), (3, 2, 0));
+    let second = placed.id.expect("it rests");
+    assert_ne!(first, second, "a new order has a new id");
+}

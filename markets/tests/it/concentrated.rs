@@ -1,7 +1,9 @@
 //! A concentrated pool's own rules; swaps and positions are replayed from the contracts in `sim`.
 
+use markets::amm::concentrated::periphery::quote_at_sqrt_price;
+use markets::amm::concentrated::tick_math::sqrt_ratio_at_tick;
 use markets::amm::concentrated::{Change, Concentrated, ConcentratedError};
-use markets::units::{AccountId, AssetId, Pips, U256};
+use markets::units::{AccountId, Amount, AssetId, Pips, U256};
 
 const OWNER: AccountId = AccountId(7);
 
@@ -124,4 +126,59 @@ fn the_protocol_s_last_unit_stays() {
     pool.state.unlocked = false;
     let locked = pool.quote_collect_protocol(OWNER, 1, 1, &mut change);
     assert_eq!(locked, Err(ConcentratedError::Locked));
+}
+
+/// Two positions about a price of one, 600 ticks to either side and 60.
+fn filled() -> Concentrated {
+    let (mut pool, mut change) = (pool(), Change::default());
+    pool.quote_initialize(U256::from(1) << 96, 1_000, &mut change).unwrap();
+    pool.apply(&change);
+    for (width, liquidity) in [(600, 1_000_000_000_000), (60, 5_000_000_000_000)] {
+        pool.quote_mint(AccountId(3), -width, width, liquidity, 1_000, &mut change).unwrap();
+        pool.apply(&change);
+    }
+    pool
+}
+
+#[test]
+fn a_swap_that_stops_at_a_tick_has_crossed_it() {
+    let pool = filled();
+    for (zero_for_one, tick) in [(true, -60), (false, 60)] {
+        let mut change = Change::default();
+        let limit = sqrt_ratio_at_tick(tick).unwrap();
+        let all = U256::from(10).pow(U256::from(20));
+        pool.quote_swap(zero_for_one, true, all, limit, 1_000, &mut change).unwrap();
+        assert_eq!(change.state.sqrt_price, limit);
+        assert_eq!(change.state.liquidity, 1_000_000_000_000, "the narrow position is left");
+        // One unit of the price before it is within.
+        let one = U256::from(1);
+        let before = if zero_for_one { limit + one } else { limit - one };
+        pool.quote_swap(zero_for_one, true, all, before, 1_000, &mut change).unwrap();
+        assert_eq!(change.state.liquidity, 6_000_000_000_000);
+    }
+}
+
+#[test]
+fn a_flash_loan_may_be_of_all_that_there_is() {
+    let pool = filled();
+    let open = |amount0, amount1| {
+        let (amounts, held) = ([amount0, amount1].map(Amount::new), Amount::new(1_000));
+        let mut change = Change::default();
+        pool.quote_flash_open(amounts[0], amounts[1], held, held, &mut change).map(|_| ())
+    };
+    assert_eq!(open(1_000, 1_000), Ok(()));
+    for (amount0, amount1) in [(1_001, 0), (0, 1_001), (0, 2_000)] {
+        assert_eq!(open(amount0, amount1), Err(ConcentratedError::Transfer));
+    }
+}
+
+#[test]
+fn a_quote_at_a_price_beyond_2_to_the_32_is_exact() {
+    // √price of 2³², where the square needs 257 bits, and above and below it.
+    for (root, price) in [(127_usize, 62_usize), (128, 64), (129, 66), (130, 68), (159, 126)] {
+        let quoted = quote_at_sqrt_price(U256::from(1) << root, 5, true).unwrap();
+        assert_eq!(quoted, U256::from(5) << price, "2^{root}");
+        let back = quote_at_sqrt_price(U256::from(1) << root, 3 << 126, false).unwrap();
+        assert_eq!(back, U256::from(3) << (126 - price), "2^{root}");
+    }
 }

@@ -268,3 +268,83 @@ fn balances_above_112_bits_overflow_whatever_their_limbs() {
         assert!(!update(U256::from_limbs(limbs)), "{limbs:?}");
     }
 }
+
+#[test]
+fn a_reserve_may_be_filled_to_the_last_unit() {
+    const PART: u128 = 1 << 90;
+    for (asset, [reserve0, reserve1]) in
+        [(A, [MAX_RESERVE - PART, 1 << 100]), (B, [1 << 100, MAX_RESERVE - PART])]
+    {
+        let pool = pool_of(reserve0, reserve1, Pips(0));
+        let sold = |amount| pool.quote_exact_in(asset, Amount::new(amount));
+        let filled = sold(PART).unwrap();
+        assert_eq!(filled.new_reserve0.max(filled.new_reserve1), MAX_RESERVE);
+        assert_eq!(sold(PART + 1), Err(PoolError::Overflow));
+        let deposit = |amount| {
+            let (amount, all) = (Amount::new(amount), Amount::new(1 << 111));
+            pool.quote_mint_exact(amount, amount, all).map(|quote| quote.locked)
+        };
+        assert_eq!(deposit(PART), Ok(Amount::ZERO));
+        assert_eq!(deposit(PART + 1), Err(PoolError::Overflow));
+    }
+}
+
+#[test]
+fn a_deposit_of_one_asset_or_into_half_a_pool_is_none() {
+    let mint = |pool: &ConstantProduct, a: u128, b: u128| {
+        pool.quote_mint(Amount::new(a), Amount::new(b), Amount::new(1_000)).err()
+    };
+    let (full, empty) = (pool_of(1_000, 2_000, Pips(3_000)), pool_of(0, 0, Pips(3_000)));
+    for pool in [&full, &empty] {
+        for (a, b) in [(0, 5), (5, 0), (0, 0)] {
+            assert_eq!(mint(pool, a, b), Some(PoolError::InsufficientInput), "{a} {b}");
+        }
+    }
+    for (a, b) in [(0, 2_000), (1_000, 0)] {
+        let half = pool_of(a, b, Pips(3_000));
+        assert_eq!(mint(&half, 5, 5), Some(PoolError::InsufficientLiquidity), "{a} {b}");
+    }
+}
+
+#[test]
+fn the_protocol_is_due_nothing_unless_it_asks_and_something_was_seen() {
+    let shares = Amount::new(1_000_000);
+    let mut pool = pool_of(2_000_000, 2_000_000, Pips(3_000));
+    pool.k_last = k(1_000_000, 1_000_000);
+    assert_eq!(pool.protocol_shares(shares), Amount::ZERO);
+    pool.fee_to = Some(AccountId(4));
+    // 10⁶ · (2 − 1) / (5 · 2 + 1).
+    assert_eq!(pool.protocol_shares(shares), Amount::new(90_909));
+    pool.k_last = U256::ZERO;
+    assert_eq!(pool.protocol_shares(shares), Amount::ZERO);
+}
+
+#[test]
+fn a_flash_swap_of_either_asset_is_owed_with_the_fee() {
+    let pool = pool_of(1_000_000, 1_000_000, Pips(3_000));
+    let (none, some) = (Amount::ZERO, Amount::new(997));
+    assert_eq!(pool.flash_debt(some, none), Some(Amount::new(1_000)));
+    assert_eq!(pool.flash_debt(none, some), Some(Amount::new(1_000)));
+    assert_eq!(pool.flash_debt(some, some), None);
+    assert_eq!(pool.flash_debt(none, none), None);
+}
+
+#[test]
+fn a_product_may_stay_as_it_is_and_all_shares_may_be_burned() {
+    let pool = pool_of(1_000, 1_000, Pips(0));
+    let of = Amount::new;
+    let paid = |in0: u128| pool.check_inputs(of(0), of(500), of(1_000 + in0), of(500));
+    assert_eq!(paid(1_000), Ok((of(1_000), of(0))));
+    assert_eq!(paid(999), Err(PoolError::ProductFell));
+    let burn = |shares| pool.quote_burn(of(shares), of(1_000)).map(|quote| quote.amount0);
+    assert_eq!(burn(1_000), Ok(of(1_000)));
+    assert_eq!(burn(1_001), Err(PoolError::InsufficientLiquidityBurned));
+}
+
+#[test]
+fn nobody_sells_where_the_first_unit_loses() {
+    let pool = pool_of(1_000_000, 2_000_000, Pips(3_000));
+    assert_eq!(pool.optimal_in(A, 5.0), 0.0);
+    assert_eq!(pool.optimal_in(A, 0.0), 0.0, "a price of nothing has no size");
+    assert!(pool.optimal_in(A, 1.0) > 0.0);
+}

@@ -235,3 +235,72 @@ fn a_halted_delayed_feed_forgets_both_prices_and_a_reset_breaker_starts_anew() {
         BreakerFeed { reference: Price(300), referenced_at: 30, tripped_at: None, ..breaker };
     assert_eq!(breaker.reset(Ok(Price(300)), 30), Ok(reset));
 }
+
+#[test]
+fn a_window_begins_at_the_youngest_checkpoint_that_is_old_enough() {
+    let pool = pool_at(10 * ETH, 20_000_000_000, 0);
+    for every in [60, 90, 250] {
+        let mut feed = WindowFeed::new(PoolId(0), WETH, None, 600, every);
+        let mut moving = pool;
+        for step in 0..40_u64 {
+            let now = 1_000 + step * u64::from(every);
+            // Another price each time.
+            let held = Amount::new(20_000_000_000 + u128::from(step) * 1_000_000_000);
+            moving.update(Amount::new(10 * ETH), held, now).unwrap();
+            let new = feed.quote_checkpoint(&moving, now).unwrap().expect("it is due");
+            feed.record(new);
+            for later in [0, 1, u64::from(every) / 2, u64::from(every)] {
+                let now = now + later;
+                let price = feed.price(&moving, now, 18, 6, Price::ONE);
+                let ages = (0..feed.capacity()).map_while(|back| feed.newest(back));
+                let first = ages.into_iter().find(|o| now as u32 - o.timestamp >= 600);
+                let expected = first.map(|o| {
+                    let gathered = moving.cumulative_of(WETH, now).unwrap() - o.cumulative;
+                    let mean = gathered / U256::from(now as u32 - o.timestamp);
+                    let scale = U256::from(10).pow(U256::from(18 - 6 + 8));
+                    Price(u128::try_from((mean * scale) >> 112_usize).unwrap())
+                });
+                assert_eq!(price.ok(), expected, "{every}: {step} and {later}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_breaker_takes_a_new_reference_when_it_is_due() {
+    let breaker = BreakerFeed {
+        source: FeedId(0),
+        max_move_bps: 1_000,
+        period_secs: 60,
+        trip_secs: 100,
+        reference: Price(1_000),
+        referenced_at: 1_000,
+        tripped_at: None,
+        manager: AccountId(0),
+    };
+    let taken = |breaker: &BreakerFeed, now| {
+        let after = breaker.poked(Ok(Price(1_010)), now).unwrap();
+        (after.reference, after.referenced_at, after.tripped_at)
+    };
+    let kept = (Price(1_000), 1_000, None);
+    let new = |now| (Price(1_010), now, None);
+    assert_eq!((taken(&breaker, 1_000), taken(&breaker, 1_059)), (kept, kept));
+    assert_eq!(taken(&breaker, 1_060), new(1_060));
+    let without = BreakerFeed { reference: Price(0), ..breaker };
+    assert_eq!(taken(&without, 1_001), new(1_001));
+    let lifted = BreakerFeed { tripped_at: Some(900), ..breaker };
+    assert_eq!(taken(&lifted, 1_001), new(1_001));
+    assert_eq!(lifted.poked(Ok(Price(1_010)), 999), Err(OracleError::Halted));
+}
+
+#[test]
+fn a_stable_pool_beyond_256_bits_has_no_price() {
+    let coins = [(WETH, 18), (USDC, 18)];
+    let mut pool =
+        StableSwap::new(&coins, AssetId(5), AccountId(0), AccountId(1), 100, 4_000_000, 0);
+    pool.balances = [Amount(U256::MAX), Amount(U256::MAX), Amount::ZERO];
+    let price = spot(WETH).price_on_stable(&pool, 0, Price::ONE);
+    assert_eq!(price, Err(OracleError::Overflow));
+    let stranger = spot(AssetId(9)).price_on_stable(&pool, 0, Price::ONE);
+    assert_eq!(stranger, Err(OracleError::UnknownAsset));
+}

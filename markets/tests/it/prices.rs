@@ -341,3 +341,18 @@ fn specs_that_make_no_sense_are_refused_with_the_reason() {
         Err(PriceError::Length { .. } | PriceError::Asset { .. })
     ));
 }
+
+#[test]
+fn a_record_is_over_when_it_is() {
+    let start = vec![1.0];
+    let mut prices = JointPrices::new(vec![replay(crash(), 3_600)], start, None, 900).unwrap();
+    assert_eq!(prices.start_prices(), [crash()[0].open]);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let blocks = 4 * crash().len();
+    for block in 0..blocks {
+        assert!(!prices.is_exhausted(), "{block} of {blocks}");
+        prices.step(&mut rng);
+    }
+    assert!(prices.is_exhausted());
+    assert_eq!(prices.start_prices(), [crash()[0].open]);
+}

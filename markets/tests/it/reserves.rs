@@ -189,3 +189,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_reserve_sells_all_that_it_has_and_up_to_its_highest_price() {
+    let plenty = kyber().quote_exact_in(ETH, Amount::new(E18), PLENTY, Amount::new(INVENTORY));
+    let out = plenty.unwrap().amount_out;
+    let sell = |reserve: &Exponential, held: Amount| {
+        reserve.quote_exact_in(ETH, Amount::new(E18), held, Amount::new(INVENTORY))
+    };
+    assert_eq!(sell(&kyber(), out).map(|trade| trade.amount_out), Ok(out));
+    let less = out.checked_sub(Amount::new(1)).unwrap();
+    assert_eq!(sell(&kyber(), less), Err(ReserveError::InsufficientInventory));
+    // The price after the trade.
+    let reached = kyber().price_at(Amount::new(INVENTORY + E18)).unwrap();
+    let up_to = |max_price| Exponential { max_price, ..kyber() };
+    assert!(sell(&up_to(reached), PLENTY).is_ok());
+    let lower = Wad(reached.0 - U256::from(1));
+    assert_eq!(sell(&up_to(lower), PLENTY), Err(ReserveError::PriceOutOfBounds));
+}

@@ -206,6 +206,25 @@ fn a_fork_takes_over_new_assets_and_new_accounts() {
     fork.sync(&chain);
     assert_eq!(fork.0.asset(asset).symbol, "LATE");
     assert!(fork.0 == chain);
+    // And what every kind of market and pool has done since.
+    let now = chain.clock().timestamp;
+    chain.begin_block(now + 3_600, 0);
+    let (user, usd, amount) = (w.users[0], w.tokens[0], exact(1_000_000));
+    let calls = [
+        Call::Borrow { market: w.pooled[0], asset: usd, amount },
+        Call::Borrow { market: w.compound, asset: usd, amount },
+        Call::Borrow { market: w.isolated[0], asset: usd, amount },
+        Call::Vault(VaultCall::Drip { market: w.vault, ilk: 0 }),
+        Call::Supply { market: w.desk, asset: w.tokens[3], amount },
+    ];
+    assert_eq!(run(&mut chain, user, &calls), Outcome::Success);
+    for (pool, asset_in, ..) in trades(&w) {
+        let swap = Call::Swap { pool, asset_in, amount: exact(unit(0)), min_out: Amount::ZERO };
+        let _ = run(&mut chain, user, &[swap]);
+    }
+    assert!(fork.0 != chain);
+    fork.sync(&chain);
+    assert!(fork.0 == chain);
 }
 
 #[test]

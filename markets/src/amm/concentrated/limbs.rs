@@ -211,6 +211,46 @@ mod tests {
         Ok(())
     }
 
+    #[test]
+    fn a_quotient_above_256_bits_is_none() {
+        let one = [1, 0, 0, 0, 0, 0];
+        for (n, fits) in [
+            ([0, 0, 0, 1, 0, 0], true),
+            ([0, 0, 0, 0, 1, 0], false),
+            ([0, 0, 0, 0, 0, 1], false),
+            ([0, 0, 0, 0, 1, 1], false),
+            ([0, 0, 0, 0, 3, 1], false),
+        ] {
+            assert_eq!(general_quotient(n, one, Rounding::Floor).is_some(), fits, "{n:?}");
+        }
+    }
+
+    /// Denominators of three and of four limbs whose top limb is not full, and numerators beside their
+    /// multiples.
+    #[test]
+    fn quotients_by_shifted_limbs_are_those_of_the_general_way() {
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut word = move || {
+            seed = crate::price::draw::derived(seed, 1);
+            seed
+        };
+        for round in 0..20_000_u32 {
+            let shift = round % 64;
+            let mut d = [word(), word(), word(), 0, 0, 0];
+            if round % 2 == 0 {
+                d[3] = (word() >> shift).max(1);
+            } else {
+                d[2] = (d[2] >> shift).max(1);
+            }
+            let q = [word(), word() >> (round % 61), 0, 0, 0, 0];
+            let near = U384::from_limbs(q).wrapping_mul(U384::from_limbs(d));
+            for n in [near, near.wrapping_sub(U384::from(1)), U384::from_limbs([word(); 6]) >> 128]
+            {
+                check(n.into_limbs(), d).expect("one quotient");
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(50_000))]
         #[test]

@@ -206,6 +206,32 @@ mod tests {
         assert!(at_or_before(100, 90, 95) && !at_or_before(100, 95, 90));
         assert!(at_or_before(5, u32::MAX, 2) && !at_or_before(5, 2, u32::MAX));
         assert!(at_or_before(5, u32::MAX - 1, u32::MAX) && at_or_before(5, 3, 3));
+        // Now itself is after what was before the wrap.
+        assert!(!at_or_before(5, 5, u32::MAX) && at_or_before(5, u32::MAX, 5));
+    }
+
+    /// Every ring of up to nine slots, wherever its oldest is, and every time within it.
+    #[test]
+    fn the_neighbours_of_any_time_are_found() {
+        for slots in 2..10_usize {
+            for oldest in 0..slots {
+                let mut ring =
+                    vec![Observation { initialized: false, ..Observation::default() }; slots];
+                for age in 0..slots {
+                    ring[(oldest + age) % slots] = Observation {
+                        timestamp: 10 * age as u32,
+                        initialized: true,
+                        ..Observation::default()
+                    };
+                }
+                let newest = 10 * (slots as u32 - 1);
+                for target in 0..=newest {
+                    let (before, after) = surrounding(&ring, newest, target, oldest, slots);
+                    assert!(before.timestamp <= target && target <= after.timestamp);
+                    assert_eq!(after.timestamp - before.timestamp, 10, "{slots} {oldest} {target}");
+                }
+            }
+        }
     }
 
     #[test]

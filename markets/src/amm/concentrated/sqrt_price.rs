@@ -269,8 +269,62 @@ fn price_of(price: U256) -> Result<U256, ConcentratedError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limbs::U384;
     use super::*;
     use proptest::prelude::*;
+
+    /// Limbs of every length, some of them alike.
+    fn up_to(bits: usize) -> impl Strategy<Value = U256> {
+        (any::<[u64; 3]>(), 0..bits, any::<bool>()).prop_map(move |(limbs, shift, ones)| {
+            let limbs = if ones {
+                [u64::MAX, u64::MAX, u64::MAX, 0]
+            } else {
+                [limbs[0], limbs[1], limbs[2], 0]
+            };
+            (U256::from_limbs(limbs) >> (192 - bits)) >> shift
+        })
+    }
+
+    #[test]
+    fn digits_are_compared_and_taken_away_with_their_borrows() {
+        let top = U384::from(1) << 320;
+        let numbers = [0_u64, 1, 2, u64::MAX].map(U384::from);
+        let numbers: Vec<U384> = (0..5_usize)
+            .flat_map(|limb| numbers.map(|n| n << (64 * limb)))
+            .chain([top, top + U384::from(1), U384::MAX])
+            .collect();
+        for a in &numbers {
+            for b in &numbers {
+                assert_eq!(less(a.into_limbs(), b.into_limbs()), a < b, "{a} < {b}");
+                let by = b.into_limbs();
+                if by[4] == 0 && by[5] == 0 && a >= b {
+                    let by = [by[0], by[1], by[2], by[3]];
+                    assert_eq!(minus(a.into_limbs(), by), (a - b).into_limbs(), "{a} − {b}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn a_guess_is_taken_where_it_is_right_only(
+            a in up_to(160), b in up_to(160), liquidity in any::<u128>(), down in 0_u32..128,
+            off in -2_i64..=2, other in up_to(192)
+        ) {
+            let (a, b, liquidity) = (a + U256::from(1), b + U256::from(1), liquidity >> down);
+            prop_assume!(a >> 160 == U256::ZERO && b >> 160 == U256::ZERO);
+            let right = amount0_delta(a, b, liquidity, Rounding::Ceil);
+            let near = right.map_or(other, |right| right.wrapping_add(U256::from(off.unsigned_abs())));
+            let below = right.map_or(other, |right| right.saturating_sub(U256::from(off.unsigned_abs())));
+            // With a digit beyond 128 bits besides.
+            let high = right.map_or(other, |right| right | (U256::from(1) << 190));
+            let higher = right.map_or(other, |right| right | (U256::from(1) << 200));
+            for guess in [near, below, other, high, higher] {
+                prop_assert_eq!(amount0_delta_up_near(a, b, liquidity, guess), right);
+            }
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]

@@ -206,6 +206,29 @@ pub(super) fn growth_of(fee: U256, liquidity: u128) -> Result<U256, Concentrated
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_signed_integer_ends_at_255_bits() {
+        let one = U256::from(1);
+        for (x, above) in [
+            (U256::MAX, true),
+            (one << 255, true),
+            ((one << 255) - one, false),
+            (one << 192, false),
+        ] {
+            assert_eq!(above_255_bits(x), above, "{x}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_wide_fee_is_a_part_of_all_of_it() {
+        for limbs in
+            [[9, 0, 0, 0], [9, 1, 0, 0], [9, 1, 1, 0], [9, 0, 1, 1], [9, 1, 0, 1], [9, 0, 0, 7]]
+        {
+            let fee = U256::from_limbs(limbs);
+            assert_eq!(divided(fee, 4), fee / U256::from(4), "{limbs:?}");
+        }
+    }
+
     /// Fees of more than 128 bits too, whichever upper limbs they have.
     #[test]
     fn growth_is_fee_by_liquidity() {

@@ -222,6 +222,25 @@ mod tests {
         })
     }
 
+    /// A unit kept but for its fee is none; a tenth of a unit needed is one.
+    #[test]
+    fn small_amounts_are_left_to_the_integers() {
+        let current = super::super::sqrt_price::Q96;
+        let covered = |remaining: u64, liquidity| {
+            covers::<false>(
+                U256::from(remaining),
+                3_000,
+                current,
+                current + U256::from(6),
+                liquidity,
+            )
+        };
+        for remaining in 0..5 {
+            assert_eq!(covered(remaining, 1 << 90), None, "{remaining}");
+        }
+        assert_eq!(covered(6, 1 << 90), Some(true));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(50_000))]
         #[test]
