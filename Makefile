@@ -47,7 +47,8 @@ AREAS ?=
 
 mutants: ## put every fault into markets, protocols and sim::chain, and name those no test notices (half an hour)
 	@cargo mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
-	$(CARGO) run --release --locked --manifest-path scripts/mutants/Cargo.toml --target-dir target/mutants/tool -- $(AREAS)
+	BALLAST_TRANSACTIONS=$${BALLAST_TRANSACTIONS:-5000} \
+		$(CARGO) run --release --locked --manifest-path scripts/mutants/Cargo.toml --target-dir target/mutants/tool -- $(AREAS)
 
 vectors: ## replay recorded contracts (BALLAST_VECTORS=folder for other recordings); equal cases and steps per family
 	$(CARGO) test -p sim --test it vectors::

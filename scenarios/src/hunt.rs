@@ -15,7 +15,7 @@ use crate::statics::StaticParams;
 use agents::attack::play::{Ground, Part};
 use markets::units::AccountId;
 use sim::actor::{Actor, GasBid, Outbox, Wallet};
-use sim::chain::call::{Outcome, TxBuffer};
+use sim::chain::call::{Outcome, Transaction, TxBuffer};
 use sim::config::AttackerAccounts;
 use sim::lane::Lane;
 use sim::metrics::Metrics;
@@ -29,6 +29,15 @@ use std::path::Path;
 const SNAPSHOT_EVERY_BLOCKS: u64 = 600;
 /// What the searcher offers the builder above the base fee, in wei per gas: first among those that pay.
 const TIP: u64 = 100_000_000_000;
+
+/// Pending transactions that a search sees.
+const MOST_PENDING: usize = 8;
+
+/// What a transaction pays the builder per gas, in wei.
+fn tip(tx: &Transaction<'_>, base_fee: u64) -> u64 {
+    let header = tx.header;
+    header.max_priority_fee_per_gas.min(header.max_fee_per_gas.saturating_sub(base_fee))
+}
 
 /// Loads a scenario with its attackers asleep, and with one where it has none.
 ///
@@ -88,8 +97,13 @@ impl Hunt {
         let actor = Actor { id: u32::MAX - 1, key: 0 };
         let mut hunt = Self { lane, actor, account, receipts: Receipts::default(), start };
         hunt.play(blocks);
-        hunt.lane.open_block();
+        hunt.open();
         Ok(hunt)
+    }
+
+    /// Opens the next block, to be searched.
+    pub fn open(&mut self) {
+        self.lane.open_block();
     }
 
     /// Plays whole blocks, unless the episode ends before.
@@ -103,39 +117,80 @@ impl Hunt {
         }
     }
 
-    /// What is searched: the chain as participants see it in the open block.
+    /// What is searched: the chain as participants see it in the open block. An attack may let `wait_blocks`
+    /// blocks go by at a time, if any; with `mempool` it sees the transactions that wait for this block
+    /// (the dearest [`MOST_PENDING`]) and may stand before and behind them.
     #[must_use]
-    pub fn ground(&self) -> Ground {
+    pub fn ground(&self, wait_blocks: u32, mempool: bool) -> Ground {
         let chain = self.lane.chain().clone();
         let fair = Fair::new(&chain, &self.lane.world().resource::<FairPrices>().fair);
         Ground {
             fair,
             attacker: self.account,
-            pending: TxBuffer::default(),
+            pending: if mempool { self.waiting() } else { TxBuffer::default() },
             block_secs: u64::from(self.lane.config().block_secs),
-            wait_blocks: 0,
+            wait_blocks,
             chain,
         }
     }
 
-    /// Submits an attack's transactions in the open block and closes it; whether all of them succeeded.
-    pub fn strike(&mut self, parts: &[Part]) -> bool {
+    /// What waits for the open block and can be stood before: the world's own transactions come first anyway.
+    fn waiting(&self) -> TxBuffer {
         let base_fee = self.lane.chain().clock().base_fee;
-        let (actor, account) = (self.actor, self.account);
-        let mut outbox = self.lane.world_mut().resource_mut::<Outbox>();
-        for part in parts {
+        let outbox = self.lane.world().resource::<Outbox>();
+        let all = outbox.transactions.iter();
+        let mut bids: Vec<(u64, Transaction<'_>)> = all
+            .filter(|tx| !tx.header.system && tx.header.max_fee_per_gas >= base_fee)
+            .map(|tx| (tip(&tx, base_fee), tx))
+            .collect();
+        // Stable: of equal bids in the order of submission.
+        bids.sort_by_key(|(tip, _)| std::cmp::Reverse(*tip));
+        let mut waiting = TxBuffer::default();
+        for (_, tx) in bids.into_iter().take(MOST_PENDING) {
+            waiting.push(*tx.header, tx.calls);
+        }
+        waiting
+    }
+
+    /// Submits an attack's transactions, those that come first in the open block, and closes it, and as many
+    /// blocks as it waits; whether all of them succeeded. `pending` is what the attack saw: what comes behind
+    /// one of these offers as much as it does.
+    pub fn strike(&mut self, parts: &[Part], pending: &TxBuffer) -> bool {
+        let (mut succeeded, mut bid) = (0, TIP);
+        for (i, part) in parts.iter().enumerate() {
+            let base_fee = self.lane.chain().clock().base_fee;
             let gas = GasBid {
                 // Liquidity that others take in the same block can make a call dearer.
                 limit: part.gas + part.gas / 5,
-                max_fee_per_gas: base_fee + TIP,
-                max_priority_fee_per_gas: TIP,
+                max_fee_per_gas: base_fee + bid,
+                max_priority_fee_per_gas: bid,
             };
+            let (actor, account) = (self.actor, self.account);
+            let mut outbox = self.lane.world_mut().resource_mut::<Outbox>();
             outbox.submit(&actor, Wallet(account), gas, &part.calls);
+            if let Some(passed) = part.then_pending {
+                bid = bid.min(tip(&pending.get(passed as usize), base_fee));
+            }
+            if part.then_wait > 0 && i + 1 < parts.len() {
+                succeeded += self.close();
+                self.play(u64::from(part.then_wait) - 1);
+                if self.lane.is_over() {
+                    return false;
+                }
+                self.open();
+                bid = TIP;
+            }
         }
+        succeeded += self.close();
+        succeeded == parts.len()
+    }
+
+    /// Closes the open block; how many of the searcher's transactions succeeded in it.
+    fn close(&mut self) -> usize {
         self.lane.close_block(None);
         self.receipts.collect(0, 0, self.lane.chain(), self.lane.block());
-        let mine = self.lane.block().included().filter(|(tx, _)| tx.header.sender == account);
-        mine.filter(|(_, receipt)| receipt.outcome == Outcome::Success).count() == parts.len()
+        let mine = self.lane.block().included().filter(|(tx, _)| tx.header.sender == self.account);
+        mine.filter(|(_, receipt)| receipt.outcome == Outcome::Success).count()
     }
 
     /// The lane.
@@ -165,11 +220,15 @@ impl Hunt {
 }
 
 /// An incident's stage as it stood before anybody moved, its attacker the searcher; the name of the
-/// incident beside it.
+/// incident beside it. An attack may let `wait_blocks` blocks go by at a time, if any.
 ///
 /// # Errors
 /// Everything that is wrong with the file.
-pub fn stage(path: &Path, overrides: &[String]) -> Result<(String, Ground), Rejected> {
+pub fn stage(
+    path: &Path,
+    overrides: &[String],
+    wait_blocks: u32,
+) -> Result<(String, Ground), Rejected> {
     let (incident, placed) = incident::stage(path, overrides)?;
     let named = incident.stage.attacker.as_deref();
     let found = named.and_then(|name| placed.names.account(name).ok());
@@ -181,7 +240,7 @@ pub fn stage(path: &Path, overrides: &[String]) -> Result<(String, Ground), Reje
         fair,
         pending: TxBuffer::default(),
         block_secs: u64::from(incident.stage.block_secs),
-        wait_blocks: 0,
+        wait_blocks,
     };
     Ok((incident.id, ground))
 }

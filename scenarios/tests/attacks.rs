@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use agents::attack::play::{Ground, Part};
 use agents::attack::synthesis::{Options, Report, search};
+use markets::units::Amount;
 use scenarios::assemble::Worlds;
 use scenarios::hunt::{Hunt, quiet};
+use sim::chain::call::{AmountExpr, Call, TxBuffer};
 use sim::tape::{TapeReader, replay};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +25,7 @@ fn hunted(name: &str, simulations: u64, tape: &Path) -> (Hunt, Report, scenarios
     let worlds = Worlds::new(&loaded).unwrap();
     let hunt = Hunt::begin(&worlds, &loaded, 1, WARM_UP, tape).unwrap();
     let options = Options { simulations, ..Options::default() };
-    let report = search(&hunt.ground(), &options);
+    let report = search(&hunt.ground(0, false), &options);
     (hunt, report, loaded)
 }
 
@@ -41,7 +44,7 @@ fn a_spot_oracle_is_attacked_and_its_twin_is_not_at_equal_budget() {
     let attack = report.best.unwrap();
     assert!(attack.record.played.loss_usd > LEAST_USD, "{:?}", attack.record.played);
     // It does in the lane what it did on the fork, and the world counts what it left.
-    assert!(hunt.strike(&attack.record.parts));
+    assert!(hunt.strike(&attack.record.parts, &TxBuffer::default()));
     hunt.play(100);
     let recorded = hunt.finish(&loaded).unwrap();
     assert!(recorded.totals.bad_debt_usd > 0.5 * attack.record.played.loss_usd);
@@ -60,8 +63,49 @@ fn a_scenario_without_attackers_gets_a_searcher_with_gas_money_only() {
     assert_eq!(loaded.scenario.agents.attackers.len(), 1);
     let worlds = Worlds::new(&loaded).unwrap();
     let hunt = Hunt::begin(&worlds, &loaded, 1, 2, &dir.path().join("calm.bin")).unwrap();
-    let ground = hunt.ground();
+    let ground = hunt.ground(0, false);
     let gas = ground.chain.gas_asset();
     assert!(!ground.chain.balance(ground.attacker, gas).is_zero());
     assert!(ground.chain.accounts()[ground.attacker.index()].starts_with("searcher"));
+}
+
+/// A transaction that changes nothing.
+fn part(ground: &Ground, then_pending: Option<u32>, then_wait: u32) -> Part {
+    let amount = AmountExpr::Exact(Amount::ZERO);
+    let call = Call::Transfer { to: ground.attacker, asset: ground.chain.gas_asset(), amount };
+    Part { calls: vec![call], gas: 51_000, then_pending, then_wait }
+}
+
+#[test]
+fn an_attack_may_let_blocks_go_by_and_stand_around_what_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let loaded = quiet(&library("siege.ron"), &[]).unwrap();
+    let worlds = Worlds::new(&loaded).unwrap();
+    let mut hunt = Hunt::begin(&worlds, &loaded, 1, WARM_UP, &dir.path().join("tape")).unwrap();
+    let block = |hunt: &Hunt| hunt.lane().chain().clock().block;
+    let begun = block(&hunt);
+    let ground = hunt.ground(3, false);
+    assert_eq!((ground.wait_blocks, ground.pending.len()), (3, 0));
+    let parts = [part(&ground, None, 3), part(&ground, None, 0)];
+    assert!(hunt.strike(&parts, &ground.pending));
+    assert_eq!(block(&hunt), begun + 3);
+
+    // The next block for which somebody's transaction waits.
+    let pending = loop {
+        hunt.play(1);
+        hunt.open();
+        let pending = hunt.ground(0, true).pending;
+        if !pending.is_empty() {
+            break pending;
+        }
+        assert!(hunt.strike(&[], &pending));
+    };
+    assert!(pending.iter().all(|tx| !tx.header.system));
+    let victim = pending.get(0).header.sender;
+    let parts = [part(&ground, Some(0), 0), part(&ground, None, 0)];
+    assert!(hunt.strike(&parts, &pending));
+    let senders: Vec<_> = hunt.lane().block().included().map(|(tx, _)| tx.header.sender).collect();
+    let at = |who| senders.iter().position(|sender| *sender == who).unwrap();
+    let last = senders.iter().rposition(|sender| *sender == ground.attacker).unwrap();
+    assert!(at(ground.attacker) < at(victim) && at(victim) < last, "{senders:?}");
 }

@@ -34,6 +34,12 @@ pub(crate) struct Args {
     /// Blocks that the scenario is played before the search, without its scripted attackers.
     #[arg(long, default_value_t = 300)]
     blocks: u64,
+    /// Blocks that an attack may let go by at a time; 0: all of it in one block.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    wait: u32,
+    /// Let the attack see what waits for its block, and stand before and behind it (scenarios only).
+    #[arg(long)]
+    mempool: bool,
     /// Least profit, in USD, that counts as an attack.
     #[arg(long, default_value_t = 1_000.0)]
     least: f64,
@@ -54,7 +60,11 @@ struct Searched {
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let seed = args.play.seed.unwrap_or(1);
     if is_incident(&args.scenario) {
-        let (name, ground) = hunt::stage(&args.scenario, &args.play.set)?;
+        if args.mempool {
+            let why = "an incident's stage has no mempool: leave --mempool out";
+            return Err(Failure::Message(format!("{}: {why}", args.scenario.display())));
+        }
+        let (name, ground) = hunt::stage(&args.scenario, &args.play.set, args.wait)?;
         let searched = searched(args, &ground, seed);
         let value = facts(args, &name, &ground, &searched);
         if let Some(out) = &args.out {
@@ -72,13 +82,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let tape = folder.path().join(super::run::tape_name(0));
     let mut hunt = Hunt::begin(&worlds, &loaded, seed, args.blocks, &tape)
         .map_err(|error| broken(error.into()))?;
-    let ground = hunt.ground();
+    let ground = hunt.ground(args.wait, args.mempool);
     let searched = searched(args, &ground, seed);
     let mut value = facts(args, &loaded.scenario.name, &ground, &searched);
     let struck = match &searched.report.best {
         Some(attack) if pays(args, attack) => {
             let block = hunt.lane().chain().clock().block;
-            let succeeded = hunt.strike(&attack.record.parts);
+            let succeeded = hunt.strike(&attack.record.parts, &ground.pending);
             value["block"] = json!(block);
             value["succeeded"] = json!(succeeded);
             hunt.play(AFTERMATH_BLOCKS);
@@ -87,7 +97,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         _ => false,
     };
     if !struck {
-        hunt.strike(&[]);
+        hunt.strike(&[], &ground.pending);
     }
     let recorded = hunt.finish(&loaded).map_err(|error| broken(error.into()))?;
     value["aftermath"] = json!({
@@ -161,6 +171,8 @@ fn facts(args: &Args, name: &str, ground: &Ground, searched: &Searched) -> Value
         "budget": args.budget,
         "simulations": report.simulations,
         "warm_up_blocks": args.blocks,
+        "wait_blocks": args.wait,
+        "pending": ground.pending.len(),
         "attacker": ground.chain.accounts()[ground.attacker.index()],
         "found": found.is_some(),
         "least_profit_usd": args.least,
@@ -184,7 +196,18 @@ fn facts(args: &Args, name: &str, ground: &Ground, searched: &Searched) -> Value
 fn attack_facts(ground: &Ground, attack: &Attack) -> Value {
     let record = &attack.record;
     let played = &record.played;
-    let calls = record.parts.iter().flat_map(|part| &part.calls);
+    let mut steps: Vec<String> = Vec::new();
+    for part in &record.parts {
+        steps.extend(part.calls.iter().map(|call| sentence(&ground.chain, call)));
+        if let Some(passed) = part.then_pending {
+            let waiting = ground.pending.get(passed as usize);
+            let sender = &ground.chain.accounts()[waiting.header.sender.index()];
+            steps.push(format!("a waiting transaction of {sender} passes"));
+        }
+        if part.then_wait > 0 {
+            steps.push(format!("{} blocks go by", part.then_wait));
+        }
+    }
     json!({
         "profit_usd": played.profit_usd,
         "gas_usd": record.gas_usd,
@@ -193,7 +216,7 @@ fn attack_facts(ground: &Ground, attack: &Attack) -> Value {
         "bad_debt_usd": played.loss_usd,
         "spent_usd": played.spent_usd(),
         "loss_per_usd_spent": (played.spent_usd() > 0.0).then(|| attack.harm_per_usd()),
-        "steps": calls.map(|call| sentence(&ground.chain, call)).collect::<Vec<_>>(),
+        "steps": steps,
         "calls": record.parts,
         "moves": attack.steps.iter().zip(&record.sizes).map(|(step, size)| json!({
             "move": step.action,

@@ -75,6 +75,8 @@ pub enum Move {
     Poke { feed: FeedId },
     /// Writes an average's checkpoint.
     Checkpoint { feed: FeedId },
+    /// Lets a market's queued parameter changes take effect, those that are due.
+    ExecuteRisk { market: MarketId },
     /// Ends the transaction; one that waits in the mempool comes next.
     LetPass { pending: u32 },
     /// Ends the transaction; so many blocks go by.
@@ -104,6 +106,7 @@ impl Move {
             | Self::ClosePosition { .. }
             | Self::Poke { .. }
             | Self::Checkpoint { .. }
+            | Self::ExecuteRisk { .. }
             | Self::LetPass { .. }
             | Self::Wait { .. } => None,
         }
@@ -116,6 +119,18 @@ impl Move {
             Self::ClosePosition { .. }
                 | Self::Poke { .. }
                 | Self::Checkpoint { .. }
+                | Self::ExecuteRisk { .. }
+                | Self::LetPass { .. }
+                | Self::Wait { .. }
+        )
+    }
+    /// Whether its effect may lie outside balances: in an oracle's memory, in parameters, in time.
+    pub(super) const fn is_hidden(self) -> bool {
+        matches!(
+            self,
+            Self::Poke { .. }
+                | Self::Checkpoint { .. }
+                | Self::ExecuteRisk { .. }
                 | Self::LetPass { .. }
                 | Self::Wait { .. }
         )
@@ -259,6 +274,9 @@ fn of_market(
                 if config.flash_loan_enabled {
                     moves.push(Move::Flash(Lender::Market { market: id, asset }));
                 }
+            }
+            if !pooled.state.pending.is_empty() {
+                moves.push(Move::ExecuteRisk { market: id });
             }
             pooled_prey(chain, attacker, id, moves);
         }

@@ -97,13 +97,11 @@ pub(super) fn grow(
                 if played.potential_usd == f64::NEG_INFINITY {
                     continue;
                 }
-                // What is not seen in balances (an oracle's memory, a block gone by) is a state of its own.
-                let hidden = child.spends_nothing().then(|| sim::rng::mix(steps.len() as u64 + 1));
-                if !seen.insert(played.state ^ hidden.unwrap_or(0)) {
-                    continue;
-                }
                 let mut whole = steps.clone();
                 whole.push(child);
+                if !seen.insert(played.state ^ hidden(&whole, moves)) {
+                    continue;
+                }
                 let proposal = Proposal { steps: whole, played };
                 tracker.note(&proposal.steps, &proposal.played, player.simulations);
                 let actions = proposal.actions();
@@ -122,14 +120,14 @@ pub(super) fn grow(
     found.into_values().collect()
 }
 
-impl Step {
-    /// Whether its effect may lie outside balances.
-    const fn spends_nothing(&self) -> bool {
-        matches!(
-            self.action,
-            Move::Poke { .. } | Move::Checkpoint { .. } | Move::LetPass { .. } | Move::Wait { .. }
-        )
-    }
+/// A name of what a list has done that is not seen in balances (an oracle's memory, a parameter, a block gone
+/// by); zero where that is nothing.
+fn hidden(steps: &[Step], moves: &[Move]) -> u64 {
+    let unseen = steps.iter().filter(|step| step.action.is_hidden());
+    unseen.fold(0, |name, step| {
+        let number = moves.iter().position(|action| *action == step.action).unwrap_or(0);
+        sim::rng::mix(name ^ (number as u64 + 1))
+    })
 }
 
 /// The next level, in the order in which it is to be extended.

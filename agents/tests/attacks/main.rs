@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod families;
 mod worlds;
 
 use agents::attack::control::{self, Control};

@@ -15,7 +15,7 @@ use sim::chain::{Chain, Feed, Market, Pool};
 use sim::worth::Fair;
 
 #[path = "../../../sim/tests/it/venues/lender.rs"]
-mod lender;
+pub(crate) mod lender;
 
 use lender::{E18, NOW, exact, fixed_feed, lender, units, wei};
 

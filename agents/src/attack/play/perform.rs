@@ -120,6 +120,7 @@ impl<'a> Player<'a> {
             }
             Move::Poke { feed } => call(Call::Oracle(OracleCall::Poke { feed })).ok()?,
             Move::Checkpoint { feed } => call(Call::Checkpoint { feed }).ok()?,
+            Move::ExecuteRisk { market } => call(Call::ExecuteRisk { market }).ok()?,
             Move::Flash(_) | Move::LetPass { .. } | Move::Wait { .. } => return None,
         }
         Some(size)
