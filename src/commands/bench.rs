@@ -3,6 +3,8 @@
 mod book;
 
 use crate::output::{Failure, Output, Verdict};
+use agents::attack::control::Control;
+use agents::attack::synthesis::Options;
 use markets::amm::constant_product::ConstantProduct;
 use markets::units::{AccountId, Amount, AssetId, Pips};
 use scenarios::arena::{PathChoice, WorldAddress};
@@ -72,6 +74,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         "calibrated_market": dealers,
         "swap_ns": swap_ns,
         "book": book::rates(args.seconds.min(1.0)),
+        "attack_search": attack_search(args.seconds),
         "quiet_block_ns": quiet,
         "idle": idle,
     });
@@ -91,6 +94,8 @@ fn text(value: &Value) -> String {
             text += &format!("  {key:<28} {value:.2}\n");
         }
     }
+    let searched = value["attack_search"]["simulations_per_second"].as_f64().unwrap_or_default();
+    text += &format!("attack search, simulations     {:.0} k/s\n", searched / 1e3);
     text += &format!("swap transaction               {:.0} ns\n", value["swap_ns"]);
     for (row, key) in [
         ("order book, mixed messages", "messages_per_second"),
@@ -197,6 +202,20 @@ fn swap(seconds: f64) -> Result<f64, Failure> {
         swaps += 100;
     }
     Ok(started.elapsed().as_secs_f64() * 1e9 / swaps as f64)
+}
+
+/// Bundles that the attack search simulates in a second, its own work included: in the market with the
+/// planted hole, 20,000 at a time.
+fn attack_search(seconds: f64) -> Value {
+    let mut simulations = 0;
+    let mut seed = 0;
+    let started = Instant::now();
+    while started.elapsed().as_secs_f64() < seconds {
+        seed += 1;
+        let options = Options { simulations: 20_000, seed, ..Options::default() };
+        simulations += black_box(Control::run(&options)).simulations;
+    }
+    json!({"simulations_per_second": simulations as f64 / started.elapsed().as_secs_f64()})
 }
 
 /// Nanoseconds of a block in which borrowers exist and do nothing: no other participant acts and
