@@ -155,6 +155,9 @@ mod tests {
             };
             (0..2_000).filter(|word| first(*word)).count()
         };
+        // By the reflection principle: 1 / (1 + exp((32² − 48²) · 4 ln 2 / (2 · 20²))).
+        let nearly = low_first(92.0, 100.0);
+        assert!((1_964..1_988).contains(&nearly), "{nearly}");
         let even = low_first(100.0, 100.0);
         assert!((900..1_100).contains(&even), "{even}");
         // By symmetry what is likely from below is unlikely from above, in open and in close.

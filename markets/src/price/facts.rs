@@ -147,6 +147,7 @@ mod tests {
         assert_eq!(found(&[1.0, -1.0, 1.0, -1.3], 3), [3]);
         assert_eq!(found(&[0.0; 6], 3), none, "nothing moves");
         assert_eq!(found(&[1.0, 1.0, 9.0], 1), none, "too short a window");
+        assert_eq!(found(&[1.0, 1.0, 9.0], 0), none, "no window");
         assert_eq!(found(&[1.0, 1.0, 9.0], 3), none, "nothing after the first window");
     }
 

@@ -336,6 +336,11 @@ fn a_product_may_stay_as_it_is_and_all_shares_may_be_burned() {
     let paid = |in0: u128| pool.check_inputs(of(0), of(500), of(1_000 + in0), of(500));
     assert_eq!(paid(1_000), Ok((of(1_000), of(0))));
     assert_eq!(paid(999), Err(PoolError::ProductFell));
+    // With a fee in millionths: (1 + 2,000 · 0.9995) · 1 = 1 · 2,000.
+    let fine = pool_of(1, 2_000, Pips(500));
+    let paid = |in0: u128| fine.check_inputs(of(0), of(1_999), of(1 + in0), of(1));
+    assert_eq!(paid(2_000), Ok((of(2_000), of(0))));
+    assert_eq!(paid(1_999), Err(PoolError::ProductFell));
     let burn = |shares| pool.quote_burn(of(shares), of(1_000)).map(|quote| quote.amount0);
     assert_eq!(burn(1_000), Ok(of(1_000)));
     assert_eq!(burn(1_001), Err(PoolError::InsufficientLiquidityBurned));
