@@ -135,6 +135,10 @@ mod tests {
                 "0xaabbcdcc279f59e45281da5471244ecc3691bd26997be8198000000000000",
             ),
             (
+                "0x2b525ada00b9273470ca17589cf6d139c9",
+                "0x5a827999fcef32422cbec4d9baa55f4f6e67fdc20d2e6ff4",
+            ),
+            (
                 "0x5700cd613ed8f16adf91b7584a2265b1f5",
                 "0x2ddabd074ffcacb4304cb087aff5ec9127190e78ae462a0d8000000000000000",
             ),

@@ -242,10 +242,13 @@ mod tests {
         let long = |x: u128| U256::from(x);
         let out = amount_out(long(wide), long(wide), long(wide), fee).map(low_128);
         assert_eq!(amount_out_112(wide, wide, wide, fee), out);
-        for bought in [wide - 1, wide >> 1] {
-            let paid = amount_in(long(bought), long(wide), long(wide), fee);
+        let more = wide + (1 << 105);
+        for (bought, reserve) in
+            [(wide - 1, wide), (wide >> 1, wide), (1 << 103, wide), (wide, more)]
+        {
+            let paid = amount_in(long(bought), long(reserve), long(reserve), fee);
             let paid = paid.and_then(|x| u128::try_from(x).map_err(|_wide| PoolError::Overflow));
-            assert_eq!(amount_in_112(bought, wide, wide, fee), paid);
+            assert_eq!(amount_in_112(bought, reserve, reserve, fee), paid, "{bought}");
         }
     }
 

@@ -264,7 +264,8 @@ proptest! {
         prop_assert!(found.abs_diff(exact) <= U256::from(2), "{} against {}", found, exact);
         let y = balance_at(&xp, 0, found, ann).unwrap();
         let exact = exact_y(&xp, 0, found, ann);
-        prop_assert!(y + U256::from(1) >= exact && y <= exact + U256::from(1), "{} {}", y, exact);
+        // Of three coins the constant term is floored twice before the root is.
+        prop_assert!(y.abs_diff(exact) <= U256::from(2), "{} {}", y, exact);
     }
 
     /// D of the real solution, to 10⁻²⁷ of a coin: what providers own does not fall by a trade.

@@ -305,6 +305,36 @@ mod tests {
         }
     }
 
+    /// Guesses that would be right if digits above 128 bits did not count, in prices and in themselves.
+    #[test]
+    fn a_guess_that_is_right_for_the_lower_digits_alone_is_not_taken() {
+        let one = U256::from(1);
+        let (low_a, low_b) = (U256::from(5_u128 << 100), U256::from((7_u128 << 100) + 12_345));
+        let up = |x: U256, liquidity: u128, over: U384| {
+            let numerator = (U384::from(liquidity) * U384::from(x)) << 96;
+            U256::from(numerator.div_ceil(over) & U384::from(u128::MAX))
+        };
+        for (digit_a, digit_b) in [(0_u64, 0_u64), (0, 1), (1, 1), (1, 2), (3, 3)] {
+            let a = low_a + (U256::from(digit_a) << 128);
+            let b = low_b + (U256::from(digit_b) << 128);
+            for liquidity in [1 << 40, 1 << 90, u128::MAX] {
+                let right = amount0_delta(a, b, liquidity, Rounding::Ceil);
+                let lower = up(b - a, liquidity, U384::from(low_a) * U384::from(low_b));
+                for high in [
+                    U256::ZERO,
+                    one << 128,
+                    one << 192,
+                    (one << 128) | (one << 192),
+                    U256::from(3) << 128,
+                ] {
+                    let guess = lower | high;
+                    let got = amount0_delta_up_near(a, b, liquidity, guess);
+                    assert_eq!(got, right, "{digit_a} {digit_b} {liquidity} {high}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
         #[test]
