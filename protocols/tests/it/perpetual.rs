@@ -290,6 +290,26 @@ fn nobody_leaves_a_debt_by_closing_at_a_bad_price() {
 }
 
 #[test]
+fn a_good_price_makes_up_for_a_debt_but_not_for_a_margin() {
+    // 500 lots at 1,000; at 840 20,000 are left, at 780 10,000 are owed.
+    let at = |mark| {
+        let mut perpetual = contract();
+        perpetual.deposit(1, 10_000_000).expect("it exists");
+        perpetual.trade(0, 1, 500, 1_000).expect("margin");
+        perpetual.set_mark(mark).expect("a price");
+        perpetual
+    };
+    // One lot more at one tick: more of the value is left than before, and less than the initial margin.
+    let refused = PerpetualError::Margin { equity: 20_839, required: 42_084 };
+    assert_eq!(at(840).trade(0, 1, 1, 1), Err(refused));
+    // One lot sold at 20,000 pays the debt.
+    let mut perpetual = at(780);
+    assert_eq!(perpetual.accounts[0].equity(780), -10_000);
+    assert_eq!(perpetual.trade(1, 0, 1, 20_000), Ok(()));
+    assert_eq!(perpetual.accounts[0].equity(780), 9_220);
+}
+
+#[test]
 fn a_short_needs_margin_as_a_long_does() {
     let mut perpetual = contract();
     perpetual.deposit(0, 10_000_000).expect("it exists");

@@ -8,6 +8,7 @@ use super::execute::Session;
 use super::invariants::bites::mint;
 use super::invariants::bites::world::{E8, E18, World, exact, header, unit};
 use super::{Chain, Feed, Fork, Market, Pool, gas};
+use markets::amm::PoolError;
 use markets::amm::concentrated::tick_math::{MAX_SQRT_RATIO, MIN_SQRT_RATIO};
 use markets::amm::share_vault::ShareVault;
 use markets::oracle::OracleError;
@@ -343,9 +344,13 @@ fn a_buyer_from_a_concentrated_pool_pays_at_most_so_much_for_all_of_it() {
     assert_eq!(buy(exact(E18), paid).0, Outcome::Success);
     let less = paid.checked_sub(Amount::new(1)).expect("something was paid");
     assert!(matches!(buy(exact(E18), less).0, Outcome::Reverted { .. }));
-    // More than the pool has.
-    let all = w.chain.balance(w.chain.pools()[pool.index()].account(), weth);
-    assert!(matches!(buy(AmountExpr::Exact(all), Amount::MAX).0, Outcome::Reverted { .. }));
+    // More than the pool sells, whatever is paid.
+    let mut rich = w.chain.clone();
+    mint(&mut rich, user, usd, 10_u128.pow(36));
+    let amount = AmountExpr::Exact(rich.balance(rich.pools()[pool.index()].account(), weth));
+    let all = Call::SwapExactOut { pool, asset_out: weth, amount, max_in: Amount::MAX };
+    let reason = Revert::from(PoolError::TooLittleReceived);
+    assert_eq!(run(&mut rich, user, &[all]), Outcome::Reverted { call: 0, reason });
 }
 
 #[test]
@@ -562,11 +567,14 @@ fn what_markets_and_feeds_were_told_is_undone() {
     let now = w.chain.clock().timestamp;
     w.chain.begin_block(now + 3_600, 0);
     let risk = RiskChange { reserve: Some(0), param: RiskParam::Frozen, value: 1 };
+    // This one waits in the queue.
+    let queued = RiskChange { reserve: Some(0), param: RiskParam::Ltv, value: 7_400 };
     let governance = Governance::PauseSeize(true);
     let told = [
         (w.users[0], Call::Checkpoint { feed: w.averages[0] }),
         (w.users[0], Call::Checkpoint { feed: w.averages[1] }),
         (w.admin, Call::ProposeRisk { market: w.pooled[0], change: risk }),
+        (w.admin, Call::ProposeRisk { market: w.pooled[0], change: queued }),
         (w.admin, Call::Compound(CompoundCall::Govern { market: w.compound, governance })),
     ];
     let before = w.chain.clone();
@@ -674,4 +682,13 @@ fn a_pair_reports_a_swap_in_either_direction() {
             assert!(swapped, "{:?}", &chain.logs()[before..]);
         }
     }
+}
+
+#[test]
+fn a_feed_of_the_genesis_can_be_changed() {
+    let mut w = World::new();
+    let feed = w.pushes[1];
+    let Some(Feed::Push(push)) = w.chain.genesis_feed(feed) else { unreachable!("a push feed") };
+    push.price = Price(7);
+    assert_eq!(w.chain.price(feed), Ok(Price(7)));
 }

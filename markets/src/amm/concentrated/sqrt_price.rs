@@ -311,7 +311,7 @@ mod tests {
         let one = U256::from(1);
         let (low_a, low_b) = (U256::from(5_u128 << 100), U256::from((7_u128 << 100) + 12_345));
         let up = |x: U256, liquidity: u128, over: U384| {
-            let numerator = (U384::from(liquidity) * U384::from(x)) << 96;
+            let numerator: U384 = (U384::from(liquidity) * U384::from(x)) << 96;
             U256::from(numerator.div_ceil(over) & U384::from(u128::MAX))
         };
         for (digit_a, digit_b) in [(0_u64, 0_u64), (0, 1), (1, 1), (1, 2), (3, 3)] {

@@ -222,6 +222,17 @@ mod tests {
         })
     }
 
+    #[test]
+    fn an_integer_is_near_its_number_whichever_limbs_hold_it() {
+        for limbs in
+            [[5, 0, 0, 0], [0, 3, 0, 0], [1, 0, 1, 1], [0, 0, 7, 0], [0, 0, 0, 9], [1, 2, 3, 3]]
+        {
+            let exact: f64 = (0..4).map(|i| limbs[i] as f64 * libm::exp2(64.0 * i as f64)).sum();
+            let ratio = near(U256::from_limbs(limbs)) / exact;
+            assert!((ratio - 1.0).abs() < 1e-15, "{limbs:?}");
+        }
+    }
+
     /// A unit kept but for its fee is none; a tenth of a unit needed is one.
     #[test]
     fn small_amounts_are_left_to_the_integers() {

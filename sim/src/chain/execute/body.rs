@@ -126,3 +126,31 @@ impl Chain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::invariants::bites::world::World;
+    use super::*;
+
+    #[test]
+    fn what_a_lender_has_and_is_owed_is_known_before_its_loan_ends() {
+        let w = World::new();
+        let (asset, amount) = (w.tokens[0], Amount::new(7));
+        let (premium, owed) = (Amount::new(1), Amount::new(8));
+        let pooled = Opened::FlashLoan { market: w.pooled[0], asset, amount, premium, owed };
+        let isolated = Opened::IsolatedLoan { market: w.isolated[0], asset, amount };
+        for (opened, lender, due) in [
+            (pooled, w.chain.pooled(w.pooled[0]).account, owed),
+            (
+                isolated,
+                w.chain.markets()[w.isolated[0].index()].isolated().expect("it is").account,
+                amount,
+            ),
+        ] {
+            let closing = w.chain.closing(&opened).expect("there is a lender");
+            let had = w.chain.balance(lender, asset);
+            assert_eq!((closing.lender, closing.asset, closing.had), (lender, asset, had));
+            assert_eq!(closing.owed, due);
+        }
+    }
+}
