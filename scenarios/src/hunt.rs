@@ -119,7 +119,7 @@ impl Hunt {
 
     /// What is searched: the chain as participants see it in the open block. An attack may let `wait_blocks`
     /// blocks go by at a time, if any; with `mempool` it sees the transactions that wait for this block
-    /// (the dearest [`MOST_PENDING`]) and may stand before and behind them.
+    /// (the dearest eight) and may stand before and behind them.
     #[must_use]
     pub fn ground(&self, wait_blocks: u32, mempool: bool) -> Ground {
         let chain = self.lane.chain().clone();
