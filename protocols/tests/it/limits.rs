@@ -1,7 +1,7 @@
 //! Pooled lending at its bounds, in both versions: who may borrow, withdraw, repay and be liquidated, and how
 //! queued risk changes leave the queue.
 
-use crate::common::{Refused, USER, World, a_token, debt_token, usd};
+use crate::common::{Refused, TAIL, USDC, USER, WETH, World, a_token, debt_token, refused, usd};
 use markets::units::{AccountId, Amount, Bps, FeedId, RAY, Ray, U256};
 use protocols::LendingView;
 use protocols::lending::{EModeCategory, LendingError, RepayCall, Version};
@@ -9,9 +9,6 @@ use protocols::risk_params::{PendingChange, RiskChange, RiskError, RiskParam, Ri
 
 const E18: u128 = 1_000_000_000_000_000_000;
 const E6: u128 = 1_000_000;
-const WETH: u16 = 0;
-const USDC: u16 = 1;
-const TAIL: u16 = 2;
 const ALICE: AccountId = AccountId(USER);
 const LENDER: AccountId = AccountId(USER + 1);
 const VERSIONS: [Version; 2] = [Version::V3_0_2, Version::V3_6];
@@ -31,9 +28,6 @@ fn world(version: Version) -> World {
 }
 fn usdc(whole: u128) -> Amount {
     Amount::new(whole * E6)
-}
-fn refused(error: LendingError) -> Result<Amount, Refused> {
-    Err(Refused::Lending(error))
 }
 fn mode() -> EModeCategory {
     EModeCategory {

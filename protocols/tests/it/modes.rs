@@ -1,16 +1,15 @@
 //! What restricts whole positions in a pooled market, at each bound: e-modes, isolated collateral, and which
 //! assets are whose.
 
-use crate::common::{MANAGER, Refused, USER, World, a_token, debt_token, underlying, usd};
+use crate::common::{
+    MANAGER, TAIL, USDC, USER, WETH, World, a_token, debt_token, refused, underlying, usd,
+};
 use markets::units::{AccountId, Amount, AssetId, Bps};
 use protocols::lending::{EModeCategory, LendingError, Version};
 use protocols::risk_params::RiskRegime;
 
 const E18: u128 = 1_000_000_000_000_000_000;
 const E6: u128 = 1_000_000;
-const WETH: u16 = 0;
-const USDC: u16 = 1;
-const TAIL: u16 = 2;
 const ALICE: AccountId = AccountId(USER);
 const LENDER: AccountId = AccountId(USER + 1);
 
@@ -36,10 +35,6 @@ fn mode(collateral: u32, borrowable: u32) -> EModeCategory {
         borrowable,
         ltv_zero: 0,
     }
-}
-
-fn refused(error: LendingError) -> Result<Amount, Refused> {
-    Err(Refused::Lending(error))
 }
 
 #[test]

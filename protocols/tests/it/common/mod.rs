@@ -100,6 +100,14 @@ pub struct World {
 pub const POOL: AccountId = AccountId(0);
 pub const TREASURY: AccountId = AccountId(1);
 pub const MANAGER: AccountId = AccountId(2);
+/// The reserves of [`World::three`].
+pub const WETH: u16 = 0;
+pub const USDC: u16 = 1;
+pub const TAIL: u16 = 2;
+/// What a call that lending refuses comes to.
+pub fn refused(error: LendingError) -> Result<Amount, Refused> {
+    Err(Refused::Lending(error))
+}
 /// A price of so many USD, scaled by 10⁸.
 pub const fn usd(dollars: u128) -> u128 {
     dollars * 100_000_000
