@@ -15,6 +15,7 @@ use crate::statics::StaticParams;
 use agents::attack::play::{Ground, Part};
 use markets::units::AccountId;
 use sim::actor::{Actor, GasBid, Outbox, Wallet};
+use sim::chain::Chain;
 use sim::chain::call::{Outcome, Transaction, TxBuffer};
 use sim::config::AttackerAccounts;
 use sim::lane::Lane;
@@ -33,10 +34,11 @@ const TIP: u64 = 100_000_000_000;
 /// Pending transactions that a search sees.
 const MOST_PENDING: usize = 8;
 
-/// What a transaction pays the builder per gas, in wei.
-fn tip(tx: &Transaction<'_>, base_fee: u64) -> u64 {
+/// What a transaction pays the builder per gas, in wei; `None` where it offers less than the base fee.
+fn tip(chain: &Chain, tx: &Transaction<'_>) -> Option<u64> {
     let header = tx.header;
-    header.max_priority_fee_per_gas.min(header.max_fee_per_gas.saturating_sub(base_fee))
+    let fee = chain.effective_fee(header.max_fee_per_gas, header.max_priority_fee_per_gas)?;
+    Some(fee - chain.clock().base_fee)
 }
 
 /// Loads a scenario with its attackers asleep, and with one where it has none.
@@ -136,12 +138,11 @@ impl Hunt {
 
     /// What waits for the open block and can be stood before: the world's own transactions come first anyway.
     fn waiting(&self) -> TxBuffer {
-        let base_fee = self.lane.chain().clock().base_fee;
-        let outbox = self.lane.world().resource::<Outbox>();
-        let all = outbox.transactions.iter();
+        let chain = self.lane.chain();
+        let all = self.lane.world().resource::<Outbox>().transactions.iter();
         let mut bids: Vec<(u64, Transaction<'_>)> = all
-            .filter(|tx| !tx.header.system && tx.header.max_fee_per_gas >= base_fee)
-            .map(|tx| (tip(&tx, base_fee), tx))
+            .filter(|tx| !tx.header.system)
+            .filter_map(|tx| Some((tip(chain, &tx)?, tx)))
             .collect();
         // Stable: of equal bids in the order of submission.
         bids.sort_by_key(|(tip, _)| std::cmp::Reverse(*tip));
@@ -169,7 +170,8 @@ impl Hunt {
             let mut outbox = self.lane.world_mut().resource_mut::<Outbox>();
             outbox.submit(&actor, Wallet(account), gas, &part.calls);
             if let Some(passed) = part.then_pending {
-                bid = bid.min(tip(&pending.get(passed as usize), base_fee));
+                let passed = tip(self.lane.chain(), &pending.get(passed as usize));
+                bid = bid.min(passed.unwrap_or_default());
             }
             if part.then_wait > 0 && i + 1 < parts.len() {
                 succeeded += self.close();

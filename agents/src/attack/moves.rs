@@ -114,15 +114,7 @@ impl Move {
     /// Whether how much matters.
     #[must_use]
     pub const fn is_sized(self) -> bool {
-        !matches!(
-            self,
-            Self::ClosePosition { .. }
-                | Self::Poke { .. }
-                | Self::Checkpoint { .. }
-                | Self::ExecuteRisk { .. }
-                | Self::LetPass { .. }
-                | Self::Wait { .. }
-        )
+        !self.is_hidden() && !matches!(self, Self::ClosePosition { .. })
     }
     /// Whether its effect may lie outside balances: in an oracle's memory, in parameters, in time.
     pub(super) const fn is_hidden(self) -> bool {
