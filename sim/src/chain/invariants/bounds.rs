@@ -251,7 +251,8 @@ const STEPS: &[StepCase] = &[
     ),
 ];
 
-fn id(checked: &Checked) -> Option<&str> {
+/// The property that does not hold, by its id.
+pub(super) fn id(checked: &Checked) -> Option<&str> {
     checked.as_ref().err().map(|violation| violation.id.as_str())
 }
 

@@ -3,7 +3,8 @@
 
 use super::bites::world::{E18, World, exact, header};
 use super::bites::{base, flow, isolated, mint, pair, pooled, stable, token, v3, vault};
-use super::{Checked, Family, Step, clock, compound, concentrated, isolated as blue, ledger};
+use super::bounds::id;
+use super::{Family, Step, clock, compound, concentrated, isolated as blue, ledger};
 use super::{oracle, pair as v2, stable_swap, vault as maker};
 use crate::chain::call::{AmountExpr, Call, IsolatedCall, Log, Outcome, Transaction, VaultCall};
 use crate::chain::{Chain, Feed, Pool};
@@ -387,10 +388,6 @@ const STEPS: &[StepCase] = &[
         None,
     ),
 ];
-
-fn id(checked: &Checked) -> Option<&str> {
-    checked.as_ref().err().map(|violation| violation.id.as_str())
-}
 
 #[test]
 fn a_rule_holds_to_its_bound() {
