@@ -590,10 +590,11 @@ impl StableSwap {
 fn is_between_means(d: U256, xp: &[U256]) -> bool {
     let total = xp.iter().fold(U256::ZERO, |total, x| total.saturating_add(*x));
     let wide = |x: U256| Uint::<768, 12>::from_limbs_slice(x.as_limbs());
-    let n = wide(U256::from(xp.len()));
-    let power =
-        xp.iter().fold(wide(U256::from(1)), |p, _| p * wide(d.saturating_add(U256::from(2))));
-    let product = xp.iter().fold(wide(U256::from(1)), |p, x| p * wide(*x) * n);
+    let (nearly, n) = (wide(d.saturating_add(U256::from(2))), U256::from(xp.len()));
+    let one = Uint::<768, 12>::from(1);
+    let (power, product) = xp.iter().fold((one, one), |(power, product), x| {
+        (power * nearly, product * wide(x.saturating_mul(n)))
+    });
     d <= total && power >= product
 }
 
