@@ -10,8 +10,8 @@ mod training;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    attack, bench, calibrate, check, crowd, eval, exploit, export, impact, incidents, replay, run,
-    train, verify, view,
+    attack, bench, calibrate, check, crowd, eval, experiment, exploit, export, impact, incidents,
+    replay, run, train, verify, view,
 };
 use output::{Failure, Output};
 use std::process::ExitCode;
@@ -41,6 +41,8 @@ enum Command {
     Train(train::Args),
     /// Compare policies and baselines on unseen paths.
     Eval(eval::Args),
+    /// Train, compare and attack policies as an experiment file says, and answer its question.
+    Experiment(experiment::Args),
     /// Train attackers against a policy that no longer learns, and say how far they get.
     Exploit(exploit::Args),
     /// Hold the generated population and its liquidations against published figures.
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args, output),
         Command::Train(args) => train::run(&args, output),
         Command::Eval(args) => eval::run(&args, output),
+        Command::Experiment(args) => experiment::run(&args, output),
         Command::Exploit(args) => exploit::run(&args, output),
         Command::Crowd(args) => crowd::run(&args, output),
         Command::Impact(args) => impact::run(&args, output),

@@ -4,7 +4,7 @@ use crate::arena::{Arena, Contestant, MakePolicy, PathChoice, WorldAddress, comp
 use crate::dates::Utc;
 use crate::genesis::regime;
 use crate::load::Loaded;
-use crate::report::{BEST_STATIC, GroupResult, LEARNED};
+use crate::report::{BEST_STATIC, GroupResult};
 use crate::reproduction::BrokenWorld;
 use crate::schema::{Baseline, Role};
 use crate::search::{Found, SearchWorlds, search};
@@ -138,15 +138,15 @@ pub fn baseline<'a>(
     }
 }
 
-/// The learned policies as one contestant, a row per training seed.
+/// Learned policies as one contestant, a row per training seed.
 #[must_use]
-pub fn learned<'a>(policies: &[FrozenPolicy]) -> Contestant<'a> {
+pub fn learned<'a>(name: &str, policies: &[FrozenPolicy]) -> Contestant<'a> {
     let make = |policy: &FrozenPolicy| -> MakePolicy<'a> {
         let policy = policy.clone();
         Box::new(move || Box::new(policy.clone()))
     };
     Contestant {
-        name: LEARNED.to_owned(),
+        name: name.to_owned(),
         statics: StaticParams::default(),
         policies: policies.iter().map(make).collect(),
     }

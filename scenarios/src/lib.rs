@@ -7,7 +7,7 @@
 //! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
-//!   made for them.
+//!   made for them. [`experiment`]: all of it from one file.
 
 pub mod arena;
 pub mod assemble;
@@ -21,6 +21,7 @@ pub mod crowd;
 pub mod dates;
 pub mod episode;
 pub mod evaluate;
+pub mod experiment;
 pub mod exploit;
 pub mod factors;
 pub mod folder;

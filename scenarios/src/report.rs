@@ -245,13 +245,13 @@ impl Report {
     }
 }
 
-fn cell(cell: &Cell) -> String {
+pub(crate) fn cell(cell: &Cell) -> String {
     let Estimate { mean, low, high } = cell.estimate;
     format!("{} [{}, {}]", short(mean), short(low), short(high))
 }
 
 /// Three digits or so: `-166.8M`, `12.3k`, `512`, `0.4`.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let size = value.abs();
     if size >= 1e6 {
         format!("{:.1}M", value / 1e6)

@@ -12,7 +12,7 @@ use scenarios::evaluate::{
 };
 use scenarios::folder::OutFile;
 use scenarios::load::Loaded;
-use scenarios::report::{GroupResult, Report};
+use scenarios::report::{GroupResult, LEARNED, Report};
 use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, EvaluateSpec};
 use serde_json::json;
@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     for path in &bundles {
         policies.push(admit(&loaded, path)?);
     }
+    let arms = if policies.is_empty() { Vec::new() } else { vec![(LEARNED.to_owned(), policies)] };
     args.play.start_threads()?;
     // The comparison takes minutes: that its report can be written is known before.
     let out = args.out.as_deref().map(OutFile::create).transpose()?;
@@ -66,8 +67,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let statics =
         search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n)).map_err(stopped)?;
     bar.finish_and_clear();
-    let (report, _) =
-        compare(&worlds, &loaded, &policies, &baselines, &statics).map_err(stopped)?;
+    let (report, _) = compare(&worlds, &loaded, &arms, &baselines, &statics).map_err(stopped)?;
     if let Some(out) = out {
         out.finish(report.to_markdown().as_bytes())?;
     }
@@ -116,18 +116,19 @@ pub(crate) fn head_start_blocks(hours: f64, loaded: &Loaded) -> Result<u64, Fail
     Err(Failure::Message(format!("--head-start {hours}: a number of hours, 0 or more")))
 }
 
+/// Policies of one kind, one per training seed, and what they are called.
+pub(crate) type Arm = (String, Vec<FrozenPolicy>);
+
 /// Plays all groups and sums up; a broken invariant stops it.
 pub(crate) fn compare(
     worlds: &Worlds,
     loaded: &Loaded,
-    policies: &[FrozenPolicy],
+    arms: &[Arm],
     baselines: &[Baseline],
     statics: &Statics,
 ) -> Result<(Report, Vec<GroupResult>), Box<BrokenWorld>> {
-    let mut contestants: Vec<Contestant<'_>> = Vec::new();
-    if !policies.is_empty() {
-        contestants.push(learned(policies));
-    }
+    let mut contestants: Vec<Contestant<'_>> =
+        arms.iter().map(|(name, policies)| learned(name, policies)).collect();
     contestants.extend(baselines.iter().filter_map(|b| baseline(*b, worlds.deployed(), statics)));
     let bar = progress_bar("evaluate", 0);
     let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n))?;
@@ -199,7 +200,7 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>),
 }
 
 /// A bundle's policy, if it may be judged on this scenario.
-fn admit(loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failure> {
+pub(crate) fn admit(loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failure> {
     let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
     let (policy, metadata, _) = bundle::load(path).map_err(|e| named(e.to_string()))?;
     refuse_overlap(loaded, &metadata).map_err(named)?;

@@ -6,6 +6,7 @@ pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod crowd;
 pub(crate) mod eval;
+pub(crate) mod experiment;
 pub(crate) mod exploit;
 pub(crate) mod export;
 pub(crate) mod impact;
@@ -94,6 +95,16 @@ impl Play {
 /// The folder to write: as asked for, or the next free name under `runs/`.
 pub(crate) fn out_folder(out: Option<&PathBuf>, stem: &str) -> PathBuf {
     out.cloned().unwrap_or_else(|| scenarios::folder::free_name(Path::new("runs"), stem))
+}
+
+/// What a command that needs the learner says where there is none.
+#[cfg(not(feature = "learn"))]
+fn no_learner(file: &Path) -> Failure {
+    Failure::Message(format!(
+        "{}: this build has no learner; run `make libtorch` once, then build with `cargo build \
+         --release --features learn`",
+        file.display()
+    ))
 }
 
 /// Where a broken invariant stopped a command: writes what reproduces it beside `beside`, and says how to

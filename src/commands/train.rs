@@ -36,9 +36,5 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
 /// Says how to get a learner.
 #[cfg(not(feature = "learn"))]
 pub(crate) fn run(args: &Args, _output: Output) -> Result<Verdict, Failure> {
-    Err(Failure::Message(format!(
-        "{}: this build has no learner; run `make libtorch` once, then build with `cargo build \
-         --release --features learn`",
-        args.scenario.display()
-    )))
+    Err(super::no_learner(&args.scenario))
 }

@@ -1,5 +1,6 @@
 //! Training, from a scenario to a finished run folder: policies, searches, report, bundles, tape.
 
+pub(crate) mod experiment;
 mod population;
 pub(crate) mod pursue;
 mod seed;
@@ -20,7 +21,7 @@ use scenarios::evaluate::{Recording, Statics, search_statics};
 use scenarios::folder::Folder;
 use scenarios::load::Loaded;
 use scenarios::manifest::{Build, DateSplit, Manifest, RunError, RunKind};
-use scenarios::report::Report;
+use scenarios::report::{LEARNED, Report};
 use scenarios::schema::{Role, TrainSpec};
 use scenarios::statics::StaticParams;
 use scenarios::table::{Table, Values};
@@ -38,19 +39,31 @@ const GOLDEN_ROWS: usize = 32;
 /// The whole of `ballast train`.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = load(args)?;
+    let threads = args.play.start_threads()?;
+    let (value, text) = train(args, &loaded, threads, output)?;
+    output.result(&value, || text);
+    Ok(Verdict::Yes)
+}
+
+/// Trains on a loaded scenario; what there is to say of the finished run, as JSON and as text.
+fn train(
+    args: &Args,
+    loaded: &Loaded,
+    threads: usize,
+    output: Output,
+) -> Result<(Value, String), Failure> {
     let Some(spec) = loaded.scenario.train.clone() else {
         return Err(Failure::Message(format!(
             "{}: no `train` section; add one, or train on scenarios/library/siege.ron",
             args.scenario.display()
         )));
     };
-    let worlds = args.audit.worlds(&loaded)?;
+    let worlds = args.audit.worlds(loaded)?;
     network::device(&args.device).map_err(Failure::from_error)?;
-    let threads = args.play.start_threads()?;
-    let folder = open_folder(args, &loaded)?;
+    let folder = open_folder(args, loaded)?;
     let target = folder.target().to_owned();
-    through(args, &loaded, &worlds, &spec, threads, folder, output)
-        .map_err(|failure| reproducible(failure, &worlds, &loaded, &target))
+    through(args, loaded, &worlds, &spec, threads, folder, output)
+        .map_err(|failure| reproducible(failure, &worlds, loaded, &target))
 }
 
 /// From the first update to the finished folder.
@@ -62,7 +75,7 @@ fn through(
     threads: usize,
     folder: Folder,
     output: Output,
-) -> Result<Verdict, Failure> {
+) -> Result<(Value, String), Failure> {
     let trained = train_seeds(
         worlds,
         spec,
@@ -102,11 +115,11 @@ fn through(
         "policy": target.join("policy"),
         "report": report,
     });
-    output.result(&value, || match &report {
+    let text = match &report {
         Some(report) => format!("{}\n{}", target.display(), report.to_markdown()),
         None => target.display().to_string(),
-    });
-    Ok(Verdict::Yes)
+    };
+    Ok((value, text))
 }
 
 /// The scenario; `--seed` replaces its training seeds by as many from there on.
@@ -216,8 +229,9 @@ fn judge(
     folder: &Path,
 ) -> Result<Report, Failure> {
     let policies: Vec<FrozenPolicy> = trained.iter().map(|t| t.policy.clone()).collect();
+    let arms = [(LEARNED.to_owned(), policies)];
     let baselines = &loaded.scenario.evaluate.baselines;
-    let (mut report, results) = compare(worlds, loaded, &policies, baselines, statics)?;
+    let (mut report, results) = compare(worlds, loaded, &arms, baselines, statics)?;
     let mut fact = |name: &str, value: String| report.facts.push((name.to_owned(), value));
     fact("training seeds", format!("{:?}", spec.seeds));
     for t in trained {

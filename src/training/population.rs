@@ -5,7 +5,7 @@
 //! winner. The policy that is kept is the one whose worst attacker of the population costs least.
 
 use super::pursue::respond;
-use super::seed::{Shared, Trained, train_seed};
+use super::seed::{Shared, Trained, checkpoint_path, train_seed};
 use crate::output::Failure;
 use agents::attack::{Assailant, Goal, Pursuit};
 use agents::frozen::FrozenPolicy;
@@ -66,7 +66,16 @@ pub(super) fn raise(
             mix.columns.iter().copied().zip(population.attackers.iter().cloned()).collect();
         let worlds = shared.worlds.clone().against(mixture, idle_blocks);
         let checkpoints = folder.join(format!("round-{round}"));
-        let response = Shared { worlds: &worlds, spec: &each, folder: &checkpoints, ..*shared };
+        // Each goes on from what the last had learned: a share of the budget is too little to begin anew.
+        let last = folder.join(format!("round-{}", round - 1));
+        let from = (round > 1).then(|| checkpoint_path(&last, seed)).transpose()?;
+        let response = Shared {
+            worlds: &worlds,
+            spec: &each,
+            folder: &checkpoints,
+            from: from.as_deref(),
+            ..*shared
+        };
         let policy = train_seed(&response, seed)?;
         let path = folder.join(format!("attacker-{round}.bin"));
         if let Assailant::Learned(learned) = &attacker {

@@ -139,6 +139,8 @@ pub(super) struct Shared<'a> {
     pub(super) folder: &'a Path,
     pub(super) block_secs: u32,
     pub(super) device: &'a str,
+    /// The checkpoint whose network a new run begins with; none for one drawn anew.
+    pub(super) from: Option<&'a Path>,
     pub(super) resume: bool,
     pub(super) output: Output,
     pub(super) bar: &'a ProgressBar,
@@ -159,8 +161,9 @@ pub(crate) fn train_seeds(
     let attackers = spec.population.as_ref().map_or(0, |p| p.attacker_blocks * u64::from(p.rounds));
     let bar = progress_bar("train", (spec.budget_blocks + attackers) * spec.seeds.len() as u64);
     let stop = AtomicBool::new(false);
+    let (bar, stop) = (&bar, &stop);
     let shared =
-        Shared { worlds, spec, folder, block_secs, device, resume, output, bar: &bar, stop: &stop };
+        Shared { worlds, spec, folder, block_secs, device, from: None, resume, output, bar, stop };
     let one = &|seed: u64| match &spec.population {
         Some(population) => raise(&shared, population, seed),
         None => train_seed(&shared, seed),
@@ -193,6 +196,9 @@ pub(super) fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Fail
         Ppo::new(config, lanes, device)
     }
     .map_err(Failure::from_error)?;
+    if let Some(from) = shared.from.filter(|_| run.updates_done() == 0) {
+        run.begin_with(from).map_err(Failure::from_error)?;
+    }
     let mut note: Note = serde_json::from_slice(run.note()).unwrap_or_default();
     let events = shared.folder.join("tensorboard").join(format!("seed-{seed}"));
     let mut events = EventWriter::create(&events, now()).map_err(Failure::from_error)?;
@@ -274,7 +280,7 @@ fn blocks_per_update(worlds: &Worlds, spec: &TrainSpec) -> u64 {
     decisions * u64::from(worlds.decision_every_blocks())
 }
 
-fn checkpoint_path(folder: &Path, seed: u64) -> Result<PathBuf, Failure> {
+pub(super) fn checkpoint_path(folder: &Path, seed: u64) -> Result<PathBuf, Failure> {
     let dir = folder.join("checkpoints").join(format!("seed-{seed}"));
     fs::create_dir_all(&dir).map_err(scenarios::manifest::RunError::io(&dir))?;
     Ok(dir.join("latest.ckpt"))
@@ -289,7 +295,7 @@ fn validate(
     let worlds: Vec<WorldAddress> = (0..VALIDATION_PATHS)
         .map(|i| WorldAddress { seed, instance: VALIDATION_INSTANCES + i, path: PathChoice::Drawn })
         .collect();
-    let contestant = learned(std::slice::from_ref(policy));
+    let contestant = learned(policy.name(), std::slice::from_ref(policy));
     let entries = compete(shared.worlds, &[contestant], &worlds, &|_| ())?;
     let totals = &entries[0].totals[0];
     let objectives: Vec<f64> = totals.iter().map(|t| t.objective_usd).collect();

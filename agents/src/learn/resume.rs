@@ -65,6 +65,23 @@ impl<E: Environment> Ppo<E> {
         Ok(run)
     }
 
+    /// Begins with what another run of the same shape had learned at its checkpoint: its network with the
+    /// optimiser's moments, and its normalisers. Worlds, randomness and settings stay this run's own.
+    ///
+    /// # Errors
+    /// The checkpoint cannot be read, or its shapes are others.
+    pub fn begin_with(&mut self, path: &Path) -> Result<(), LearnError> {
+        let saved = Checkpoint::load(path)?;
+        let shape = self.network.shape();
+        same("weights of the checkpoint", shape.parameters(), saved.network.weights.len())?;
+        same("observations of the checkpoint", self.spec.obs_dim, saved.spec.obs_dim)?;
+        let (tensors, device) = (shape.tensors(), self.network.parameters.device());
+        self.network.parameters = Parameters::restore(&tensors, &saved.network, device);
+        self.obs_stats = saved.obs_stats;
+        self.return_stats = saved.return_stats;
+        Ok(())
+    }
+
     /// Everything that the rest of the run depends on.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {

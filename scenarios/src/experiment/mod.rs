@@ -1,0 +1,253 @@
+//! Experiments: one file that says what is asked, on which scenario, what is trained and how it is judged.
+
+pub mod report;
+
+use crate::check::Checker;
+use crate::load::{read, typed};
+use crate::problem::Rejected;
+use crate::report::LEARNED;
+use crate::tree;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The schema that this build reads.
+pub const SCHEMA: u32 = 1;
+
+/// An experiment file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Version of this schema; [`SCHEMA`].
+    pub schema: u32,
+    /// Letters, digits and `_`; names the run folder.
+    pub name: String,
+    /// What it asks.
+    pub question: String,
+    /// What is expected, said before anything is played.
+    pub expect: Expectation,
+    /// Scenario file, relative to this one.
+    pub scenario: PathBuf,
+    /// Overrides of the scenario, as `--set` takes them, for everything here: training, baselines, judging.
+    #[serde(default)]
+    pub set: Vec<String>,
+    /// Policies that are trained differently and judged on the same worlds.
+    #[serde(default)]
+    pub ablations: Vec<Variant>,
+    /// Worlds other than those trained in, over which a win must hold its sign.
+    #[serde(default)]
+    pub grid: Option<Grid>,
+    /// Attackers made against each policy.
+    #[serde(default)]
+    pub exploit: Option<Exploiting>,
+}
+
+/// What is expected of learned against best static, before anything is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Expectation {
+    /// The learned policy is better.
+    Learned,
+    /// The parameters that do not move are as good or better.
+    Static,
+    /// Nobody knows.
+    Open,
+}
+
+/// A name and overrides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Name in the report.
+    pub name: String,
+    /// Overrides of the scenario, after those of the experiment.
+    #[serde(default)]
+    pub set: Vec<String>,
+}
+
+/// Every combination of one value of each axis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// Worlds of each cell: unseen draws of the training mixture.
+    pub paths: u32,
+    /// What is varied.
+    pub axes: Vec<Axis>,
+}
+
+/// One thing that is varied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Axis {
+    /// What.
+    pub name: String,
+    /// Its values.
+    pub values: Vec<Variant>,
+}
+
+/// Attackers that are made against each policy, as `ballast exploit` does.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exploiting {
+    /// Attackers of each kind, by seed.
+    pub attackers: u64,
+    /// Simulated blocks that each may be made with.
+    pub budget_blocks: u64,
+    /// Unseen worlds of each group on which they are judged.
+    pub worlds: u64,
+    /// Hours of each episode that the policy has to itself.
+    pub head_start_hours: f64,
+}
+
+/// A combination of values of a grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The value of each axis, by name.
+    pub values: Vec<String>,
+    /// All their overrides.
+    pub set: Vec<String>,
+}
+
+impl Grid {
+    /// All combinations, the last axis fastest.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        let mut places = vec![Place { values: Vec::new(), set: Vec::new() }];
+        for axis in &self.axes {
+            let with = |place: &Place, value: &Variant| Place {
+                values: [place.values.as_slice(), std::slice::from_ref(&value.name)].concat(),
+                set: [place.set.as_slice(), &value.set].concat(),
+            };
+            let next = places.iter().flat_map(|p| axis.values.iter().map(move |v| with(p, v)));
+            places = next.collect();
+        }
+        places
+    }
+}
+
+impl Experiment {
+    /// What is trained: the policy that is judged, then the ablations, each with its name and its overrides.
+    #[must_use]
+    pub fn arms(&self) -> Vec<Variant> {
+        let learned = Variant { name: LEARNED.to_owned(), set: Vec::new() };
+        let with = |arm: Variant| Variant {
+            set: [self.set.as_slice(), &arm.set].concat(),
+            name: arm.name,
+        };
+        std::iter::once(learned).chain(self.ablations.iter().cloned()).map(with).collect()
+    }
+}
+
+/// Most worlds of a cell, and most attackers.
+const MOST: f64 = 10_000.0;
+/// Most combinations of a grid.
+const MOST_PLACES: usize = 1_000;
+/// Most blocks that an attacker is made with.
+const MOST_BLOCKS: f64 = 1e12;
+
+/// Reads and checks an experiment; also its text. The scenario is not read.
+///
+/// # Errors
+/// Everything that is wrong with the file, each with its place and a fix.
+pub fn load(path: &Path) -> Result<(Experiment, String), Rejected> {
+    let file = path.display().to_string();
+    let (source, experiment) = typed::<Experiment>(&file, &read(path)?, &[])?;
+    let root = tree::parse(&source.text).ok();
+    let mut checker = Checker::new(&source, root.as_ref());
+    check(&experiment, &mut checker);
+    checker.finish().map_err(|problems| Rejected { file, problems })?;
+    Ok((experiment, source.text.as_str().to_owned()))
+}
+
+fn check(experiment: &Experiment, checker: &mut Checker<'_>) {
+    if experiment.schema != SCHEMA {
+        let message = format!("schema {}: this build reads {SCHEMA}", experiment.schema);
+        checker.refuse("schema", message, format!("write `schema: {SCHEMA}`"));
+    }
+    let plain = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    if !plain(&experiment.name) {
+        let help = "letters, digits and `_`: it names a folder";
+        checker.refuse("name", format!("`{}` is no name", experiment.name), help);
+    }
+    for (i, arm) in experiment.ablations.iter().enumerate() {
+        let at = format!("ablations.{i}.name");
+        let twice = experiment.ablations[..i].iter().any(|a| a.name == arm.name);
+        if !plain(&arm.name) {
+            let help = "letters, digits and `_`: it names a folder";
+            checker.refuse(&at, format!("`{}` is no name", arm.name), help);
+        } else if arm.name == LEARNED || twice {
+            let message = format!("`{}` is another policy's name", arm.name);
+            checker.refuse(&at, message, "give every policy a name of its own");
+        }
+    }
+    if let Some(grid) = &experiment.grid {
+        checker.within("grid.paths", f64::from(grid.paths), 1.0, MOST);
+        let places: usize = grid.axes.iter().map(|a| a.values.len()).product();
+        if places == 0 || places > MOST_PLACES {
+            let message = format!("{places} combinations, and 1 to {MOST_PLACES} can be played");
+            checker.refuse("grid.axes", message, "give every axis values, and not too many");
+        }
+    }
+    if let Some(exploit) = &experiment.exploit {
+        checker.within("exploit.attackers", exploit.attackers as f64, 1.0, 100.0);
+        checker.within("exploit.budget_blocks", exploit.budget_blocks as f64, 1.0, MOST_BLOCKS);
+        checker.within("exploit.worlds", exploit.worlds as f64, 1.0, MOST);
+        checker.within("exploit.head_start_hours", exploit.head_start_hours, 0.0, 1e6);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"(
+        schema: 1, name: "a", question: "?", expect: Open, scenario: "s.ron", set: ["x=1"],
+        ablations: [(name: "blind", set: ["y=2"])],
+        grid: (paths: 2, axes: [
+            (name: "p", values: [(name: "low", set: ["p=1"]), (name: "high", set: ["p=2"])]),
+            (name: "q", values: [(name: "off"), (name: "on", set: ["q=1", "r=1"])]),
+        ]),
+        exploit: (attackers: 1, budget_blocks: 10, worlds: 1, head_start_hours: 1.0),
+    )"#;
+
+    fn read(text: &str) -> Result<Experiment, Rejected> {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("e.ron");
+        std::fs::write(&path, text).expect("writes");
+        load(&path).map(|(experiment, _)| experiment)
+    }
+
+    #[test]
+    fn arms_and_places_carry_their_overrides_in_order() {
+        let experiment = read(TEXT).expect("sound");
+        let arms = experiment.arms();
+        assert_eq!(arms[0], Variant { name: LEARNED.to_owned(), set: vec!["x=1".to_owned()] });
+        assert_eq!(arms[1].set, ["x=1", "y=2"]);
+        let places = experiment.grid.expect("a grid").places();
+        let values: Vec<String> = places.iter().map(|p| p.values.join(" ")).collect();
+        assert_eq!(values, ["low off", "low on", "high off", "high on"]);
+        assert_eq!(places[3].set, ["p=2", "q=1", "r=1"]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_at_its_place() {
+        for (from, to, words) in [
+            ("schema: 1", "schema: 9", "schema 9"),
+            (r#"name: "a""#, r#"name: "a/b""#, "`a/b` is no name"),
+            (r#"name: "blind""#, r#"name: "learned""#, "another policy's name"),
+            (r#"name: "blind""#, r#"name: "..""#, "`..` is no name"),
+            ("paths: 2", "paths: 0", "paths"),
+            (r#"(name: "off"), (name: "on", set: ["q=1", "r=1"])"#, "", "0 combinations"),
+            ("attackers: 1", "attackers: 0", "attackers"),
+            ("budget_blocks: 10", "budget_blocks: 0", "budget_blocks"),
+            ("worlds: 1", "worlds: 0", "worlds"),
+            ("hours: 1.0", "hours: -1.0", "head_start_hours"),
+        ] {
+            assert!(TEXT.contains(from), "{from}");
+            let rejected = read(&TEXT.replacen(from, to, 1)).expect_err(to);
+            let said: Vec<String> = rejected.places().into_iter().map(|p| p.message).collect();
+            assert!(said.iter().any(|m| m.contains(words)), "{to}: {said:?}");
+            assert!(rejected.places().iter().all(|p| p.line > 0), "{to}");
+        }
+    }
+}

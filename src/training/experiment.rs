@@ -1,0 +1,303 @@
+//! An experiment, step by step; every step that is finished stays, so that an interrupted one goes on.
+
+use super::train;
+use crate::commands::eval::{Arm, admit, compare, training_budget};
+use crate::commands::experiment::Args;
+use crate::commands::exploit::{self, DEPLOYED, exploit};
+use crate::commands::{Audit, Play, reproducible, train as train_command};
+use crate::output::{Failure, Output, Verdict, progress_bar};
+use agents::frozen::FrozenPolicy;
+use scenarios::arena::{Arena, Contestant, PathChoice, WorldAddress};
+use scenarios::assemble::Worlds;
+use scenarios::evaluate::{Statics, baseline, evaluate, learned, refuse_misfit, search_statics};
+use scenarios::experiment::report::{Outcome, Spot};
+use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load};
+use scenarios::folder::Folder;
+use scenarios::load::{Loaded, load as load_scenario};
+use scenarios::manifest::{Manifest, RunError};
+use scenarios::report::{LEARNED, Report};
+use scenarios::schema::Baseline;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The experiment's text in its folder: what a later call is held against.
+const EXPERIMENT_FILE: &str = "experiment.ron";
+
+/// Everything that the steps have in common.
+struct Bench<'a> {
+    args: &'a Args,
+    experiment: Experiment,
+    /// The scenario file.
+    scenario: PathBuf,
+    /// Where everything goes.
+    folder: PathBuf,
+    threads: usize,
+    output: Output,
+}
+
+/// The whole of `ballast experiment`.
+pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    let (mut experiment, text) = load(&args.experiment)?;
+    experiment.set.extend(args.set.iter().cloned());
+    let beside = args.experiment.parent().unwrap_or(Path::new(""));
+    let scenario = beside.join(&experiment.scenario);
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&experiment.name));
+    let threads = Play { seed: None, threads: args.threads, set: Vec::new() }.start_threads()?;
+    // What is wrong with any place of the experiment is said before hours are spent on it.
+    let loaded = load_scenario(&scenario, &experiment.set)?;
+    for arm in experiment.arms() {
+        load_scenario(&scenario, &arm.set)?;
+    }
+    for place in experiment.grid.iter().flat_map(Grid::places) {
+        load_scenario(&scenario, &[experiment.set.as_slice(), &place.set].concat())?;
+    }
+    open(&folder, &text)?;
+    let bench = Bench { args, experiment, scenario, folder, threads, output };
+    let worlds = args.audit.worlds(&loaded)?;
+    let outcome = bench
+        .through(&loaded, &worlds)
+        .map_err(|failure| reproducible(failure, &worlds, &loaded, &bench.folder.join("eval")))?;
+    let answer = outcome.to_markdown();
+    bench.write("experiment.md", &answer)?;
+    bench.write("report.md", &outcome.report.to_markdown())?;
+    bench.write("experiment.json", &format!("{:#}\n", json!(outcome)))?;
+    let run = bench.folder.display().to_string();
+    let value = json!({"run": run, "win_counts": outcome.win_counts(), "outcome": outcome});
+    output.result(&value, || format!("{run}\n{answer}"));
+    Ok(Verdict::Yes)
+}
+
+/// A folder for the experiment: a new one, or its own.
+fn open(folder: &Path, text: &str) -> Result<(), Failure> {
+    let file = folder.join(EXPERIMENT_FILE);
+    match fs::read_to_string(&file) {
+        Ok(there) if there == text => return Ok(()),
+        Ok(_) => {
+            return Err(Failure::Message(format!(
+                "{}: another experiment is here, or this one before it was edited; choose another \
+                 --out, or remove it",
+                folder.display()
+            )));
+        }
+        Err(_) if folder.exists() => {
+            return Err(RunError::Exists { path: folder.to_owned() }.into());
+        }
+        Err(_) => {}
+    }
+    fs::create_dir_all(folder).map_err(RunError::io(folder))?;
+    Ok(fs::write(&file, text).map_err(RunError::io(&file))?)
+}
+
+impl Bench<'_> {
+    /// All steps.
+    fn through(&self, loaded: &Loaded, worlds: &Worlds) -> Result<Outcome, Failure> {
+        let mut arms: Vec<Arm> = Vec::new();
+        for arm in self.experiment.arms() {
+            arms.push((arm.name.clone(), self.raise(&arm, loaded)?));
+        }
+        let baselines = &loaded.scenario.evaluate.baselines;
+        let statics = self.kept("statics", &loaded.hash, || {
+            let bar = progress_bar("search", 0);
+            let budget = training_budget(loaded);
+            let found = search_statics(worlds, loaded, baselines, budget, &|n| bar.inc(n))?;
+            bar.finish_and_clear();
+            Ok(found)
+        })?;
+        let report: Report = self.kept("report", &loaded.hash, || {
+            let (mut report, _) = compare(worlds, loaded, &arms, baselines, &statics)?;
+            let seeds = loaded.scenario.train.as_ref().map(|t| format!("{:?}", t.seeds));
+            report.facts.push(("training seeds".to_owned(), seeds.unwrap_or_default()));
+            Ok(report)
+        })?;
+        let grid = match &self.experiment.grid {
+            Some(grid) => self.kept("grid", &loaded.hash, || self.grid(grid, &arms, &statics))?,
+            None => Vec::new(),
+        };
+        let exploited = match self.experiment.exploit {
+            Some(spec) => self.exploit(spec, loaded)?,
+            None => Vec::new(),
+        };
+        Ok(Outcome {
+            experiment: self.experiment.clone(),
+            scenario_hash: loaded.hash.clone(),
+            statics,
+            report,
+            grid,
+            exploited,
+        })
+    }
+
+    /// The policies of an arm, trained if they are not there.
+    fn raise(&self, arm: &Variant, judged: &Loaded) -> Result<Vec<FrozenPolicy>, Failure> {
+        let loaded = load_scenario(&self.scenario, &arm.set)?;
+        let out = self.arm(&arm.name);
+        if !out.exists() {
+            self.output.note(&format!("training {}", arm.name));
+            let arms = out.parent().unwrap_or(&self.folder);
+            fs::create_dir_all(arms).map_err(RunError::io(arms))?;
+            let args = train_command::Args {
+                scenario: self.scenario.clone(),
+                play: self.play(arm.set.clone()),
+                audit: self.args.audit,
+                resume: Folder::partial(&out).exists(),
+                out: Some(out.clone()),
+                device: self.args.device.clone(),
+                train_only: true,
+            };
+            train(&args, &loaded, self.threads, self.output)?;
+        }
+        self.own(&out, &loaded)?;
+        let seeds = loaded.scenario.train.iter().flat_map(|t| &t.seeds);
+        seeds.map(|s| admit(judged, &out.join("policies").join(format!("seed-{s}")))).collect()
+    }
+
+    /// Refuses a finished run of another scenario.
+    fn own(&self, run: &Path, loaded: &Loaded) -> Result<(), Failure> {
+        if Manifest::read(run)?.scenario_hash == loaded.hash {
+            return Ok(());
+        }
+        Err(Failure::Message(format!(
+            "{}: the scenario, a file of it or an override has changed since this was made; remove it, or \
+             choose another --out",
+            run.display()
+        )))
+    }
+
+    fn arm(&self, name: &str) -> PathBuf {
+        self.folder.join("arms").join(name)
+    }
+
+    fn play(&self, set: Vec<String>) -> Play {
+        Play { seed: None, threads: self.threads, set }
+    }
+
+    /// Learned against best static in every place of the grid.
+    fn grid(&self, grid: &Grid, arms: &[Arm], statics: &Statics) -> Result<Vec<Spot>, Failure> {
+        let mut spots = Vec::new();
+        for place in grid.places() {
+            let set = [self.experiment.set.as_slice(), &place.set].concat();
+            let loaded = load_scenario(&self.scenario, &set)?;
+            let worlds = self.args.audit.worlds(&loaded)?;
+            self.fits(&loaded)?;
+            let at = place.values.join(", ");
+            let spot = against_static(&worlds, &loaded, grid.paths, arms, statics, &at).map_err(
+                |failure| reproducible(failure, &worlds, &loaded, &self.folder.join("grid")),
+            )?;
+            let against_static = spot.ok_or_else(|| {
+                Failure::Message(format!(
+                    "{}: a grid needs BestStatic among the scenario's baselines",
+                    self.args.experiment.display()
+                ))
+            })?;
+            spots.push(Spot { values: place.values, against_static });
+        }
+        Ok(spots)
+    }
+
+    /// Refuses a place of the grid in which the policies would see or do something else.
+    fn fits(&self, loaded: &Loaded) -> Result<(), Failure> {
+        let bundle = self.arm(LEARNED).join("policy");
+        let (_, metadata, _) =
+            agents::export::bundle::load(&bundle).map_err(Failure::from_error)?;
+        refuse_misfit(loaded, &metadata).map_err(Failure::Message)
+    }
+
+    /// Attackers against the parameters as deployed and against each arm's best policy.
+    fn exploit(
+        &self,
+        spec: Exploiting,
+        loaded: &Loaded,
+    ) -> Result<Vec<(String, scenarios::exploit::report::Report)>, Failure> {
+        let arms = self.experiment.arms();
+        let learned =
+            arms.iter().map(|arm| (arm.name.as_str(), self.arm(&arm.name).join("policy")));
+        let all = std::iter::once((DEPLOYED, PathBuf::from(DEPLOYED))).chain(learned);
+        let mut reports = Vec::new();
+        for (name, bundle) in all {
+            let out = self.folder.join("exploit").join(name);
+            if !out.exists() {
+                self.output.note(&format!("attacking {name}"));
+                let parent = self.folder.join("exploit");
+                fs::create_dir_all(&parent).map_err(RunError::io(&parent))?;
+                let args = exploit::Args {
+                    bundle,
+                    scenario: self.scenario.clone(),
+                    play: self.play(self.experiment.set.clone()),
+                    audit: Audit { ..self.args.audit },
+                    budget: spec.budget_blocks,
+                    attackers: spec.attackers,
+                    head_start: spec.head_start_hours,
+                    worlds: spec.worlds,
+                    out: Some(out.clone()),
+                };
+                exploit(&args, loaded, self.threads)?;
+            }
+            self.own(&out, loaded)?;
+            let path = out.join("exploit.json");
+            let bytes = fs::read(&path).map_err(RunError::io(&path))?;
+            let report = serde_json::from_slice(&bytes).map_err(|error| {
+                Failure::Message(format!("{}: {error}; remove {}", path.display(), out.display()))
+            })?;
+            reports.push((name.to_owned(), report));
+        }
+        Ok(reports)
+    }
+
+    /// What a step came to: made, or as an earlier call left it for the same scenario.
+    fn kept<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        hash: &str,
+        make: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        // RON rather than JSON: numbers come back to the last bit.
+        let path = self.folder.join(format!("{name}-{}.ron", &hash[..8]));
+        let damaged = |error: &dyn std::fmt::Display| {
+            let at = path.display();
+            Failure::Message(format!("{at}: {error}; remove it, and it is made anew"))
+        };
+        if path.exists() {
+            let text = fs::read_to_string(&path).map_err(RunError::io(&path))?;
+            return ron::from_str(&text).map_err(|error| damaged(&error));
+        }
+        self.output.note(name);
+        let made = make()?;
+        let text = ron::to_string(&made).map_err(|error| damaged(&error))?;
+        let partial = Folder::partial(&path);
+        fs::write(&partial, text).map_err(RunError::io(&partial))?;
+        fs::rename(&partial, &path).map_err(RunError::io(&path))?;
+        Ok(made)
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+        let path = self.folder.join(name);
+        Ok(fs::write(&path, text).map_err(RunError::io(&path))?)
+    }
+}
+
+/// Learned less best static on unseen draws of a place; `None` where there is no best static.
+fn against_static(
+    worlds: &Worlds,
+    loaded: &Loaded,
+    paths: u32,
+    arms: &[Arm],
+    statics: &Statics,
+    at: &str,
+) -> Result<Option<scenarios::report::Comparison>, Failure> {
+    let e = &loaded.scenario.evaluate;
+    let world = |instance| WorldAddress { seed: e.seed, instance, path: PathChoice::Drawn };
+    let group = scenarios::evaluate::Group {
+        name: at.to_owned(),
+        about: String::new(),
+        worlds: (0..u64::from(paths)).map(world).collect(),
+    };
+    let judged = arms.iter().take(1).map(|(name, policies)| learned(name, policies));
+    let fixed = baseline(Baseline::BestStatic, worlds.deployed(), statics);
+    let contestants: Vec<Contestant<'_>> = judged.chain(fixed).collect();
+    let results = evaluate(worlds, &[group], &contestants, &|_| ())?;
+    let report = Report::build("", "", Vec::new(), &results, e.bootstrap_resamples, e.seed);
+    Ok(report.comparisons.into_iter().next())
+}
