@@ -101,7 +101,8 @@ impl Bench<'_> {
         let baselines = &loaded.scenario.evaluate.baselines;
         let statics = self.kept("statics", &loaded.hash, || {
             let bar = progress_bar("search", 0);
-            let budget = training_budget(loaded);
+            let all = training_budget(loaded);
+            let budget = self.experiment.search_blocks.unwrap_or(all);
             let found = search_statics(worlds, loaded, baselines, budget, &|n| bar.inc(n))?;
             bar.finish_and_clear();
             Ok(found)

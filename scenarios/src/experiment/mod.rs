@@ -25,11 +25,17 @@ pub struct Experiment {
     pub question: String,
     /// What is expected, said before anything is played.
     pub expect: Expectation,
+    /// Least difference of the objective that matters, in USD per episode: a smaller one is none.
+    #[serde(default)]
+    pub least_usd: f64,
     /// Scenario file, relative to this one.
     pub scenario: PathBuf,
     /// Overrides of the scenario, as `--set` takes them, for everything here: training, baselines, judging.
     #[serde(default)]
     pub set: Vec<String>,
+    /// Simulated blocks of each static search; by default all that training simulates, all seeds together.
+    #[serde(default)]
+    pub search_blocks: Option<u64>,
     /// Policies that are trained differently and judged on the same worlds.
     #[serde(default)]
     pub ablations: Vec<Variant>,
@@ -140,7 +146,7 @@ impl Experiment {
 const MOST: f64 = 10_000.0;
 /// Most combinations of a grid.
 const MOST_PLACES: usize = 1_000;
-/// Most blocks that an attacker is made with.
+/// Most blocks of a search, and that an attacker is made with.
 const MOST_BLOCKS: f64 = 1e12;
 
 /// Reads and checks an experiment; also its text. The scenario is not read.
@@ -187,6 +193,10 @@ fn check(experiment: &Experiment, checker: &mut Checker<'_>) {
             let message = format!("{places} combinations, and 1 to {MOST_PLACES} can be played");
             checker.refuse("grid.axes", message, "give every axis values, and not too many");
         }
+    }
+    checker.within("least_usd", experiment.least_usd, 0.0, 1e12);
+    if let Some(blocks) = experiment.search_blocks {
+        checker.within("search_blocks", blocks as f64, 1.0, MOST_BLOCKS);
     }
     if let Some(exploit) = &experiment.exploit {
         checker.within("exploit.attackers", exploit.attackers as f64, 1.0, 100.0);

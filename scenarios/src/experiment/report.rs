@@ -56,21 +56,21 @@ impl Spot {
 /// Learned against best static, on one set of worlds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// The whole interval lies above zero.
+    /// The whole interval lies above zero, and the difference matters.
     Wins,
-    /// Zero lies within the interval.
+    /// Zero lies within the interval, or the difference does not matter.
     Ties,
-    /// The whole interval lies below zero.
+    /// The whole interval lies below zero, and the difference matters.
     Loses,
 }
 
 impl Verdict {
-    /// Of a difference of the objective.
+    /// Of a difference of the objective, of which `least_usd` matters.
     #[must_use]
-    pub fn of(difference: &Estimate) -> Self {
-        if difference.low > 0.0 {
+    pub fn of(difference: &Estimate, least_usd: f64) -> Self {
+        if difference.low > 0.0 && difference.mean >= least_usd {
             Self::Wins
-        } else if difference.high < 0.0 {
+        } else if difference.high < 0.0 && -difference.mean >= least_usd {
             Self::Loses
         } else {
             Self::Ties
@@ -92,17 +92,22 @@ impl Outcome {
         self.report.comparisons.iter().find(|c| c.primary)
     }
 
-    /// In how many places of the grid the mean difference has the sign of the primary comparison.
+    fn verdict(&self, difference: &Estimate) -> Verdict {
+        Verdict::of(difference, self.experiment.least_usd)
+    }
+
+    /// In how many places of the grid the mean difference matters and has the sign of the primary comparison.
     #[must_use]
     pub fn same_sign(&self) -> Option<usize> {
-        let sign = self.primary()?.difference_usd.mean > 0.0;
-        Some(self.grid.iter().filter(|spot| (spot.difference().mean > 0.0) == sign).count())
+        let sign = self.primary()?.difference_usd.mean.signum();
+        let same = |mean: f64| mean * sign > 0.0 && mean.abs() >= self.experiment.least_usd;
+        Some(self.grid.iter().filter(|spot| same(spot.difference().mean)).count())
     }
 
     /// Whether learned wins on the primary endpoint, and nowhere on the grid has the other sign.
     #[must_use]
     pub fn win_counts(&self) -> bool {
-        self.primary().is_some_and(|c| Verdict::of(&c.difference_usd) == Verdict::Wins)
+        self.primary().is_some_and(|c| self.verdict(&c.difference_usd) == Verdict::Wins)
             && self.same_sign() == Some(self.grid.len())
     }
 
@@ -135,7 +140,7 @@ impl Outcome {
         let Some(primary) = self.primary() else {
             return "Best static is no baseline here: there is no answer.\n\n".to_owned();
         };
-        let verdict = Verdict::of(&primary.difference_usd);
+        let verdict = self.verdict(&primary.difference_usd);
         let mut text = format!("**Learned {}.** {}\n\n", verdict.word(), primary.sentence);
         if self.grid.is_empty() {
             return text;
@@ -209,7 +214,7 @@ impl Outcome {
                 "| {} | {} | {} |",
                 spot.values.join(" | "),
                 estimate(spot.difference()),
-                Verdict::of(spot.difference()).word()
+                self.verdict(spot.difference()).word()
             );
         }
         text += "\n| | | difference above zero | mean |\n|---|---|---|---|\n";
@@ -296,8 +301,10 @@ mod tests {
                 name: "e".into(),
                 question: "Which?".into(),
                 expect: Expectation::Static,
+                least_usd: 0.4,
                 scenario: "s.ron".into(),
                 set: Vec::new(),
+                search_blocks: None,
                 ablations: Vec::new(),
                 grid: Some(Grid { paths: 1, axes }),
                 exploit: None,
@@ -335,6 +342,8 @@ mod tests {
         assert!(
             text.contains("| depth | low | 0 of 1 |") && text.contains("| depth | high | 1 of 1 |")
         );
+        let trifle = outcome(5.0, [0.3, 9.0]);
+        assert_eq!((trifle.same_sign(), trifle.win_counts()), (Some(1), false));
         let tie = outcome(0.5, [3.0, 3.0]);
         assert!(!tie.win_counts() && tie.to_markdown().contains("Learned is not told apart"));
         let loss = outcome(-5.0, [-3.0, 3.0]);
