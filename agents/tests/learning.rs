@@ -218,6 +218,17 @@ fn a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one() {
     train(&mut resumed, &mut watch(&path, 99)).unwrap();
     assert!(std::fs::read(&path).unwrap() == expected);
 
+    // Another run may begin with what this one had learned, at its own beginning and with its own worlds.
+    let mut next = Ppo::new(PpoConfig { seed: 8, ..config.clone() }, lanes(), Device::Cpu).unwrap();
+    next.begin_with(&path).unwrap();
+    assert_eq!((next.updates_done(), next.note()), (0, [].as_slice()));
+    let (learned, begun) = (resumed.checkpoint(), next.checkpoint());
+    assert_eq!(begun.network, learned.network);
+    assert_eq!((begun.obs_stats, begun.return_stats), (learned.obs_stats, learned.return_stats));
+    let wide = PpoConfig { hidden: vec![9], ..config.clone() };
+    let refused = Ppo::new(wide, lanes(), Device::Cpu).unwrap().begin_with(&path).unwrap_err();
+    assert!(refused.to_string().contains("weights of the checkpoint"), "{refused}");
+
     let other = PpoConfig { gamma: 0.5, ..config };
     let refused = Ppo::resume(other, lanes(), Device::Cpu, &path).err().unwrap();
     assert!(refused.to_string().contains("gamma was 0.99, is 0.5"), "{refused}");

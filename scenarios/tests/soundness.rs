@@ -132,3 +132,25 @@ fn a_loop_is_of_two_assets_and_its_exit_lies_below_its_entry() {
         assert!(rejected.places()[0].message.contains(word), "{:?}", rejected.places());
     }
 }
+
+/// Every experiment of the project, each policy that it trains and each place of its grid.
+#[test]
+fn experiments_are_sound() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).expect("lists") {
+        let path = entry.expect("an entry").path();
+        let (experiment, _) = scenarios::experiment::load(&path).expect("sound");
+        assert_eq!(path.file_stem().and_then(|s| s.to_str()), Some(experiment.name.as_str()));
+        let scenario = folder.join(&experiment.scenario);
+        let places = experiment.grid.iter().flat_map(scenarios::experiment::Grid::places);
+        let of_grid = places.map(|p| [experiment.set.as_slice(), &p.set].concat());
+        for set in experiment.arms().into_iter().map(|arm| arm.set).chain(of_grid) {
+            if let Err(rejected) = load(&scenario, &set) {
+                panic!("{}: {set:?}: {:?}", path.display(), rejected.places());
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen >= 4, "four families");
+}

@@ -149,3 +149,70 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("siege.ron: not a policy"));
 }
+
+/// The whole of a small experiment, gone on with, and refused where it is another.
+#[test]
+fn an_experiment_answers_and_keeps_what_it_has_finished() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let set: Vec<String> = SMALL.iter().map(|s| format!("\"{s}\"")).collect();
+    let text = format!(
+        r#"(
+            schema: 1, name: "small", question: "Which?", expect: Open, scenario: {siege:?},
+            set: [
+                {}, "evaluate=(seed: 5, fresh_paths: 2, paths_per_window: 1, bootstrap_resamples: 50,
+                baselines: [Deployed, BestStatic], search: (candidates: 2, refinements: 1, paths: 1))",
+            ],
+            search_blocks: 1000,
+            ablations: [(name: "alone", set: ["agents.attackers=[]"])],
+            grid: (paths: 1, axes: [(name: "recovery", values: [
+                (name: "fast", set: ["exchange.impact_half_life_secs=60.0"]),
+                (name: "slow", set: ["exchange.impact_half_life_secs=7200.0"]),
+            ])]),
+            exploit: (attackers: 1, budget_blocks: 4000, worlds: 1, head_start_hours: 0.1),
+        )"#,
+        set.join(", ")
+    );
+    fs::write(dir.path().join("e.ron"), &text).expect("writes");
+    let first = json(dir.path(), &["experiment", "e.ron", "--threads", "1"]);
+    let outcome = &first["outcome"];
+    let named = |list: &Value, key: &str| -> Vec<String> {
+        let rows = list.as_array().expect("a list").iter();
+        rows.filter_map(|r| Some(r[key].as_str()?.to_owned())).collect()
+    };
+    let policies = named(&outcome["report"]["rows"], "policy");
+    assert_eq!(policies[..4], ["learned", "alone", "deployed", "best static"]);
+    assert_eq!(outcome["grid"].as_array().map(Vec::len), Some(2));
+    let attacked = outcome["exploited"].as_array().expect("reports");
+    let attacked: Vec<&str> = attacked.iter().filter_map(|r| r[0].as_str()).collect();
+    assert_eq!(attacked, ["deployed", "learned", "alone"]);
+    let read = |file: &str| fs::read(dir.path().join("runs/small").join(file)).expect("reads");
+    let answer = read("experiment.md");
+    assert!(String::from_utf8_lossy(&answer).contains("places of the grid"));
+
+    // What is there stays: nothing is trained again, and the answer is the same to the byte.
+    let weights = "arms/learned/policy/weights.bin";
+    let made = fs::metadata(dir.path().join("runs/small").join(weights)).expect("is there");
+    let steps = fs::read_dir(dir.path().join("runs/small")).expect("lists");
+    let grid =
+        steps.filter_map(Result::ok).find(|e| e.file_name().to_string_lossy().starts_with("grid-"));
+    fs::remove_file(grid.expect("a step of its own").path()).expect("removes");
+    assert_eq!(json(dir.path(), &["experiment", "e.ron", "--threads", "2"]), first);
+    assert_eq!(read("experiment.md"), answer);
+    let now = fs::metadata(dir.path().join("runs/small").join(weights)).expect("is there");
+    assert_eq!(now.modified().ok(), made.modified().ok());
+
+    let refused = |args: &[&str], words: &str| {
+        let out = ballast(dir.path(), args);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(2) && said.contains(words), "{args:?}: {said}");
+    };
+    refused(&["experiment", "e.ron", "--set", "episode_hours=2"], "has changed since");
+    fs::write(dir.path().join("e.ron"), text.replace("Which?", "Who?")).expect("writes");
+    refused(&["experiment", "e.ron"], "another experiment is here");
+    refused(&["experiment", "none.ron"], "cannot read");
+    // What is wrong with a place of the grid is said at once.
+    fs::write(dir.path().join("e.ron"), text.replace("=60.0", "=-60.0")).expect("writes");
+    refused(&["experiment", "e.ron", "--out", "other"], "impact_half_life_secs");
+    assert!(!dir.path().join("other").exists());
+}
