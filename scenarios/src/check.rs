@@ -232,6 +232,8 @@ impl Checker<'_> {
         self.within("train.hold_bias", f64::from(t.hold_bias), -50.0, 50.0);
         let every = t.checkpoint_every_updates as f64;
         self.within("train.checkpoint_every_updates", every, 1.0, 1e9);
+        let paths = f64::from(t.validation_paths);
+        self.within("train.validation_paths", paths, 1.0, 1e6);
         if t.ppo.memory > 0 {
             self.refuse(
                 "train.ppo.memory",

@@ -2,7 +2,8 @@
 //! paths, and one plain sentence about learned against static.
 
 use crate::stats::{
-    Estimate, crossed_bootstrap, crossed_resamples, detectable, holm, interval, mean, p_value,
+    Estimate, crossed_bootstrap, crossed_resamples, detectable, holm, interquartile_mean, interval,
+    mean, p_value,
 };
 use crate::totals::{COLUMNS, Column, TAILS, Totals};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,8 @@ pub struct Row {
     pub cells: Vec<Cell>,
     /// How bad the bad paths are: one per column of the tails that has enough paths.
     pub tails: Vec<Cell>,
+    /// Mean objective of each training seed, in USD per episode.
+    pub by_seed_usd: Vec<f64>,
 }
 
 /// Learned less another policy, world by world.
@@ -108,6 +111,8 @@ impl Report {
         resamples: u32,
         seed: u64,
     ) -> Self {
+        let objective =
+            |row: &[Totals]| mean(&row.iter().map(|t| t.objective_usd).collect::<Vec<_>>());
         let mut rows = Vec::new();
         let mut comparisons = Vec::new();
         for group in groups {
@@ -131,6 +136,7 @@ impl Report {
                     paths: entry.totals.first().map_or(0, Vec::len),
                     cells: COLUMNS.iter().map(cell).collect(),
                     tails: TAILS.iter().filter(enough).map(cell).collect(),
+                    by_seed_usd: entry.totals.iter().map(|row| objective(row)).collect(),
                 });
             }
             let Some(judged) = group.entries.iter().find(|e| e.policy == LEARNED) else { continue };
@@ -213,6 +219,9 @@ impl Report {
                 line(format!("| {} | {} |", row.policy, cells.join(" | ")));
             }
             line(String::new());
+            for row in rows() {
+                row.by_seed().into_iter().for_each(&mut line);
+            }
         }
         line("## Differences of the objective\n".to_owned());
         for comparison in &self.comparisons {
@@ -242,6 +251,24 @@ impl Report {
         }
         line(format!("- scenario hash: {}", self.scenario_hash));
         text
+    }
+}
+
+impl Row {
+    /// The objective of each training seed from the worst to the best, where there are several, and its
+    /// interquartile mean over seeds: one bad seed in ten moves the mean and not this.
+    pub(crate) fn by_seed(&self) -> Option<String> {
+        let mut sorted = self.by_seed_usd.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let list: Vec<String> = sorted.iter().map(|usd| short(*usd)).collect();
+        let middle = short(interquartile_mean(&sorted));
+        (list.len() > 1).then(|| {
+            format!(
+                "Objective of {} by training seed: {}; interquartile mean {middle}.\n",
+                self.policy,
+                list.join(", ")
+            )
+        })
     }
 }
 
@@ -349,6 +376,9 @@ mod tests {
         };
         assert!(primary.primary && primary.p_value < 0.01 && !same.primary && same.p_value > 0.9);
         assert!(report.to_markdown().contains("| fresh | best static | primary | "));
+        assert_eq!(report.rows[0].by_seed_usd, [555.0; 3]);
+        let text = "Objective of learned by training seed: 555, 555, 555; interquartile mean 555.";
+        assert!(report.to_markdown().contains(text) && report.rows[1].by_seed().is_none());
         // Ten thousand paths are needed for the worst hundredth.
         assert!(report.rows[0].tails.iter().all(|cell| cell.column != "bad_debt_cvar99_usd"));
         assert!(

@@ -330,6 +330,9 @@ pub struct TrainSpec {
     pub budget_blocks: u64,
     /// Updates between checkpoints.
     pub checkpoint_every_updates: u64,
+    /// Worlds that training does not play, on which the policy is scored at each checkpoint; the best is kept.
+    #[serde(default = "validation_paths")]
+    pub validation_paths: u32,
     /// Added to the first logit of "hold": a policy that starts by mostly holding.
     pub hold_bias: f32,
     /// The learner's settings; `seed`, `updates` and `initial_logit_bias` follow from the above.
@@ -338,6 +341,11 @@ pub struct TrainSpec {
     /// own.
     #[serde(default)]
     pub population: Option<PopulationSpec>,
+}
+
+/// Worlds that select among checkpoints, where a scenario does not say.
+const fn validation_paths() -> u32 {
+    8
 }
 
 /// Policies and attackers trained in turn, each against a mixture of all of the other side's so far

@@ -25,8 +25,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Instances of validation worlds: training counts from zero, the search from 2⁴⁰.
 pub(crate) const VALIDATION_INSTANCES: u64 = 1 << 41;
-/// Worlds that select among checkpoints.
-const VALIDATION_PATHS: u64 = 8;
 
 /// What training with one seed came to.
 #[derive(Clone, Debug)]
@@ -292,7 +290,7 @@ fn validate(
     policy: &FrozenPolicy,
     seed: u64,
 ) -> Result<(f64, u64), Box<BrokenWorld>> {
-    let worlds: Vec<WorldAddress> = (0..VALIDATION_PATHS)
+    let worlds: Vec<WorldAddress> = (0..u64::from(shared.spec.validation_paths))
         .map(|i| WorldAddress { seed, instance: VALIDATION_INSTANCES + i, path: PathChoice::Drawn })
         .collect();
     let contestant = learned(policy.name(), std::slice::from_ref(policy));

@@ -174,6 +174,9 @@ impl Outcome {
                 let _ = writeln!(text, "| {policy} | {seeds}×{paths} | {} |", cells.join(" | "));
             }
             text.push('\n');
+            for row in self.report.rows.iter().filter(|r| r.group == group) {
+                text += &row.by_seed().map(|line| line + "\n").unwrap_or_default();
+            }
         }
         text
     }
