@@ -80,6 +80,13 @@ pub struct Comparison {
     pub sentence: String,
 }
 
+impl Comparison {
+    /// Whether this is learned, all seeds of it, against the best static parameters.
+    fn judges_learning(&self) -> bool {
+        self.policy == LEARNED && self.against == BEST_STATIC
+    }
+}
+
 /// The report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -97,6 +104,8 @@ pub struct Report {
 
 /// Names the policy whose differences are reported.
 pub const LEARNED: &str = "learned";
+/// Names the one of the learned policies that training kept.
+pub const KEPT: &str = "learned, the kept seed";
 /// Names the best constant parameters found on training paths.
 pub const BEST_STATIC: &str = "best static";
 
@@ -140,14 +149,18 @@ impl Report {
                 });
             }
             let Some(judged) = group.entries.iter().find(|e| e.policy == LEARNED) else { continue };
+            let of = |name: &'static str| group.entries.iter().filter(move |e| e.policy == name);
             for other in group.entries.iter().filter(|e| e.policy != LEARNED) {
                 comparisons.push(compare(&group.group, judged, other, resamples, seed));
+            }
+            for (kept, fixed) in of(KEPT).zip(of(BEST_STATIC)) {
+                comparisons.push(compare(&group.group, kept, fixed, resamples, seed));
             }
         }
         if let Some(first) = groups.first() {
             let first = first.group.as_str();
             for comparison in &mut comparisons {
-                comparison.primary = comparison.group == first && comparison.against == BEST_STATIC;
+                comparison.primary = comparison.group == first && comparison.judges_learning();
             }
         }
         let others = || comparisons.iter().filter(|c| !c.primary).map(|c| c.p_value);
@@ -168,7 +181,7 @@ impl Report {
     /// not compared.
     #[must_use]
     pub fn better_than_static(&self) -> Option<bool> {
-        let mut held = self.comparisons.iter().filter(|c| c.against == BEST_STATIC).peekable();
+        let mut held = self.comparisons.iter().filter(|c| c.judges_learning()).peekable();
         held.peek()?;
         Some(held.all(|c| c.better))
     }
@@ -371,6 +384,25 @@ mod tests {
         assert!(report.comparisons[0].sentence.contains("is better than best static: +5"));
         assert!(report.comparisons[1].sentence.contains("no better than same"));
         assert!(report.to_markdown().contains("| learned | 3×12 |"));
+        let kept = GroupResult {
+            group: "fresh".into(),
+            about: String::new(),
+            entries: vec![entry(LEARNED, 3, -5.0), entry(KEPT, 1, 5.0), entry(BEST_STATIC, 1, 0.0)],
+        };
+        let with_kept = Report::build("t", "h", Vec::new(), &[kept], 500, 1);
+        let held: Vec<(&str, &str, bool, bool)> = with_kept
+            .comparisons
+            .iter()
+            .map(|c| (c.policy.as_str(), c.against.as_str(), c.better, c.primary))
+            .collect();
+        let expected = [
+            (LEARNED, KEPT, false, false),
+            (LEARNED, BEST_STATIC, false, true),
+            (KEPT, BEST_STATIC, true, false),
+        ];
+        assert_eq!(held, expected);
+        // It is the learned policies as a whole that are judged.
+        assert_eq!(with_kept.better_than_static(), Some(false));
         let [primary, same] = report.comparisons.as_slice() else {
             panic!("two comparisons");
         };

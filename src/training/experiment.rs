@@ -15,7 +15,7 @@ use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load};
 use scenarios::folder::Folder;
 use scenarios::load::{Loaded, load as load_scenario};
 use scenarios::manifest::{Manifest, RunError};
-use scenarios::report::{LEARNED, Report};
+use scenarios::report::{KEPT, LEARNED, Report};
 use scenarios::schema::Baseline;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -97,6 +97,10 @@ impl Bench<'_> {
         let mut arms: Vec<Arm> = Vec::new();
         for arm in self.experiment.arms() {
             arms.push((arm.name.clone(), self.raise(&arm, loaded)?));
+            if arm.name == LEARNED {
+                let kept = admit(loaded, &self.arm(LEARNED).join("policy"))?;
+                arms.push((KEPT.to_owned(), vec![kept]));
+            }
         }
         let baselines = &loaded.scenario.evaluate.baselines;
         let statics = self.kept("statics", &loaded.hash, || {

@@ -181,7 +181,8 @@ fn an_experiment_answers_and_keeps_what_it_has_finished() {
         rows.filter_map(|r| Some(r[key].as_str()?.to_owned())).collect()
     };
     let policies = named(&outcome["report"]["rows"], "policy");
-    assert_eq!(policies[..4], ["learned", "alone", "deployed", "best static"]);
+    let expected = ["learned", "learned, the kept seed", "alone", "deployed", "best static"];
+    assert_eq!(policies[..5], expected);
     assert_eq!(outcome["grid"].as_array().map(Vec::len), Some(2));
     let attacked = outcome["exploited"].as_array().expect("reports");
     let attacked: Vec<&str> = attacked.iter().filter_map(|r| r[0].as_str()).collect();

@@ -194,12 +194,13 @@ impl Friction {
     /// The middle of the sweep.
     pub const MIDDLE: Self = Self { depth_left: 0.3, half_life_secs: 1_800.0, seed: 1, on: true };
 
-    /// The middle first, then every corner: depth left from a fortieth (the worst of 2023 and 2025 was less
-    /// than a hundredth) to all of it, half-lives from ten minutes to two hours (judgement), and other luck.
+    /// The middle first, then every corner: depth left from 0.007 (the worst recorded, Curve's 3pool in March
+    /// 2023; docs/calibration.md, liquidity) to all of it, half-lives from ten minutes to two hours (judgement),
+    /// and other luck.
     #[must_use]
     pub fn sweep() -> Vec<Self> {
         let mut all = vec![Self::MIDDLE];
-        for depth_left in [0.025, 1.0] {
+        for depth_left in [0.007, 1.0] {
             for half_life_secs in [600.0, 7_200.0] {
                 all.push(Self { depth_left, half_life_secs, ..Self::MIDDLE });
             }

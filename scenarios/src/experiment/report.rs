@@ -182,15 +182,17 @@ impl Outcome {
     }
 
     fn differences(&self) -> String {
-        let mut text = "## Learned less the others\n\n| worlds | less | USD per episode | p | \
-                        detectable |\n|---|---|---|---|---|\n"
-            .to_owned();
+        let mut text =
+            "## Learned less the others\n\n| worlds | policy | less | USD per episode | p | \
+                        detectable |\n|---|---|---|---|---|---|\n"
+                .to_owned();
         for c in &self.report.comparisons {
             let primary = if c.primary { " (primary)" } else { "" };
             let _ = writeln!(
                 text,
-                "| {} | {}{primary} | {} | {:.3} | {} |",
+                "| {} | {} | {}{primary} | {} | {:.3} | {} |",
                 c.group,
+                c.policy,
                 c.against,
                 estimate(&c.difference_usd),
                 c.p_value,
