@@ -77,6 +77,15 @@ impl Table {
     /// # Errors
     /// Those of the file system and the writer.
     pub fn write(&self, path: &Path) -> Result<(), ParquetError> {
+        self.write_as(path, Compression::SNAPPY)
+    }
+
+    /// The same with any compression.
+    pub(crate) fn write_as(
+        &self,
+        path: &Path,
+        compression: Compression,
+    ) -> Result<(), ParquetError> {
         let mut fields = Vec::with_capacity(self.columns.len());
         for (name, values) in &self.columns {
             let (physical, logical) = match values {
@@ -92,7 +101,7 @@ impl Table {
         }
         let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
         let properties = WriterProperties::builder()
-            .set_compression(Compression::SNAPPY)
+            .set_compression(compression)
             .set_created_by("ballast".to_owned())
             .build();
         let file = File::create(path)?;

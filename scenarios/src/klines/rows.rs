@@ -72,6 +72,7 @@ fn cell(field: &Field) -> String {
 mod tests {
     use crate::klines::{from_bytes, read};
     use crate::table::{Table, Values};
+    use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 
     #[test]
     fn parquet_reads_as_csv_does() {
@@ -85,11 +86,21 @@ mod tests {
             .with("open", numbers([1.0, 2.0]))
             .with("high", numbers([3.0, 4.0]))
             .with("low", numbers([0.5, 1.0]));
-        table.write(&path).expect("writes");
-        let found = read(&path).expect("reads");
         let csv = "1583971200,1,3,0.5,2\n1583974800,2,4,1,3\n";
         let expected = from_bytes("x.csv", csv.as_bytes()).expect("reads");
-        assert_eq!((found.times, found.bars), (expected.times, expected.bars));
-        assert!(found.flaws.is_empty());
+        // What pandas, Polars and Spark write, by default or if asked.
+        for compression in [
+            Compression::UNCOMPRESSED,
+            Compression::SNAPPY,
+            Compression::ZSTD(ZstdLevel::default()),
+            Compression::GZIP(GzipLevel::default()),
+            Compression::LZ4_RAW,
+            Compression::BROTLI(BrotliLevel::default()),
+        ] {
+            table.write_as(&path, compression).expect("writes");
+            let found = read(&path).expect("reads");
+            assert_eq!(found.times, expected.times, "{compression}");
+            assert!(found.bars == expected.bars && found.flaws.is_empty(), "{compression}");
+        }
     }
 }
