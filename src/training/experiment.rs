@@ -4,7 +4,7 @@ use super::train;
 use crate::commands::eval::{Arm, admit, compare, training_budget};
 use crate::commands::experiment::Args;
 use crate::commands::exploit::{self, DEPLOYED, exploit};
-use crate::commands::{Audit, Play, reproducible, train as train_command};
+use crate::commands::{Play, reproducible, train as train_command};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::frozen::FrozenPolicy;
 use scenarios::arena::{Arena, Contestant, PathChoice, WorldAddress};
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 const EXPERIMENT_FILE: &str = "experiment.ron";
 
 /// Everything that the steps have in common.
-struct Bench<'a> {
+struct Workbench<'a> {
     args: &'a Args,
     experiment: Experiment,
     /// The scenario file.
@@ -55,16 +55,16 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         load_scenario(&scenario, &[experiment.set.as_slice(), &place.set].concat())?;
     }
     open(&folder, &text)?;
-    let bench = Bench { args, experiment, scenario, folder, threads, output };
+    let workbench = Workbench { args, experiment, scenario, folder, threads, output };
     let worlds = args.audit.worlds(&loaded)?;
-    let outcome = bench
-        .through(&loaded, &worlds)
-        .map_err(|failure| reproducible(failure, &worlds, &loaded, &bench.folder.join("eval")))?;
+    let outcome = workbench.through(&loaded, &worlds).map_err(|failure| {
+        reproducible(failure, &worlds, &loaded, &workbench.folder.join("eval"))
+    })?;
     let answer = outcome.to_markdown();
-    bench.write("experiment.md", &answer)?;
-    bench.write("report.md", &outcome.report.to_markdown())?;
-    bench.write("experiment.json", &format!("{:#}\n", json!(outcome)))?;
-    let run = bench.folder.display().to_string();
+    workbench.write("experiment.md", &answer)?;
+    workbench.write("report.md", &outcome.report.to_markdown())?;
+    workbench.write("experiment.json", &format!("{:#}\n", json!(outcome)))?;
+    let run = workbench.folder.display().to_string();
     let value = json!({"run": run, "win_counts": outcome.win_counts(), "outcome": outcome});
     output.result(&value, || format!("{run}\n{answer}"));
     Ok(Verdict::Yes)
@@ -91,7 +91,7 @@ fn open(folder: &Path, text: &str) -> Result<(), Failure> {
     Ok(fs::write(&file, text).map_err(RunError::io(&file))?)
 }
 
-impl Bench<'_> {
+impl Workbench<'_> {
     /// All steps.
     fn through(&self, loaded: &Loaded, worlds: &Worlds) -> Result<Outcome, Failure> {
         let mut arms: Vec<Arm> = Vec::new();
@@ -231,7 +231,7 @@ impl Bench<'_> {
                     bundle,
                     scenario: self.scenario.clone(),
                     play: self.play(self.experiment.set.clone()),
-                    audit: Audit { ..self.args.audit },
+                    audit: self.args.audit,
                     budget: spec.budget_blocks,
                     attackers: spec.attackers,
                     head_start: spec.head_start_hours,
