@@ -11,7 +11,7 @@ use scenarios::arena::{Arena, Contestant, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::{Statics, baseline, evaluate, learned, refuse_misfit, search_statics};
 use scenarios::experiment::report::{Outcome, Spot};
-use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load};
+use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load, step};
 use scenarios::folder::Folder;
 use scenarios::load::{Loaded, load as load_scenario};
 use scenarios::manifest::{Manifest, RunError};
@@ -258,22 +258,13 @@ impl Workbench<'_> {
         hash: &str,
         make: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        // RON rather than JSON: numbers come back to the last bit.
         let path = self.folder.join(format!("{name}-{}.ron", &hash[..8]));
-        let damaged = |error: &dyn std::fmt::Display| {
-            let at = path.display();
-            Failure::Message(format!("{at}: {error}; remove it, and it is made anew"))
-        };
-        if path.exists() {
-            let text = fs::read_to_string(&path).map_err(RunError::io(&path))?;
-            return ron::from_str(&text).map_err(|error| damaged(&error));
+        if let Some(made) = step::kept(&path)? {
+            return Ok(made);
         }
         self.output.note(name);
         let made = make()?;
-        let text = ron::to_string(&made).map_err(|error| damaged(&error))?;
-        let partial = Folder::partial(&path);
-        fs::write(&partial, text).map_err(RunError::io(&partial))?;
-        fs::rename(&partial, &path).map_err(RunError::io(&path))?;
+        step::keep(&path, &made)?;
         Ok(made)
     }
 

@@ -160,7 +160,10 @@ fn an_experiment_answers_and_keeps_what_it_has_finished() {
         r#"(
             schema: 1, name: "small", question: "Which?", expect: Open, scenario: {siege:?},
             set: [
-                {}, "evaluate=(seed: 5, fresh_paths: 2, paths_per_window: 1, bootstrap_resamples: 50,
+                // The recorded windows are four times as long as everything else here.
+                "windows=[]", "fitted_on=[]",
+                "paths=(train: [Gbm(weight: 1.0, vol_percent_per_sqrt_hour: 1.0)])",
+                {}, "evaluate=(seed: 5, fresh_paths: 2, bootstrap_resamples: 100,
                 baselines: [Deployed, BestStatic], search: (candidates: 2, refinements: 1, paths: 1))",
             ],
             search_blocks: 1000,

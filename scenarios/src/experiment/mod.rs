@@ -1,6 +1,7 @@
 //! Experiments: one file that says what is asked, on which scenario, what is trained and how it is judged.
 
 pub mod report;
+pub mod step;
 
 use crate::check::Checker;
 use crate::load::{read, typed};
