@@ -8,7 +8,6 @@ use crate::stats::Estimate;
 use crate::totals::{COLUMNS, Column};
 use agents::attack::Goal;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 
 /// Columns of the tables, by key; all others are in the full report.
 const SHOWN: [&str; 7] = [
@@ -129,9 +128,9 @@ impl Outcome {
         text += &self.exploit_table();
         text += "## Facts\n\n";
         for (name, value) in &self.report.facts {
-            let _ = writeln!(text, "- {name}: {value}");
+            text += &format!("- {name}: {value}\n");
         }
-        let _ = writeln!(text, "- scenario hash: {}", self.scenario_hash);
+        text += &format!("- scenario hash: {}\n", self.scenario_hash);
         text
     }
 
@@ -146,7 +145,7 @@ impl Outcome {
             return text;
         }
         let (same, all) = (self.same_sign().unwrap_or(0), self.grid.len());
-        let _ = write!(text, "The difference has this sign in {same} of {all} places of the grid");
+        text += &format!("The difference has this sign in {same} of {all} places of the grid");
         text += match (verdict, same == all) {
             (Verdict::Wins, true) => ": the win counts.\n\n",
             (Verdict::Wins, false) => ": the win does not count; what it depends on is below.\n\n",
@@ -162,8 +161,8 @@ impl Outcome {
         groups.dedup();
         for group in groups {
             let titles: Vec<&str> = columns.iter().map(|c| c.title).collect();
-            let _ = writeln!(text, "## {group}\n\n| policy | n | {} |", titles.join(" | "));
-            let _ = writeln!(text, "|---|---|{}", "---|".repeat(columns.len()));
+            text += &format!("## {group}\n\n| policy | n | {} |\n", titles.join(" | "));
+            text += &format!("|---|---|{}\n", "---|".repeat(columns.len()));
             for row in self.report.rows.iter().filter(|r| r.group == group) {
                 let shown = |column: &&Column| {
                     let found = row.cells.iter().find(|c| c.column == column.key);
@@ -171,7 +170,7 @@ impl Outcome {
                 };
                 let cells: Vec<String> = columns.iter().map(shown).collect();
                 let (policy, seeds, paths) = (&row.policy, row.seeds, row.paths);
-                let _ = writeln!(text, "| {policy} | {seeds}×{paths} | {} |", cells.join(" | "));
+                text += &format!("| {policy} | {seeds}×{paths} | {} |\n", cells.join(" | "));
             }
             text.push('\n');
             for row in self.report.rows.iter().filter(|r| r.group == group) {
@@ -188,9 +187,8 @@ impl Outcome {
                 .to_owned();
         for c in &self.report.comparisons {
             let primary = if c.primary { " (primary)" } else { "" };
-            let _ = writeln!(
-                text,
-                "| {} | {} | {}{primary} | {} | {:.3} | {} |",
+            text += &format!(
+                "| {} | {} | {}{primary} | {} | {:.3} | {} |\n",
                 c.group,
                 c.policy,
                 c.against,
@@ -214,9 +212,8 @@ impl Outcome {
             "---|".repeat(names.len())
         );
         for spot in &self.grid {
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} |",
+            text += &format!(
+                "| {} | {} | {} |\n",
                 spot.values.join(" | "),
                 estimate(spot.difference()),
                 self.verdict(spot.difference()).word()
@@ -234,7 +231,7 @@ impl Outcome {
                 let above = means.iter().filter(|m| **m > 0.0).count();
                 let mean = short(crate::stats::mean(&means));
                 let (axis, value, all) = (&axis.name, &value.name, means.len());
-                let _ = writeln!(text, "| {axis} | {value} | {above} of {all} | {mean} |");
+                text += &format!("| {axis} | {value} | {above} of {all} | {mean} |\n");
             }
         }
         text.push('\n');
@@ -253,16 +250,16 @@ impl Outcome {
                 Some(Goal::Loss) => ", for loss",
                 Some(Goal::Ruin) => ", for ruin",
             };
-            let _ = write!(text, " {}{goal} |", row.assailant);
+            text += &format!(" {}{goal} |", row.assailant);
         }
-        let _ = writeln!(text, " control found |\n|---|{}---|", "---|".repeat(first.rows.len()));
+        text += &format!(" control found |\n|---|{}---|\n", "---|".repeat(first.rows.len()));
         for (name, report) in &self.exploited {
-            let _ = write!(text, "| {name} |");
+            text += &format!("| {name} |");
             for row in &report.rows {
-                let _ = write!(text, " {} |", estimate(&row.loss_usd));
+                text += &format!(" {} |", estimate(&row.loss_usd));
             }
             let shares = report.controls.iter().map(exploit::report::Control::share);
-            let _ = writeln!(text, " {:.0} % |", 100.0 * shares.fold(0.0, f64::max));
+            text += &format!(" {:.0} % |\n", 100.0 * shares.fold(0.0, f64::max));
         }
         text.push('\n');
         text
