@@ -240,7 +240,7 @@ impl Outcome {
 
     fn exploit_table(&self) -> String {
         let Some((_, first)) = self.exploited.first() else { return String::new() };
-        let mut text = "## Attackers made for each policy\n\nWhat they cost the protocol at most, USD \
+        let mut text = "## Attackers made for the kept seed of each\n\nThe protocol's largest loss, USD \
                         per episode; of each kind the attackers of all seeds together. A lower bound.\n\n| policy |"
             .to_owned();
         for row in &first.rows {
