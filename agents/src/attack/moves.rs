@@ -69,6 +69,10 @@ pub enum Move {
     DonateToMarket { market: MarketId, to: AccountId, asset: AssetId },
     /// Gives to a vault: its shares are worth more.
     DonateToVault { pool: PoolId, asset: AssetId },
+    /// Deposits into a vault without shares the least that mints two.
+    FirstVaultShares { pool: PoolId, asset: AssetId },
+    /// Supplies to a reserve without shares the least that mints two.
+    FirstMarketShares { market: MarketId, asset: AssetId },
     /// Liquidates a position, if it can be by then.
     Liquidate { market: MarketId, borrower: AccountId, collateral: AssetId, debt: AssetId },
     /// Lets an oracle look at its sources.
@@ -99,6 +103,8 @@ impl Move {
             | Self::DonateToPair { asset, .. }
             | Self::DonateToMarket { asset, .. }
             | Self::DonateToVault { asset, .. }
+            | Self::FirstVaultShares { asset, .. }
+            | Self::FirstMarketShares { asset, .. }
             | Self::Liquidate { debt: asset, .. } => Some(asset),
             Self::Flash(_)
             | Self::Withdraw { .. }
@@ -114,7 +120,13 @@ impl Move {
     /// Whether how much matters.
     #[must_use]
     pub const fn is_sized(self) -> bool {
-        !self.is_hidden() && !matches!(self, Self::ClosePosition { .. })
+        !self.is_hidden()
+            && !matches!(
+                self,
+                Self::ClosePosition { .. }
+                    | Self::FirstVaultShares { .. }
+                    | Self::FirstMarketShares { .. }
+            )
     }
     /// Whether its effect may lie outside balances: in an oracle's memory, in parameters, in time.
     pub(super) const fn is_hidden(self) -> bool {
@@ -144,6 +156,10 @@ impl Move {
             | Self::DonateToMarket { .. }
             | Self::DonateToVault { .. } => &[1.0, 0.3, 0.08],
             Self::AddLiquidity { .. } | Self::AddCoin { .. } => &[1.0, 0.2],
+            // What is left of a position may still be worth borrowing against; what is redeemed short of all
+            // of it is rounded to whole shares.
+            Self::Borrow { .. } => &[1.0, 0.4],
+            Self::Withdraw { .. } => &[1.0, 0.99],
             _ => &[1.0],
         }
     }
@@ -231,6 +247,9 @@ fn of_pool(chain: &Chain, id: PoolId, pool: &Pool, moves: &mut Vec<Move>) {
         Pool::ShareVault(vault) => {
             both_ways(id, vault.asset, vault.share, moves);
             moves.push(Move::DonateToVault { pool: id, asset: vault.asset });
+            if chain.ledger().total_supply(vault.share).is_zero() {
+                moves.push(Move::FirstVaultShares { pool: id, asset: vault.asset });
+            }
             let invested = vault.invested.and_then(|pool| chain.pools().get(pool.index()));
             if let Some(pool) = invested.and_then(Pool::stable_swap) {
                 moves.push(Move::DonateToVault { pool: id, asset: pool.share });
@@ -280,6 +299,10 @@ fn of_market(
                     to: token.account,
                     asset: token.underlying,
                 });
+                if chain.ledger().total_supply(token.c_token).is_zero() {
+                    let asset = token.underlying;
+                    moves.push(Move::FirstMarketShares { market: id, asset });
+                }
             }
             compound_prey(chain, attacker, id, moves);
         }

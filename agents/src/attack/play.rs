@@ -9,7 +9,7 @@ mod perform;
 
 use super::moves::{Lender, Move};
 use super::outcome::{Books, max_borrow, written_off_usd};
-use markets::units::{AccountId, Amount, AssetId, PoolId};
+use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
 use perform::{swap, trades};
 use serde::{Deserialize, Serialize};
 use sim::chain::call::{AmountExpr, Call, TxBuffer};
@@ -65,8 +65,8 @@ impl Step {
 pub struct Played {
     /// What the attacker gained, gas at the base fee paid, in USD; −∞ where the bundle fails.
     pub profit_usd: f64,
-    /// What it could gain by taking the most that one market would lend now, in USD; a bound that ranks
-    /// unfinished candidates.
+    /// What it could gain by taking the most that one market would lend now, in USD: at fair prices, or as it
+    /// came out where it was tried and came to more. It ranks unfinished candidates.
     pub potential_usd: f64,
     /// What lenders are short of now and were not before, in USD.
     pub loss_usd: f64,
@@ -77,6 +77,8 @@ pub struct Played {
     pub distortion: f64,
     /// A name of the state that it led to, before open ends were closed.
     pub state: u64,
+    /// The loan that pays best after it, where that was looked for and one goes through.
+    pub ahead: Option<Move>,
 }
 
 impl Played {
@@ -87,6 +89,7 @@ impl Played {
         progress: 0.0,
         distortion: 0.0,
         state: 0,
+        ahead: None,
     };
     /// Whether it went through.
     #[must_use]
@@ -160,6 +163,18 @@ pub struct Player<'a> {
     pub simulations: u64,
 }
 
+/// Loans that are tried after a candidate, the largest first.
+const LOANS_AHEAD: usize = 3;
+
+/// What a market would lend.
+struct Credit {
+    market: MarketId,
+    asset: AssetId,
+    amount: Amount,
+    /// At fair prices.
+    usd: f64,
+}
+
 /// A transaction in the making, and its open loans.
 struct Hand {
     session: Session,
@@ -204,7 +219,7 @@ impl<'a> Player<'a> {
     }
 
     /// Plays a candidate's steps, then every child: the same with one more. `visit` hears what each
-    /// child came to. Children that fail at once are counted, as others are.
+    /// child came to, and what it would with a loan more. Children that fail at once are counted, as others are.
     pub fn expand(
         &mut self,
         steps: &[Step],
@@ -237,7 +252,13 @@ impl<'a> Player<'a> {
                 let (loans, gas, lost) = (hand.loans.clone(), hand.gas, hand.written_off_usd);
                 let whole = child.action.ends_transaction().then(|| hand.session.clone());
                 let played = match player.step(chain, hand, &child, &mut None) {
-                    Some(()) => player.finish(chain, hand, &mut None),
+                    Some(()) => {
+                        let ahead = player.look_ahead(chain, hand);
+                        let played = player.finish(chain, hand, &mut None);
+                        let potential_usd = ahead.map_or(f64::NEG_INFINITY, |(usd, _)| usd);
+                        let potential_usd = potential_usd.max(played.potential_usd);
+                        Played { potential_usd, ahead: ahead.map(|(_, borrow)| borrow), ..played }
+                    }
                     None => Played { progress: steps.len() as f64, ..Played::FAILED },
                 };
                 if let Some(session) = whole {
@@ -482,7 +503,7 @@ impl<'a> Player<'a> {
     ) -> Played {
         let (by, fair) = (self.ground.attacker, &self.ground.fair);
         let state = self.fingerprint(chain);
-        let potential = self.potential_usd(chain, hand);
+        let potential = self.promise_usd(chain, hand);
         let distortion = self.distortion(chain);
         let settled = self.settle(chain, hand);
         let gas = hand.gas + hand.session.gas();
@@ -509,40 +530,75 @@ impl<'a> Player<'a> {
             progress: 1e4,
             distortion,
             state,
+            ahead: None,
         }
     }
 
-    /// Wealth with the most that one market would lend now taken and the position left, loans repaid.
-    fn potential_usd(&self, chain: &Chain, hand: &Hand) -> f64 {
+    /// Wealth with the most that one market would lend now taken at fair prices, the position left and loans
+    /// repaid.
+    fn promise_usd(&self, chain: &Chain, hand: &Hand) -> f64 {
         let (by, fair) = (self.ground.attacker, &self.ground.fair);
-        let books = Books::of(chain, by, fair);
+        let own_usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
         let owed: f64 =
             hand.loans.iter().map(|(lender, amount)| fair.usd(lender.asset(), *amount)).sum();
-        let mut most = 0.0_f64;
+        let most = self.credits(chain).into_iter().map(|credit| credit.usd).fold(0.0, f64::max);
+        own_usd - owed + most
+    }
+
+    /// What comes of the largest loans that markets would make now, each taken to the full and closed: the
+    /// best, where one goes through. Every trial is a simulation.
+    fn look_ahead(&mut self, chain: &mut Chain, hand: &mut Hand) -> Option<(f64, Move)> {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let mut credits = self.credits(chain);
+        credits.sort_by(|a, b| b.usd.total_cmp(&a.usd));
+        let mut best: Option<(f64, Move)> = None;
+        for Credit { market, asset, amount, .. } in credits.into_iter().take(LOANS_AHEAD) {
+            self.simulations += 1;
+            let mark = hand.session.mark(chain);
+            let loans = hand.loans.clone();
+            let borrow = Call::Borrow { market, asset, amount: AmountExpr::Exact(amount) };
+            if hand.session.call(chain, borrow).is_ok() && self.settle(chain, hand).is_ok() {
+                let usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
+                if best.is_none_or(|(most, _)| usd > most) {
+                    best = Some((usd, Move::Borrow { market, asset }));
+                }
+            }
+            hand.session.back(chain, &mark);
+            hand.loans = loans;
+        }
+        best
+    }
+
+    /// What markets would lend the attacker now.
+    fn credits(&self, chain: &Chain) -> Vec<Credit> {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let mut credits = Vec::new();
+        let mut lends = |market: MarketId, asset: AssetId| {
+            let amount = max_borrow(chain, market, by, asset);
+            let usd = fair.usd(asset, amount);
+            if usd > 0.0 {
+                credits.push(Credit { market, asset, amount, usd });
+            }
+        };
         for (i, market) in chain.markets().iter().enumerate() {
-            let id = markets::units::MarketId(i as u16);
-            let lends = |asset| fair.usd(asset, max_borrow(chain, id, by, asset));
+            let id = MarketId(i as u16);
             match market {
                 Market::Pooled(pooled) if pooled.position(by).collateral != 0 => {
-                    for reserve in &pooled.reserves {
-                        most = most.max(lends(reserve.underlying));
-                    }
+                    pooled.reserves.iter().for_each(|reserve| lends(id, reserve.underlying));
                 }
                 Market::Compound(compound) if compound.membership(by) != 0 => {
-                    for token in &compound.tokens {
-                        most = most.max(lends(token.underlying));
-                    }
+                    compound.tokens.iter().for_each(|token| lends(id, token.underlying));
                 }
                 Market::Isolated(isolated)
                     if !chain.balance(by, isolated.collateral_share).is_zero() =>
                 {
-                    most = most.max(lends(isolated.loan));
+                    lends(id, isolated.loan);
                 }
-                Market::Vault(vault) => most = most.max(lends(vault.dai)),
+                Market::Vault(vault) => lends(id, vault.dai),
                 _ => {}
             }
         }
-        books.wealth_usd - self.before.wealth_usd - owed + most
+        credits
     }
 
     /// How far oracles have been moved.
@@ -592,9 +648,8 @@ impl<'a> Player<'a> {
 
 /// What every feed says, in USD; 0 where it says nothing.
 fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
-    (0..chain.feeds().len()).map(|feed| {
-        chain.price(markets::units::FeedId(feed as u16)).map_or(0.0, |price| price.usd())
-    })
+    (0..chain.feeds().len())
+        .map(|feed| chain.price(FeedId(feed as u16)).map_or(0.0, |price| price.usd()))
 }
 
 /// Whether a candidate lets time go by, which cannot be undone.

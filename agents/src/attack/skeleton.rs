@@ -2,9 +2,10 @@
 //!
 //! A beam search. Every kept list is extended by every move at a few sizes; what fails at once is dropped,
 //! as is what leads to a state that was reached before (supplying and withdrawing again, two independent
-//! moves in the other order). Of the rest a list ranks by what it earns with its open ends closed, or by
-//! what one market would lend on top of it if that is more: an attack that is half done has cost money,
-//! and the second figure says what for. Every second of three places goes to whatever moved the oracles
+//! moves in the other order). Of the rest a list ranks by what it earns with its open ends closed, or with
+//! the best of the largest loans that it could still take (tried, each a simulation), or by what one market
+//! would lend at fair prices if that is more: an attack that is half done has cost money, and these say what
+//! for. Every second of three places goes to whatever moved the oracles
 //! farthest, since that costs money first too, and every third is drawn by lot. Lists of the same moves
 //! share a few places, so that one idea does not crowd out the others.
 
@@ -104,20 +105,34 @@ pub(super) fn grow(
                 }
                 let proposal = Proposal { steps: whole, played };
                 tracker.note(&proposal.steps, &proposal.played, player.simulations);
-                let actions = proposal.actions();
-                let better = found.get(&actions).is_none_or(|old| {
-                    let key = |p: &Proposal| (p.played.profit_usd, p.played.potential_usd);
-                    key(&proposal) > key(old)
-                });
-                if better {
-                    found.insert(actions, proposal.clone());
+                if let Some(borrow) = played.ahead.filter(|_| played.potential_usd > tracker.most())
+                {
+                    // It is worth having at once, and after the last level there is no other time.
+                    let mut steps = proposal.steps.clone();
+                    steps.push(Step::of(borrow, 1.0));
+                    let played = player.play(&steps);
+                    tracker.note(&steps, &played, player.simulations);
+                    keep(&mut found, &Proposal { steps, played });
                 }
+                keep(&mut found, &proposal);
                 next.push(proposal);
             }
         }
         level = select(next, rng);
     }
     found.into_values().collect()
+}
+
+/// Keeps a proposal where it is the best of its list.
+fn keep(found: &mut BTreeMap<Vec<Move>, Proposal>, proposal: &Proposal) {
+    let actions = proposal.actions();
+    let better = found.get(&actions).is_none_or(|old| {
+        let key = |p: &Proposal| (p.played.profit_usd, p.played.potential_usd);
+        key(proposal) > key(old)
+    });
+    if better {
+        found.insert(actions, proposal.clone());
+    }
 }
 
 /// A name of what a list has done that is not seen in balances (an oracle's memory, a parameter, a block gone

@@ -80,6 +80,10 @@ impl Tracker {
             self.harm = Some((harm, steps.to_vec()));
         }
     }
+    /// The best profit so far, in USD; 0 where nothing went through.
+    pub(super) fn most(&self) -> f64 {
+        self.best.as_ref().map_or(0.0, |(profit, _)| *profit)
+    }
     /// Protocol loss per dollar spent; 0 where the loss is none.
     fn harm_of(&self, played: &Played) -> f64 {
         if played.loss_usd < self.least_loss_usd {

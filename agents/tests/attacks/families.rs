@@ -6,6 +6,8 @@ use agents::attack::moves::Move;
 use agents::attack::play::Ground;
 use agents::attack::synthesis::{Attack, Options, search};
 use markets::amm::constant_product::ConstantProduct;
+use markets::amm::stable_swap::MAX_COINS;
+use markets::oracle::lp::LpFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, Pips, PoolId, Price};
@@ -51,6 +53,10 @@ struct World {
 
 impl World {
     fn new(oracle: Oracle, fair: f64) -> Self {
+        Self::listing(oracle, fair, None)
+    }
+    /// The market also takes the pair's shares, at the price of such a feed.
+    fn listing(oracle: Oracle, fair: f64, shares: Option<fn(LpFeed) -> Feed>) -> Self {
         let mut chain = Chain::new("GAS", NOW - 12, 0);
         assert_eq!([chain.add_asset("USD", 6), chain.add_asset("TOKEN", 18)], [USD, TOKEN]);
         assert_eq!(chain.add_asset("LP", 18), LP);
@@ -65,7 +71,12 @@ impl World {
             Oracle::Spot => chain.add_feed(Feed::Spot(SpotFeed { pool, asset, quote })),
             Oracle::Average => chain.add_feed(Feed::Twap(TwapFeed::new(pool, asset, quote, 600))),
         };
-        let listed = [(USD, dollar, 6, 7_500), (TOKEN, token_feed, 18, 7_500)];
+        let mut listed = vec![(USD, dollar, 6, 7_500), (TOKEN, token_feed, 18, 7_500)];
+        if let Some(shares) = shares {
+            let mut coins = [None; MAX_COINS];
+            (coins[0], coins[1]) = (Some(dollar), Some(token_feed));
+            listed.push((LP, chain.add_feed(shares(LpFeed { pool, coins })), 18, 7_500));
+        }
         let pooled = lender(&mut chain, "market", &listed);
         assert_eq!(chain.add_market(Market::Pooled(pooled)), MARKET);
         let tokens = 1e6 / fair;
@@ -146,9 +157,12 @@ impl World {
 }
 
 /// The attack found in the world; none is found in its twin.
-fn found(world: &World, twin: &World) -> Attack {
-    let options = Options { simulations: BUDGET, ..Options::default() };
-    let best = |world: &World| search(&world.ground(), &options).best;
+pub(crate) fn found(world: &Ground, twin: &Ground) -> Attack {
+    found_within(BUDGET, world, twin)
+}
+fn found_within(simulations: u64, world: &Ground, twin: &Ground) -> Attack {
+    let options = Options { simulations, ..Options::default() };
+    let best = |ground: &Ground| search(ground, &options).best;
     let profit = |attack: &Attack| attack.record.played.profit_usd;
     let safe = best(twin).map_or(0.0, |attack| {
         assert!(profit(&attack) < LEAST, "the twin loses: {attack:?}");
@@ -158,16 +172,19 @@ fn found(world: &World, twin: &World) -> Attack {
     assert!(profit(&attack) > LEAST.max(10.0 * safe), "{attack:?}");
     attack
 }
-fn earns(attack: &Attack, at_least: f64) {
+pub(crate) fn earns(attack: &Attack, at_least: f64) {
     assert!(attack.record.played.profit_usd > at_least, "{attack:?}");
 }
-fn uses(attack: &Attack, what: fn(&Move) -> bool) {
+pub(crate) fn uses(attack: &Attack, what: fn(&Move) -> bool) {
     assert!(attack.steps.iter().any(|step| what(&step.action)), "{attack:?}");
 }
 
 #[test]
 fn a_spot_price_is_pumped_and_a_reported_one_is_not() {
-    let attack = found(&World::new(Oracle::Spot, 1.0), &World::new(Oracle::Reported(1.0), 1.0));
+    let attack = found(
+        &World::new(Oracle::Spot, 1.0).ground(),
+        &World::new(Oracle::Reported(1.0), 1.0).ground(),
+    );
     earns(&attack, 500_000.0);
     uses(&attack, |action| matches!(action, Move::Borrow { .. }));
 }
@@ -179,7 +196,7 @@ fn an_average_is_moved_by_who_waits_and_not_within_a_block() {
     let mut hasty = World::new(Oracle::Average, 1.0);
     hasty.give(hasty.attacker, USD, 2_000_000 * E6);
     patient.wait_blocks = 50;
-    let attack = found(&patient, &hasty);
+    let attack = found(&patient.ground(), &hasty.ground());
     earns(&attack, 200_000.0);
     uses(&attack, |action| matches!(action, Move::Wait { .. }));
 }
@@ -196,7 +213,7 @@ fn a_swap_that_takes_any_price_is_sandwiched_and_one_that_does_not_is_left() {
         world.closed().with_pending(victim, swap)
     };
     // Undisturbed it gets 90,661 tokens.
-    let attack = found(&world(0), &world(90_600 * E18));
+    let attack = found(&world(0).ground(), &world(90_600 * E18).ground());
     earns(&attack, 1_000.0);
     uses(&attack, |action| matches!(action, Move::LetPass { .. }));
 }
@@ -208,7 +225,7 @@ fn a_report_to_come_is_run_ahead_of_while_it_waits() {
     let (feed, price) = (late.token_feed, Price::from_usd(0.5));
     let provider = late.provider;
     let late = late.with_pending(provider, Call::PushPrice { feed, price });
-    let attack = found(&late, &World::new(Oracle::Reported(0.5), 0.5));
+    let attack = found(&late.ground(), &World::new(Oracle::Reported(0.5), 0.5).ground());
     earns(&attack, 20_000.0);
     uses(&attack, |action| matches!(action, Move::Borrow { .. }));
     // Behind the report there is nothing to be had.
@@ -228,7 +245,7 @@ fn a_liquidation_follows_the_report_that_makes_it_due() {
         world.with_pending(by, Call::PushPrice { feed, price: Price::from_usd(usd) })
     };
     // 72,000 are owed, 75 % of 100,000 tokens are the line: at 95 cents they are below it.
-    let attack = found(&world(0.95), &world(0.97));
+    let attack = found(&world(0.95).ground(), &world(0.97).ground());
     earns(&attack, 1_000.0);
     uses(&attack, |action| matches!(action, Move::Liquidate { .. }));
     uses(&attack, |action| matches!(action, Move::LetPass { .. }));
@@ -239,7 +256,7 @@ fn a_thin_pool_is_sold_down_to_liquidate_who_believes_it() {
     let world = |oracle| {
         World::new(oracle, 1.0).borrowed((TOKEN, 400_000 * E18), (USD, 290_000 * E6)).closed()
     };
-    let attack = found(&world(Oracle::Spot), &world(Oracle::Reported(1.0)));
+    let attack = found(&world(Oracle::Spot).ground(), &world(Oracle::Reported(1.0)).ground());
     earns(&attack, 1_000.0);
     uses(&attack, |action| matches!(action, Move::Liquidate { .. }));
 }
@@ -249,7 +266,7 @@ fn whoever_owes_an_illiquid_token_is_squeezed_where_its_price_can_be_pushed() {
     let world = |oracle| {
         World::new(oracle, 1.0).borrowed((USD, 400_000 * E6), (TOKEN, 290_000 * E18)).closed()
     };
-    let attack = found(&world(Oracle::Spot), &world(Oracle::Reported(1.0)));
+    let attack = found(&world(Oracle::Spot).ground(), &world(Oracle::Reported(1.0)).ground());
     earns(&attack, 1_000.0);
     uses(&attack, |action| matches!(action, Move::Liquidate { debt: TOKEN, .. }));
 }
@@ -269,8 +286,32 @@ fn a_decision_that_waits_in_the_timelock_is_used_when_it_takes_effect() {
         world.give(world.attacker, TOKEN, 500_000 * E18);
         world
     };
-    let attack = found(&world(9_000), &world(7_000));
+    let attack = found(&world(9_000).ground(), &world(7_000).ground());
     earns(&attack, 10_000.0);
     uses(&attack, |action| matches!(action, Move::Wait { .. }));
     uses(&attack, |action| matches!(action, Move::ExecuteRisk { .. }));
+}
+
+#[test]
+fn a_pool_share_that_is_priced_by_its_reserves_is_pumped_and_a_fair_price_is_not() {
+    let world = |shares| {
+        let mut world = World::listing(Oracle::Reported(1.0), 1.0, Some(shares));
+        world.give(world.attacker, LP, E18 / 5);
+        world
+    };
+    // Shares worth 400,000 dollars.
+    let attack = found(&world(Feed::LpNaive).ground(), &world(Feed::LpFair).ground());
+    earns(&attack, 200_000.0);
+    uses(&attack, |action| matches!(action, Move::Supply { asset: LP, .. }));
+    uses(&attack, |action| matches!(action, Move::Swap { .. }));
+}
+
+#[test]
+fn a_pool_share_is_made_and_pumped_with_nothing_of_ones_own() {
+    let world = |shares| World::listing(Oracle::Reported(1.0), 1.0, Some(shares)).ground();
+    // Six moves.
+    let attack = found_within(200_000, &world(Feed::LpNaive), &world(Feed::LpFair));
+    earns(&attack, 200_000.0);
+    uses(&attack, |action| matches!(action, Move::AddLiquidity { .. }));
+    uses(&attack, |action| matches!(action, Move::Supply { asset: LP, .. }));
 }

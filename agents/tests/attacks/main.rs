@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod families;
+mod shares;
 mod worlds;
 
 use agents::attack::control::{self, Control};

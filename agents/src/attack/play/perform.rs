@@ -3,9 +3,11 @@
 use super::super::moves::{Lender, Move};
 use super::super::outcome::{max_borrow, supplied};
 use super::{Hand, Player, Record, Sized, Step};
-use markets::units::{Amount, AssetId, PoolId};
+use markets::math::{Rounding, mul_div};
+use markets::units::{Amount, AssetId, MarketId, PoolId, U256, WAD};
 use sim::chain::call::{
-    AmountExpr, Call, ConcentratedCall, DeskCall, OracleCall, PairCall, StableSwapCall,
+    AmountExpr, Call, CompoundCall, ConcentratedCall, DeskCall, OracleCall, PairCall,
+    StableSwapCall,
 };
 use sim::chain::{Chain, Market, Pool};
 
@@ -111,6 +113,18 @@ impl<'a> Player<'a> {
             Move::DonateToMarket { to, asset, .. } => {
                 call(Call::Transfer { to, asset, amount: exact }).ok()?;
             }
+            Move::FirstVaultShares { pool, asset } => {
+                let Pool::ShareVault(vault) = self.pool(pool) else { return None };
+                call(swap(self.pool(pool), pool, asset, vault.share, FIRST_SHARES)).ok()?;
+            }
+            Move::FirstMarketShares { market, asset } => {
+                let (amount, surplus) = first_supply(&self.ground.chain, market, asset)?;
+                call(Call::Supply { market, asset, amount }).ok()?;
+                if let Some(tokens) = surplus {
+                    call(Call::Compound(CompoundCall::Redeem { market, asset, tokens })).ok()?;
+                }
+                call(Call::SetCollateral { market, asset, enabled: true }).ok()?;
+            }
             Move::Liquidate { market, borrower, collateral, debt } => {
                 let liquidate =
                     |amount| Call::Liquidate { market, borrower, collateral, debt, amount };
@@ -199,6 +213,24 @@ impl<'a> Player<'a> {
     fn fork_pair(&self, chain: &Chain, pool: PoolId, asset: AssetId) -> Option<(u128, u128)> {
         chain.pool(pool).constant_product()?.reserves_from(asset).ok()
     }
+}
+
+/// Shares that a first deposit is to mint: of one alone nothing can be redeemed while something stays.
+const FIRST_SHARES: Amount = Amount(U256::from_limbs([2, 0, 0, 0]));
+
+/// The least of an asset for which an empty reserve mints its first shares, and what it mints beyond them.
+fn first_supply(
+    chain: &Chain,
+    market: MarketId,
+    asset: AssetId,
+) -> Option<(AmountExpr, Option<AmountExpr>)> {
+    let compound = chain.markets()[market.index()].compound()?;
+    let rate = compound.tokens[usize::from(compound.token_of(asset)?)].initial_exchange_rate;
+    let amount = mul_div(FIRST_SHARES.0, rate.0, WAD, Rounding::Ceil)?;
+    let minted = Amount(mul_div(amount, WAD, rate.0, Rounding::Floor)?);
+    let surplus = minted.saturating_sub(FIRST_SHARES);
+    let surplus = (!surplus.is_zero()).then_some(AmountExpr::Exact(surplus));
+    Some((AmountExpr::Exact(Amount(amount)), surplus))
 }
 
 /// Whether a pool sells `to` for `from`.
