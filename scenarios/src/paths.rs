@@ -10,6 +10,7 @@ use markets::price::{
 };
 use rand::Rng;
 use sim::rng::{Purpose, Streams};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Unix time of an episode on generated prices: 1 January 2023.
@@ -25,6 +26,7 @@ pub(crate) struct Paths {
     train: Vec<usize>,
     /// Hourly training windows, for resampling.
     hourly: Arc<[Vec<Bar>]>,
+    symbols: Vec<String>,
     sources: Vec<PriceSource>,
     on: Vec<usize>,
     starts: Vec<f64>,
@@ -43,6 +45,40 @@ pub(crate) struct Path {
     pub(crate) start: u64,
     /// Length of the episode.
     pub(crate) blocks: u64,
+}
+
+/// A path of the asset that has records, and what other assets do meanwhile.
+struct Drawn {
+    spec: PriceSpec,
+    /// Unix time at which it begins.
+    start: u64,
+    /// Its length.
+    secs: u64,
+    /// Records of other assets, by symbol.
+    others: Vec<(String, PriceSpec)>,
+}
+
+impl Drawn {
+    fn generated(spec: PriceSpec, secs: u64) -> Self {
+        Self { spec, start: GENERATED_START, secs, others: Vec::new() }
+    }
+    /// Some bars of a window, every log return times a scale; all of it where none is given.
+    fn of_window(window: &Window, bars: Range<usize>, scale: Option<f64>) -> Self {
+        let bar_secs = u64::from(window.bar_secs);
+        let record = |all: &Arc<[Bar]>| {
+            let chosen = match scale {
+                Some(scale) => scaled(&all[bars.clone()], scale).into(),
+                None => Arc::clone(all),
+            };
+            PriceSpec::Replay(Replay { bars: chosen, bar_secs: window.bar_secs, scale: 1.0 })
+        };
+        Self {
+            spec: record(&window.bars),
+            start: window.start.0 + bars.start as u64 * bar_secs,
+            secs: bars.len() as u64 * bar_secs,
+            others: window.others.iter().map(|o| (o.asset.clone(), record(&o.bars))).collect(),
+        }
+    }
 }
 
 impl Paths {
@@ -69,6 +105,7 @@ impl Paths {
                     _ => 0,
                 })
                 .collect(),
+            symbols: assets.iter().map(|a| a.symbol.clone()).collect(),
             sources: assets.iter().map(|a| a.price.clone()).collect(),
             starts: assets.iter().map(|a| a.start_price_usd).collect(),
             correlation: correlation_matrix(&loaded.scenario),
@@ -94,26 +131,28 @@ impl Paths {
         episode: u64,
     ) -> Result<Path, PriceError> {
         let mut rng = streams.at(Purpose::Setup, PATH_KEY, episode, 0);
-        let (spec, start, secs) = match choice {
+        let Drawn { spec, start, secs, others } = match choice {
             PathChoice::Window(i) => {
                 let window = &self.windows[i];
-                (
-                    replay(window.bars.clone(), window.bar_secs),
-                    window.start.0,
-                    window.duration_secs(),
-                )
+                Drawn::of_window(window, 0..window.bars.len(), None)
             }
             PathChoice::Drawn => self.draw(&mut rng),
         };
         let sources = self.sources.iter().zip(&self.on);
-        let specs = sources.map(|(source, on)| process::source_spec(source, *on, &spec)).collect();
+        let mut specs: Vec<PriceSpec> =
+            sources.map(|(source, on)| process::source_spec(source, *on, &spec)).collect();
+        for (symbol, record) in others {
+            if let Some(at) = self.symbols.iter().position(|s| *s == symbol) {
+                specs[at] = record;
+            }
+        }
         let factor = self.correlation.as_deref().map(Cholesky::new).transpose()?;
         let joint = JointPrices::new(specs, self.starts.clone(), factor, self.block_secs)?;
         Ok(Path { joint, start, blocks: secs / u64::from(self.block_secs) })
     }
 
-    /// One kind by weight, and its own draws: specification, start, length in seconds.
-    fn draw(&self, rng: &mut impl Rng) -> (PriceSpec, u64, u64) {
+    /// One kind by weight, and its own draws.
+    fn draw(&self, rng: &mut impl Rng) -> Drawn {
         let total: f64 = self.kinds.iter().map(PathKind::weight).sum();
         let mut left = unit(rng) * total;
         let mut kind = &self.kinds[self.kinds.len() - 1];
@@ -132,9 +171,7 @@ impl Paths {
                 let bar_secs = u64::from(window.bar_secs);
                 let length = window.bars.len().min((self.episode_secs / bar_secs).max(1) as usize);
                 let first = below(rng, window.bars.len() - length + 1);
-                let bars = scaled(&window.bars[first..first + length], scale);
-                let start = window.start.0 + first as u64 * bar_secs;
-                (replay(bars.into(), window.bar_secs), start, length as u64 * bar_secs)
+                Drawn::of_window(window, first..first + length, Some(scale))
             }
             PathKind::Bootstrap { block_bars, scale_min, scale_max, weight: _ } => {
                 let spec = PriceSpec::Bootstrap(Bootstrap {
@@ -144,14 +181,14 @@ impl Paths {
                     min_magnitude: *scale_min,
                     max_magnitude: *scale_max,
                 });
-                (spec, GENERATED_START, self.episode_secs)
+                Drawn::generated(spec, self.episode_secs)
             }
             PathKind::Garch { .. }
             | PathKind::Gbm { .. }
             | PathKind::JumpDiffusion { .. }
             | PathKind::RegimeSwitching { .. } => {
                 let process = process::of_path(kind).expect("only records are no process");
-                (process.spec(), GENERATED_START, self.episode_secs)
+                Drawn::generated(process.spec(), self.episode_secs)
             }
         }
     }
@@ -175,10 +212,6 @@ pub(crate) fn correlation_matrix(scenario: &Scenario) -> Option<Vec<Vec<f64>>> {
         }
     }
     (!correlation.is_empty()).then_some(matrix)
-}
-
-fn replay(bars: Arc<[Bar]>, bar_secs: u32) -> PriceSpec {
-    PriceSpec::Replay(Replay { bars, bar_secs, scale: 1.0 })
 }
 
 /// Log moves within and between bars times `scale`, from the first open on.

@@ -24,6 +24,19 @@ pub struct Window {
     pub bars: Arc<[Bar]>,
     /// Hash of the file, in hexadecimal.
     pub file_hash: String,
+    /// Other assets, by symbol, each with as many bars, in USD.
+    pub others: Vec<Other>,
+}
+
+/// Another asset's record over a window.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// Its symbol.
+    pub asset: String,
+    /// Its bars, one for each of the window's, in USD.
+    pub bars: Arc<[Bar]>,
+    /// Hash of the file, in hexadecimal.
+    pub file_hash: String,
 }
 
 /// What is wrong with a window's price file.
@@ -39,6 +52,27 @@ pub enum WindowError {
         file: String,
         /// What is wrong, place by place.
         flaws: Vec<Flaw>,
+    },
+    /// Another asset's file does not have the window's bars.
+    #[error(
+        "{file} has bars of {bar_secs} s from {start} to {end}, and the window has bars of {wanted_secs} s \
+         from {wanted_start} to {wanted_end}"
+    )]
+    OtherBars {
+        /// Which file.
+        file: String,
+        /// Length of its bars, in seconds.
+        bar_secs: u32,
+        /// When its first bar opens.
+        start: Utc,
+        /// When its last bar closes.
+        end: Utc,
+        /// Length of the window's bars, in seconds.
+        wanted_secs: u32,
+        /// When the window's first bar opens.
+        wanted_start: Utc,
+        /// When its last bar closes.
+        wanted_end: Utc,
     },
 }
 
@@ -72,7 +106,36 @@ impl Window {
             bar_secs: u32::try_from(bar_secs).unwrap_or(u32::MAX),
             bars: bars.into(),
             file_hash: hash,
+            others: Vec::new(),
         })
+    }
+
+    /// Reads what another asset did in this window.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and where the file does not have all of the window's bars.
+    pub fn read_other(&mut self, asset: &str, path: &Path) -> Result<(), WindowError> {
+        let other = Self::read(asset, self.role, path)?;
+        let bar_secs = u64::from(self.bar_secs.max(1));
+        let before = self.start.0.checked_sub(other.start.0);
+        let first = before.filter(|b| b.is_multiple_of(bar_secs)).map(|b| (b / bar_secs) as usize);
+        let bars = first
+            .filter(|_| other.bar_secs == self.bar_secs)
+            .and_then(|first| other.bars.get(first..first + self.bars.len()));
+        let Some(bars) = bars else {
+            return Err(WindowError::OtherBars {
+                file: path.display().to_string(),
+                bar_secs: other.bar_secs,
+                start: other.start,
+                end: other.end,
+                wanted_secs: self.bar_secs,
+                wanted_start: self.start,
+                wanted_end: self.end,
+            });
+        };
+        let (asset, bars) = (asset.to_owned(), bars.into());
+        self.others.push(Other { asset, bars, file_hash: other.file_hash });
+        Ok(())
     }
 
     /// Length in seconds.

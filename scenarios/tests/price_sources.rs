@@ -151,3 +151,83 @@ fn prices_that_cannot_be_are_refused() {
     ]);
     assert!(said.contains("earlier asset"), "{said}");
 }
+
+/// Hourly candles from an hour on, each closing where the next opens.
+fn candles(file: &Path, first_hour: u64, prices: &[f64]) {
+    let row = |(i, pair): (usize, &[f64])| {
+        let [open, close] = [pair[0], pair[1]];
+        let secs = 1_700_000_000 / 3_600 * 3_600 + (first_hour + i as u64) * 3_600;
+        format!("{secs},{open},{},{},{close},0\n", open.max(close), open.min(close))
+    };
+    let text: String = prices.windows(2).enumerate().map(row).collect();
+    std::fs::write(file, text).expect("writes");
+}
+
+#[test]
+fn assets_with_records_of_their_own_move_together_as_recorded() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("s.ron");
+    std::fs::write(&file, std::fs::read_to_string(siege()).expect("reads")).expect("writes");
+    let eth: Vec<f64> = (0..31).map(|i| 2_000.0 - 10.0 * f64::from(i)).collect();
+    // It begins five hours earlier and ends four later.
+    let btc: Vec<f64> =
+        (0..40).map(|i| 30_000.0 + 100.0 * f64::from(i) * f64::from(i % 3)).collect();
+    candles(&dir.path().join("eth.csv"), 5, &eth);
+    candles(&dir.path().join("btc.csv"), 0, &btc);
+    candles(&dir.path().join("short.csv"), 6, &btc);
+    let with = |others: &str, path: &str| {
+        let window = "name: \"own\", csv: \"eth.csv\", role: Train";
+        let windows = format!("windows=[({window}, others: [{others}])]");
+        let path = format!("paths.train=[{path}]");
+        load(&file, &set(&[&windows, "fitted_on=[]", "episode_hours=12", &path]))
+    };
+    let btc_record = "(asset: \"WBTC\", csv: \"btc.csv\")";
+    let gbm = "Gbm(weight: 1, vol_percent_per_sqrt_hour: 1)";
+    let hour_by_hour = |path: &str, choice: PathChoice| {
+        let loaded = with(btc_record, path).unwrap_or_else(|e| panic!("{:?}", e.places()));
+        let worlds = Worlds::new(&loaded).expect("builds");
+        let world = WorldAddress { seed: 5, instance: 0, path: choice };
+        let lane = worlds.lane(world, StaticParams::default(), false);
+        let mut joint = lane.world().resource::<PriceSource>().joint.clone();
+        let mut rng = Streams::new(5, 0).at(Purpose::Setup, 1, 0, 0);
+        let at = |symbol: &str| {
+            loaded.scenario.assets.iter().position(|a| a.symbol == symbol).expect("an asset")
+        };
+        let mut hours = vec![(joint.prices()[at("WETH")], joint.prices()[at("WBTC")])];
+        for _ in 0..30 {
+            for _ in 0..3_600 / loaded.scenario.block_secs {
+                joint.step(&mut rng);
+            }
+            hours.push((joint.prices()[at("WETH")], joint.prices()[at("WBTC")]));
+        }
+        hours
+    };
+    let equal = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-12;
+    let recorded = hour_by_hour(gbm, PathChoice::Window(0));
+    assert!(recorded.iter().zip(&eth).all(|((weth, _), price)| equal(*weth, *price)));
+    assert!(recorded.iter().zip(&btc[5..]).all(|((_, wbtc), price)| equal(*wbtc, *price)));
+    // Drawn as a path, twice as far each.
+    let twice = hour_by_hour("Window(weight: 1, scale_min: 2, scale_max: 2)", PathChoice::Drawn);
+    // From anywhere in the window, for an episode of twelve hours.
+    let from = eth.iter().position(|price| equal(*price, twice[0].0)).expect("a bar of the window");
+    let doubled =
+        |now: f64, then: f64, first: f64| (now / first - (then / first).powi(2)).abs() < 1e-9;
+    for hour in 0..=12 {
+        assert!(doubled(twice[hour].0, eth[from + hour], eth[from]));
+        assert!(doubled(twice[hour].1, btc[5 + from + hour], btc[5 + from]));
+    }
+    // On a generated path nobody follows the record.
+    let drawn = hour_by_hour(gbm, PathChoice::Drawn);
+    assert!(!equal(drawn[30].1, recorded[30].1));
+    for (others, words) in [
+        ("(asset: \"WBTC\", csv: \"short.csv\")".to_owned(), "has bars of 3600 s from"),
+        ("(asset: \"WETH\", csv: \"eth.csv\")".to_owned(), "follows the window itself"),
+        ("(asset: \"WBTD\", csv: \"btc.csv\")".to_owned(), "WBTD"),
+        (format!("{btc_record}, {btc_record}"), "appears twice"),
+    ] {
+        let rejected = with(&others, gbm).expect_err(words);
+        let places = rejected.places();
+        assert!(places.iter().any(|p| p.message.contains(words)), "{words}: {places:?}");
+        assert!(places.iter().all(|p| p.line > 0), "{words} has a line");
+    }
+}

@@ -1,8 +1,8 @@
 //! Recorded windows: read, and held apart from tests and fits.
 
-use super::Checker;
+use super::{Checker, symbols};
 use crate::dates::{DAY_SECS, Utc};
-use crate::schema::{Role, Scenario};
+use crate::schema::{PriceSource, Role, Scenario};
 use crate::windows::Window;
 use markets::price::HOUR_SECS;
 use std::path::Path;
@@ -14,7 +14,7 @@ impl Checker<'_> {
         let mut read: Vec<(usize, Window)> = Vec::new();
         for (i, spec) in s.windows.iter().enumerate() {
             match Window::read(&spec.name, spec.role, &base.join(&spec.csv)) {
-                Ok(window) => {
+                Ok(mut window) => {
                     let bar = window.bar_secs;
                     let hourly = s.block_secs > 0 && HOUR_SECS.is_multiple_of(s.block_secs);
                     if hourly && !(bar.is_multiple_of(s.block_secs) && bar / s.block_secs >= 4) {
@@ -28,6 +28,7 @@ impl Checker<'_> {
                             "change block_secs, or bring bars of another length",
                         );
                     }
+                    self.others(s, i, &mut window, base);
                     read.push((i, window));
                 }
                 Err(error) => self.refuse(
@@ -61,6 +62,33 @@ impl Checker<'_> {
         let read: Vec<Window> = read.into_iter().map(|(_, window)| window).collect();
         self.fits(s, &read);
         read
+    }
+
+    /// Reads what other assets did in a window.
+    fn others(&mut self, s: &Scenario, window: usize, read: &mut Window, base: &Path) {
+        let others = &s.windows[window].others;
+        let list = format!("windows.{window}.others");
+        self.unique(&list, "asset", others.iter().map(|other| other.asset.as_str()));
+        for (i, other) in others.iter().enumerate() {
+            let at = format!("{list}.{i}");
+            match s.assets.iter().find(|asset| asset.symbol == other.asset) {
+                None => self.known(&format!("{at}.asset"), "asset", &other.asset, &symbols(s)),
+                Some(asset) if asset.price == PriceSource::Paths => self.refuse(
+                    &format!("{at}.asset"),
+                    format!("`{}` follows the window itself", other.asset),
+                    "its file is the window's `csv`",
+                ),
+                Some(_) => {
+                    if let Err(error) = read.read_other(&other.asset, &base.join(&other.csv)) {
+                        self.refuse(
+                            &format!("{at}.csv"),
+                            error.to_string(),
+                            "bring a file with every bar of the window; it may have more",
+                        );
+                    }
+                }
+            }
+        }
     }
 
     /// Holds the dates of fitted figures and test windows apart.

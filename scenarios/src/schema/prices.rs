@@ -149,6 +149,20 @@ pub struct WindowSpec {
     pub csv: String,
     /// Whether training may see it.
     pub role: Role,
+    /// Records of other assets over the same bars: while this window is played they move as recorded too,
+    /// otherwise by their own `price`.
+    #[serde(default)]
+    pub others: Vec<OtherRecord>,
+}
+
+/// What another asset did in a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherRecord {
+    /// The asset.
+    pub asset: String,
+    /// Its price file, as that of the window; it has every bar of the window, and may have more.
+    pub csv: String,
 }
 
 /// A range of dates that figures of the scenario were fitted on.
