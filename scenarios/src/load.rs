@@ -102,6 +102,9 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
     hasher.update(source.text.as_bytes());
     for window in &windows {
         hasher.update(window.file_hash.as_bytes());
+        for other in &window.others {
+            hasher.update(other.file_hash.as_bytes());
+        }
     }
     for snapshot in &snapshots {
         hasher.update(snapshot.file_hash.as_bytes());
@@ -133,7 +136,9 @@ pub(crate) fn typed<T: DeserializeOwned>(
         |problem: Box<Problem>| Rejected { file: file.to_owned(), problems: vec![*problem] };
     let mut text = text.to_owned();
     for one in overrides {
-        text = apply::<T>(file, &text, one).map_err(refuse)?;
+        for one in each_item(&text, one) {
+            text = apply::<T>(file, &text, &one).map_err(refuse)?;
+        }
     }
     let source = Source { name: file.to_owned(), text: Arc::new(text) };
     let value = parse(&source).map_err(refuse)?;
@@ -192,6 +197,28 @@ fn word_near(text: &str, at: &Range<usize>, word: &str) -> Option<Range<usize>> 
     let until = (until..=text.len()).find(|i| text.is_char_boundary(*i))?;
     let start = text[..until].rfind(word)?;
     Some(start..start + word.len())
+}
+
+/// An override whose path has a step `*`, once for every item of the list there; any other as it is.
+fn each_item(text: &str, one: &str) -> Vec<String> {
+    let as_it_is = || vec![one.to_owned()];
+    let Some((path, value)) = one.split_once('=') else { return as_it_is() };
+    let steps: Vec<&str> = path.trim().split('.').collect();
+    let Some(star) = steps.iter().position(|step| *step == "*") else { return as_it_is() };
+    let Ok(root) = tree::parse(text) else { return as_it_is() };
+    let items = match root.descend(text, &steps[..star]) {
+        (Node { kind: Kind::Items(items), .. }, found) if found == star && !items.is_empty() => {
+            items.len()
+        }
+        // It leads nowhere, and is refused there.
+        _ => return as_it_is(),
+    };
+    let item = |i: usize| {
+        let mut steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
+        steps[star] = i.to_string();
+        format!("{}={value}", steps.join("."))
+    };
+    (0..items).flat_map(|i| each_item(text, &item(i))).collect()
 }
 
 /// Applies one `path=value` to a text.
@@ -279,6 +306,20 @@ mod tests {
         assert_eq!(out, TEXT.replace("18", "6"));
         let out = apply::<Scenario>("x", TEXT, "train.budget_blocks=5").expect("applies");
         assert!(out.contains("seeds: [1, 2], budget_blocks: 5)"), "{out}");
+    }
+
+    #[test]
+    fn a_star_is_every_item_of_a_list() {
+        let set = |one: &str| {
+            each_item(TEXT, one)
+                .iter()
+                .try_fold(TEXT.to_owned(), |text, one| apply::<Scenario>("x", &text, one))
+        };
+        assert_eq!(set("train.seeds.*=7").expect("applies"), TEXT.replace("[1, 2]", "[7, 7]"));
+        assert_eq!(set("assets.*.decimals = 6").expect("applies"), TEXT.replace("18", "6"));
+        for one in ["train.*.a=1", "schema.*=1", "pools.*.fee=1"] {
+            assert!(set(one).is_err(), "{one}");
+        }
     }
 
     #[test]
