@@ -2,13 +2,15 @@
 //!
 //! A report that says "nothing was found" is worth as much as the searcher is able to find something. The
 //! control is a world of the same kind, in which TOKEN's feed is stale: it says twice what the pair trades
-//! at. With the pair's reserves `T` tokens and `U` dollars, `φ` what its fee leaves of a dollar, a flash
-//! premium `f`, and `a` = LTV · price of the feed, buying with `x` dollars, supplying all of it and
-//! borrowing dollars to the limit earns
+//! at. With the pair's reserves `T` tokens and `U` dollars, `φ` what its fee leaves of a dollar, and `a` =
+//! LTV · price of the feed, taking tokens out of the pair in a flash swap that `x` dollars pay for, supplying all
+//! of them and borrowing dollars to the limit earns
 //!
 //! ```text
-//! a·T·φx/(U + φx) − x(1 + f),   largest at   φx = √(a·T·φ·U/(1 + f)) − U.
+//! a·T·φx/(U + φx) − x,   largest at   φx = √(a·T·φ·U) − U.
 //! ```
+//!
+//! Dollars borrowed in flash to buy the tokens with would cost the market's premium besides.
 
 use super::play::Ground;
 use super::synthesis::{Attack, Options, search};
@@ -76,12 +78,11 @@ impl Control {
 pub fn worth_usd(feed_usd: f64) -> f64 {
     let (tokens, dollars) = (POOL_TOKENS, POOL_TOKENS);
     let a = f64::from(LTV_BPS) / 1e4 * feed_usd;
-    let cost = 1.0 + f64::from(PREMIUM_BPS) / 1e4;
-    let kept = libm::sqrt(a * tokens * KEPT * dollars / cost) - dollars;
+    let kept = libm::sqrt(a * tokens * KEPT * dollars) - dollars;
     if kept <= 0.0 {
         return 0.0;
     }
-    a * tokens * kept / (dollars + kept) - kept / KEPT * cost
+    a * tokens * kept / (dollars + kept) - kept / KEPT
 }
 
 /// The world, TOKEN's feed saying `feed_usd`. At a dollar it is safe.

@@ -5,15 +5,17 @@
 //! with, wherever that brings most: as much as is needed, and where it brings more than it is worth. That is the
 //! only rule of thumb here, and it holds for every candidate alike.
 
+mod measure;
 mod perform;
+mod settle;
 
 use super::moves::{Lender, Move};
-use super::outcome::{Books, max_borrow, written_off_usd};
-use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
-use perform::{swap, trades};
+use super::outcome::{Books, written_off_usd};
+use markets::units::{AccountId, Amount, AssetId};
+use measure::prices;
 use serde::{Deserialize, Serialize};
-use sim::chain::call::{AmountExpr, Call, TxBuffer};
-use sim::chain::{Chain, Market, Pool, Session};
+use sim::chain::call::{Call, TxBuffer};
+use sim::chain::{Chain, Session};
 use sim::worth::Fair;
 
 /// Where an attack is searched: any world, an account in it, and what things are worth.
@@ -163,18 +165,6 @@ pub struct Player<'a> {
     pub simulations: u64,
 }
 
-/// Loans that are tried after a candidate, the largest first.
-const LOANS_AHEAD: usize = 3;
-
-/// What a market would lend.
-struct Credit {
-    market: MarketId,
-    asset: AssetId,
-    amount: Amount,
-    /// At fair prices.
-    usd: f64,
-}
-
 /// A transaction in the making, and its open loans.
 struct Hand {
     session: Session,
@@ -218,6 +208,15 @@ impl<'a> Player<'a> {
         })
     }
 
+    /// Plays a candidate, and what it would come to with a loan more.
+    fn play_ahead(&mut self, steps: &[Step]) -> Played {
+        self.simulations += 1;
+        self.staged(steps, |player, chain, hand, run| match run {
+            Ok(()) => player.finish_ahead(chain, hand),
+            Err(at) => Played { progress: at as f64, ..Played::FAILED },
+        })
+    }
+
     /// Plays a candidate's steps, then every child: the same with one more. `visit` hears what each
     /// child came to, and what it would with a loan more. Children that fail at once are counted, as others are.
     pub fn expand(
@@ -231,7 +230,7 @@ impl<'a> Player<'a> {
             let mut whole = steps.to_vec();
             for child in children {
                 whole.push(child);
-                let played = self.play(&whole);
+                let played = self.play_ahead(&whole);
                 visit(child, played);
                 whole.pop();
             }
@@ -252,13 +251,7 @@ impl<'a> Player<'a> {
                 let (loans, gas, lost) = (hand.loans.clone(), hand.gas, hand.written_off_usd);
                 let whole = child.action.ends_transaction().then(|| hand.session.clone());
                 let played = match player.step(chain, hand, &child, &mut None) {
-                    Some(()) => {
-                        let ahead = player.look_ahead(chain, hand);
-                        let played = player.finish(chain, hand, &mut None);
-                        let potential_usd = ahead.map_or(f64::NEG_INFINITY, |(usd, _)| usd);
-                        let potential_usd = potential_usd.max(played.potential_usd);
-                        Played { potential_usd, ahead: ahead.map(|(_, borrow)| borrow), ..played }
-                    }
+                    Some(()) => player.finish_ahead(chain, hand),
                     None => Played { progress: steps.len() as f64, ..Played::FAILED },
                 };
                 if let Some(session) = whole {
@@ -273,7 +266,7 @@ impl<'a> Player<'a> {
         for child in timed {
             let mut whole = steps.to_vec();
             whole.push(child);
-            let played = self.play(&whole);
+            let played = self.play_ahead(&whole);
             visit(child, played);
         }
     }
@@ -433,223 +426,6 @@ impl<'a> Player<'a> {
         hand.session = Session::begin(self.ground.attacker, Vec::new());
         Some(())
     }
-
-    /// Sells what was gained and repays the loans; the part of the loans that could be repaid where not
-    /// all could.
-    fn settle(&mut self, chain: &mut Chain, hand: &mut Hand) -> Result<(), f64> {
-        if hand.loans.is_empty() {
-            return Ok(());
-        }
-        let by = self.ground.attacker;
-        while let Some((lender, _)) = hand.loans.last().copied() {
-            let asset = lender.asset();
-            let owed = hand.session.owed().unwrap_or(Amount::MAX);
-            self.sell_for(chain, hand, asset, owed);
-            let held = chain.balance(by, asset);
-            if held < owed {
-                return Err(held.to_f64() / owed.to_f64());
-            }
-            if let Lender::Pair { pool, .. } | Lender::Concentrated { pool, .. } = lender {
-                let to = self.pool(pool).account();
-                let pay = Call::Transfer { to, asset, amount: AmountExpr::Exact(owed) };
-                hand.session.call(chain, pay).map_err(|_revert| 0.0)?;
-            }
-            hand.session.close(chain).map_err(|_revert| 0.0)?;
-            hand.loans.pop();
-        }
-        Ok(())
-    }
-
-    /// Sells every asset that the attacker has gained for `asset`, each where it brings most: where that
-    /// is needed to have `owed`, or where it brings more than the asset is worth.
-    fn sell_for(&self, chain: &mut Chain, hand: &mut Hand, asset: AssetId, owed: Amount) {
-        let (by, fair) = (self.ground.attacker, &self.ground.fair);
-        for i in 0..self.wallet.len() {
-            let loot = AssetId(i as u16);
-            let gained = chain.balance(by, loot).saturating_sub(self.wallet[i]);
-            if loot == asset || gained.is_zero() {
-                continue;
-            }
-            let had = chain.balance(by, asset);
-            let mut best: Option<(PoolId, Amount)> = None;
-            for (p, pool) in self.ground.chain.pools().iter().enumerate() {
-                if !trades(pool, loot, asset) {
-                    continue;
-                }
-                let id = PoolId(p as u16);
-                let mark = hand.session.mark(chain);
-                let sold = hand.session.call(chain, swap(pool, id, loot, asset, gained)).is_ok();
-                let brought = chain.balance(by, asset).saturating_sub(had);
-                hand.session.back(chain, &mark);
-                if sold && best.is_none_or(|(_, most)| brought > most) {
-                    best = Some((id, brought));
-                }
-            }
-            let Some((id, brought)) = best else { continue };
-            if had < owed || fair.usd(asset, brought) > fair.usd(loot, gained) {
-                let sale = swap(self.pool(id), id, loot, asset, gained);
-                // It went through a moment ago, in this state.
-                hand.session.call(chain, sale).ok();
-            }
-        }
-    }
-
-    /// Closes what is open and measures.
-    fn finish(
-        &mut self,
-        chain: &mut Chain,
-        hand: &mut Hand,
-        record: &mut Option<Record>,
-    ) -> Played {
-        let (by, fair) = (self.ground.attacker, &self.ground.fair);
-        let state = self.fingerprint(chain);
-        let potential = self.promise_usd(chain, hand);
-        let distortion = self.distortion(chain);
-        let settled = self.settle(chain, hand);
-        let gas = hand.gas + hand.session.gas();
-        if let Err(part) = settled {
-            let (potential_usd, progress) = (potential, 1e3 + part);
-            return Played { potential_usd, progress, distortion, state, ..Played::FAILED };
-        }
-        hand.gas = gas;
-        if let Some(record) = record {
-            let calls = hand.session.calls().to_vec();
-            if !calls.is_empty() {
-                let gas = hand.session.gas();
-                record.parts.push(Part { calls, gas, then_pending: None, then_wait: 0 });
-            }
-        }
-        let after = Books::of(chain, by, fair);
-        let lost = hand.written_off_usd + written_off_usd(chain.logs(), fair)
-            - written_off_usd(self.ground.chain.logs(), fair);
-        let gas_usd = fair.gas_usd(&self.ground.chain, gas);
-        Played {
-            profit_usd: after.wealth_usd - self.before.wealth_usd - gas_usd,
-            potential_usd: potential,
-            loss_usd: (after.shortfall_usd - self.before.shortfall_usd + lost).max(0.0),
-            progress: 1e4,
-            distortion,
-            state,
-            ahead: None,
-        }
-    }
-
-    /// Wealth with the most that one market would lend now taken at fair prices, the position left and loans
-    /// repaid.
-    fn promise_usd(&self, chain: &Chain, hand: &Hand) -> f64 {
-        let (by, fair) = (self.ground.attacker, &self.ground.fair);
-        let own_usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
-        let owed: f64 =
-            hand.loans.iter().map(|(lender, amount)| fair.usd(lender.asset(), *amount)).sum();
-        let most = self.credits(chain).into_iter().map(|credit| credit.usd).fold(0.0, f64::max);
-        own_usd - owed + most
-    }
-
-    /// What comes of the largest loans that markets would make now, each taken to the full and closed: the
-    /// best, where one goes through. Every trial is a simulation.
-    fn look_ahead(&mut self, chain: &mut Chain, hand: &mut Hand) -> Option<(f64, Move)> {
-        let (by, fair) = (self.ground.attacker, &self.ground.fair);
-        let mut credits = self.credits(chain);
-        credits.sort_by(|a, b| b.usd.total_cmp(&a.usd));
-        let mut best: Option<(f64, Move)> = None;
-        for Credit { market, asset, amount, .. } in credits.into_iter().take(LOANS_AHEAD) {
-            self.simulations += 1;
-            let mark = hand.session.mark(chain);
-            let loans = hand.loans.clone();
-            let borrow = Call::Borrow { market, asset, amount: AmountExpr::Exact(amount) };
-            if hand.session.call(chain, borrow).is_ok() && self.settle(chain, hand).is_ok() {
-                let usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
-                if best.is_none_or(|(most, _)| usd > most) {
-                    best = Some((usd, Move::Borrow { market, asset }));
-                }
-            }
-            hand.session.back(chain, &mark);
-            hand.loans = loans;
-        }
-        best
-    }
-
-    /// What markets would lend the attacker now.
-    fn credits(&self, chain: &Chain) -> Vec<Credit> {
-        let (by, fair) = (self.ground.attacker, &self.ground.fair);
-        let mut credits = Vec::new();
-        let mut lends = |market: MarketId, asset: AssetId| {
-            let amount = max_borrow(chain, market, by, asset);
-            let usd = fair.usd(asset, amount);
-            if usd > 0.0 {
-                credits.push(Credit { market, asset, amount, usd });
-            }
-        };
-        for (i, market) in chain.markets().iter().enumerate() {
-            let id = MarketId(i as u16);
-            match market {
-                Market::Pooled(pooled) if pooled.position(by).collateral != 0 => {
-                    pooled.reserves.iter().for_each(|reserve| lends(id, reserve.underlying));
-                }
-                Market::Compound(compound) if compound.membership(by) != 0 => {
-                    compound.tokens.iter().for_each(|token| lends(id, token.underlying));
-                }
-                Market::Isolated(isolated)
-                    if !chain.balance(by, isolated.collateral_share).is_zero() =>
-                {
-                    lends(id, isolated.loan);
-                }
-                Market::Vault(vault) => lends(id, vault.dai),
-                _ => {}
-            }
-        }
-        credits
-    }
-
-    /// How far oracles have been moved.
-    fn distortion(&self, chain: &Chain) -> f64 {
-        let moved = self.prices.iter().zip(prices(chain)).map(|(before, now)| {
-            if *before > 0.0 && now > 0.0 {
-                libm::log(now / before).abs()
-            } else {
-                f64::from(u8::from(*before != now))
-            }
-        });
-        moved.sum()
-    }
-
-    /// A number that equal states share: wallet, pools and shares.
-    fn fingerprint(&self, chain: &Chain) -> u64 {
-        let mut hash = 0_u64;
-        let mut add = |amount: Amount| {
-            for limb in &amount.0.as_limbs()[..2] {
-                hash = sim::rng::mix(hash ^ limb);
-            }
-        };
-        for i in 0..self.wallet.len() {
-            add(chain.balance(self.ground.attacker, AssetId(i as u16)));
-        }
-        for pool in chain.pools() {
-            match pool {
-                Pool::ConstantProduct(pair) => {
-                    add(Amount::new(pair.reserve0));
-                    add(Amount::new(pair.reserve1));
-                }
-                Pool::Concentrated(pool) => add(Amount(pool.state.sqrt_price)),
-                Pool::StableSwap(pool) => pool.balances.iter().for_each(|held| add(*held)),
-                Pool::Exponential(reserve) => add(chain.balance(reserve.account, reserve.quote)),
-                Pool::FixedPrice(depot) => add(chain.balance(depot.account, depot.base)),
-                Pool::ShareVault(vault) => add(chain.balance(vault.account, vault.asset)),
-            }
-        }
-        for market in chain.markets() {
-            if let Some(desk) = market.margin_desk() {
-                add(desk.books.cash);
-            }
-        }
-        hash
-    }
-}
-
-/// What every feed says, in USD; 0 where it says nothing.
-fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
-    (0..chain.feeds().len())
-        .map(|feed| chain.price(FeedId(feed as u16)).map_or(0.0, |price| price.usd()))
 }
 
 /// Whether a candidate lets time go by, which cannot be undone.

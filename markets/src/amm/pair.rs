@@ -42,6 +42,26 @@ impl ConstantProduct {
         mul_div(out.0, U256::from(one), U256::from(keep), Rounding::Ceil).map(Amount)
     }
 
+    /// What of the other asset pays for a flash swap of one asset of which `back` comes back: the least that
+    /// keeps the product, rounded in the pool's favour. `None` as for [`Self::flash_debt`], and where nothing
+    /// would.
+    #[must_use]
+    pub fn flash_debt_in_other(&self, out0: Amount, out1: Amount, back: Amount) -> Option<Amount> {
+        let (out, reserve, other) = match (out0.is_zero(), out1.is_zero()) {
+            (false, true) => (out0, self.reserve0, self.reserve1),
+            (true, false) => (out1, self.reserve1, self.reserve0),
+            _ => return None,
+        };
+        let (keep, one) = fee_fraction(self.fee);
+        let (keep, one, fee) = (U256::from(keep), U256::from(one), U256::from(one - keep));
+        let (reserve, other) = (U256::from(reserve), mul(U256::from(other), one).ok()?);
+        let balance = reserve.checked_sub(out.0)?.checked_add(back.0)?;
+        let adjusted = mul(balance, one).ok()?.checked_sub(mul(back.0, fee).ok()?)?;
+        // (one · balance − fee · back) · (one · other + keep · paid) ≥ one² · reserve · other
+        let needed = mul_div(mul(reserve, one).ok()?, other, adjusted, Rounding::Ceil)?;
+        mul_div(needed.saturating_sub(other), U256::from(1), keep, Rounding::Ceil).map(Amount)
+    }
+
     /// Whether a swap that has paid out `out0` and `out1` and left these balances is paid for (`swap`,
     /// its close). Returns what came in, as (of `token0`, of `token1`).
     ///
@@ -211,6 +231,33 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn the_other_asset_pays_for_what_does_not_come_back_and_a_unit_less_does_not(
+            reserves in (any_size(), any_size()), out in any_size(), back in any_size(),
+            fee in 0_u32..999_999, second in any::<bool>()
+        ) {
+            let ids = [0, 1, 2].map(AssetId);
+            let mut pair = ConstantProduct::new(ids[0], ids[1], ids[2], AccountId(0), Pips(fee));
+            let most = (1 << 112) - 1;
+            let [a, b] = [reserves.0, reserves.1].map(|reserve| (reserve & most).max(2));
+            (pair.reserve0, pair.reserve1) = if second { (b, a) } else { (a, b) };
+            let out = (out % a).max(1);
+            let back = back % (2 * out);
+            let turned = |x: u128, y: u128| {
+                let (x, y) = if second { (y, x) } else { (x, y) };
+                (Amount::new(x), Amount::new(y))
+            };
+            let (out0, out1) = turned(out, 0);
+            let paid = pair.flash_debt_in_other(out0, out1, Amount::new(back));
+            prop_assume!(paid.is_some_and(|paid| paid < Amount::new(most)));
+            let paid = u128::try_from(paid.unwrap_or_default().0).expect("below 2¹¹²");
+            let enough = |paid: u128| {
+                let (held0, held1) = turned(a - out + back, b + paid);
+                pair.check_inputs(out0, out1, held0, held1).is_ok()
+            };
+            prop_assert!(enough(paid) || back + paid == 0);
+            prop_assert!(paid == 0 || !enough(paid - 1));
+        }
         /// Balances around those that keep the product, too.
         #[test]
         fn what_pays_for_a_swap_is_what_the_general_product_says(

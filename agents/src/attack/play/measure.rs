@@ -1,0 +1,188 @@
+//! What a candidate came to, and what it would with a loan more.
+
+use super::super::moves::Move;
+use super::super::outcome::{Books, max_borrow, written_off_usd};
+use super::{Hand, Part, Played, Player, Record};
+use markets::units::{Amount, AssetId, FeedId, MarketId};
+use sim::chain::call::{AmountExpr, Call};
+use sim::chain::{Chain, Market, Pool};
+
+/// Loans that are tried after a candidate, the largest first.
+const LOANS_AHEAD: usize = 3;
+
+/// What a market would lend.
+struct Credit {
+    market: MarketId,
+    asset: AssetId,
+    amount: Amount,
+    /// At fair prices.
+    usd: f64,
+}
+
+impl Player<'_> {
+    /// Closes what is open and measures.
+    pub(super) fn finish(
+        &mut self,
+        chain: &mut Chain,
+        hand: &mut Hand,
+        record: &mut Option<Record>,
+    ) -> Played {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let state = self.fingerprint(chain);
+        let potential = self.promise_usd(chain, hand);
+        let distortion = self.distortion(chain);
+        let settled = self.settle(chain, hand);
+        let gas = hand.gas + hand.session.gas();
+        if let Err(part) = settled {
+            let (potential_usd, progress) = (potential, 1e3 + part);
+            return Played { potential_usd, progress, distortion, state, ..Played::FAILED };
+        }
+        hand.gas = gas;
+        if let Some(record) = record {
+            let calls = hand.session.calls().to_vec();
+            if !calls.is_empty() {
+                let gas = hand.session.gas();
+                record.parts.push(Part { calls, gas, then_pending: None, then_wait: 0 });
+            }
+        }
+        let after = Books::of(chain, by, fair);
+        let lost = hand.written_off_usd + written_off_usd(chain.logs(), fair)
+            - written_off_usd(self.ground.chain.logs(), fair);
+        let gas_usd = fair.gas_usd(&self.ground.chain, gas);
+        Played {
+            profit_usd: after.wealth_usd - self.before.wealth_usd - gas_usd,
+            potential_usd: potential,
+            loss_usd: (after.shortfall_usd - self.before.shortfall_usd + lost).max(0.0),
+            progress: 1e4,
+            distortion,
+            state,
+            ahead: None,
+        }
+    }
+
+    /// Measures what a loan more would come to, then closes what is open and measures.
+    pub(super) fn finish_ahead(&mut self, chain: &mut Chain, hand: &mut Hand) -> Played {
+        let ahead = self.look_ahead(chain, hand);
+        let played = self.finish(chain, hand, &mut None);
+        let potential_usd = ahead.map_or(f64::NEG_INFINITY, |(usd, _)| usd);
+        let potential_usd = potential_usd.max(played.potential_usd);
+        Played { potential_usd, ahead: ahead.map(|(_, borrow)| borrow), ..played }
+    }
+
+    /// Wealth with the most that one market would lend now taken at fair prices, the position left and loans
+    /// repaid.
+    fn promise_usd(&self, chain: &Chain, hand: &Hand) -> f64 {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let own_usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
+        let owed: f64 =
+            hand.loans.iter().map(|(lender, amount)| fair.usd(lender.asset(), *amount)).sum();
+        let most = self.credits(chain).into_iter().map(|credit| credit.usd).fold(0.0, f64::max);
+        own_usd - owed + most
+    }
+
+    /// What comes of the largest loans that markets would make now, each taken to the full and closed: the
+    /// best, where one goes through. Every trial is a simulation.
+    fn look_ahead(&mut self, chain: &mut Chain, hand: &mut Hand) -> Option<(f64, Move)> {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let mut credits = self.credits(chain);
+        credits.sort_by(|a, b| b.usd.total_cmp(&a.usd));
+        let mut best: Option<(f64, Move)> = None;
+        for Credit { market, asset, amount, .. } in credits.into_iter().take(LOANS_AHEAD) {
+            self.simulations += 1;
+            let mark = hand.session.mark(chain);
+            let loans = hand.loans.clone();
+            let borrow = Call::Borrow { market, asset, amount: AmountExpr::Exact(amount) };
+            if hand.session.call(chain, borrow).is_ok() && self.settle(chain, hand).is_ok() {
+                let usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
+                if best.is_none_or(|(most, _)| usd > most) {
+                    best = Some((usd, Move::Borrow { market, asset }));
+                }
+            }
+            hand.session.back(chain, &mark);
+            hand.loans = loans;
+        }
+        best
+    }
+
+    /// What markets would lend the attacker now.
+    fn credits(&self, chain: &Chain) -> Vec<Credit> {
+        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let mut credits = Vec::new();
+        let mut lends = |market: MarketId, asset: AssetId| {
+            let amount = max_borrow(chain, market, by, asset);
+            let usd = fair.usd(asset, amount);
+            if usd > 0.0 {
+                credits.push(Credit { market, asset, amount, usd });
+            }
+        };
+        for (i, market) in chain.markets().iter().enumerate() {
+            let id = MarketId(i as u16);
+            match market {
+                Market::Pooled(pooled) if pooled.position(by).collateral != 0 => {
+                    pooled.reserves.iter().for_each(|reserve| lends(id, reserve.underlying));
+                }
+                Market::Compound(compound) if compound.membership(by) != 0 => {
+                    compound.tokens.iter().for_each(|token| lends(id, token.underlying));
+                }
+                Market::Isolated(isolated)
+                    if !chain.balance(by, isolated.collateral_share).is_zero() =>
+                {
+                    lends(id, isolated.loan);
+                }
+                Market::Vault(vault) => lends(id, vault.dai),
+                _ => {}
+            }
+        }
+        credits
+    }
+
+    /// How far oracles have been moved.
+    fn distortion(&self, chain: &Chain) -> f64 {
+        let moved = self.prices.iter().zip(prices(chain)).map(|(before, now)| {
+            if *before > 0.0 && now > 0.0 {
+                libm::log(now / before).abs()
+            } else {
+                f64::from(u8::from(*before != now))
+            }
+        });
+        moved.sum()
+    }
+
+    /// A number that equal states share: wallet, pools and shares.
+    fn fingerprint(&self, chain: &Chain) -> u64 {
+        let mut hash = 0_u64;
+        let mut add = |amount: Amount| {
+            for limb in &amount.0.as_limbs()[..2] {
+                hash = sim::rng::mix(hash ^ limb);
+            }
+        };
+        for i in 0..self.wallet.len() {
+            add(chain.balance(self.ground.attacker, AssetId(i as u16)));
+        }
+        for pool in chain.pools() {
+            match pool {
+                Pool::ConstantProduct(pair) => {
+                    add(Amount::new(pair.reserve0));
+                    add(Amount::new(pair.reserve1));
+                }
+                Pool::Concentrated(pool) => add(Amount(pool.state.sqrt_price)),
+                Pool::StableSwap(pool) => pool.balances.iter().for_each(|held| add(*held)),
+                Pool::Exponential(reserve) => add(chain.balance(reserve.account, reserve.quote)),
+                Pool::FixedPrice(depot) => add(chain.balance(depot.account, depot.base)),
+                Pool::ShareVault(vault) => add(chain.balance(vault.account, vault.asset)),
+            }
+        }
+        for market in chain.markets() {
+            if let Some(desk) = market.margin_desk() {
+                add(desk.books.cash);
+            }
+        }
+        hash
+    }
+}
+
+/// What every feed says, in USD; 0 where it says nothing.
+pub(super) fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
+    (0..chain.feeds().len())
+        .map(|feed| chain.price(FeedId(feed as u16)).map_or(0.0, |price| price.usd()))
+}
