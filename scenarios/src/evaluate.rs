@@ -10,7 +10,7 @@ use crate::schema::{Baseline, Role};
 use crate::search::{Found, SearchWorlds, search};
 use crate::statics::StaticParams;
 use agents::baselines::{Delist, FreezeRule, SmartLtv};
-use agents::export::bundle::{ActionHead, Metadata, ObservationField};
+use agents::export::bundle::{ActionHead, Metadata, ObservationField, PolicyCard};
 use agents::export::tables;
 use agents::frozen::FrozenPolicy;
 use agents::policy::{FreezeAll, Hold, RiskPolicy, VolatilityRule};
@@ -33,25 +33,28 @@ pub struct Group {
 #[must_use]
 pub fn groups(loaded: &Loaded) -> Vec<Group> {
     let e = &loaded.scenario.evaluate;
-    let worlds = |n: u32, path: PathChoice| {
-        (0..u64::from(n)).map(|instance| WorldAddress { seed: e.seed, instance, path }).collect()
-    };
     let mut groups = Vec::new();
     if e.fresh_paths > 0 {
         groups.push(Group {
             name: "fresh".to_owned(),
             about: "unseen draws of the training mixture".to_owned(),
-            worlds: worlds(e.fresh_paths, PathChoice::Drawn),
+            worlds: worlds(e.seed, e.fresh_paths, PathChoice::Drawn),
         });
     }
     for (i, window) in loaded.windows.iter().enumerate().filter(|(_, w)| w.role == Role::Test) {
         groups.push(Group {
             name: window.name.clone(),
             about: format!("recorded prices, {} to {}", window.start, window.end),
-            worlds: worlds(e.paths_per_window, PathChoice::Window(i)),
+            worlds: worlds(e.seed, e.paths_per_window, PathChoice::Window(i)),
         });
     }
     groups
+}
+
+/// The first `n` worlds of a seed on a choice of paths.
+#[must_use]
+pub fn worlds(seed: u64, n: u32, path: PathChoice) -> Vec<WorldAddress> {
+    (0..u64::from(n)).map(|instance| WorldAddress { seed, instance, path }).collect()
 }
 
 /// What the static searches found.
@@ -208,8 +211,8 @@ pub fn refuse_overlap(loaded: &Loaded, metadata: &Metadata) -> Result<(), String
 ///
 /// # Errors
 /// A sentence that says what differs and how to mend it.
-pub fn refuse_misfit(loaded: &Loaded, metadata: &Metadata) -> Result<(), String> {
-    let (policy, market) = (&metadata.policy, &loaded.scenario.market);
+pub fn refuse_misfit(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String> {
+    let market = &loaded.scenario.market;
     let name = &policy.name;
     let here = format!("{:?}", market.regime);
     if policy.regime != here {

@@ -143,8 +143,7 @@ fn experiments_are_sound() {
         let (experiment, _) = scenarios::experiment::load(&path).expect("sound");
         assert_eq!(path.file_stem().and_then(|s| s.to_str()), Some(experiment.name.as_str()));
         let scenario = folder.join(&experiment.scenario);
-        let places = experiment.grid.iter().flat_map(scenarios::experiment::Grid::places);
-        let of_grid = places.map(|p| [experiment.set.as_slice(), &p.set].concat());
+        let of_grid = experiment.places().into_iter().map(|place| place.set);
         for set in experiment.arms().into_iter().map(|arm| arm.set).chain(of_grid) {
             if let Err(rejected) = load(&scenario, &set) {
                 panic!("{}: {set:?}: {:?}", path.display(), rejected.places());

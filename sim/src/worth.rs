@@ -49,15 +49,25 @@ impl Fair {
     #[must_use]
     pub fn with_shares(chain: &Chain, usd_per_token: &[f64]) -> Self {
         let mut fair = Self::new(chain, usd_per_token);
-        for pool in chain.pools() {
-            let Some((share, coins)) = backing(chain, pool) else { continue };
-            let supply = chain.ledger().total_supply(share);
-            if !supply.is_zero() {
-                let worth: f64 = coins.iter().map(|(coin, amount)| fair.usd(*coin, *amount)).sum();
-                fair.0[share.index()] = worth / supply.to_f64();
-            }
-        }
+        chain.pools().iter().for_each(|pool| fair.price_share(chain, pool));
         fair
+    }
+    /// The same, and for the share of a pair what stands behind it at these prices now: no trade makes it
+    /// less. What stands behind a vault's share can be taken.
+    #[must_use]
+    pub fn with_pair_shares(chain: &Chain, usd_per_token: &[f64]) -> Self {
+        let mut fair = Self::new(chain, usd_per_token);
+        let pairs = chain.pools().iter().filter(|pool| pool.constant_product().is_some());
+        pairs.for_each(|pool| fair.price_share(chain, pool));
+        fair
+    }
+    fn price_share(&mut self, chain: &Chain, pool: &Pool) {
+        let Some((share, coins)) = backing(chain, pool) else { return };
+        let supply = chain.ledger().total_supply(share);
+        if !supply.is_zero() {
+            let worth: f64 = coins.iter().map(|(coin, amount)| self.usd(*coin, *amount)).sum();
+            self.0[share.index()] = worth / supply.to_f64();
+        }
     }
 
     /// USD of one smallest unit.

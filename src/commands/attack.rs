@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// Blocks played after an attack, so that what it leaves behind is liquidated or written off: an hour.
 const AFTERMATH_BLOCKS: u64 = 300;
+/// Blocks that a scenario is played before the search, where nothing is said: an hour.
+const WARM_UP_BLOCKS: u64 = 300;
 /// Points of a curve that are printed.
 const POINTS: usize = 12;
 
@@ -31,9 +33,10 @@ pub(crate) struct Args {
     /// Candidate bundles that may be simulated.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     budget: u64,
-    /// Blocks that the scenario is played before the search, without its scripted attackers.
-    #[arg(long, default_value_t = 300)]
-    blocks: u64,
+    /// Blocks before the search: of a scenario played without its scripted attackers, 300 where this is left
+    /// out; of an incident gone by with nobody moving, by default none.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+    blocks: Option<u64>,
     /// Blocks that an attack may let go by at a time; 0: all of it in one block.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     wait: u32,
@@ -64,7 +67,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
             let why = "an incident's stage has no mempool: leave --mempool out";
             return Err(Failure::Message(format!("{}: {why}", args.scenario.display())));
         }
-        let (name, ground) = hunt::stage(&args.scenario, &args.play.set, args.wait)?;
+        let (name, ground) =
+            hunt::stage(&args.scenario, &args.play.set, args.blocks.unwrap_or(0), args.wait)?;
         let searched = searched(args, &ground, seed);
         let value = facts(args, &name, &ground, &searched);
         if let Some(out) = &args.out {
@@ -80,8 +84,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let folder = Folder::create(&out_folder(args.out.as_ref(), &stem))?;
     let broken = |failure: Failure| reproducible(failure, &worlds, &loaded, folder.target());
     let tape = folder.path().join(super::run::tape_name(0));
-    let mut hunt = Hunt::begin(&worlds, &loaded, seed, args.blocks, &tape)
-        .map_err(|error| broken(error.into()))?;
+    let mut hunt =
+        Hunt::begin(&worlds, &loaded, seed, args.blocks.unwrap_or(WARM_UP_BLOCKS), &tape)
+            .map_err(|error| broken(error.into()))?;
     let ground = hunt.ground(args.wait, args.mempool);
     let searched = searched(args, &ground, seed);
     let mut value = facts(args, &loaded.scenario.name, &ground, &searched);

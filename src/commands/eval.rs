@@ -205,6 +205,6 @@ pub(crate) fn admit(loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failur
     let (policy, metadata, _) = bundle::load(path).map_err(|e| named(e.to_string()))?;
     refuse_overlap(loaded, &metadata).map_err(named)?;
     let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
-    refuse_misfit(loaded, &metadata).map_err(named)?;
+    refuse_misfit(loaded, &metadata.policy).map_err(named)?;
     Ok(policy)
 }

@@ -4,18 +4,21 @@ use super::train;
 use crate::commands::eval::{Arm, admit, compare, training_budget};
 use crate::commands::experiment::Args;
 use crate::commands::exploit::{self, DEPLOYED, exploit};
-use crate::commands::{Play, reproducible, train as train_command};
+use crate::commands::{FEATURES, Play, reproducible, train as train_command};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::frozen::FrozenPolicy;
-use scenarios::arena::{Arena, Contestant, PathChoice, WorldAddress};
+use scenarios::arena::{Arena, Contestant, PathChoice};
 use scenarios::assemble::Worlds;
-use scenarios::evaluate::{Statics, baseline, evaluate, learned, refuse_misfit, search_statics};
+use scenarios::card::{Training, card};
+use scenarios::evaluate::{
+    Group, Statics, baseline, evaluate, learned, refuse_misfit, search_statics, worlds as worlds_of,
+};
 use scenarios::experiment::report::{Outcome, Spot};
 use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load, step};
 use scenarios::folder::Folder;
 use scenarios::load::{Loaded, load as load_scenario};
-use scenarios::manifest::{Manifest, RunError};
-use scenarios::report::{KEPT, LEARNED, Report};
+use scenarios::manifest::{Build, Manifest, RunError};
+use scenarios::report::{Comparison, KEPT, LEARNED, Report};
 use scenarios::schema::Baseline;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,9 +54,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     for arm in experiment.arms() {
         load_scenario(&scenario, &arm.set)?;
     }
-    for place in experiment.grid.iter().flat_map(Grid::places) {
-        load_scenario(&scenario, &[experiment.set.as_slice(), &place.set].concat())?;
-    }
+    refuse_grid(&experiment, &scenario, &loaded)?;
     open(&folder, &text)?;
     let workbench = Workbench { args, experiment, scenario, folder, threads, output };
     let worlds = args.audit.worlds(&loaded)?;
@@ -68,6 +69,29 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let value = json!({"run": run, "win_counts": outcome.win_counts(), "outcome": outcome});
     output.result(&value, || format!("{run}\n{answer}"));
     Ok(Verdict::Yes)
+}
+
+/// Refuses a grid that cannot be judged: without best static parameters, or with a place that cannot be or in
+/// which policies would see or do something else.
+fn refuse_grid(experiment: &Experiment, scenario: &Path, loaded: &Loaded) -> Result<(), Failure> {
+    if experiment.grid.is_none() {
+        return Ok(());
+    }
+    if !loaded.scenario.evaluate.baselines.contains(&Baseline::BestStatic) {
+        return Err(Failure::Message(format!(
+            "{}: a grid needs BestStatic among the scenario's `evaluate.baselines`",
+            experiment.name
+        )));
+    }
+    let untrained = Training { seeds: Vec::new(), updates: 0, decisions: 0 };
+    let card = card(loaded, LEARNED, untrained, &Build::this(FEATURES));
+    for place in experiment.places() {
+        let there = load_scenario(scenario, &place.set)?;
+        refuse_misfit(&there, &card).map_err(|misfit| {
+            Failure::Message(format!("grid, {}: {misfit}", place.values.join(", ")))
+        })?;
+    }
+    Ok(())
 }
 
 /// A folder for the experiment: a new one, or its own.
@@ -182,32 +206,17 @@ impl Workbench<'_> {
     /// Learned against best static in every place of the grid.
     fn grid(&self, grid: &Grid, arms: &[Arm], statics: &Statics) -> Result<Vec<Spot>, Failure> {
         let mut spots = Vec::new();
-        for place in grid.places() {
-            let set = [self.experiment.set.as_slice(), &place.set].concat();
-            let loaded = load_scenario(&self.scenario, &set)?;
+        for place in self.experiment.places() {
+            let loaded = load_scenario(&self.scenario, &place.set)?;
             let worlds = self.args.audit.worlds(&loaded)?;
-            self.fits(&loaded)?;
             let at = place.values.join(", ");
-            let spot = against_static(&worlds, &loaded, grid.paths, arms, statics, &at).map_err(
-                |failure| reproducible(failure, &worlds, &loaded, &self.folder.join("grid")),
-            )?;
-            let against_static = spot.ok_or_else(|| {
-                Failure::Message(format!(
-                    "{}: a grid needs BestStatic among the scenario's baselines",
-                    self.args.experiment.display()
-                ))
+            let against_static = against_static(&worlds, &loaded, grid.paths, arms, statics, &at)
+                .map_err(|failure| {
+                reproducible(failure, &worlds, &loaded, &self.folder.join("grid"))
             })?;
             spots.push(Spot { values: place.values, against_static });
         }
         Ok(spots)
-    }
-
-    /// Refuses a place of the grid in which the policies would see or do something else.
-    fn fits(&self, loaded: &Loaded) -> Result<(), Failure> {
-        let bundle = self.arm(LEARNED).join("policy");
-        let (_, metadata, _) =
-            agents::export::bundle::load(&bundle).map_err(Failure::from_error)?;
-        refuse_misfit(loaded, &metadata).map_err(Failure::Message)
     }
 
     /// Attackers against the parameters as deployed and against each arm's best policy.
@@ -274,7 +283,7 @@ impl Workbench<'_> {
     }
 }
 
-/// Learned less best static on unseen draws of a place; `None` where there is no best static.
+/// Learned less best static on unseen draws of a place.
 fn against_static(
     worlds: &Worlds,
     loaded: &Loaded,
@@ -282,18 +291,19 @@ fn against_static(
     arms: &[Arm],
     statics: &Statics,
     at: &str,
-) -> Result<Option<scenarios::report::Comparison>, Failure> {
+) -> Result<Comparison, Failure> {
     let e = &loaded.scenario.evaluate;
-    let world = |instance| WorldAddress { seed: e.seed, instance, path: PathChoice::Drawn };
-    let group = scenarios::evaluate::Group {
+    let group = Group {
         name: at.to_owned(),
         about: String::new(),
-        worlds: (0..u64::from(paths)).map(world).collect(),
+        worlds: worlds_of(e.seed, paths, PathChoice::Drawn),
     };
     let judged = arms.iter().take(1).map(|(name, policies)| learned(name, policies));
     let fixed = baseline(Baseline::BestStatic, worlds.deployed(), statics);
     let contestants: Vec<Contestant<'_>> = judged.chain(fixed).collect();
     let results = evaluate(worlds, &[group], &contestants, &|_| ())?;
     let report = Report::build("", "", Vec::new(), &results, e.bootstrap_resamples, e.seed);
-    Ok(report.comparisons.into_iter().next())
+    report.comparisons.into_iter().next().ok_or_else(|| {
+        Failure::Message(format!("grid, {at}: no best static parameters were found"))
+    })
 }

@@ -79,8 +79,8 @@ pub struct Played {
     pub distortion: f64,
     /// A name of the state that it led to, before open ends were closed.
     pub state: u64,
-    /// The loan that pays best after it, where that was looked for and one goes through.
-    pub ahead: Option<Move>,
+    /// The loans that pay best after it, where these were looked for and some go through.
+    pub ahead: [Option<Move>; measure::LOANS_AHEAD],
 }
 
 impl Played {
@@ -91,7 +91,7 @@ impl Played {
         progress: 0.0,
         distortion: 0.0,
         state: 0,
-        ahead: None,
+        ahead: [None; measure::LOANS_AHEAD],
     };
     /// Whether it went through.
     #[must_use]

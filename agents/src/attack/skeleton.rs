@@ -105,11 +105,10 @@ pub(super) fn grow(
                 }
                 let proposal = Proposal { steps: whole, played };
                 tracker.note(&proposal.steps, &proposal.played, player.simulations);
-                if let Some(borrow) = played.ahead.filter(|_| played.potential_usd > tracker.most())
-                {
+                if played.ahead[0].is_some() && played.potential_usd > tracker.most() {
                     // It is worth having at once, and after the last level there is no other time.
                     let mut steps = proposal.steps.clone();
-                    steps.push(Step::of(borrow, 1.0));
+                    steps.extend(played.ahead.into_iter().flatten().map(|b| Step::of(b, 1.0)));
                     let played = player.play(&steps);
                     tracker.note(&steps, &played, player.simulations);
                     keep(&mut found, &Proposal { steps, played });

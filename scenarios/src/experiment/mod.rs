@@ -115,8 +115,7 @@ pub struct Place {
 
 impl Grid {
     /// All combinations, the last axis fastest.
-    #[must_use]
-    pub fn places(&self) -> Vec<Place> {
+    fn places(&self) -> Vec<Place> {
         let mut places = vec![Place { values: Vec::new(), set: Vec::new() }];
         for axis in &self.axes {
             let with = |place: &Place, value: &Variant| Place {
@@ -140,6 +139,13 @@ impl Experiment {
             name: arm.name,
         };
         std::iter::once(learned).chain(self.ablations.iter().cloned()).map(with).collect()
+    }
+    /// The grid's places; their overrides come after those of the experiment.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        let with =
+            |place: Place| Place { set: [self.set.as_slice(), &place.set].concat(), ..place };
+        self.grid.iter().flat_map(Grid::places).map(with).collect()
     }
 }
 
@@ -234,10 +240,10 @@ mod tests {
         let arms = experiment.arms();
         assert_eq!(arms[0], Variant { name: LEARNED.to_owned(), set: vec!["x=1".to_owned()] });
         assert_eq!(arms[1].set, ["x=1", "y=2"]);
-        let places = experiment.grid.expect("a grid").places();
+        let places = experiment.places();
         let values: Vec<String> = places.iter().map(|p| p.values.join(" ")).collect();
         assert_eq!(values, ["low off", "low on", "high off", "high on"]);
-        assert_eq!(places[3].set, ["p=2", "q=1", "r=1"]);
+        assert_eq!(places[3].set, ["x=1", "p=2", "q=1", "r=1"]);
     }
 
     #[test]

@@ -7,8 +7,10 @@ use markets::units::{Amount, AssetId, FeedId, MarketId};
 use sim::chain::call::{AmountExpr, Call};
 use sim::chain::{Chain, Market, Pool};
 
-/// Loans that are tried after a candidate, the largest first.
-const LOANS_AHEAD: usize = 3;
+/// Loans that are tried after a candidate: so many first ones, and so many in a row.
+pub(super) const LOANS_AHEAD: usize = 3;
+/// Loans, in a row.
+pub(super) type Ahead = [Option<Move>; LOANS_AHEAD];
 
 /// What a market would lend.
 struct Credit {
@@ -56,7 +58,7 @@ impl Player<'_> {
             progress: 1e4,
             distortion,
             state,
-            ahead: None,
+            ahead: [None; LOANS_AHEAD],
         }
     }
 
@@ -64,9 +66,8 @@ impl Player<'_> {
     pub(super) fn finish_ahead(&mut self, chain: &mut Chain, hand: &mut Hand) -> Played {
         let ahead = self.look_ahead(chain, hand);
         let played = self.finish(chain, hand, &mut None);
-        let potential_usd = ahead.map_or(f64::NEG_INFINITY, |(usd, _)| usd);
-        let potential_usd = potential_usd.max(played.potential_usd);
-        Played { potential_usd, ahead: ahead.map(|(_, borrow)| borrow), ..played }
+        let (usd, ahead) = ahead.unwrap_or((f64::NEG_INFINITY, [None; LOANS_AHEAD]));
+        Played { potential_usd: usd.max(played.potential_usd), ahead, ..played }
     }
 
     /// Wealth with the most that one market would lend now taken at fair prices, the position left and loans
@@ -80,28 +81,61 @@ impl Player<'_> {
         own_usd - owed + most
     }
 
-    /// What comes of the largest loans that markets would make now, each taken to the full and closed: the
-    /// best, where one goes through. Every trial is a simulation.
-    fn look_ahead(&mut self, chain: &mut Chain, hand: &mut Hand) -> Option<(f64, Move)> {
-        let (by, fair) = (self.ground.attacker, &self.ground.fair);
-        let mut credits = self.credits(chain);
-        credits.sort_by(|a, b| b.usd.total_cmp(&a.usd));
-        let mut best: Option<(f64, Move)> = None;
-        for Credit { market, asset, amount, .. } in credits.into_iter().take(LOANS_AHEAD) {
-            self.simulations += 1;
+    /// What comes of loans that markets would make now, all taken to the full and closed: each of the largest,
+    /// and more on top of it while that brings more. Every trial is a simulation.
+    fn look_ahead(&mut self, chain: &mut Chain, hand: &mut Hand) -> Option<(f64, Ahead)> {
+        let mut best: Option<(f64, Ahead)> = None;
+        for first in 0..LOANS_AHEAD {
             let mark = hand.session.mark(chain);
-            let loans = hand.loans.clone();
-            let borrow = Call::Borrow { market, asset, amount: AmountExpr::Exact(amount) };
-            if hand.session.call(chain, borrow).is_ok() && self.settle(chain, hand).is_ok() {
-                let usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
-                if best.is_none_or(|(most, _)| usd > most) {
-                    best = Some((usd, Move::Borrow { market, asset }));
+            let (mut ahead, mut reached) = ([None; LOANS_AHEAD], f64::NEG_INFINITY);
+            for n in 0..LOANS_AHEAD {
+                let rank = if n == 0 { first } else { 0 };
+                let Some(Credit { market, asset, amount, .. }) = self.credit(chain, rank) else {
+                    break;
+                };
+                let borrow = Call::Borrow { market, asset, amount: AmountExpr::Exact(amount) };
+                if hand.session.call(chain, borrow).is_err() {
+                    break;
+                }
+                let usd = self.closed_usd(chain, hand);
+                if n > 0 && usd <= reached && usd > f64::NEG_INFINITY {
+                    break;
+                }
+                ahead[n] = Some(Move::Borrow { market, asset });
+                reached = usd;
+                if best.is_none_or(|(most, _)| usd > most) && usd > f64::NEG_INFINITY {
+                    best = Some((usd, ahead));
                 }
             }
             hand.session.back(chain, &mark);
-            hand.loans = loans;
+            if ahead[0].is_none() {
+                break;
+            }
         }
         best
+    }
+
+    /// What the attacker would have gained if it closed now, gas left out; −∞ where it could not.
+    fn closed_usd(&mut self, chain: &mut Chain, hand: &mut Hand) -> f64 {
+        self.simulations += 1;
+        let mark = hand.session.mark(chain);
+        let loans = hand.loans.clone();
+        let usd = if self.settle(chain, hand).is_ok() {
+            let books = Books::of(chain, self.ground.attacker, &self.ground.fair);
+            books.wealth_usd - self.before.wealth_usd
+        } else {
+            f64::NEG_INFINITY
+        };
+        hand.session.back(chain, &mark);
+        hand.loans = loans;
+        usd
+    }
+
+    /// The largest of the loans that markets would make now, or the one that ranks so many behind it.
+    fn credit(&self, chain: &Chain, rank: usize) -> Option<Credit> {
+        let mut credits = self.credits(chain);
+        credits.sort_by(|a, b| b.usd.total_cmp(&a.usd));
+        credits.into_iter().nth(rank)
     }
 
     /// What markets would lend the attacker now.
