@@ -4,10 +4,13 @@
 //! a world in which nobody has attacked. The first of their accounts is the searcher's; where there are
 //! none, one is enrolled with gas money only.
 
+mod staged;
+
+pub use staged::{Staged, Struck};
+
 use crate::arena::{PathChoice, WorldAddress};
 use crate::assemble::Worlds;
 use crate::episode::{EpisodeError, Recorded, tape_header, totals};
-use crate::incident;
 use crate::load::{Loaded, load};
 use crate::problem::Rejected;
 use crate::receipts::Receipts;
@@ -219,31 +222,4 @@ impl Hunt {
             receipts: self.receipts,
         })
     }
-}
-
-/// An incident's stage so many blocks after it was set, nobody having moved; its attacker is the searcher. The
-/// name of the incident stands beside it. An attack may let `wait_blocks` blocks go by at a time, if any.
-///
-/// # Errors
-/// Everything that is wrong with the file.
-pub fn stage(
-    path: &Path,
-    overrides: &[String],
-    blocks: u64,
-    wait_blocks: u32,
-) -> Result<(String, Ground), Rejected> {
-    let (incident, placed) = incident::stage(path, overrides)?;
-    let named = incident.stage.attacker.as_deref();
-    let found = named.and_then(|name| placed.names.account(name).ok());
-    let attacker = found.unwrap_or_else(|| placed.names.world());
-    let fair = Fair::with_pair_shares(&placed.chain, &placed.fair);
-    let block_secs = u64::from(incident.stage.block_secs);
-    let mut chain = placed.chain;
-    if blocks > 0 {
-        let clock = chain.clock();
-        let until = clock.timestamp + blocks * block_secs;
-        chain.begin_block_at(clock.block + blocks, until, 0);
-    }
-    let pending = TxBuffer::default();
-    Ok((incident.id, Ground { chain, attacker, fair, pending, block_secs, wait_blocks }))
 }

@@ -220,18 +220,19 @@ pub struct Replayed {
     pub figures: Vec<Measured>,
 }
 
-/// The stage of an incident file, placed and not played.
+/// The stage of an incident file, placed and not played, and the hash of its text with the overrides.
 ///
 /// # Errors
 /// Everything that is wrong with the file.
-pub fn stage(path: &Path, overrides: &[String]) -> Result<(Incident, Placed), Rejected> {
+pub fn stage(path: &Path, overrides: &[String]) -> Result<(Incident, Placed, String), Rejected> {
     let file = path.display().to_string();
     let (source, incident) = typed::<Incident>(&file, &read(path)?, overrides)?;
     let root = tree::parse(&source.text).ok();
     let mut checker = Checker::new(&source, root.as_ref());
     checker.header(&incident);
     let placed = place(&incident.stage, "stage.", &mut checker);
-    finish(checker, path, file, placed).map(|placed| (incident, placed))
+    let hash = blake3::hash(source.text.as_bytes()).to_hex().to_string();
+    finish(checker, path, file, placed).map(|placed| (incident, placed, hash))
 }
 
 /// Reads, checks and plays an incident, and measures its figures.

@@ -2,11 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use agents::attack::outcome::Books;
 use agents::attack::play::{Ground, Part};
 use agents::attack::synthesis::{Options, Report, search};
 use markets::units::Amount;
 use scenarios::assemble::Worlds;
-use scenarios::hunt::{Hunt, quiet};
+use scenarios::hunt::{Hunt, Staged, quiet};
 use sim::chain::call::{AmountExpr, Call, TxBuffer};
 use sim::tape::{TapeReader, replay};
 use std::path::{Path, PathBuf};
@@ -191,17 +192,32 @@ const INCIDENTS: [Searched; 6] = [
 
 #[test]
 fn incidents_are_found_again_and_nothing_in_their_twins() {
+    let dir = tempfile::tempdir().unwrap();
     for Searched { incident, blocks, wait, simulations, least_usd, twin } in INCIDENTS {
         let file = library("incidents").join(format!("{incident}.ron"));
         let searched = |set: &[&str]| {
             let set: Vec<String> = set.iter().map(|&one| one.to_owned()).collect();
-            let (_, ground) = scenarios::hunt::stage(&file, &set, blocks, wait)
+            let staged = Staged::load(&file, &set, blocks, wait)
                 .unwrap_or_else(|e| panic!("{incident}: {:?}", e.places()));
-            search(&ground, &Options { simulations, ..Options::default() })
+            let report = search(&staged.ground, &Options { simulations, ..Options::default() });
+            (staged, report)
         };
-        let (found, twin) = (searched(&[]), searched(twin));
+        let ((staged, found), (_, twin)) = (searched(&[]), searched(twin));
         let earned = profit(&found);
         assert!(earned >= least_usd, "{incident}: {earned}, {:?}", found.best);
         assert!(profit(&twin) < LEAST_USD, "{incident}: {:?}", twin.best);
+        // It does on the stage what it did on the fork, and the tape says so.
+        let tape = dir.path().join(incident);
+        let struck = staged.strike(&found.best.unwrap().record.parts, &tape).unwrap();
+        assert!(struck.succeeded, "{incident}");
+        let reader = TapeReader::open(std::fs::read(&tape).unwrap()).unwrap();
+        let end = replay(&reader, None).unwrap();
+        assert_eq!((end.digest(), end.block()), (struck.digest, struck.block));
+        let books = Books::of(end.chain(), staged.ground.attacker, &staged.ground.fair);
+        let before = Books::of(&staged.ground.chain, staged.ground.attacker, &staged.ground.fair);
+        assert!(
+            (books.wealth_usd - before.wealth_usd - earned).abs() < 1e-6 * earned,
+            "{incident}"
+        );
     }
 }

@@ -7,8 +7,8 @@ use agents::attack::play::{Ground, Sized};
 use agents::attack::synthesis::{Attack, Options, Report, Rivals, random_search, rivals, search};
 use scenarios::episode::{hex, write_tables};
 use scenarios::folder::Folder;
-use scenarios::hunt::{self, Hunt};
-use scenarios::manifest::{Build, Manifest, RunKind};
+use scenarios::hunt::{self, Hunt, Staged};
+use scenarios::manifest::{Build, Manifest, RunError, RunKind};
 use serde_json::{Value, json};
 use sim::chain::call::{AmountExpr, Call};
 use sim::chain::{Chain, Market};
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     budget: u64,
     /// Blocks before the search: of a scenario played without its scripted attackers, 300 where this is left
-    /// out; of an incident gone by with nobody moving, by default none.
+    /// out; of an incident gone by with nobody moving, at least one.
     #[arg(long, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
     blocks: Option<u64>,
     /// Blocks that an attack may let go by at a time; 0: all of it in one block.
@@ -67,16 +67,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
             let why = "an incident's stage has no mempool: leave --mempool out";
             return Err(Failure::Message(format!("{}: {why}", args.scenario.display())));
         }
-        let (name, ground) =
-            hunt::stage(&args.scenario, &args.play.set, args.blocks.unwrap_or(0), args.wait)?;
-        let searched = searched(args, &ground, seed);
-        let value = facts(args, &name, &ground, &searched);
-        if let Some(out) = &args.out {
-            write(out, &value)?;
-        }
-        output.result(&value, || text(&value));
-        return Ok(verdict(args, &searched.report));
+        return on_stage(args, seed, output);
     }
+    let blocks = args.blocks.unwrap_or(WARM_UP_BLOCKS);
     let loaded = hunt::quiet(&args.scenario, &args.play.set)?;
     let worlds = args.audit.worlds(&loaded)?;
     let threads = args.play.start_threads()?;
@@ -85,11 +78,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let broken = |failure: Failure| reproducible(failure, &worlds, &loaded, folder.target());
     let tape = folder.path().join(super::run::tape_name(0));
     let mut hunt =
-        Hunt::begin(&worlds, &loaded, seed, args.blocks.unwrap_or(WARM_UP_BLOCKS), &tape)
-            .map_err(|error| broken(error.into()))?;
+        Hunt::begin(&worlds, &loaded, seed, blocks, &tape).map_err(|error| broken(error.into()))?;
     let ground = hunt.ground(args.wait, args.mempool);
     let searched = searched(args, &ground, seed);
-    let mut value = facts(args, &loaded.scenario.name, &ground, &searched);
+    let mut value = facts(args, &loaded.scenario.name, blocks, &ground, &searched);
     let struck = match &searched.report.best {
         Some(attack) if pays(args, attack) => {
             let block = hunt.lane().chain().clock().block;
@@ -114,7 +106,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     value["scenario_hash"] = json!(loaded.hash);
     write_tables(folder.path(), std::slice::from_ref(&recorded))?;
     std::fs::write(folder.path().join("attack.json"), format!("{value:#}\n"))
-        .map_err(scenarios::manifest::RunError::io(&folder.path().join("attack.json")))?;
+        .map_err(RunError::io(&folder.path().join("attack.json")))?;
     let build = Build::this(FEATURES);
     let target = folder.finish(Manifest {
         start_digest: hex(&recorded.start),
@@ -123,6 +115,32 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         ..Manifest::begin(RunKind::Attack, &loaded, seed, threads as u32, build)
     })?;
     value["run"] = json!(target);
+    output.result(&value, || text(&value));
+    Ok(verdict(args, &searched.report))
+}
+
+/// Searches an incident's stage; what pays is played there and taped.
+fn on_stage(args: &Args, seed: u64, output: Output) -> Result<Verdict, Failure> {
+    let blocks = args.blocks.unwrap_or(1);
+    let staged = Staged::load(&args.scenario, &args.play.set, blocks, args.wait)?;
+    let stem = format!("attack-{}-s{seed}-{}", staged.id, &staged.hash[..8]);
+    let out = out_folder(args.out.as_ref(), &stem);
+    if out.exists() {
+        return Err(RunError::Exists { path: out }.into());
+    }
+    let searched = searched(args, &staged.ground, seed);
+    let mut value = facts(args, &staged.id, blocks, &staged.ground, &searched);
+    value["scenario_hash"] = json!(staged.hash);
+    std::fs::create_dir_all(&out).map_err(RunError::io(&out))?;
+    if let Some(attack) = searched.report.best.as_ref().filter(|attack| pays(args, attack)) {
+        let tape = out.join(super::run::tape_name(0));
+        let struck = staged.strike(&attack.record.parts, &tape).map_err(Failure::from_error)?;
+        value["block"] = json!(struck.block);
+        value["succeeded"] = json!(struck.succeeded);
+    }
+    value["run"] = json!(out);
+    let file = out.join("attack.json");
+    std::fs::write(&file, format!("{value:#}\n")).map_err(RunError::io(&file))?;
     output.result(&value, || text(&value));
     Ok(verdict(args, &searched.report))
 }
@@ -142,18 +160,6 @@ fn is_incident(path: &Path) -> bool {
     text.lines().any(|line| line.trim_start().starts_with("stage: ("))
 }
 
-fn write(out: &Path, value: &Value) -> Result<(), Failure> {
-    if out.exists() {
-        return Err(Failure::Message(format!(
-            "{} exists already; choose another --out, or remove it",
-            out.display()
-        )));
-    }
-    let made = std::fs::create_dir_all(out)
-        .and_then(|()| std::fs::write(out.join("attack.json"), format!("{value:#}\n")));
-    made.map_err(|error| Failure::Message(format!("{}: {error}", out.display())))
-}
-
 /// The search, and what it is held against: random search with the same budget, other optimisers on the
 /// same moves, the positive control.
 fn searched(args: &Args, ground: &Ground, seed: u64) -> Searched {
@@ -166,7 +172,7 @@ fn searched(args: &Args, ground: &Ground, seed: u64) -> Searched {
 }
 
 /// Everything that is reported.
-fn facts(args: &Args, name: &str, ground: &Ground, searched: &Searched) -> Value {
+fn facts(args: &Args, name: &str, blocks: u64, ground: &Ground, searched: &Searched) -> Value {
     let Searched { report, random, rivals, control } = searched;
     let best = |curve: &[(u64, f64)]| curve.last().map(|(_, profit)| *profit);
     let found = report.best.as_ref().filter(|attack| pays(args, attack));
@@ -175,7 +181,7 @@ fn facts(args: &Args, name: &str, ground: &Ground, searched: &Searched) -> Value
         "seed": args.play.seed.unwrap_or(1),
         "budget": args.budget,
         "simulations": report.simulations,
-        "warm_up_blocks": args.blocks,
+        "warm_up_blocks": blocks,
         "wait_blocks": args.wait,
         "pending": ground.pending.len(),
         "attacker": ground.chain.accounts()[ground.attacker.index()],
