@@ -43,6 +43,7 @@ pub fn install(open: &mut Schedule, close: &mut Schedule) {
             borrower::tend_borrowers,
             lender::tend_lenders,
             arbitrageur::arbitrage_pools,
+            attack::hunter::hunt_liquidations,
             liquidator::liquidate_positions,
             looper::tend_loopers,
             farmer::tend_farmers,
@@ -66,6 +67,7 @@ pub fn register(registry: &mut SnapshotRegistry) {
     registry.component::<oracle_node::OracleNode>("agents.oracle_node");
     registry.component::<risk_manager::RiskManager>("agents.risk_manager");
     registry.component::<attack::Attacker>("agents.attacker");
+    registry.component::<attack::hunter::Hunter>("agents.hunter");
     registry.resource::<attack::seat::Seat>("agents.seat");
     registry.resource::<attack::mind::Turns>("agents.turns");
     registry.component::<book::market_maker::MarketMaker>("agents.market_maker");

@@ -3,6 +3,7 @@
 use crate::check::Checker;
 use crate::genesis::{AssembleError, Further};
 use crate::schema::{BuilderSpec, OracleSpec, Scenario, Tending};
+use agents::attack::hunter::{self, HunterConfig};
 use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
 use agents::scripted::arbitrageur::ArbitrageurConfig;
@@ -46,6 +47,8 @@ pub struct Cohorts {
     pub risk_manager: RiskManagerConfig,
     /// Attackers.
     pub attackers: Vec<AttackerConfig>,
+    /// Liquidation hunters.
+    pub hunters: Vec<HunterConfig>,
 }
 
 /// The participants of a further lending market.
@@ -162,6 +165,9 @@ pub(crate) fn spawn(
     for cohort in &agents.attackers {
         agents::attack::spawn(world, market, cohort)?;
     }
+    for cohort in &agents.hunters {
+        hunter::spawn(world, market, cohort)?;
+    }
     Ok(())
 }
 
@@ -253,6 +259,9 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     }
     for (i, attacker) in c.attackers.iter().enumerate() {
         check_attacker(&format!("agents.attackers.{i}"), attacker, &listed, checker);
+    }
+    for (i, hunter) in c.hunters.iter().enumerate() {
+        check_hunter(&format!("agents.hunters.{i}"), hunter, s, checker);
     }
     let nodes = [
         ("gas_purse_tokens", c.oracle_nodes.gas_purse_tokens, 0.0, MOST_GAS),
@@ -491,6 +500,40 @@ fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut C
     within(at, &ranges, checker);
 }
 
+fn check_hunter(at: &str, h: &HunterConfig, s: &Scenario, checker: &mut Checker<'_>) {
+    let listed: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+    checker.known(&format!("{at}.prey"), "reserve", &h.prey, &listed);
+    checker.known(&format!("{at}.cash"), "reserve", &h.cash, &listed);
+    if h.prey == h.cash {
+        checker.refuse(
+            &format!("{at}.cash"),
+            "the collateral is sold for itself: this hunter could never hunt",
+            "name another reserve, for example \"USDC\"",
+        );
+    }
+    let reported =
+        s.oracles.iter().any(|o| matches!(o, OracleSpec::Push { asset, .. } if *asset == h.prey));
+    if !reported || !s.exchange.impact_enabled {
+        checker.refuse(
+            &format!("{at}.prey"),
+            "nothing that is sold moves what its oracle says: this hunter could never hunt",
+            "hunt a collateral with a `Push` oracle, at an exchange with `impact_enabled`",
+        );
+    }
+    let ranges = [
+        ("count", f64::from(h.count), 0.0, MOST),
+        ("capital_usd", h.capital_usd, 0.0, MOST_USD),
+        ("inventory_usd", h.inventory_usd, 0.0, MOST_USD),
+        ("min_profit_usd", h.min_profit_usd, 0.0, MOST_USD),
+        ("won_share", h.won_share, 0.0, 1.0),
+        ("patience_blocks", h.patience_blocks as f64, 1.0, 1e9),
+        ("rest_blocks", h.rest_blocks as f64, 0.0, 1e9),
+        ("every_blocks", h.every_blocks as f64, 1.0, 1e9),
+        ("gas_purse_tokens", h.gas_purse_tokens, 0.0, MOST_GAS),
+    ];
+    within(at, &ranges, checker);
+}
+
 /// Kinds and names of a further market's cohorts.
 fn in_market(c: &FurtherCohorts) -> impl Iterator<Item = (&'static str, &String)> {
     (c.lenders.iter().map(|x| ("lenders", &x.cohort)))
@@ -514,6 +557,7 @@ fn names(s: &Scenario, checker: &mut Checker<'_>) {
         .chain(c.loopers.iter().map(|x| ("loopers", &x.cohort)))
         .chain(c.farmers.iter().map(|x| ("farmers", &x.cohort)))
         .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)))
+        .chain(c.hunters.iter().map(|x| ("hunters", &x.cohort)))
         .chain(tended)
         .chain(s.markets.iter().flat_map(|m| in_market(&m.agents)));
     for (kind, name) in cohorts {

@@ -1,17 +1,21 @@
 //! Worlds whose exchange has books: what must hold, and what stress does to them.
 
+use agents::attack::hunter::Hunter;
+use agents::attack::outcome::Books;
 use markets::units::{AccountId, Amount, AssetId};
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::books::symbols;
 use scenarios::load::{Loaded, load};
 use scenarios::statics::StaticParams;
-use sim::actor::{ExchangeOrder, Outbox};
+use sim::actor::{ExchangeOrder, Outbox, Wallet};
+use sim::chain::Chain;
 use sim::environment::Environment;
 use sim::exchange::{BookVenue, Exchange};
 use sim::lane::Lane;
 use sim::observe::{Observations, Visibility, book_dim, book_names, dim};
 use sim::prices::FairPrices;
+use sim::worth::Fair;
 use std::path::Path;
 
 const WETH: AssetId = AssetId(0);
@@ -232,4 +236,33 @@ fn an_impossible_book_is_refused() {
     let rejected =
         load(&file, &["exchange.impact_enabled=false".to_owned()]).expect_err("no impact");
     assert_eq!(rejected.places().len(), 2, "each book: {:?}", rejected.places());
+}
+
+/// Twelve hours of thin books with a hunter of TAIL: hunts begun, and what it is worth at the end, in USD.
+fn hunted(set: &[&str], min_profit_usd: &str) -> (u32, f64) {
+    let hunters = format!(
+        "agents.hunters=[(count: 1, prey: \"TAIL\", inventory_usd: 300000.0, min_profit_usd: {min_profit_usd})]"
+    );
+    let set: Vec<&str> = set.iter().copied().chain([hunters.as_str()]).collect();
+    let mut lane = lane(&set, Some("black_thursday_2020"), 1);
+    while !lane.is_over() {
+        lane.run_block();
+    }
+    let world = lane.world_mut();
+    let hunters: Vec<(u32, AccountId)> =
+        world.query::<(&Hunter, &Wallet)>().iter(world).map(|(h, w)| (h.hunts, w.0)).collect();
+    let fair = Fair::new(world.resource::<Chain>(), &world.resource::<FairPrices>().fair);
+    let chain = world.resource::<Chain>();
+    let usd = hunters.iter().map(|(_, account)| Books::of(chain, *account, &fair).wealth_usd).sum();
+    (hunters.iter().map(|(hunts, _)| hunts).sum(), usd)
+}
+
+#[test]
+fn a_hunter_sells_into_thin_books_and_leaves_deep_ones_alone() {
+    let (hunts, usd) = hunted(&[], "500.0");
+    let (none, resting_usd) = hunted(&[], "1e9");
+    let (in_deep_books, _) = hunted(&["exchange.listings.TAIL.depth_usd=100000000.0"], "500.0");
+    assert!(hunts > 0 && none == 0 && in_deep_books == 0, "{hunts}, {none}, {in_deep_books}");
+    // Its gains are the hunts': it liquidates either way.
+    assert!(usd > resting_usd + 5_000.0, "{usd} against {resting_usd}");
 }

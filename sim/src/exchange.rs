@@ -174,6 +174,17 @@ impl Exchange {
         Some(usd / (buy_mid * (1.0 + self.cost_ratio(buy))))
     }
 
+    /// The mid that selling whole tokens would leave, in USD; `None` where the asset is not listed. Of a book,
+    /// until somebody quotes anew.
+    #[must_use]
+    pub fn mid_after_sale(&self, prices: &FairPrices, sell: AssetId, tokens: f64) -> Option<f64> {
+        let (listing, mid) = (self.listing(sell)?, prices.usd(sell));
+        Some(match self.book(sell) {
+            Some(book) => book.mid_after_sale(tokens),
+            None => mid * libm::exp(-self.displacement(listing, tokens * mid)),
+        })
+    }
+
     /// Dollars for whole tokens at the present quotes.
     fn expected_usd(&self, prices: &FairPrices, sell: AssetId, tokens: f64) -> Option<f64> {
         let listing = self.listing(sell)?;

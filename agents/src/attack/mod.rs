@@ -5,7 +5,7 @@
 //! the attacker rests. The bundle is one transaction: it succeeds as a whole, guarded by the gain that
 //! was simulated, or costs its gas.
 //!
-//! One file per family of attacks, each citing its incidents: `spot_oracle`.
+//! One file per family of attacks, each citing its incidents: `spot_oracle`, [`hunter`].
 //!
 //! Beside these scripted families stands a search that knows none: [`synthesis`] looks for the bundle that
 //! earns most in any world, from the calls that are available in it ([`moves`]).
@@ -13,6 +13,7 @@
 mod assailant;
 mod back_door;
 pub mod control;
+pub mod hunter;
 mod lane;
 pub mod mind;
 pub mod moves;

@@ -20,6 +20,7 @@
 
 mod conduct;
 
+pub(crate) use conduct::health_at;
 pub use conduct::{Conduct, TipRule};
 
 use super::arbitrageur::bid;
@@ -159,6 +160,11 @@ struct Scene<'a> {
 }
 
 impl Liquidator {
+    /// Leaves the inventory as it is until a block.
+    pub(crate) const fn hold(&mut self, until_block: u64) {
+        self.treasury.hold(until_block);
+    }
+
     /// The best pair, route and size for one borrower; `None` where no one pays.
     fn best_attempt(
         &self,
@@ -392,6 +398,17 @@ pub fn spawn(
     market: MarketId,
     config: &LiquidatorConfig,
 ) -> Result<(), SpawnError> {
+    let members = enlist(world, market, config)?;
+    world.spawn_batch(members);
+    Ok(())
+}
+
+/// The members of a cohort, with their accounts and capital.
+pub(crate) fn enlist(
+    world: &mut World,
+    market: MarketId,
+    config: &LiquidatorConfig,
+) -> Result<Vec<(Actor, Wallet, Liquidator)>, SpawnError> {
     let first_id = next_actor_id(world);
     let prices = world.resource::<FairPrices>().clone();
     let mut chain = world.resource_mut::<Chain>();
@@ -435,8 +452,7 @@ pub fn spawn(
         };
         members.push((actor, wallet, liquidator));
     }
-    world.spawn_batch(members);
-    Ok(())
+    Ok(members)
 }
 
 /// What a liquidator can repay with, by reserve: its wallet, gas money left out.
@@ -456,16 +472,57 @@ fn means(liquidator: &Liquidator, scene: &Scene<'_>, account: AccountId) -> [Amo
 fn speculate(
     liquidator: &Liquidator,
     scene: &Scene<'_>,
-    (actor, wallet): (&Actor, Wallet),
+    who: (&Actor, Wallet),
     luck: &Luck<'_>,
     outbox: &mut Outbox,
     buffer: &mut Vec<Call>,
 ) {
     let conduct = &liquidator.conduct;
     let moved = |r: &ReserveView| (r.mid_usd / r.oracle_usd - 1.0).abs() > conduct::MOVED;
-    if !scene.views.reserves.iter().any(moved) || !conduct.speculates(luck, actor.key) {
-        return;
+    if scene.views.reserves.iter().any(moved) && conduct.speculates(luck, who.0.key) {
+        let tip = super::wei(conduct.speculative_tip_gwei);
+        wager(liquidator, scene, who, tip, |_, view| view.mid_usd, outbox, buffer);
     }
+}
+
+/// Bids behind the reports that wait for this block on whoever they put below the line.
+fn follow(
+    liquidator: &Liquidator,
+    scene: &Scene<'_>,
+    who: (&Actor, Wallet),
+    outbox: &mut Outbox,
+    buffer: &mut Vec<Call>,
+) {
+    let mut reported = [0.0; MAX_RESERVES];
+    for (slot, view) in reported.iter_mut().zip(&scene.views.reserves) {
+        *slot = view.oracle_usd;
+    }
+    let mut least_tip: Option<u64> = None;
+    for tx in outbox.transactions.iter() {
+        let [Call::PushPrice { feed, price }] = tx.calls else { continue };
+        for (slot, view) in reported.iter_mut().zip(&scene.views.reserves) {
+            if view.feed == *feed {
+                *slot = price.usd();
+                let tip = tx.header.max_priority_fee_per_gas;
+                least_tip = Some(least_tip.map_or(tip, |least| least.min(tip)));
+            }
+        }
+    }
+    let Some(tip) = least_tip else { return };
+    let price = |r: usize, _: &ReserveView| reported[r];
+    wager(liquidator, scene, who, tip.saturating_sub(1), price, outbox, buffer);
+}
+
+/// Bids, with a tip in wei per gas, on whoever is above the line at the oracles' prices and below it at these.
+fn wager(
+    liquidator: &Liquidator,
+    scene: &Scene<'_>,
+    (actor, wallet): (&Actor, Wallet),
+    tip: u64,
+    usd: impl Fn(usize, &ReserveView) -> f64,
+    outbox: &mut Outbox,
+    buffer: &mut Vec<Call>,
+) {
     let clock = scene.chain.clock();
     let mut means = means(liquidator, scene, wallet.0);
     let mut sent = 0;
@@ -474,14 +531,13 @@ fn speculate(
         let borrower = AccountId(i as u32);
         if sent == MAX_ATTEMPTS
             || !near
-            || conduct::fair_health(scene.views, scene.positions, borrower) >= 1.0
+            || health_at(scene.views, scene.positions, borrower, &usd) >= 1.0
         {
             continue;
         }
         let Some(attempt) = liquidator.guess(scene, borrower, &means) else { continue };
         let gas_used = liquidator.bundle(scene.views, &attempt, buffer);
-        let gas =
-            gas_bid(&clock, gas_used + gas_used / 4, super::wei(conduct.speculative_tip_gwei));
+        let gas = gas_bid(&clock, gas_used + gas_used / 4, tip);
         let cost_usd = scene.gas_usd * gas_used as f64;
         if attempt.profit_usd < cost_usd + liquidator.min_profit_usd {
             continue;
@@ -529,7 +585,8 @@ pub fn liquidate_positions(
             gas_usd: clock.base_fee as f64 * 1e-18 * prices.usd(liquidator.gas.asset),
         };
         let conduct = liquidator.conduct;
-        if positions.at_risk.is_empty() && conduct.speculation == 0.0 {
+        let waits = conduct.speculation == 0.0 && !conduct.behind_reports;
+        if positions.at_risk.is_empty() && waits {
             continue;
         }
         let luck = Luck { streams: &streams, episode: &episode, block_secs: config.block_secs };
@@ -538,6 +595,9 @@ pub fn liquidate_positions(
         }
         if conduct.speculation > 0.0 {
             speculate(&liquidator, &scene, (actor, *wallet), &luck, &mut outbox, &mut buffer);
+        }
+        if conduct.behind_reports {
+            follow(&liquidator, &scene, (actor, *wallet), &mut outbox, &mut buffer);
         }
         if positions.at_risk.is_empty() {
             continue;

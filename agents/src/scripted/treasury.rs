@@ -35,6 +35,13 @@ impl Treasury {
         Self { wants, min_order_usd, band, busy_until: 0 }
     }
 
+    /// Sends no order before a block.
+    pub(crate) const fn hold(&mut self, until_block: u64) {
+        if self.busy_until < until_block {
+            self.busy_until = until_block;
+        }
+    }
+
     /// Value of what is held beyond the targets of all but cash, in USD at fair prices.
     pub(crate) fn surplus_usd(
         &self,

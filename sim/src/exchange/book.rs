@@ -265,6 +265,22 @@ impl BookVenue {
         sweep.notional as f64 * part * self.quote_usd() * (1.0 - self.taker_ratio())
     }
 
+    /// The mid that selling `tokens` would leave until somebody quotes anew, in USD.
+    pub(super) fn mid_after_sale(&self, tokens: f64) -> f64 {
+        let book = self.venue.book();
+        let mut left = (tokens / self.terms.lot_tokens).clamp(0.0, MOST_LOTS) as u64;
+        let mut bid = 1;
+        for level in book.levels(Side::Buy) {
+            bid = level.tick;
+            if left < level.lots {
+                break;
+            }
+            left -= level.lots;
+        }
+        let ask = book.best_ask().unwrap_or(bid);
+        0.5 * (self.usd(bid) + self.usd(ask))
+    }
+
     /// Whole tokens that `usd` would buy now.
     pub(super) fn expected_tokens(&self, usd: f64) -> f64 {
         let budget = usd / (self.quote_usd() * (1.0 + self.taker_ratio()));

@@ -14,7 +14,7 @@ use sim::actor::GasBid;
 use sim::chain::Clock;
 use sim::config::Episode;
 use sim::rng::{Purpose, Streams, mix};
-use sim::views::{MarketViews, PositionViews};
+use sim::views::{MarketViews, PositionViews, ReserveView};
 
 /// Index of the address of a cohort's shared luck: no member has it.
 pub(super) const SHARED: u64 = u64::MAX;
@@ -61,6 +61,9 @@ pub struct Conduct {
     pub speculation: f64,
     /// Tip of such a bid, in gwei: below an oracle node's, so that a report comes first.
     pub speculative_tip_gwei: f64,
+    /// Whether it reads the reports of oracles that wait for the block, and bids behind them on whoever they put
+    /// below the line: a report is a transaction that everybody sees.
+    pub behind_reports: bool,
     /// Most collateral held unsold, in USD: beyond it nothing is liquidated that waits for the exchange.
     /// 0: no limit.
     pub inventory_limit_usd: f64,
@@ -80,6 +83,7 @@ impl Default for Conduct {
             tip: TipRule::ShareOfProfit,
             speculation: 0.0,
             speculative_tip_gwei: 1.0,
+            behind_reports: false,
             inventory_limit_usd: 0.0,
             inside: false,
         }
@@ -152,16 +156,18 @@ impl Conduct {
     }
 }
 
-/// The health factor at fair prices: a belief. Infinite without debt.
-pub(super) fn fair_health(
+/// The health factor at prices by reserve, in USD: a belief. Infinite without debt.
+pub(crate) fn health_at(
     views: &MarketViews,
     positions: &PositionViews,
     account: AccountId,
+    usd: impl Fn(usize, &ReserveView) -> f64,
 ) -> f64 {
     let (mut has, mut owes) = (0.0, 0.0);
     for (r, view) in views.reserves.iter().enumerate() {
-        has += positions.collateral_tokens(views, account, r) * view.mid_usd * view.threshold;
-        owes += positions.debt_tokens(views, account, r) * view.mid_usd;
+        let usd = usd(r, view);
+        has += positions.collateral_tokens(views, account, r) * usd * view.threshold;
+        owes += positions.debt_tokens(views, account, r) * usd;
     }
     if owes > 0.0 { has / owes } else { f64::INFINITY }
 }
