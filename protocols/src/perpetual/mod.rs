@@ -9,13 +9,17 @@
 //! BitMEX's "Funding" and Binance's "Introduction to funding rates"; the mark price as in Binance's "Mark
 //! price"; the ranking of deleveraging by profit and leverage as in both.
 
+mod check;
 mod funding;
 mod liquidation;
 mod mark;
+mod market;
 
+pub use check::{INVARIANTS, MARKET_INVARIANTS};
 pub use funding::{FundingClock, FundingTerms, premium_e8};
 pub use liquidation::Closed;
 pub use mark::{Basis, mark_tick};
+pub use market::{PerpetualMarket, PerpetualOffer};
 
 use ruint::aliases::U256;
 use serde::{Deserialize, Serialize};
@@ -51,6 +55,21 @@ pub enum PerpetualError {
     /// More than the position, or the other way.
     #[error("a liquidation closes at most the position")]
     TooMuch,
+    /// Nothing is offered, or less than is wanted.
+    #[error("{left} lots are offered")]
+    Offer {
+        /// What is offered, in lots.
+        left: u64,
+    },
+    /// Depositors have paid in less than would leave.
+    #[error("the venue has {left} that is not its fund's")]
+    Liquidity {
+        /// Paid in less paid out, the insurance fund's money left out, in quote units.
+        left: i128,
+    },
+    /// The contract is margined in another asset.
+    #[error("the contract is not margined in this asset")]
+    UnknownAsset,
     /// Buyer and seller are the same.
     #[error("buyer and seller are the same")]
     SameAccount,
@@ -68,6 +87,13 @@ pub struct PerpetualTerms {
     pub liquidation_fee_bps: u32,
     /// Funding.
     pub funding: FundingTerms,
+    /// Whether an account may withdraw against profit that it has not realised, as far as its equity at the
+    /// mark covers the initial margin: it then owes the other depositors, and its collateral is below zero.
+    /// Else collateral alone is paid out.
+    ///
+    /// Source: Mango v3's cross margin, whose account health counts a perpetual position at the oracle's price
+    /// ("Health", docs.mango.markets/mango-v3), and whose withdrawals are borrowings where the balance ends.
+    pub profit_backs_withdrawals: bool,
 }
 
 /// An account's position.
@@ -106,6 +132,15 @@ impl PerpetualAccount {
             self.collateral -= std::mem::take(&mut self.cost);
         }
     }
+}
+
+/// What of a contract is nobody's position: its mark, its clock, its fund and all that was paid in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerpetualBooks {
+    insurance: i128,
+    deposits: i128,
+    mark: u64,
+    clock: FundingClock,
 }
 
 /// A perpetual contract and everybody's positions in it.
@@ -181,31 +216,72 @@ impl Perpetual {
         account.lots != 0 && account.equity(self.mark) < required
     }
 
+    /// What is nobody's position, to be restored.
+    #[must_use]
+    pub const fn books(&self) -> PerpetualBooks {
+        let Self { insurance, deposits, mark, clock, .. } = *self;
+        PerpetualBooks { insurance, deposits, mark, clock }
+    }
+    /// Puts back what [`Self::books`] said.
+    pub const fn restore(&mut self, books: PerpetualBooks) {
+        let PerpetualBooks { insurance, deposits, mark, clock } = books;
+        (self.insurance, self.deposits, self.mark, self.clock) = (insurance, deposits, mark, clock);
+    }
+
+    /// What accounts owe at the mark beyond what they have, in quote units.
+    #[must_use]
+    pub fn uncovered(&self) -> i128 {
+        self.accounts.iter().map(|account| (-account.equity(self.mark)).max(0)).sum()
+    }
+
     /// Pays into an account.
     ///
     /// # Errors
-    /// [`PerpetualError::UnknownAccount`], [`PerpetualError::OutOfRange`].
+    /// [`PerpetualError::UnknownAccount`]; [`PerpetualError::OutOfRange`] where it would have more than the
+    /// largest position is worth, [`MOST`] squared.
     pub fn deposit(&mut self, account: usize, amount: u64) -> Result<(), PerpetualError> {
-        self.account_mut(account)?.collateral += i128::from(amount);
+        let account = self.account_mut(account)?;
+        let collateral = account.collateral + i128::from(amount);
+        if collateral > i128::from(MOST) * i128::from(MOST) {
+            return Err(PerpetualError::OutOfRange);
+        }
+        account.collateral = collateral;
         self.deposits += i128::from(amount);
         Ok(())
     }
 
-    /// Pays out of an account what its position does not need.
+    /// Pays out of an account what its position does not need, collateral alone unless
+    /// [`PerpetualTerms::profit_backs_withdrawals`], and no more than depositors have paid in.
     ///
     /// # Errors
-    /// [`PerpetualError::UnknownAccount`], [`PerpetualError::Margin`].
+    /// [`PerpetualError::UnknownAccount`], [`PerpetualError::Margin`], [`PerpetualError::Liquidity`].
     pub fn withdraw(&mut self, account: usize, amount: u64) -> Result<(), PerpetualError> {
         let mut after = *self.account(account)?;
         after.collateral -= i128::from(amount);
         self.covered(&after)?;
-        if after.collateral < 0 {
+        if after.collateral < 0 && !self.terms.profit_backs_withdrawals {
             // Profit that is not realised backs a position; it is not paid out.
             return Err(PerpetualError::Margin { equity: after.collateral, required: 0 });
+        }
+        let left = self.deposits - self.insurance;
+        if i128::from(amount) > left {
+            return Err(PerpetualError::Liquidity { left });
         }
         self.accounts[account] = after;
         self.deposits -= i128::from(amount);
         Ok(())
+    }
+
+    /// The most that [`Self::withdraw`] pays an account at the mark, in quote units.
+    #[must_use]
+    pub fn withdrawable(&self, account: usize) -> u64 {
+        let Ok(account) = self.account(account) else { return 0 };
+        let required = self.margin(account, self.terms.initial_margin_bps);
+        let mut most = (account.equity(self.mark) - required).min(self.deposits - self.insurance);
+        if !self.terms.profit_backs_withdrawals {
+            most = most.min(account.collateral);
+        }
+        most.clamp(0, i128::from(u64::MAX)) as u64
     }
 
     /// Pays into the insurance fund.
@@ -252,27 +328,38 @@ impl Perpetual {
         if lots == 0 || lots > MOST || tick == 0 || tick > MOST {
             return Err(PerpetualError::OutOfRange);
         }
-        let notional = i128::from(lots) * i128::from(tick);
-        let mut after = [(0, PerpetualAccount::default()); 2];
-        for (i, (who, sign)) in [(buyer, 1), (seller, -1)].into_iter().enumerate() {
-            let before = *self.account(who)?;
-            let mut account = before;
-            account.add(sign * lots as i64, i128::from(sign) * notional);
-            let size = account.lots.unsigned_abs();
-            if size > MOST {
-                return Err(PerpetualError::OutOfRange);
-            }
-            let turned = (account.lots > 0) != (before.lots > 0) && account.lots != 0;
-            let larger = size > before.lots.unsigned_abs() || turned;
-            if larger || (liquidated != Some(who) && !self.is_safer(&before, &account)) {
-                self.covered(&account)?;
-            }
-            after[i] = (who, account);
-        }
-        for (who, account) in after {
-            self.accounts[who] = account;
-        }
+        let lots = lots as i64;
+        let bought = self.after(buyer, lots, tick, liquidated == Some(buyer))?;
+        let sold = self.after(seller, -lots, tick, liquidated == Some(seller))?;
+        (self.accounts[buyer], self.accounts[seller]) = (bought, sold);
         Ok(())
+    }
+
+    /// An account after it bought (or, below zero, sold) lots at a price.
+    ///
+    /// # Errors
+    /// [`PerpetualError::UnknownAccount`]; [`PerpetualError::OutOfRange`]; [`PerpetualError::Margin`], not of
+    /// who is `liquidated`.
+    fn after(
+        &self,
+        who: usize,
+        lots: i64,
+        tick: u64,
+        liquidated: bool,
+    ) -> Result<PerpetualAccount, PerpetualError> {
+        let before = *self.account(who)?;
+        let mut account = before;
+        account.add(lots, i128::from(lots) * i128::from(tick));
+        let size = account.lots.unsigned_abs();
+        if size > MOST {
+            return Err(PerpetualError::OutOfRange);
+        }
+        let turned = (account.lots > 0) != (before.lots > 0) && account.lots != 0;
+        let larger = size > before.lots.unsigned_abs() || turned;
+        if larger || (!liquidated && !self.is_safer(&before, &account)) {
+            self.covered(&account)?;
+        }
+        Ok(account)
     }
 
     /// Whether an account owes nothing at the mark, and has no less of its position's value than before.
@@ -285,28 +372,5 @@ impl Perpetual {
             && (of(before) < 0
                 || product(of(after), before.notional(self.mark))
                     >= product(of(before), after.notional(self.mark)))
-    }
-
-    /// Whether everything that must hold of a contract holds.
-    ///
-    /// # Errors
-    /// What does not.
-    pub fn check(&self) -> Result<(), String> {
-        let lots: i128 = self.accounts.iter().map(|a| i128::from(a.lots)).sum();
-        let held: i128 = self.accounts.iter().map(|a| a.collateral - a.cost).sum();
-        if lots != 0 {
-            return Err(format!("{lots} lots have no other side"));
-        }
-        if held + self.insurance != self.deposits {
-            let (fund, paid) = (self.insurance, self.deposits);
-            return Err(format!("accounts hold {held}, the fund {fund}: {paid} were paid in"));
-        }
-        if self.insurance < 0 {
-            return Err(format!("the insurance fund is {}", self.insurance));
-        }
-        match self.accounts.iter().position(|a| a.lots == 0 && a.cost != 0) {
-            Some(account) => Err(format!("account {account} has a cost and no position")),
-            None => Ok(()),
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! Perpetual futures: hand-computed funding, mark prices and liquidations, and what always holds.
 
+use markets::units::{AccountId, Amount, AssetId, FeedId, Price};
 use proptest::prelude::*;
 use protocols::perpetual::{
-    Basis, FundingTerms, MOST, Perpetual, PerpetualAccount, PerpetualError, PerpetualTerms,
-    mark_tick, premium_e8,
+    Basis, FundingTerms, MOST, Perpetual, PerpetualAccount, PerpetualError, PerpetualMarket,
+    PerpetualOffer, PerpetualTerms, mark_tick, premium_e8,
 };
 
 const TERMS: PerpetualTerms = PerpetualTerms {
@@ -16,6 +17,7 @@ const TERMS: PerpetualTerms = PerpetualTerms {
         cap_e8: 750_000,
         interval_secs: 28_800,
     },
+    profit_backs_withdrawals: false,
 };
 
 /// Three accounts with 100,000 units each, the mark at 1,000 ticks.
@@ -354,6 +356,136 @@ fn all_that_was_paid_in_comes_out_and_no_profit_before_it_is_realised() {
 }
 
 #[test]
+fn profit_at_the_mark_is_lent_against_where_the_terms_say_so() {
+    let terms = PerpetualTerms { profit_backs_withdrawals: true, ..TERMS };
+    let mut perpetual = Perpetual::new(terms, 3, 1_000, 0).expect("possible terms");
+    for account in 0..3 {
+        perpetual.deposit(account, 100_000).expect("it exists");
+    }
+    perpetual.trade(0, 1, 100, 1_000).expect("margin");
+    perpetual.set_mark(3_000).expect("a price");
+    // 100,000 and 200,000 of profit, less a tenth of 300,000.
+    assert_eq!(perpetual.withdrawable(0), 270_000);
+    assert_eq!((perpetual.withdrawable(1), perpetual.withdrawable(2)), (0, 100_000));
+    let refused = PerpetualError::Margin { equity: 29_999, required: 30_000 };
+    assert_eq!(perpetual.clone().withdraw(0, 270_001), Err(refused));
+    assert_eq!(perpetual.withdraw(0, 270_000), Ok(()));
+    assert_eq!((perpetual.accounts[0].collateral, perpetual.deposits), (-170_000, 30_000));
+    // The other depositor has 100,000 there, of which 30,000 are left.
+    assert_eq!(perpetual.withdrawable(2), 30_000);
+    assert_eq!(perpetual.withdraw(2, 30_001), Err(PerpetualError::Liquidity { left: 30_000 }));
+    perpetual.set_mark(1_000).expect("a price");
+    assert_eq!(perpetual.uncovered(), 170_000);
+    perpetual.check().expect("a sound contract");
+}
+
+#[test]
+fn the_funds_money_is_not_withdrawn_and_no_account_outgrows_the_largest_position() {
+    let mut perpetual = contract();
+    perpetual.insure(50);
+    perpetual.trade(0, 1, 1_000, 1_000).expect("margin");
+    // Long at 1,000 with 100,000; at 800 it owes 100,000, and the short has twice as much as it paid in.
+    perpetual.set_mark(800).expect("a price");
+    perpetual.deposit(2, 100_000).expect("it exists");
+    perpetual.trade(1, 2, 1_000, 800).expect("margin");
+    assert_eq!(perpetual.withdrawable(1), 300_000);
+    assert_eq!(perpetual.withdraw(1, 300_000), Ok(()));
+    assert_eq!(perpetual.withdrawable(2), 100_000);
+    assert_eq!(perpetual.withdraw(2, 100_000), Ok(()));
+    assert_eq!((perpetual.deposits, perpetual.withdrawable(2)), (50, 0));
+    perpetual.check().expect("a sound contract");
+    let most = MOST * 1_000;
+    let mut perpetual = contract();
+    perpetual.accounts[0].collateral = i128::from(MOST) * i128::from(MOST) - i128::from(most);
+    assert_eq!(perpetual.clone().deposit(0, most), Ok(()));
+    assert_eq!(perpetual.deposit(0, most + 1), Err(PerpetualError::OutOfRange));
+}
+
+/// A market of lots of a thousandth of a token of 18 decimals, at ticks of a cent of a dollar of 6.
+fn market() -> PerpetualMarket {
+    PerpetualMarket {
+        account: AccountId(9),
+        quote: AssetId(0),
+        quote_unit: 10,
+        underlying: AssetId(1),
+        lot_units: Amount::new(1_000_000_000_000_000),
+        feed: FeedId(0),
+        contract: contract(),
+        offers: Vec::new(),
+    }
+}
+
+#[test]
+fn the_index_is_in_ticks_rounded_down_and_at_least_one() {
+    let market = market();
+    let ticks = |price| market.index_ticks(Price(price), (18, 6));
+    // A lot is two dollars, which are 200,000 units of ten millionths.
+    assert_eq!(ticks(200_000_000_000), Ok(200_000));
+    assert_eq!((ticks(200_000_999_999), ticks(200_001_000_000)), (Ok(200_000), Ok(200_001)));
+    assert_eq!((ticks(0), ticks(1)), (Ok(1), Ok(1)));
+    let most = u128::from(MOST) * 1_000_000;
+    assert_eq!((ticks(most), ticks(most + 1_000_000)), (Ok(MOST), Err(PerpetualError::OutOfRange)));
+    assert_eq!(ticks(u128::MAX), Err(PerpetualError::OutOfRange));
+    let none = PerpetualMarket { quote_unit: 0, ..market };
+    assert_eq!(none.index_ticks(Price::ONE, (18, 6)), Err(PerpetualError::OutOfRange));
+    assert_eq!(none.whole_units(Amount::new(1)), Err(PerpetualError::OutOfRange));
+}
+
+#[test]
+fn money_moves_in_whole_units() {
+    let market = market();
+    let units = |amount: u128| market.whole_units(Amount::new(amount));
+    assert_eq!((units(19), units(20)), (Ok(1), Ok(2)));
+    assert_eq!(
+        (units(9), units(u128::MAX)),
+        (Err(PerpetualError::OutOfRange), Err(PerpetualError::OutOfRange))
+    );
+    assert_eq!(market.amount(2), Amount::new(20));
+}
+
+#[test]
+fn an_offer_is_taken_in_parts_and_counts_while_its_margin_covers_it() {
+    let mut market = market();
+    let [a, b, c] = [0, 1, 2].map(AccountId);
+    let ask = PerpetualOffer { lots: -100, tick: 1_020 };
+    let bid = PerpetualOffer { lots: 100, tick: 1_010 };
+    for (who, offer) in [(b, ask), (c, bid)] {
+        assert_eq!(market.check_offer(who, &offer), Ok(()));
+        assert_eq!(market.set_offer(who, Some(offer)), None);
+    }
+    assert_eq!(market.best(), (Some(1_010), Some(1_020)));
+    market.check(Amount::new(3_000_000)).expect("sound");
+    assert_eq!(market.check(Amount::new(2_999_999)).map_err(|(i, _)| i), Err(0));
+    // A bid of a percent over the index for eight hours: 1 % less the clamp of 0.05 %, capped at 0.75 %.
+    assert_eq!(market.touch(1_000, 14_400), Ok(None));
+    assert_eq!(market.contract.clock.mean_e8(), 1_000_000);
+    assert_eq!(market.clone().touch(1_000, 28_800), Ok(Some(750_000)));
+
+    assert_eq!(market.take(a, b, 60), Ok((a, b, 1_020)));
+    assert_eq!(market.offer_of(b), Some(PerpetualOffer { lots: -40, ..ask }));
+    assert_eq!(market.take(a, b, 41), Err(PerpetualError::Offer { left: 40 }));
+    assert_eq!(market.take(b, b, 40), Err(PerpetualError::SameAccount));
+    assert_eq!(market.take(a, c, 100), Ok((c, a, 1_010)));
+    assert_eq!(
+        (market.offer_of(c), market.take(a, c, 1)),
+        (None, Err(PerpetualError::Offer { left: 0 }))
+    );
+    assert_eq!(
+        market.contract.accounts.iter().map(|a| a.lots).collect::<Vec<_>>(),
+        [-40, -60, 100]
+    );
+    // Who has no margin left offers nothing.
+    let left = market.contract.withdrawable(1);
+    market.contract.withdraw(1, left).expect("it covers");
+    assert_eq!(market.best(), (None, None));
+    assert_eq!(market.set_offer(b, None), Some(PerpetualOffer { lots: -40, ..ask }));
+    for offer in [(0, 1), (1, 0), (MOST as i64 + 1, 1), (i64::MIN, 1), (1, MOST + 1)] {
+        let offer = PerpetualOffer { lots: offer.0, tick: offer.1 };
+        assert_eq!(market.check_offer(a, &offer), Err(PerpetualError::OutOfRange), "{offer:?}");
+    }
+}
+
+#[test]
 fn a_contract_whose_books_do_not_balance_is_found_out() {
     let mut sound = contract();
     sound.trade(0, 1, 10, 1_000).expect("margin");
@@ -464,7 +596,7 @@ proptest! {
                     Ok(())
                 }
             };
-            perpetual.check().map_err(TestCaseError::fail)?;
+            perpetual.check().map_err(|(_, why)| TestCaseError::fail(why))?;
             if matches!(step, Step::Trade { .. }) {
                 // Whoever has no less than nothing at the mark has no less after a trade.
                 let owes = |p: &Perpetual, i: usize| p.accounts[i].equity(p.mark) < 0;
