@@ -126,7 +126,8 @@ impl Fair {
     }
 
     /// Debt in a market that nothing of its debtor's covers at fair prices, what was written off already
-    /// included, in USD. A margin desk's write-offs are in its books and not counted again.
+    /// included, in USD. A margin desk's write-offs are in its books and not counted again; what a perpetual
+    /// market's fund or other side bore is nobody's debt any more.
     #[must_use]
     pub fn bad_debt_usd(&self, chain: &Chain, market: MarketId) -> f64 {
         let accounts = (0..chain.accounts().len()).map(|i| AccountId(i as u32));
@@ -252,6 +253,18 @@ pub fn entries(chain: &Chain, id: MarketId, account: AccountId, mut each: impl F
             each(Entry { asset: isolated.loan, units: debt, owed: true });
             let units = position.collateral.to_f64();
             each(Entry { asset: isolated.collateral, units, owed: false });
+        }
+        Some(Market::Perpetual(market)) => {
+            // A long owns the underlying and owes what it cost, a short the other way round.
+            let Ok(position) = market.contract.account(account.index()) else { return };
+            let mut entry = |asset, units: f64| {
+                if units != 0.0 {
+                    each(Entry { asset, units: units.abs(), owed: units < 0.0 });
+                }
+            };
+            let money = (position.collateral - position.cost) as f64;
+            entry(market.quote, money * market.quote_unit as f64);
+            entry(market.underlying, position.lots as f64 * market.lot_units.to_f64());
         }
         Some(Market::Vault(vault)) => {
             for (i, ilk) in vault.ilks.iter().enumerate() {

@@ -50,6 +50,7 @@ pub const fn of(call: &Call) -> u64 {
         Call::Vault(call) => call.gas(),
         Call::Oracle(call) => call.gas(),
         Call::Desk(call) => call.gas(),
+        Call::Perpetual(call) => call.gas(),
     }
 }
 
@@ -78,7 +79,7 @@ mod tests {
     use super::super::call::pooled::MAX_FLASH_ASSETS;
     use super::super::call::{
         AmountExpr, CompoundCall, ConcentratedCall, DeskCall, IsolatedCall, OracleCall, PairCall,
-        PooledCall, StableSwapCall, VaultCall,
+        PerpetualCall, PooledCall, StableSwapCall, VaultCall,
     };
     use super::*;
     use markets::units::{AssetId, FeedId, MarketId, PoolId};
@@ -132,6 +133,7 @@ mod tests {
             (Call::Vault(VaultCall::Drip { market, ilk: 0 }), "vault_drip", 60_000),
             (Call::Oracle(OracleCall::Poke { feed }), "oracle_poke", 60_000),
             (Call::Desk(DeskCall::Open { market, margin }), "desk_open", 350_000),
+            (Call::Perpetual(PerpetualCall::Touch { market }), "perpetual_touch", 40_000),
         ];
         for (call, kind, gas) in calls {
             assert_eq!((call.kind(), of(&call)), (kind, gas), "{call:?}");

@@ -6,6 +6,7 @@ use protocols::compound::{Compound, CompoundView};
 use protocols::isolated::Isolated;
 use protocols::lending::Pooled;
 use protocols::margin_desk::MarginDesk;
+use protocols::perpetual::PerpetualMarket;
 use protocols::vault::Vault;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub enum Market {
     Isolated(Isolated),
     /// Vaults and their liquidation auctions in Maker's shape.
     Vault(Vault),
+    /// A perpetual future.
+    Perpetual(PerpetualMarket),
 }
 
 impl Market {
@@ -67,14 +70,22 @@ impl Market {
     pub const fn vault(&self) -> Option<&Vault> {
         if let Self::Vault(market) = self { Some(market) } else { None }
     }
+    /// The perpetual market, where it is one.
+    #[must_use]
+    pub const fn perpetual(&self) -> Option<&PerpetualMarket> {
+        if let Self::Perpetual(market) = self { Some(market) } else { None }
+    }
+    pub(super) const fn perpetual_mut(&mut self) -> Option<&mut PerpetualMarket> {
+        if let Self::Perpetual(market) = self { Some(market) } else { None }
+    }
     /// Whether an asset is one of the market's shares, which move only with its consent.
     #[must_use]
     pub fn is_share(&self, asset: AssetId) -> bool {
         match self {
             Self::Pooled(market) => market.is_share(asset),
             Self::Compound(market) => market.token_of_share(asset).is_some(),
-            // A desk's pool shares are plain tokens.
-            Self::MarginDesk(_) => false,
+            // A desk's pool shares are plain tokens; a perpetual market has none.
+            Self::MarginDesk(_) | Self::Perpetual(_) => false,
             Self::Isolated(market) => market.is_share(asset),
             Self::Vault(market) => market.is_share(asset),
         }
@@ -88,6 +99,7 @@ impl Market {
             Self::MarginDesk(desk) => desk.account == account,
             Self::Isolated(market) => market.account == account,
             Self::Vault(market) => market.account == account,
+            Self::Perpetual(market) => market.account == account,
         }
     }
     /// Room for what the market keeps per account, so that no block grows a vector.
@@ -97,6 +109,9 @@ impl Market {
             Self::Compound(market) => market.resize_accounts(accounts),
             Self::MarginDesk(_) => {}
             Self::Isolated(_) | Self::Vault(_) => {}
+            Self::Perpetual(market) => {
+                market.contract.accounts.resize(accounts, Default::default());
+            }
         }
     }
 }
@@ -109,6 +124,7 @@ impl Clone for Market {
             Self::MarginDesk(desk) => Self::MarginDesk(desk.clone()),
             Self::Isolated(market) => Self::Isolated(*market),
             Self::Vault(market) => Self::Vault(market.clone()),
+            Self::Perpetual(market) => Self::Perpetual(market.clone()),
         }
     }
     /// Reuses the memory of a market of the same kind: a fork is synced every block.
@@ -118,6 +134,7 @@ impl Clone for Market {
             (Self::Compound(mine), Self::Compound(theirs)) => mine.clone_from(theirs),
             (Self::MarginDesk(mine), Self::MarginDesk(theirs)) => mine.clone_from(theirs),
             (Self::Vault(mine), Self::Vault(theirs)) => mine.clone_from(theirs),
+            (Self::Perpetual(mine), Self::Perpetual(theirs)) => mine.clone_from(theirs),
             (mine, theirs) => *mine = theirs.clone(),
         }
     }

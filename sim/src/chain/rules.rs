@@ -217,6 +217,7 @@ fn a_fork_takes_over_new_assets_and_new_accounts() {
         Call::Borrow { market: w.isolated[0], asset: usd, amount },
         Call::Vault(VaultCall::Drip { market: w.vault, ilk: 0 }),
         Call::Supply { market: w.desk, asset: w.tokens[3], amount },
+        Call::Supply { market: w.perpetuals[0], asset: usd, amount },
     ];
     assert_eq!(run(&mut chain, user, &calls), Outcome::Success);
     for (pool, asset_in, ..) in trades(&w) {
@@ -252,6 +253,7 @@ fn the_accounts_that_hold_a_markets_tokens_are_its_custodians() {
             Market::MarginDesk(desk) => vec![desk.account],
             Market::Isolated(market) => vec![market.account],
             Market::Vault(market) => vec![market.account],
+            Market::Perpetual(market) => vec![market.account],
         };
         assert!(!held.is_empty());
         for account in (0..w.chain.accounts().len() as u32).map(AccountId) {

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod isolated;
 pub mod oracle;
 pub mod pair;
+pub mod perpetual;
 pub mod pooled;
 pub mod stable_swap;
 pub mod vault;
@@ -24,6 +25,7 @@ pub use desk::DeskCall;
 pub use isolated::IsolatedCall;
 pub use oracle::OracleCall;
 pub use pair::PairCall;
+pub use perpetual::{PerpetualCall, PerpetualLog};
 pub use pooled::PooledCall;
 pub use stable_swap::StableSwapCall;
 pub use vault::{VaultCall, VaultLog};
@@ -133,6 +135,8 @@ pub enum Call {
     Oracle(OracleCall),
     /// What only a margin-trading desk in bZx's shape understands.
     Desk(DeskCall),
+    /// What only a perpetual market understands.
+    Perpetual(PerpetualCall),
 }
 
 impl Call {
@@ -183,6 +187,7 @@ impl Call {
             Self::Vault(call) => call.kind(),
             Self::Oracle(call) => call.kind(),
             Self::Desk(call) => call.kind(),
+            Self::Perpetual(call) => call.kind(),
         }
     }
 
@@ -199,6 +204,7 @@ impl Call {
             Self::Compound(call) => call.touches(),
             Self::Isolated(call) => call.touches(),
             Self::Vault(call) => call.touches(),
+            Self::Perpetual(call) => call.touches(),
             _ => None,
         }
     }
@@ -365,6 +371,9 @@ pub enum Revert {
     /// The vaults refused, or one of their auctions.
     #[error("vaults: {0}")]
     Vault(#[from] protocols::vault::VaultError),
+    /// The perpetual market refused.
+    #[error("perpetual: {0}")]
+    Perpetual(#[from] protocols::perpetual::PerpetualError),
 }
 
 /// What became of a transaction.
@@ -439,6 +448,8 @@ pub enum Log {
     Concentrated(ConcentratedLog),
     /// What liquidation auctions in Maker's shape report.
     Vault(VaultLog),
+    /// What a perpetual market reports.
+    Perpetual(PerpetualLog),
 }
 
 /// Balances remembered by `Mark`.

@@ -10,6 +10,7 @@ mod desk;
 mod isolated;
 mod oracle;
 mod pair;
+mod perpetual;
 mod pooled;
 mod session;
 mod stable_swap;
@@ -190,6 +191,7 @@ impl Chain {
                 Undo::Vault(entry) => self.vault_undo(entry),
                 Undo::Oracle(entry) => self.oracle_undo(entry),
                 Undo::Desk(entry) => self.desk_undo(entry),
+                Undo::Perpetual(entry) => self.perpetual_undo(entry),
             }
         }
         self.logs.truncate(to.logs);
@@ -310,6 +312,7 @@ impl Chain {
             Call::Vault(ref call) => return self.vault_call(call, context),
             Call::Oracle(ref call) => return self.oracle_call(call, context),
             Call::Desk(ref call) => return self.desk_call(call, context),
+            Call::Perpetual(ref call) => return self.perpetual_call(call, context),
         }
         Ok(())
     }

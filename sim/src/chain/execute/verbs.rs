@@ -166,6 +166,7 @@ impl Chain {
             Market::MarginDesk(_) => Ok(self.desk_supply(market, asset, amount, context)?),
             Market::Isolated(_) => Ok(self.isolated_supply(market, asset, amount, context)?),
             Market::Vault(_) => Ok(self.vault_supply(market, asset, amount, context)?),
+            Market::Perpetual(_) => Ok(self.perpetual_supply(market, asset, amount, context)?),
         }
     }
 
@@ -182,6 +183,7 @@ impl Chain {
             Market::MarginDesk(_) => Ok(self.desk_withdraw(market, asset, amount, context)?),
             Market::Isolated(_) => Ok(self.isolated_withdraw(market, asset, amount, context)?),
             Market::Vault(_) => Ok(self.vault_withdraw(market, asset, amount, context)?),
+            Market::Perpetual(_) => Ok(self.perpetual_withdraw(market, asset, amount, context)?),
         }
     }
 
@@ -195,7 +197,7 @@ impl Chain {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_borrow(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_borrow(market, asset, amount, context),
-            Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::MarginDesk(_) | Market::Perpetual(_) => Err(Revert::Unsupported.into()),
             Market::Isolated(_) => Ok(self.isolated_borrow(market, asset, amount, context)?),
             Market::Vault(_) => Ok(self.vault_borrow(market, asset, amount, context)?),
         }
@@ -211,7 +213,7 @@ impl Chain {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_repay(market, asset, amount, context)?),
             Market::Compound(_) => self.compound_repay(market, asset, amount, context),
-            Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::MarginDesk(_) | Market::Perpetual(_) => Err(Revert::Unsupported.into()),
             Market::Isolated(_) => Ok(self.isolated_repay(market, asset, amount, context)?),
             Market::Vault(_) => Ok(self.vault_repay(market, asset, amount, context)?),
         }
@@ -227,7 +229,7 @@ impl Chain {
         match self.markets.get(market.index()).ok_or(Revert::UnknownId)? {
             Market::Pooled(_) => Ok(self.pooled_set_collateral(market, asset, enabled, context)?),
             Market::Compound(_) => self.compound_set_collateral(market, asset, enabled, context),
-            Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::MarginDesk(_) | Market::Perpetual(_) => Err(Revert::Unsupported.into()),
             // What is deposited is collateral, always.
             Market::Isolated(_) | Market::Vault(_) => Err(Revert::Unsupported.into()),
         }
@@ -251,7 +253,7 @@ impl Chain {
             Market::Compound(_) => {
                 self.compound_liquidate(market, borrower, (collateral, debt), amount, context)
             }
-            Market::MarginDesk(_) => Err(Revert::Unsupported.into()),
+            Market::MarginDesk(_) | Market::Perpetual(_) => Err(Revert::Unsupported.into()),
             Market::Isolated(_) => {
                 let assets = (collateral, debt);
                 Ok(self.isolated_liquidate(market, borrower, assets, amount, context)?)

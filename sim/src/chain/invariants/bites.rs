@@ -28,6 +28,7 @@ use protocols::health::Health;
 use protocols::isolated::Isolated;
 use protocols::lending::Pooled;
 use protocols::margin_desk::MarginDesk;
+use protocols::perpetual::PerpetualMarket;
 use protocols::vault::{Auction, Lot, Vault};
 use std::collections::BTreeSet;
 use world::{E18, World, header};
@@ -80,6 +81,9 @@ pub(super) fn vault<'a>(chain: &'a mut Chain, w: &World) -> &'a mut Vault {
 }
 fn desk<'a>(chain: &'a mut Chain, w: &World) -> &'a mut MarginDesk {
     chain.markets[w.desk.index()].margin_desk_mut().expect("a desk")
+}
+pub(super) fn perpetual<'a>(chain: &'a mut Chain, w: &World) -> &'a mut PerpetualMarket {
+    chain.markets[w.perpetuals[0].index()].perpetual_mut().expect("a perpetual market")
 }
 fn auction(chain: &mut Chain, w: &World, after: u64, lot: Lot) {
     let vault = vault(chain, w);
@@ -135,9 +139,10 @@ pub(super) fn base(w: &World) -> Chain {
     send(&mut chain, user, Call::Vault(drip));
     let margin = world::exact(E18);
     send(&mut chain, user, Call::Desk(DeskCall::Open { market: w.desk, margin }));
-    // A donation.
-    let to = chain.pooled(w.pooled[0]).account;
-    send(&mut chain, user, Call::Transfer { to, asset: usd, amount: little });
+    // Donations.
+    for to in [chain.pooled(w.pooled[0]).account, perpetual(&mut chain, w).account] {
+        send(&mut chain, user, Call::Transfer { to, asset: usd, amount: little });
+    }
     vault(&mut chain, w).state.kicks = 3;
     let share = pair(&mut chain, w).share;
     mint(&mut chain, user, share, 1);
@@ -516,6 +521,43 @@ const BITES: &[(&str, Bite)] = &[
     }),
     ("desk-index-rises", |c, w| {
         desk(c, w).books.updated_at -= 1;
+        c.audit_all()
+    }),
+    ("perpetual-lots-cancel", |c, w| {
+        perpetual(c, w).contract.accounts[w.users[0].index()].lots += 1;
+        c.audit_all()
+    }),
+    ("perpetual-money-adds-up", |c, w| {
+        perpetual(c, w).contract.insurance += 1;
+        c.audit_all()
+    }),
+    ("perpetual-fund-not-negative", |c, w| {
+        let contract = &mut perpetual(c, w).contract;
+        contract.accounts[w.users[0].index()].collateral += contract.insurance + 1;
+        contract.insurance = -1;
+        c.audit_all()
+    }),
+    ("perpetual-cost-has-position", |c, w| {
+        let provider = &mut perpetual(c, w).contract.accounts[w.provider.index()];
+        (provider.cost, provider.collateral) = (1, 1);
+        c.audit_all()
+    }),
+    ("perpetual-holds-deposits", |c, w| {
+        let (account, asset) = (perpetual(c, w).account, perpetual(c, w).quote);
+        rob(c, w, account, asset);
+        c.audit_all()
+    }),
+    ("perpetual-offers-ordered", |c, w| {
+        perpetual(c, w).offers.swap(0, 1);
+        c.audit_all()
+    }),
+    ("perpetual-donations-stay", |c, w| {
+        let (account, asset) = (perpetual(c, w).account, perpetual(c, w).quote);
+        steal(c, w, account, asset, Amount::new(1));
+        c.audit_all()
+    }),
+    ("perpetual-funding-comes-later", |c, w| {
+        perpetual(c, w).contract.clock.due_secs -= 1;
         c.audit_all()
     }),
     ("liquidation-below-the-line", |c, w| {

@@ -2,10 +2,10 @@
 //! to where a rule just holds, and beyond it.
 
 use super::bites::world::{E18, World, exact, header};
-use super::bites::{base, flow, isolated, mint, pair, pooled, stable, token, v3, vault};
+use super::bites::{base, flow, isolated, mint, pair, perpetual, pooled, stable, token, v3, vault};
 use super::bounds::id;
 use super::{Family, Step, clock, compound, concentrated, isolated as blue, ledger};
-use super::{oracle, pair as v2, stable_swap, vault as maker};
+use super::{oracle, pair as v2, perpetual as futures, stable_swap, vault as maker};
 use crate::chain::call::{AmountExpr, Call, IsolatedCall, Log, Outcome, Transaction, VaultCall};
 use crate::chain::{Chain, Feed, Pool};
 use markets::amm::concentrated::Position;
@@ -15,6 +15,7 @@ use markets::oracle::composed::ComposedFeed;
 use markets::oracle::delayed::DelayedFeed;
 use markets::units::{AccountId, Amount, AssetId, Flow, MarketId, RAY, Ray, U256, Wad};
 use protocols::isolated::Seize;
+use protocols::perpetual::{MOST, PerpetualOffer};
 
 type Case = (&'static str, Family, fn(&mut Chain, &World), Option<&'static str>);
 
@@ -125,7 +126,76 @@ const WHOLES: &[Case] = &[
         |c, w| token(c, w, 1).c_token = token(c, w, 0).c_token,
         Some("compound-markets-distinct"),
     ),
+    (
+        "a deposit of all that was given",
+        futures::FAMILY,
+        |c, w| deposited(c, w, |given, unit| given / unit),
+        None,
+    ),
+    (
+        "a deposit of a unit more",
+        futures::FAMILY,
+        |c, w| deposited(c, w, |given, unit| given / unit + 1),
+        Some("perpetual-holds-deposits"),
+    ),
+    (
+        "all that was paid in gone, and more",
+        futures::FAMILY,
+        |c, w| {
+            let contract = &mut perpetual(c, w).contract;
+            contract.accounts[w.provider.index()].collateral -= contract.deposits + 1;
+            contract.deposits = -1;
+        },
+        Some("perpetual-holds-deposits"),
+    ),
+    (
+        "the largest offer at the highest price",
+        futures::FAMILY,
+        |c, w| offered(c, w, -(MOST as i64), MOST),
+        None,
+    ),
+    (
+        "a larger one",
+        futures::FAMILY,
+        |c, w| offered(c, w, -(MOST as i64) - 1, MOST),
+        Some("perpetual-offers-ordered"),
+    ),
+    (
+        "a higher one",
+        futures::FAMILY,
+        |c, w| offered(c, w, 1, MOST + 1),
+        Some("perpetual-offers-ordered"),
+    ),
+    (
+        "an offer of nothing",
+        futures::FAMILY,
+        |c, w| offered(c, w, 0, 1),
+        Some("perpetual-offers-ordered"),
+    ),
+    (
+        "two offers of one account",
+        futures::FAMILY,
+        |c, w| {
+            let offers = &mut perpetual(c, w).offers;
+            offers[1] = offers[0];
+        },
+        Some("perpetual-offers-ordered"),
+    ),
 ];
+
+/// An account has so much more of what was given to the market, as it says of that and of its unit.
+fn deposited(chain: &mut Chain, w: &World, more: impl FnOnce(i128, i128) -> i128) {
+    let market = perpetual(chain, w).clone();
+    let held = chain.balance(market.account, market.quote);
+    let given = held.0 - market.amount(market.contract.deposits).0;
+    let more = more(given.to::<u64>().into(), market.quote_unit.into());
+    let contract = &mut perpetual(chain, w).contract;
+    contract.accounts[w.provider.index()].collateral += more;
+    contract.deposits += more;
+}
+fn offered(chain: &mut Chain, w: &World, lots: i64, tick: u64) {
+    perpetual(chain, w).offers[0].1 = PerpetualOffer { lots, tick };
+}
 
 fn fee_to(chain: &mut Chain, w: &World, to: Option<AccountId>) {
     pair(chain, w).fee_to = to;

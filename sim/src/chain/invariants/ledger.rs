@@ -37,6 +37,7 @@ impl Chain {
         let of_market = |market: &Market| match market {
             Market::Vault(vault) => vault.dai == asset || market.is_share(asset),
             Market::MarginDesk(desk) => desk.share == asset,
+            Market::Perpetual(_) => false,
             Market::Pooled(_) | Market::Compound(_) | Market::Isolated(_) => market.is_share(asset),
         };
         self.pools.iter().any(of_pool) || self.markets.iter().any(of_market)

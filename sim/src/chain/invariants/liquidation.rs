@@ -1,7 +1,7 @@
 //! Liquidations, in every market that has them: seen as they happen.
 
 use super::{Family, Invariant, no_step, nothing};
-use crate::chain::call::{Call, IsolatedCall, Log, PooledCall, VaultCall};
+use crate::chain::call::{Call, IsolatedCall, Log, PerpetualCall, PooledCall, VaultCall};
 use crate::chain::{Chain, Market};
 use markets::units::{AccountId, Amount, AssetId, BPS, MarketId, U256, Wad};
 
@@ -60,6 +60,10 @@ impl Chain {
                 let vault = self.markets.get(market.index())?.vault()?;
                 (market, urn, vault.ilk(ilk).ok()?.token, vault.dai)
             }
+            Call::Perpetual(PerpetualCall::Liquidate { market, account, .. }) => {
+                let quote = self.markets.get(market.index())?.perpetual()?.quote;
+                (market, account, quote, quote)
+            }
             _ => return None,
         };
         let covered = self.covered(market, borrower, collateral, debt);
@@ -98,6 +102,10 @@ impl Chain {
                 Some(carried >= art.0.checked_mul(ilk.rate.0)?)
             }
             Market::MarginDesk(_) => None,
+            Market::Perpetual(market) => {
+                let contract = self.touched(market).ok()?.contract;
+                Some(!contract.is_liquidatable(contract.account(borrower.index()).ok()?))
+            }
         }
     }
 
@@ -129,6 +137,13 @@ impl Chain {
                 Some((balance(ilk.art), balance(ilk.ink)))
             }
             Market::MarginDesk(_) => None,
+            // What is owed at the mark, and the position.
+            Market::Perpetual(market) => {
+                let contract = self.touched(market).ok()?.contract;
+                let account = contract.account(borrower.index()).ok()?;
+                let owed = (-account.equity(contract.mark)).max(0).unsigned_abs();
+                Some((U256::from(owed), U256::from(account.lots.unsigned_abs())))
+            }
         }
     }
 

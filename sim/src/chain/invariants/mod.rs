@@ -16,6 +16,7 @@ mod ledger;
 mod liquidation;
 mod oracle;
 mod pair;
+mod perpetual;
 mod pooled;
 mod stable_swap;
 mod vault;
@@ -119,6 +120,7 @@ pub const FAMILIES: &[Family] = &[
     isolated::FAMILY,
     vault::FAMILY,
     desk::FAMILY,
+    perpetual::FAMILY,
     liquidation::FAMILY,
     oracle::FAMILY,
     flash_loan::FAMILY,

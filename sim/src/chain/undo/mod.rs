@@ -5,6 +5,7 @@ pub(crate) mod concentrated;
 pub(crate) mod desk;
 pub(crate) mod isolated;
 pub(crate) mod oracle;
+pub(crate) mod perpetual;
 pub(crate) mod stable_swap;
 pub(crate) mod vault;
 
@@ -17,6 +18,7 @@ use markets::amm::constant_product::ConstantProduct;
 use markets::amm::stable_swap::StableSwap;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId};
 use oracle::OracleUndo;
+use perpetual::{PerpetualStacks, PerpetualUndo};
 use protocols::lending::MarketState;
 use protocols::margin_desk::{DeskBooks, DeskPosition};
 use protocols::position::Position;
@@ -57,6 +59,8 @@ pub(crate) enum Undo {
     Oracle(OracleUndo),
     /// *Action* and *Revert*: as the entry says.
     Desk(DeskUndo),
+    /// *Action* and *Revert*: as the entry says.
+    Perpetual(PerpetualUndo),
 }
 
 /// The journal and its side stacks.
@@ -74,6 +78,7 @@ pub(crate) struct Journal {
     pub(super) desk_positions: Vec<(AccountId, Option<DeskPosition>)>,
     pub(super) isolated: Vec<protocols::isolated::State>,
     pub(super) vaults: VaultStacks,
+    pub(super) perpetuals: PerpetualStacks,
 }
 
 impl Journal {
@@ -103,6 +108,7 @@ impl Journal {
             desk_positions,
             isolated,
             vaults,
+            perpetuals,
         } = self;
         entries.clear();
         pairs.clear();
@@ -116,6 +122,7 @@ impl Journal {
         desk_positions.clear();
         isolated.clear();
         vaults.clear();
+        perpetuals.clear();
     }
 }
 

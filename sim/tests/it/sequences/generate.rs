@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sim::chain::Chain;
 use sim::chain::call::{
     AmountExpr, Call, CompoundCall, ConcentratedCall, DeskCall, IsolatedCall, OracleCall, PairCall,
-    PooledCall, StableSwapCall, VaultCall,
+    PerpetualCall, PooledCall, StableSwapCall, VaultCall,
 };
 use std::collections::VecDeque;
 
@@ -141,6 +141,7 @@ impl<'a> Generator<'a> {
                 let market = g.any_market();
                 g.liquidation(chain, market)
             }));
+            self.queue.push_back((None, |g, chain| g.margin_call(chain)));
             self.queue.push_back((None, |g, chain| g.bid(chain)));
             self.queue.push_back((None, |g, chain| g.bid(chain)));
         }
@@ -247,7 +248,7 @@ impl<'a> Generator<'a> {
 
     /// A call without a body.
     fn call(&mut self, chain: &Chain, sender: AccountId) -> Call {
-        match self.rng.below(30) {
+        match self.rng.below(32) {
             0 => self.core(chain),
             1..4 => self.pair(chain),
             4..7 => self.concentrated(chain),
@@ -258,6 +259,7 @@ impl<'a> Generator<'a> {
             22..24 => self.compound(chain),
             24..26 => self.isolated(chain),
             26..29 => self.vault(chain),
+            29 | 30 => self.perpetual(chain),
             _ => self.oracle(),
         }
     }
@@ -753,6 +755,61 @@ impl<'a> Generator<'a> {
             }
             _ => Call::Oracle(OracleCall::Poke { feed: self.rng.of(&self.world.composed) }),
         }
+    }
+
+    fn perpetual(&mut self, chain: &Chain) -> Call {
+        let market = self.rng.of(&self.world.perpetuals);
+        let Some(perpetual) = chain.markets()[market.index()].perpetual() else { unreachable!() };
+        let usd = self.world.tokens[0];
+        let maker = match perpetual.offers.len() as u64 {
+            0 => self.anyone(),
+            offers => perpetual.offers[self.rng.below(offers) as usize].0,
+        };
+        Call::Perpetual(match self.rng.below(12) {
+            0..3 => {
+                let size = (self.rng.below(1 << 20) >> self.rng.below(20)) as i64;
+                let lots = if self.rng.one_in(2) { size } else { -size };
+                // Within a tenth of the mark, or anywhere.
+                let near = perpetual.contract.mark * (90 + self.rng.below(21)) / 100;
+                let tick = if self.rng.one_in(10) { self.rng.next() >> 20 } else { near };
+                PerpetualCall::Offer { market, lots, tick }
+            }
+            3..7 => {
+                let left = perpetual.offer_of(maker).map_or(1, |offer| offer.lots.unsigned_abs());
+                let whole = self.rng.one_in(2);
+                let lots = if whole { left } else { 1 + (left >> self.rng.below(20)) };
+                PerpetualCall::Take { market, maker, lots }
+            }
+            7 => PerpetualCall::Touch { market },
+            8 => return Call::Supply { market, asset: usd, amount: self.expr(chain, usd) },
+            9 => return Call::Withdraw { market, asset: usd, amount: self.expr(chain, usd) },
+            _ => return self.margin_call(chain),
+        })
+    }
+
+    /// A position to be liquidated, or, where it is bankrupt, closed against the others.
+    fn margin_call(&mut self, chain: &Chain) -> Call {
+        let market = self.rng.of(&self.world.perpetuals);
+        let Some(perpetual) = chain.markets()[market.index()].perpetual() else { unreachable!() };
+        let contract = &perpetual.contract;
+        let with_position: Vec<usize> =
+            (0..contract.accounts.len()).filter(|i| contract.accounts[*i].lots != 0).collect();
+        // Mostly the weakest as far as it is known; the mark may lie elsewhere by now.
+        let weakest = with_position.iter().min_by_key(|i| {
+            let account = &contract.accounts[**i];
+            account.equity(contract.mark) * 1_000 / account.notional(contract.mark).max(1)
+        });
+        let account = match weakest {
+            Some(weakest) if self.rng.below(4) > 0 => AccountId(*weakest as u32),
+            _ => self.anyone(),
+        };
+        let size = contract.account(account.index()).map_or(1, |a| a.lots.unsigned_abs());
+        let lots = size >> self.rng.below(3);
+        Call::Perpetual(if self.rng.one_in(3) {
+            PerpetualCall::Deleverage { market, account }
+        } else {
+            PerpetualCall::Liquidate { market, account, lots }
+        })
     }
 
     /// A price that wanders, and crashes at times.

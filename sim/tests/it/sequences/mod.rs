@@ -102,7 +102,8 @@ const KINDS: &str = "transfer swap swap_exact_out add_liquidity remove_liquidity
     isolated_set_fee_recipient oracle_poke oracle_halt oracle_lift oracle_set_failover vault_join vault_exit
     vault_join_dai vault_exit_dai vault_move vault_flux vault_frob vault_drip vault_poke vault_heal vault_bite
     vault_bark auction_tend auction_dent auction_tick auction_deal auction_take auction_redo auction_upchost
-    vault_file desk_open desk_close";
+    vault_file desk_open desk_close perpetual_offer perpetual_take perpetual_liquidate perpetual_deleverage
+    perpetual_touch";
 
 /// A run that fails everywhere, or does nothing of interest, proves nothing.
 fn assert_lively(counts: &Counts) {

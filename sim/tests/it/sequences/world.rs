@@ -34,12 +34,13 @@ use protocols::interest::RateStrategy;
 use protocols::isolated::{Irm, Isolated};
 use protocols::lending::{EModeCategory, Pooled, Version};
 use protocols::margin_desk::MarginDesk;
+use protocols::perpetual::{FundingTerms, Perpetual, PerpetualMarket, PerpetualTerms};
 use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::RiskRegime;
 use protocols::vault::{House, Ilk, Int, State, Vault};
 use sim::chain::call::{
-    AmountExpr, Call, ConcentratedCall, OracleCall, Outcome, StableSwapCall, Transaction, TxHeader,
-    VaultCall,
+    AmountExpr, Call, ConcentratedCall, OracleCall, Outcome, PerpetualCall, StableSwapCall,
+    Transaction, TxHeader, VaultCall,
 };
 use sim::chain::{Chain, Feed, Market, Pool};
 
@@ -72,6 +73,8 @@ pub(crate) struct World {
     pub(crate) isolated: Vec<MarketId>,
     pub(crate) vault: MarketId,
     pub(crate) desk: MarketId,
+    /// On WETH by a push feed, collateral alone paid out; by a pair's spot, with cross margin.
+    pub(crate) perpetuals: [MarketId; 2],
     /// Push feeds of USD, WETH, BTC, and a second one of WETH.
     pub(crate) pushes: [FeedId; 4],
     /// WETH in Compound's price type.
@@ -273,6 +276,38 @@ fn vault(
     }))
 }
 
+/// Lots of a thousandth of a WETH at ticks of a cent for a WETH, margins of a tenth and a twentieth.
+fn perpetual(
+    chain: &mut Chain,
+    quote: AssetId,
+    underlying: AssetId,
+    feed: FeedId,
+    profit_backs_withdrawals: bool,
+) -> MarketId {
+    let terms = PerpetualTerms {
+        initial_margin_bps: 1_000,
+        maintenance_margin_bps: 500,
+        liquidation_fee_bps: 50,
+        funding: FundingTerms::default(),
+        profit_backs_withdrawals,
+    };
+    let contract = Perpetual::new(terms, 0, PERPETUAL_TICKS, NOW).expect("possible terms");
+    let account = chain.add_account(&format!("perpetual{}", chain.markets().len()));
+    chain.add_market(Market::Perpetual(PerpetualMarket {
+        account,
+        quote,
+        quote_unit: 10,
+        underlying,
+        lot_units: Amount::new(E18 / 1_000),
+        feed,
+        contract,
+        offers: Vec::new(),
+    }))
+}
+
+/// What a WETH costs at first, in the perpetual contracts' ticks.
+pub(crate) const PERPETUAL_TICKS: u64 = 200_000;
+
 /// Ticks where a USDC's smallest unit costs so much WETH's: token0 is USD (6 decimals), token1 WETH (18), so
 /// 2,000 USD for a WETH is 10¹⁸ / (2,000 · 10⁶) = 5 · 10⁸ of the one for one of the other.
 pub(crate) const TICK_OF_2000: i32 = 200_310;
@@ -427,6 +462,8 @@ impl World {
             MarginDesk::new(account, share, (weth, btc), pairs[1], Bps(40_000), Bps(12_000), NOW);
         desk.rate_per_year = Bps(800);
         let desk = chain.add_market(Market::MarginDesk(desk));
+        let perpetuals = [(weth_feed, false), (spot, true)]
+            .map(|(feed, lends)| perpetual(&mut chain, usd, weth, feed, lends));
 
         // Money.
         let gas = chain.gas_asset();
@@ -457,6 +494,7 @@ impl World {
             isolated,
             vault,
             desk,
+            perpetuals,
             pushes,
             mantissa,
             averages: vec![twap, window],
@@ -559,6 +597,17 @@ impl World {
             self.must(user, supply(market, btc, 4, some));
             let loan = AmountExpr::Exact(amount(3, some / 2));
             self.must(user, Call::Borrow { market, asset: weth, amount: loan });
+            for market in self.perpetuals {
+                self.must(user, supply(market, usd, 0, some));
+                let lots = [1, -1][i % 2] * 10_000;
+                let offer = PerpetualCall::Offer { market, lots, tick: PERPETUAL_TICKS };
+                self.must(user, Call::Perpetual(offer));
+                if let Some(before) = i.checked_sub(1) {
+                    let maker = self.users[before];
+                    let take = PerpetualCall::Take { market, maker, lots: 5_000 };
+                    self.must(user, Call::Perpetual(take));
+                }
+            }
             let market = self.vault;
             for (asset, token) in [(weth, 3), (btc, 4)] {
                 self.must(user, supply(market, asset, token, some));

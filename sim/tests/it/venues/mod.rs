@@ -1,7 +1,8 @@
-//! StableSwap pools, priced shares, one-maker reserves and the margin desk, as transactions.
+//! StableSwap pools, priced shares, one-maker reserves, the margin desk and perpetual markets, as transactions.
 
 mod bzx;
 mod lender;
+mod perpetual;
 mod share_vault;
 mod stable_swap;
 

@@ -165,7 +165,10 @@ impl<'de> Deserializer<'de> for &mut Draw<'_> {
         deserialize_u64 visit_u64 u64;
         deserialize_i8 visit_i8 i8;
         deserialize_i16 visit_i16 i16;
-        deserialize_i64 visit_i64 i64;
+    }
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Nothing> {
+        let sign = if self.byte().is_multiple_of(2) { 1 } else { -1 };
+        visitor.visit_i64(sign * self.number() as i64)
     }
     fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Nothing> {
         visitor.visit_i32(self.tick())
