@@ -10,7 +10,7 @@ use scenarios::folder::Folder;
 use scenarios::hunt::{self, Hunt, Staged};
 use scenarios::manifest::{Build, Manifest, RunError, RunKind};
 use serde_json::{Value, json};
-use sim::chain::call::{AmountExpr, Call};
+use sim::chain::call::{AmountExpr, Call, PerpetualCall};
 use sim::chain::{Chain, Market};
 use std::path::{Path, PathBuf};
 
@@ -261,6 +261,7 @@ fn sentence(chain: &Chain, call: &Call) -> String {
             Market::MarginDesk(market) => market.account,
             Market::Isolated(market) => market.account,
             Market::Vault(market) => market.account,
+            Market::Perpetual(market) => market.account,
         })
     };
     match *call {
@@ -302,6 +303,9 @@ fn sentence(chain: &Chain, call: &Call) -> String {
                 format!("close the position at {}", market(id))
             }
         },
+        Call::Perpetual(PerpetualCall::Take { market: id, maker, lots }) => {
+            format!("take {lots} lots of {}'s offer at {}", account(maker), market(id))
+        }
         Call::AddLiquidity { pool: id, .. } => format!("add liquidity to {}", pool(id)),
         Call::RemoveLiquidity { pool: id, .. } => format!("remove liquidity from {}", pool(id)),
         ref other => other.kind().replace('_', " "),

@@ -55,6 +55,8 @@ pub enum Move {
     OpenPosition { market: MarketId, margin: AssetId },
     /// Closes it.
     ClosePosition { market: MarketId },
+    /// Trades against an offer that rests at a perpetual market.
+    TakeOffer { market: MarketId, maker: AccountId },
     /// Adds both assets to a pair.
     AddLiquidity { pool: PoolId, asset: AssetId },
     /// Burns a pair's shares for both assets.
@@ -110,6 +112,7 @@ impl Move {
             | Self::Withdraw { .. }
             | Self::Borrow { .. }
             | Self::ClosePosition { .. }
+            | Self::TakeOffer { .. }
             | Self::Poke { .. }
             | Self::Checkpoint { .. }
             | Self::ExecuteRisk { .. }
@@ -152,6 +155,7 @@ impl Move {
             Self::Swap { .. }
             | Self::Supply { .. }
             | Self::OpenPosition { .. }
+            | Self::TakeOffer { .. }
             | Self::DonateToPair { .. }
             | Self::DonateToMarket { .. }
             | Self::DonateToVault { .. } => &[1.0, 0.3, 0.08],
@@ -310,6 +314,11 @@ fn of_market(
             moves.push(Move::OpenPosition { market: id, margin: desk.loan });
             moves.push(Move::ClosePosition { market: id });
             lending_verbs(id, desk.loan, false, moves);
+        }
+        Market::Perpetual(perpetual) => {
+            lending_verbs(id, perpetual.quote, false, moves);
+            let others = perpetual.offers.iter().filter(|(maker, _)| *maker != attacker);
+            moves.extend(others.map(|(maker, _)| Move::TakeOffer { market: id, maker: *maker }));
         }
         Market::Isolated(isolated) => {
             lending_verbs(id, isolated.loan, true, moves);

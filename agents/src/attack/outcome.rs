@@ -84,7 +84,9 @@ pub(super) fn max_borrow(
             let index = vault.ilks.iter().find(locked).and_then(|ilk| vault.ilk_of(ilk.token));
             index.map_or(Amount::ZERO, |i| vault.max_draw(chain, account, i).unwrap_or_default())
         }
-        Market::Isolated(_) | Market::Vault(_) | Market::MarginDesk(_) => Amount::ZERO,
+        Market::Isolated(_) | Market::Vault(_) | Market::MarginDesk(_) | Market::Perpetual(_) => {
+            Amount::ZERO
+        }
     }
 }
 
@@ -113,8 +115,20 @@ pub(super) fn supplied(chain: &Chain, id: MarketId, account: AccountId, asset: A
             .iter()
             .find(|ilk| ilk.token == asset)
             .map_or(Amount::ZERO, |ilk| ilk.tokens_from_wad(chain.balance(account, ilk.ink))),
-        Market::Isolated(_) | Market::MarginDesk(_) => Amount::ZERO,
+        Market::Perpetual(market) if asset == market.quote => {
+            // What the withdrawal itself will find.
+            let Ok(market) = chain.touched(market) else { return Amount::ZERO };
+            market.amount(i128::from(market.contract.withdrawable(account.index())))
+        }
+        Market::Isolated(_) | Market::MarginDesk(_) | Market::Perpetual(_) => Amount::ZERO,
     }
+}
+
+/// What rests as an account's offer at a perpetual market, in lots.
+#[must_use]
+pub(super) fn offered(chain: &Chain, id: MarketId, maker: AccountId) -> Amount {
+    let offer = chain.markets()[id.index()].perpetual().and_then(|market| market.offer_of(maker));
+    offer.map_or(Amount::ZERO, |offer| Amount::new(offer.lots.unsigned_abs().into()))
 }
 
 /// Bad debt that logs report as written off, in USD.

@@ -11,8 +11,9 @@ use markets::oracle::lp::LpFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, Pips, PoolId, Price};
+use protocols::perpetual::{FundingTerms, Perpetual, PerpetualMarket, PerpetualTerms};
 use protocols::risk_params::{PendingChange, RiskChange, RiskParam};
-use sim::chain::call::{AmountExpr, Call, Outcome, Transaction, TxBuffer, TxHeader};
+use sim::chain::call::{AmountExpr, Call, Outcome, PerpetualCall, Transaction, TxBuffer, TxHeader};
 use sim::chain::{Chain, Feed, Market, Pool};
 use sim::worth::Fair;
 
@@ -136,6 +137,38 @@ impl World {
         }
         self
     }
+    /// A perpetual market on the token by the pair's spot, with a million dollars of others' in it, and an offer
+    /// of two million tokens at a dollar. The attacker has half a million.
+    fn with_perpetual(mut self, profit_backs_withdrawals: bool) -> Self {
+        let (pool, asset, quote) = (POOL, TOKEN, None);
+        let feed = self.chain.add_feed(Feed::Spot(SpotFeed { pool, asset, quote }));
+        let terms = PerpetualTerms {
+            initial_margin_bps: 2_000,
+            maintenance_margin_bps: 1_000,
+            liquidation_fee_bps: 50,
+            funding: FundingTerms::default(),
+            profit_backs_withdrawals,
+        };
+        let account = self.chain.add_account("venue");
+        // Lots of a token at ticks of a tenth of a cent.
+        let market = self.chain.add_market(Market::Perpetual(PerpetualMarket {
+            account,
+            quote: USD,
+            quote_unit: 1_000,
+            underlying: TOKEN,
+            lot_units: Amount::new(E18),
+            feed,
+            contract: Perpetual::new(terms, 0, 1_000, NOW).expect("possible terms"),
+            offers: Vec::new(),
+        }));
+        self.give(self.attacker, USD, 500_000 * E6);
+        self.give(self.borrower, USD, 1_000_000 * E6);
+        let amount = exact(1_000_000 * E6);
+        self.must(self.borrower, Call::Supply { market, asset: USD, amount });
+        let offer = PerpetualCall::Offer { market, lots: -2_000_000, tick: 1_000 };
+        self.must(self.borrower, Call::Perpetual(offer));
+        self
+    }
     fn with_pending(mut self, by: AccountId, call: Call) -> Self {
         self.pending.push(TxHeader::free(by), &[call]);
         self
@@ -187,6 +220,15 @@ fn a_spot_price_is_pumped_and_a_reported_one_is_not() {
     );
     earns(&attack, 500_000.0);
     uses(&attack, |action| matches!(action, Move::Borrow { .. }));
+}
+
+#[test]
+fn profit_on_paper_is_pumped_and_withdrawn_where_it_backs_withdrawals() {
+    let world = |lends| World::new(Oracle::Reported(1.0), 1.0).closed().with_perpetual(lends);
+    let attack = found(&world(true), &world(false));
+    earns(&attack, 100_000.0);
+    uses(&attack, |action| matches!(action, Move::TakeOffer { .. }));
+    uses(&attack, |action| matches!(action, Move::Withdraw { .. }));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, PoolId, U256,
 use protocols::isolated::{Quantity, Seize};
 use protocols::vault::Int;
 use sim::chain::call::{
-    AmountExpr, Call, CompoundCall, ConcentratedCall, IsolatedCall, PairCall, PooledCall, VaultCall,
+    AmountExpr, Call, CompoundCall, ConcentratedCall, IsolatedCall, PairCall, PerpetualCall,
+    PooledCall, VaultCall,
 };
 
 const OTHER: AccountId = AccountId(7);
@@ -66,6 +67,9 @@ fn calls_that_reach_another_account_name_it() {
         Call::Vault(VaultCall::Flux { market, ilk: 0, to, wad: NOTHING }),
         Call::Vault(VaultCall::Bite { market, ilk: 0, urn }),
         Call::Vault(VaultCall::Bark { market, ilk: 0, urn }),
+        Call::Perpetual(PerpetualCall::Take { market, maker: OTHER, lots: 1 }),
+        Call::Perpetual(PerpetualCall::Liquidate { market, account: OTHER, lots: 1 }),
+        Call::Perpetual(PerpetualCall::Deleverage { market, account: OTHER }),
     ];
     for call in reaching {
         assert_eq!(call.touches(), Some(OTHER), "{call:?}");
@@ -87,6 +91,8 @@ fn calls_about_the_sender_alone_name_nobody() {
         Call::Isolated(IsolatedCall::Withdraw { market, quantity }),
         Call::Isolated(IsolatedCall::SetFee { market, fee: Wad::new(0) }),
         Call::Vault(VaultCall::Frob { market, ilk: 0, dink: Int::ZERO, dart: Int::ZERO }),
+        Call::Perpetual(PerpetualCall::Offer { market, lots: 1, tick: 1 }),
+        Call::Perpetual(PerpetualCall::Touch { market }),
     ];
     for call in alone {
         assert_eq!(call.touches(), None, "{call:?}");

@@ -1,7 +1,7 @@
 //! What a candidate came to, and what it would with a loan more.
 
 use super::super::moves::Move;
-use super::super::outcome::{Books, max_borrow, written_off_usd};
+use super::super::outcome::{Books, max_borrow, supplied, written_off_usd};
 use super::{Hand, Part, Played, Player, Record};
 use markets::units::{Amount, AssetId, FeedId, MarketId};
 use sim::chain::call::{AmountExpr, Call};
@@ -12,12 +12,11 @@ pub(super) const LOANS_AHEAD: usize = 3;
 /// Loans, in a row.
 pub(super) type Ahead = [Option<Move>; LOANS_AHEAD];
 
-/// What a market would lend.
+/// What a market would lend, or pay out against profit on paper.
 struct Credit {
-    market: MarketId,
-    asset: AssetId,
-    amount: Amount,
-    /// At fair prices.
+    action: Move,
+    call: Call,
+    /// At fair prices, less what is left behind for it.
     usd: f64,
 }
 
@@ -90,18 +89,17 @@ impl Player<'_> {
             let (mut ahead, mut reached) = ([None; LOANS_AHEAD], f64::NEG_INFINITY);
             for n in 0..LOANS_AHEAD {
                 let rank = if n == 0 { first } else { 0 };
-                let Some(Credit { market, asset, amount, .. }) = self.credit(chain, rank) else {
+                let Some(Credit { action, call, .. }) = self.credit(chain, rank) else {
                     break;
                 };
-                let borrow = Call::Borrow { market, asset, amount: AmountExpr::Exact(amount) };
-                if hand.session.call(chain, borrow).is_err() {
+                if hand.session.call(chain, call).is_err() {
                     break;
                 }
                 let usd = self.closed_usd(chain, hand);
                 if n > 0 && usd <= reached && usd > f64::NEG_INFINITY {
                     break;
                 }
-                ahead[n] = Some(Move::Borrow { market, asset });
+                ahead[n] = Some(action);
                 reached = usd;
                 if best.is_none_or(|(most, _)| usd > most) && usd > f64::NEG_INFINITY {
                     best = Some((usd, ahead));
@@ -146,9 +144,13 @@ impl Player<'_> {
             let amount = max_borrow(chain, market, by, asset);
             let usd = fair.usd(asset, amount);
             if usd > 0.0 {
-                credits.push(Credit { market, asset, amount, usd });
+                let amount = AmountExpr::Exact(amount);
+                let (action, call) =
+                    (Move::Borrow { market, asset }, Call::Borrow { market, asset, amount });
+                credits.push(Credit { action, call, usd });
             }
         };
+        let mut paid = Vec::new();
         for (i, market) in chain.markets().iter().enumerate() {
             let id = MarketId(i as u16);
             match market {
@@ -164,9 +166,23 @@ impl Player<'_> {
                     lends(id, isolated.loan);
                 }
                 Market::Vault(vault) => lends(id, vault.dai),
+                Market::Perpetual(perpetual) => {
+                    let (market, asset) = (id, perpetual.quote);
+                    let most = fair.usd(asset, supplied(chain, id, by, asset));
+                    let usd = most - fair.equity_usd(chain, id, by).max(0.0);
+                    if usd > 0.0 {
+                        let amount = AmountExpr::All;
+                        let (action, call) = (
+                            Move::Withdraw { market, asset },
+                            Call::Withdraw { market, asset, amount },
+                        );
+                        paid.push(Credit { action, call, usd });
+                    }
+                }
                 _ => {}
             }
         }
+        credits.append(&mut paid);
         credits
     }
 
@@ -209,6 +225,12 @@ impl Player<'_> {
         for market in chain.markets() {
             if let Some(desk) = market.margin_desk() {
                 add(desk.books.cash);
+            }
+            if let Some(perpetual) = market.perpetual() {
+                let by = self.ground.attacker.index();
+                let lots = perpetual.contract.account(by).map_or(0, |account| account.lots);
+                add(Amount::new(u128::from(lots.unsigned_abs())));
+                add(perpetual.amount(perpetual.contract.deposits));
             }
         }
         hash

@@ -1,13 +1,13 @@
 //! From a move and a share to calls on the chain.
 
 use super::super::moves::{Lender, Move};
-use super::super::outcome::{max_borrow, supplied};
+use super::super::outcome::{max_borrow, offered, supplied};
 use super::{Hand, Player, Record, Sized, Step};
 use markets::math::{Rounding, mul_div};
 use markets::units::{Amount, AssetId, MarketId, PoolId, U256, WAD};
 use sim::chain::call::{
     AmountExpr, Call, CompoundCall, ConcentratedCall, DeskCall, OracleCall, PairCall,
-    StableSwapCall,
+    PerpetualCall, StableSwapCall,
 };
 use sim::chain::{Chain, Market, Pool};
 
@@ -31,6 +31,7 @@ impl<'a> Player<'a> {
         let held = match step.action {
             Move::Withdraw { market, asset } => supplied(chain, market, by, asset),
             Move::Borrow { market, asset } => max_borrow(chain, market, by, asset),
+            Move::TakeOffer { market, maker } => offered(chain, market, maker),
             Move::AddLiquidity { .. } | Move::ClosePosition { .. } => Amount::MAX,
             other => other.spends().map_or(Amount::MAX, |asset| chain.balance(by, asset)),
         };
@@ -74,6 +75,10 @@ impl<'a> Player<'a> {
             }
             Move::ClosePosition { market } => {
                 call(Call::Desk(DeskCall::Close { market })).ok()?;
+            }
+            Move::TakeOffer { market, maker } => {
+                let lots = u64::try_from(amount.0).ok()?;
+                call(Call::Perpetual(PerpetualCall::Take { market, maker, lots })).ok()?;
             }
             Move::AddLiquidity { pool, .. } => {
                 let pair = self.pool(pool).constant_product()?;
