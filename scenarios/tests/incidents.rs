@@ -131,7 +131,12 @@ fn the_example_of_the_documentation_plays_and_is_what_the_page_shows() {
 /// Replays the example with one text in place of another: it must be refused on the line of `at`, with these
 /// words in the problem or its fix.
 fn refused(old: &str, new: &str, at: &str, words: &[&str]) {
-    let text = std::fs::read_to_string(example()).expect("reads");
+    refused_in(&example(), old, new, at, words);
+}
+
+/// The same of another file.
+fn refused_in(file: &Path, old: &str, new: &str, at: &str, words: &[&str]) {
+    let text = std::fs::read_to_string(file).expect("reads");
     assert_eq!(text.matches(old).count(), 1, "{old}");
     let wrong = text.replace(old, new);
     let folder = tempfile::tempdir().expect("a folder");
@@ -145,6 +150,32 @@ fn refused(old: &str, new: &str, at: &str, words: &[&str]) {
     assert!(!fix.is_empty(), "{new}: {places:?}");
     for word in words {
         assert!(places[0].message.contains(word) || fix.contains(word), "{new}: {places:?}");
+    }
+}
+
+#[test]
+fn a_perpetual_market_refuses_what_it_cannot_count_or_pay() {
+    let offer = r#"label: "offer", by"#;
+    let withdraw = r#"label: "withdraw", by"#;
+    let table: &[(&str, &str, &str, &[&str])] = &[
+        (r#"lot: "1", tick: "0.0001""#, r#"lot: "1", tick: "0""#, "Perpetual(", &["lot", "tick"]),
+        (r#"lot: "1", tick"#, r#"lot: "0.001", tick"#, "Perpetual(", &["lot", "tick"]),
+        ("maintenance_margin_bps: 1000", "maintenance_margin_bps: 3000", "Perpetual(", &["terms"]),
+        (r#"size: "483000000", price"#, r#"size: "0.5", price"#, offer, &["lots"]),
+        (r#"price: "0.0382")"#, r#"price: "0.03825")"#, offer, &["ticks"]),
+        (r#"maker: "A""#, r#"maker: "nobody""#, r#"label: "take", by"#, &["nobody"]),
+        // Beyond what there is; and profit that nobody has paid in.
+        (r#"Tokens("116000000")"#, r#"Tokens("126000001")"#, withdraw, &["withdraw", "venue"]),
+        (
+            "profit_backs_withdrawals: true",
+            "profit_backs_withdrawals: false",
+            withdraw,
+            &["margin"],
+        ),
+    ];
+    let file = library().join("mango_2022_10_11.ron");
+    for (old, new, at, words) in table {
+        refused_in(&file, old, new, at, words);
     }
 }
 

@@ -1,6 +1,7 @@
 //! From calls by name to calls by id.
 
 use super::names::{Names, Refusal};
+use super::perpetual::call as perpetual;
 use super::schema::{Act, Much};
 use markets::amm::stable_swap::MAX_COINS;
 use markets::units::{AccountId, Amount, MarketId};
@@ -232,6 +233,11 @@ fn one(on: On<'_>, act: &Act, calls: &mut Vec<Call>) -> Result<(), Refusal> {
         Act::Deal { market, auction } => {
             Call::Vault(VaultCall::Deal { market: names.market(market)?, auction: *auction })
         }
+        Act::Offer { .. }
+        | Act::Take { .. }
+        | Act::TakeOver { .. }
+        | Act::Deleverage { .. }
+        | Act::Mark { .. } => perpetual(on, act)?,
         Act::Redeem { market, asset, shares } => {
             let tokens = AmountExpr::Exact(Amount(shares.units(8)?));
             let (market, asset) = (names.market(market)?, names.asset(asset)?);

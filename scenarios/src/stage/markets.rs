@@ -45,6 +45,7 @@ impl Builder {
             }
             StageMarket::Isolated { name, .. } => self.isolated(name, spec, account, now)?,
             StageMarket::Desk { .. } => self.desk(spec, account, now)?,
+            StageMarket::Perpetual { .. } => self.perpetual(spec, account, now)?,
             StageMarket::Vaults { name, dai, ilks } => {
                 self.vaults(name, dai, ilks, account, now)?
             }

@@ -4,6 +4,7 @@ mod act;
 mod feeds;
 mod markets;
 mod names;
+mod perpetual;
 mod place;
 mod play;
 mod pools;

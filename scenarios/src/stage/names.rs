@@ -152,6 +152,7 @@ impl StageMarket {
             | Self::Compound { name, .. }
             | Self::Isolated { name, .. }
             | Self::Desk { name, .. }
+            | Self::Perpetual { name, .. }
             | Self::Vaults { name, .. } => name,
         }
     }

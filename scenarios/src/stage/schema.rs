@@ -245,6 +245,39 @@ pub enum StageMarket {
         over_collateral_bps: u32,
         max_slippage: Option<DeskCheck>,
     },
+    /// A perpetual future on `underlying`, margined in `quote`: sizes are whole multiples of `lot`, in tokens of
+    /// the underlying, prices of `tick`, in quote tokens for one of the underlying; the mark is what `feed` says.
+    /// `profit_backs_withdrawals` where unrealised profit is paid out of what others deposited (Mango v3).
+    /// Funding is 0.01 % in eight hours, with the usual clamp and cap, where `funding` is absent.
+    Perpetual {
+        name: String,
+        quote: String,
+        underlying: String,
+        feed: String,
+        lot: Decimal,
+        tick: Decimal,
+        initial_margin_bps: u32,
+        maintenance_margin_bps: u32,
+        liquidation_fee_bps: u32,
+        #[serde(default)]
+        profit_backs_withdrawals: bool,
+        #[serde(default)]
+        funding: Option<StageFunding>,
+    },
+}
+
+/// A perpetual future's funding; rates per interval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageFunding {
+    /// Interest, in percent.
+    pub interest_percent: Decimal,
+    /// How far the rate may lie from the premium towards interest, in percent.
+    pub clamp_percent: Decimal,
+    /// Largest rate either way, in percent.
+    pub cap_percent: Decimal,
+    /// Seconds between two payments.
+    pub interval_secs: u64,
 }
 
 const fn half() -> u32 {
@@ -384,6 +417,15 @@ pub enum Much {
     MaxBorrow,
 }
 
+/// Which way an offer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// It buys.
+    Buy,
+    /// It sells.
+    Sell,
+}
+
 /// A call, by the names of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -424,6 +466,17 @@ pub enum Act {
     OpenPosition { market: String, margin: Decimal },
     /// Closes it.
     ClosePosition { market: String },
+    /// Offers to buy or sell so much at a perpetual market, at a price in quote tokens for one of the underlying;
+    /// in place of the sender's offer before, and none with a size of 0.
+    Offer { market: String, side: Side, size: Decimal, price: Decimal },
+    /// Trades so much against somebody's offer there.
+    Take { market: String, maker: String, size: Decimal },
+    /// Takes over so much of a position there that does not cover its maintenance margin, at the mark.
+    TakeOver { market: String, account: String, size: Decimal },
+    /// Closes a bankrupt position there against the other side.
+    Deleverage { market: String, account: String },
+    /// Lets a perpetual market read its feed, and pay funding where it is due.
+    Mark { market: String },
     /// Writes a checkpoint of an averaging feed, or lets a delayed, anchored or breaking one move on.
     Touch { feed: String },
     /// Lets a vault system take the price of a collateral.
