@@ -14,17 +14,19 @@ use agents::learn::parameters::AdamStep;
 use agents::learn::ppo::Ppo;
 use agents::learn::shape::NetworkShape;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sim::environment::ActionSpace;
 use sim::lanes::Lanes;
 use tch::{Device, Kind, Tensor};
 
 const WIDTH: usize = 64;
 
 fn shape() -> NetworkShape {
-    NetworkShape { obs_dim: WIDTH, memory: 0, width: WIDTH, depth: 2, heads: vec![WIDTH as u32] }
+    let action = ActionSpace::MultiDiscrete { heads: vec![WIDTH as u32] };
+    NetworkShape { obs_dim: WIDTH, memory: 0, width: WIDTH, depth: 2, action }
 }
 
 fn frozen(c: &mut Criterion) {
-    let flat = shape().initial(&Noise::new(1), &[]);
+    let flat = shape().initial(&Noise::new(1), &[], 0.0);
     let mut policy: FrozenPolicy = shape()
         .freeze("bench", &flat, Normaliser::identity(WIDTH, 10.0))
         .expect("initial weights are finite");
@@ -44,7 +46,7 @@ fn bare(c: &mut Criterion) {
     tch::set_num_threads(1);
     let mut group = c.benchmark_group("bare forward, backward and Adam");
     for batch in [512i64, 4096] {
-        let flat = shape().initial(&Noise::new(1), &[]);
+        let flat = shape().initial(&Noise::new(1), &[], 0.0);
         let mut network = Network::new(shape(), &flat, Device::Cpu);
         let obs = Tensor::ones([batch, WIDTH as i64], (Kind::Float, Device::Cpu));
         let adam = AdamStep { learning_rate: 1e-4, epsilon: 1e-5, max_grad_norm: 0.5 };

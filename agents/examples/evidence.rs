@@ -35,7 +35,7 @@ struct Bar {
     train: fn(u64) -> Result<f64, LearnError>,
 }
 
-const BARS: [Bar; 10] = [
+const BARS: [Bar; 13] = [
     Bar {
         name: "identity",
         score: "right answers of 100, greedy",
@@ -91,6 +91,30 @@ const BARS: [Bar; 10] = [
         holds: |mean| mean >= -245.7,
         decisions: 20_000,
         train: pendulum,
+    },
+    Bar {
+        name: "pendulum-ppo",
+        score: "return, greedy, 100 episodes",
+        known: "−172.2 ± 104.2 (rl-zoo, PPO)",
+        holds: |mean| mean >= -276.4,
+        decisions: 102_400,
+        train: pendulum_ppo,
+    },
+    Bar {
+        name: "speed-zoo",
+        score: "CartPole steps per CPU-second, rl-zoo's settings",
+        known: "at least 10,000",
+        holds: |mean| mean >= 10_000.0,
+        decisions: 100_096,
+        train: |seed| speed(zoo(seed), 8),
+    },
+    Bar {
+        name: "speed-four-epochs",
+        score: "CartPole steps per CPU-second, CleanRL's settings",
+        known: "at least 20,000",
+        holds: |mean| mean >= 20_000.0,
+        decisions: 100_352,
+        train: |seed| speed(PpoConfig { updates: 196, ..cleanrl(seed) }, 4),
     },
     Bar {
         name: "kuhn-entropy",
@@ -304,6 +328,58 @@ fn pendulum(seed: u64) -> Result<f64, LearnError> {
         play(&mut world, episode, |obs, _, action| action.copy_from_slice(&run.greedy(obs)))
     };
     Ok((0..100).map(one).sum::<f64>() / 100.0)
+}
+
+/// rl-zoo's PPO for Pendulum-v1, whose noise depends on the state and is held for 4 steps (gSDE) where ours is
+/// drawn anew for each; whose actions are clipped where ours are squashed.
+fn pendulum_ppo(seed: u64) -> Result<f64, LearnError> {
+    let config = PpoConfig {
+        seed,
+        updates: 25,
+        rollout_steps: 1_024,
+        epochs: 10,
+        minibatch: 64,
+        learning_rate: 1e-3,
+        anneal_learning_rate: false,
+        gamma: 0.9,
+        gae_lambda: 0.95,
+        clip: 0.2,
+        entropy_weight: 0.0,
+        ..plain()
+    };
+    let (run, _) = train(config, lanes(4, |lane| Pendulum::new(seed, lane, 4)))?;
+    Ok(greedy(&mut run.policy("pendulum")?, Pendulum::new(seed + 1_000, 0, 1), 100))
+}
+
+/// Decisions on CartPole per second of this process's processor time, everything counted.
+fn speed(config: PpoConfig, count: u64) -> Result<f64, LearnError> {
+    let updates = config.updates;
+    let worlds = lanes(count, |lane| CartPole::new(config.seed, lane, count));
+    let mut run = Ppo::new(config, worlds, Device::Cpu)?;
+    let start = cpu_seconds();
+    let mut parts = [0.0; 4];
+    for _ in 0..updates {
+        let log = run.update()?;
+        let of = [log.environment_secs, log.forward_secs, log.train_secs, log.seconds];
+        parts.iter_mut().zip(of).for_each(|(sum, part)| *sum += part);
+    }
+    let [world, forward, train, all] = parts.map(|part| part / parts[3] * 100.0);
+    eprintln!(
+        "  wall: world {world:.0} %, forward {forward:.0} %, train {train:.0} % of {all:.0} %"
+    );
+    Ok(run.decisions() as f64 / (cpu_seconds() - start))
+}
+
+/// Processor time of this process, user's and system's, in hundredths (`/proc/self/stat`, fields 14 and 15); NaN
+/// where there is no such file.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is a name in parentheses, which may have spaces.
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let field = |n: usize| {
+        after.split_whitespace().nth(n - 3).and_then(|v| v.parse::<f64>().ok()).unwrap_or(f64::NAN)
+    };
+    (field(14) + field(15)) / 100.0
 }
 
 /// Self-play on Kuhn poker.

@@ -1,10 +1,13 @@
-//! A trained policy in plain Rust: normalise, tanh network, mask, argmax. No libtorch, no allocation
-//! per decision, and the same bits on every machine (sums run in index order, `tanh` is libm's).
+//! A trained policy in plain Rust: normalise, tanh network, then mask and argmax, or each number squashed into its
+//! bounds. No libtorch, no allocation per decision, and the same bits on every machine (sums run in index order, `tanh` is libm's).
 //!
 //! Evaluation, replay and exploitability use this, never the learner's own network.
 
 use serde::{Deserialize, Serialize};
+use sim::environment::ActionSpace;
 use thiserror::Error;
+
+use crate::bounds::Bounds;
 
 /// The logit of an illegal choice: far below any real one, yet finite, so that nothing becomes NaN.
 pub const MASKED_LOGIT: f32 = -1e9;
@@ -32,6 +35,9 @@ pub enum FrozenError {
         /// Flat index in it.
         index: usize,
     },
+    /// Numbers without bounds, or without room between them.
+    #[error("{0}")]
+    Bounds(String),
     /// A policy needs at least one layer, one head, and one choice per head.
     #[error("the network has no {what}")]
     Empty {
@@ -125,7 +131,9 @@ impl Memory {
 #[derive(Clone, Debug)]
 pub struct FrozenPolicy {
     name: String,
+    /// Choices per head; empty where actions are numbers.
     heads: Vec<u32>,
+    bounds: Option<Bounds>,
     normaliser: Normaliser,
     memory: Option<Memory>,
     layers: Vec<Dense>,
@@ -166,7 +174,29 @@ impl FrozenPolicy {
         memory: Option<Memory>,
         layers: Vec<Dense>,
     ) -> Result<Self, FrozenError> {
-        check(&heads, &normaliser, memory.as_ref(), &layers)?;
+        let action = ActionSpace::MultiDiscrete { heads };
+        Self::of(name, action, normaliser, memory, layers)
+    }
+
+    /// A policy of either kind of actions. One of numbers answers with the middle of what it drew in training:
+    /// each mean, squashed.
+    ///
+    /// # Errors
+    /// As [`FrozenPolicy::new`], or bounds without room.
+    pub fn of(
+        name: impl Into<String>,
+        action: ActionSpace,
+        normaliser: Normaliser,
+        memory: Option<Memory>,
+        layers: Vec<Dense>,
+    ) -> Result<Self, FrozenError> {
+        let (heads, bounds) = match action {
+            ActionSpace::MultiDiscrete { heads } => (heads, None),
+            ActionSpace::Continuous { low, high } => {
+                (Vec::new(), Some(Bounds::new(&low, &high).map_err(FrozenError::Bounds)?))
+            }
+        };
+        check(&heads, bounds.as_ref(), &normaliser, memory.as_ref(), &layers)?;
         let remembered = memory.as_ref().map_or(0, |m| m.width);
         let widest = layers.iter().map(|l| l.outputs.max(l.inputs)).max().unwrap_or(0);
         let transposed = layers
@@ -181,6 +211,7 @@ impl FrozenPolicy {
             name: name.into(),
             inverse_std: normaliser.inverse_std(),
             heads,
+            bounds,
             normaliser,
             memory,
             layers,
@@ -208,15 +239,25 @@ impl FrozenPolicy {
     pub fn obs_dim(&self) -> usize {
         self.normaliser.mean.len()
     }
-    /// Choices per head.
+    /// Choices per head; empty where actions are numbers.
     #[must_use]
     pub fn heads(&self) -> &[u32] {
         &self.heads
     }
-    /// Values in a mask: all choices of all heads.
+    /// Where the numbers of its actions lie; none where actions are choices.
+    #[must_use]
+    pub fn bounds(&self) -> Option<&Bounds> {
+        self.bounds.as_ref()
+    }
+    /// Values in a mask: all choices of all heads, or the numbers.
     #[must_use]
     pub fn logits_dim(&self) -> usize {
-        self.heads.iter().map(|n| *n as usize).sum()
+        outputs(&self.heads, self.bounds.as_ref())
+    }
+    /// Values in an action: one per head, or the numbers.
+    #[must_use]
+    pub fn action_dim(&self) -> usize {
+        self.bounds.as_ref().map_or(self.heads.len(), Bounds::len)
     }
     /// The observation statistics.
     #[must_use]
@@ -242,7 +283,13 @@ impl FrozenPolicy {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let parts = (&self.name, &self.heads, &self.normaliser, &self.memory, &self.layers);
-        postcard::to_stdvec(&parts).expect("plain vectors and numbers always serialise")
+        let to_vec = "plain vectors and numbers always serialise";
+        let mut bytes = postcard::to_stdvec(&parts).expect(to_vec);
+        // Only policies of numbers have this part.
+        if let Some(bounds) = &self.bounds {
+            bytes.extend(postcard::to_stdvec(bounds).expect(to_vec));
+        }
+        bytes
     }
 
     /// The inverse of [`FrozenPolicy::to_bytes`].
@@ -251,13 +298,21 @@ impl FrozenPolicy {
     /// A sentence: not a policy, or shapes that do not fit each other.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         type Parts = (String, Vec<u32>, Normaliser, Option<Memory>, Vec<Dense>);
-        let (name, heads, normaliser, memory, layers): Parts =
-            postcard::from_bytes(bytes).map_err(|error| format!("not a policy: {error}"))?;
-        Self::with_memory(name, heads, normaliser, memory, layers).map_err(|e| e.to_string())
+        let no_policy = |error| format!("not a policy: {error}");
+        let ((name, heads, normaliser, memory, layers), rest): (Parts, &[u8]) =
+            postcard::take_from_bytes(bytes).map_err(no_policy)?;
+        let action = if rest.is_empty() {
+            ActionSpace::MultiDiscrete { heads }
+        } else {
+            let bounds: Bounds = postcard::from_bytes(rest).map_err(no_policy)?;
+            ActionSpace::Continuous { low: bounds.low().to_vec(), high: bounds.high().to_vec() }
+        };
+        Self::of(name, action, normaliser, memory, layers).map_err(|e| e.to_string())
     }
 
     /// The masked logits of one observation: `obs` `[obs_dim]`, `mask` `[logits_dim]` (1 = legal).
-    /// An illegal choice has exactly [`MASKED_LOGIT`]. With memory, the observation is remembered.
+    /// An illegal choice has exactly [`MASKED_LOGIT`]; of numbers, the means before they are squashed, whether read
+    /// or not. With memory, the observation is remembered.
     pub fn logits(&mut self, obs: &[f32], mask: &[f32]) -> &[f32] {
         assert_eq!(obs.len(), self.obs_dim(), "Invariant: observation width");
         assert_eq!(mask.len(), self.logits_dim(), "Invariant: mask width");
@@ -291,17 +346,24 @@ impl FrozenPolicy {
             std::mem::swap(&mut self.front, &mut self.back);
         }
         for (logit, legal) in self.front.iter_mut().zip(mask) {
-            if *legal <= LEGAL_ABOVE {
+            if *legal <= LEGAL_ABOVE && self.bounds.is_none() {
                 *logit = MASKED_LOGIT;
             }
         }
         &self.front
     }
 
-    /// The most likely legal choice of each head, the lowest of equals, into `action` `[heads]`.
+    /// The most likely legal choice of each head, the lowest of equals, or each number, into `action`
+    /// `[action_dim]`.
     pub fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
-        assert_eq!(action.len(), self.heads.len(), "Invariant: action width");
+        assert_eq!(action.len(), self.action_dim(), "Invariant: action width");
         self.logits(obs, mask);
+        if let Some(bounds) = &self.bounds {
+            for (i, (number, mean)) in action.iter_mut().zip(&self.front).enumerate() {
+                *number = bounds.place(i, libm::tanhf(*mean));
+            }
+            return;
+        }
         let mut start = 0;
         for (choice, n) in action.iter_mut().zip(&self.heads) {
             let head = &self.front[start..start + *n as usize];
@@ -334,8 +396,14 @@ fn argmax(values: &[f32]) -> usize {
     best
 }
 
+/// Outputs of the last layer.
+fn outputs(heads: &[u32], bounds: Option<&Bounds>) -> usize {
+    bounds.map_or_else(|| heads.iter().map(|n| *n as usize).sum(), Bounds::len)
+}
+
 fn check(
     heads: &[u32],
+    bounds: Option<&Bounds>,
     normaliser: &Normaliser,
     memory: Option<&Memory>,
     layers: &[Dense],
@@ -350,7 +418,7 @@ fn check(
     if layers.is_empty() {
         return Err(FrozenError::Empty { what: "layer" });
     }
-    if heads.is_empty() {
+    if heads.is_empty() && bounds.is_none() {
         return Err(FrozenError::Empty { what: "head" });
     }
     if heads.contains(&0) {
@@ -383,8 +451,7 @@ fn check(
         finite(format!("layers.{i}.bias"), &layer.bias)?;
         width = layer.outputs;
     }
-    let logits = heads.iter().map(|n| *n as usize).sum();
-    same("logits".into(), logits, width)
+    same("logits".into(), outputs(heads, bounds), width)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! - [`scripted`]: borrowers, lenders, yield farmers, arbitrageurs, liquidators, loopers, oracle nodes, the risk manager's
 //!   seat, and whoever trades at the exchange's books.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
-//! - [`policy`], [`baselines`] and [`frozen`]: risk policies, written down or trained, in plain Rust.
+//! - [`policy`], [`baselines`] and [`frozen`]: risk policies, written down or trained, in plain Rust;
+//!   [`bounds`]: of actions that are numbers.
 //! - [`learn`]: the trainer (its steps need feature `tch`). [`export`]: what a trained policy ships as.
 //!
 //! Participants read a world's resources and append to its outbox; [`install`] adds their systems to a
@@ -11,6 +12,7 @@
 
 pub mod attack;
 pub mod baselines;
+pub mod bounds;
 pub mod export;
 pub mod frozen;
 pub mod learn;

@@ -241,6 +241,13 @@ impl Checker<'_> {
                 "set it to 0; agents::learn::ppo trains such policies for other worlds",
             );
         }
+        if t.ppo.initial_log_std != 0.0 {
+            self.refuse(
+                "train.ppo.initial_log_std",
+                "a governor's actions are choices, which have no deviation",
+                "leave it out; agents::learn::ppo uses it in worlds whose actions are numbers",
+            );
+        }
         if let Some(Tail::Budget { cost, .. }) = &t.ppo.tail
             && !EpisodeTotals::SUMMARY.contains(&cost.as_str())
         {

@@ -43,7 +43,8 @@ impl Assailant {
     pub fn learned(bytes: &[u8], obs_dim: usize, heads: usize) -> Result<Self, String> {
         let policy = FrozenPolicy::from_bytes(bytes)?;
         let needed = obs_dim + heads + FIELDS.len();
-        if policy.obs_dim() != needed || policy.logits_dim() != LOGITS {
+        if policy.obs_dim() != needed || policy.logits_dim() != LOGITS || policy.bounds().is_some()
+        {
             return Err(format!(
                 "an attacker of another world: it sees {} values and chooses among {}, here there are \
                  {needed} and {LOGITS}; train one in this scenario with `ballast exploit`",

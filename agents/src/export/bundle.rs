@@ -58,6 +58,9 @@ pub enum BundleError {
         /// Where.
         path: PathBuf,
     },
+    /// A policy whose actions are numbers has no place in a bundle yet.
+    #[error("a policy whose actions are numbers cannot be exported: train one of choices")]
+    Numbers,
     /// A policy that remembers has no place in a bundle yet.
     #[error("a policy with memory cannot be exported: train with `memory: 0`")]
     Memory,
@@ -180,7 +183,7 @@ pub struct VerifyReport {
 /// (observation, mask) from evaluation, for the golden vectors.
 ///
 /// # Errors
-/// `card` does not fit the policy, the policy has memory, `dir` exists, or the file system's.
+/// `card` does not fit the policy, the policy has memory or answers with numbers, `dir` exists, or the file system's.
 pub fn write(
     dir: &Path,
     policy: &mut FrozenPolicy,
@@ -189,6 +192,9 @@ pub fn write(
 ) -> Result<VerifyReport, BundleError> {
     if dir.exists() {
         return Err(BundleError::Exists { path: dir.into() });
+    }
+    if policy.bounds().is_some() {
+        return Err(BundleError::Numbers);
     }
     if policy.memory().is_some() {
         return Err(BundleError::Memory);

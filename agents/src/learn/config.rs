@@ -75,8 +75,12 @@ pub struct PpoConfig {
     pub normalise_advantages: bool,
     /// What of the worst episodes is learned; `None`: the mean alone.
     pub tail: Option<Tail>,
-    /// Added to the first logits, `[logits]`, or empty: a policy that starts by mostly holding.
+    /// Added to the first logits, or to the first means of numbers, `[logits]`, or empty: a policy that starts
+    /// by mostly holding.
     pub initial_logit_bias: Vec<f32>,
+    /// First logarithm of the deviation of an action's numbers, before they are squashed into their bounds; 0
+    /// where actions are choices.
+    pub initial_log_std: f32,
 }
 
 impl Default for PpoConfig {
@@ -110,6 +114,7 @@ impl Default for PpoConfig {
             normalise_advantages: true,
             tail: None,
             initial_logit_bias: Vec::new(),
+            initial_log_std: 0.0,
         }
     }
 }
@@ -122,7 +127,7 @@ impl PpoConfig {
     pub fn check(&self) -> Result<(), LearnError> {
         let positive = |v: f64| v.is_finite() && v > 0.0;
         let unit = |v: f64| (0.0..=1.0).contains(&v);
-        let rules: [(&'static str, bool, &'static str); 17] = [
+        let rules: [(&'static str, bool, &'static str); 18] = [
             ("updates", (1..1 << 32).contains(&self.updates), "between 1 and 2^32"),
             ("rollout_steps", (1..1 << 24).contains(&self.rollout_steps), "between 1 and 2^24"),
             ("epochs", self.epochs > 0, "at least 1"),
@@ -144,6 +149,7 @@ impl PpoConfig {
             ("target_kl", self.target_kl.is_none_or(positive), "above 0, or none"),
             ("observation_clip", positive(f64::from(self.observation_clip)), "above 0"),
             ("reward_clip", self.reward_clip.is_none_or(positive), "above 0, or none"),
+            ("initial_log_std", self.initial_log_std.abs() <= 20.0, "between −20 and 20"),
         ];
         for (field, holds, must) in rules {
             if !holds {

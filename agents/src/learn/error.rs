@@ -31,6 +31,9 @@ pub enum LearnError {
         /// What it learns.
         takes: &'static str,
     },
+    /// Numbers that have no bounds, or no room between them.
+    #[error("the environment's actions: {0}")]
+    Bounds(String),
     /// Two sizes that must agree do not.
     #[error("{what}: expected {expected}, got {got}")]
     Shape {

@@ -34,8 +34,10 @@ pub struct UpdateLog {
     pub policy_loss: f64,
     /// Mean value loss (half the squared error).
     pub value_loss: f64,
-    /// Mean entropy, summed over heads, in nats.
+    /// Mean entropy, summed over heads or numbers, in nats; of numbers the differential one, in their units.
     pub entropy: f64,
+    /// Mean deviation of an action's numbers, before they are squashed; NaN where actions are choices.
+    pub deviation: f64,
     /// Mean KL divergence from the collecting policy, estimated.
     pub approx_kl: f64,
     /// Share of ratios beyond the clip.
@@ -81,6 +83,7 @@ impl UpdateLog {
             ("losses/policy", self.policy_loss),
             ("losses/value", self.value_loss),
             ("losses/entropy", self.entropy),
+            ("losses/deviation", self.deviation),
             ("losses/approx_kl", self.approx_kl),
             ("losses/clip_fraction", self.clip_fraction),
             ("losses/explained_variance", self.explained_variance),

@@ -3,6 +3,8 @@
 //! Settings, checkpoints, statistics and test games build without libtorch, so that scenario files with a
 //! training section can be read by any build.
 
+#[cfg(feature = "tch")]
+mod actor;
 pub mod checkpoint;
 pub mod config;
 pub mod error;
@@ -27,6 +29,8 @@ pub mod sac;
 #[cfg(feature = "tch")]
 pub mod self_play;
 pub mod shape;
+#[cfg(feature = "tch")]
+pub mod squashed;
 pub mod stats;
 #[cfg(feature = "tch")]
 mod storage;

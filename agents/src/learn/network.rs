@@ -60,11 +60,18 @@ impl Network {
         obs.gru_cell(state, input_weight, state_weight, Some(input_bias), Some(state_bias))
     }
 
-    /// Logits `[B, logits]`, not yet masked, and values `[B]` of the towers' inputs, `[B, inputs]`:
-    /// normalised observations, or what is remembered of them.
+    /// Logarithms of the deviations of an action's numbers, `[A]`; none where actions are choices.
+    #[must_use]
+    pub fn log_std(&self) -> Option<&Tensor> {
+        if self.shape.deviations() > 0 { self.parameters.views().last() } else { None }
+    }
+
+    /// Logits `[B, logits]`, not yet masked, or means of numbers, and values `[B]` of the towers' inputs,
+    /// `[B, inputs]`: normalised observations, or what is remembered of them.
     pub fn forward(&self, obs: &Tensor) -> (Tensor, Tensor) {
         let p = self.parameters.views();
         let p = if self.shape.memory > 0 { &p[4..] } else { p };
+        let p = &p[..p.len() - usize::from(self.shape.deviations() > 0)];
         let width = self.shape.width as i64;
         let fused = p[1].addmm(obs, &p[0]).tanh(); // [B, 2·width]
         let mut towers = fused.view([-1, 2, width]).transpose(0, 1); // [2, B, width]

@@ -1,9 +1,9 @@
 //! Proximal policy optimisation (Schulman et al., 2017, arXiv:1707.06347), for masked choices over
-//! several heads. In reading order: state → storage → collect → advantages → update → log.
+//! several heads, or for bounded numbers. In reading order: state → storage → collect → advantages → update → log.
 //!
 //! Shapes: `T` decisions per rollout, `N` lanes, `B = T·N`, `M` decisions in a minibatch, `D`
-//! observation values, `K` heads, `C` choices of the widest head, `L` choices of all heads, `H` values
-//! remembered.
+//! observation values, `K` heads or numbers, `C` choices of the widest head, `L` choices of all heads or
+//! numbers, `H` values remembered.
 //!
 //! Bit-identical on a CPU: one torch thread, always the full batch in lane order, addressed noise,
 //! our own optimiser, and sums over lanes in order.
@@ -14,16 +14,16 @@ use sim::environment::{Environment, Spec};
 use sim::lanes::Lanes;
 use tch::{Device, Kind, Tensor, no_grad};
 
+use super::actor::Actor;
 use super::checkpoint::Best;
 use super::config::{Discount, PpoConfig};
 use super::error::LearnError;
 use super::gae::{GaeInput, advantages, explained_variance};
-use super::heads::{Heads, sample};
 pub use super::log::UpdateLog;
 use super::log::{Episodes, Stopwatch, check_finite};
 use super::network::Network;
-use super::noise::{Draw, Noise, shuffled, uniform};
-use super::parameters::{AdamStep, copy_to};
+use super::noise::{Draw, Noise, shuffled};
+use super::parameters::{AdamStep, copy_to, to_vec};
 use super::resume::same;
 use super::shape::NetworkShape;
 use super::stats::RunningStats;
@@ -40,7 +40,7 @@ pub struct Ppo<E: Environment> {
     pub(super) noise: Noise,
     pub(super) lanes: Lanes<E>,
     pub(super) network: Network,
-    pub(super) heads: Heads,
+    pub(super) actor: Actor,
     pub(super) storage: Storage,
     /// Observation to decide on next, raw, `[N, D]`, and its mask, `[N, L]`.
     pub(super) obs: Vec<f32>,
@@ -65,26 +65,32 @@ impl<E: Environment> Ppo<E> {
     /// A run at its beginning: each lane starts the episode that it stands in. Sets libtorch to one thread, for the whole process.
     ///
     /// # Errors
-    /// A setting out of range, actions that are not choices, or a bias that does not fit the heads.
+    /// A setting out of range or for another kind of actions, bounds without room, or a bias that does not fit
+    /// the heads.
     pub fn new(config: PpoConfig, mut lanes: Lanes<E>, device: Device) -> Result<Self, LearnError> {
         config.check()?;
         tch::set_num_threads(1);
         let spec = lanes.spec().clone();
         let n = lanes.len();
-        let shape = NetworkShape::new(&spec, config.memory, &config.hidden)?;
+        let actor = Actor::new(&spec.action, device)?;
+        let shape = NetworkShape::new(&spec, config.memory, &config.hidden);
+        if shape.deviations() == 0 && config.initial_log_std != 0.0 {
+            let must = "0 where actions are choices";
+            return Err(LearnError::Setting { field: "initial_log_std", must });
+        }
         let bias = &config.initial_logit_bias;
         if !bias.is_empty() {
             same("initial_logit_bias", shape.logits(), bias.len())?;
         }
         let noise = Noise::new(config.seed);
-        let weights = shape.initial(&noise, bias);
+        let weights = shape.initial(&noise, bias, config.initial_log_std);
         let episodes: Vec<u64> = lanes.lanes().iter().map(E::episode).collect();
         lanes.reset(|lane| episodes[lane]);
         Ok(Self {
             obs: lanes.buffers().obs.clone(),
             mask: lanes.buffers().action_mask.clone(),
             state: vec![0.0; n * shape.memory],
-            heads: Heads::new(&shape.heads, device),
+            actor,
             storage: Storage::new(config.rollout_steps, n, shape.memory, &spec),
             network: Network::new(shape, &weights, device),
             obs_stats: RunningStats::new(spec.obs_dim),
@@ -143,6 +149,9 @@ impl<E: Environment> Ppo<E> {
         let mut values = vec![0.0; n];
         let mut final_obs = vec![0.0; n * d];
         let mut actions = vec![0.0; n * k];
+        let log_std = self.network.log_std().map(to_vec).unwrap_or_default(); // [A]
+        let deviations = log_std.iter().map(|l| libm::exp(f64::from(*l)));
+        log.deviation = deviations.sum::<f64>() / log_std.len() as f64;
         let h = self.network.shape().memory;
         let mut beyond = vec![0.0; n * h]; // state after an observation that is not decided on
         self.storage.first_state.copy_from_slice(&self.state);
@@ -160,23 +169,21 @@ impl<E: Environment> Ppo<E> {
             row.values.copy_from_slice(&values);
             for lane in 0..n {
                 let mut rng = self.noise.at(Draw::Action, self.update, t as u64, lane as u64);
-                let choices = &mut actions[lane * k..(lane + 1) * k];
-                row.log_probs[lane] = sample(
-                    &self.heads.choices,
-                    &logits[lane * l..(lane + 1) * l],
-                    &self.mask[lane * l..(lane + 1) * l],
-                    choices,
-                    || uniform(&mut rng),
-                )
-                .map_err(|head| LearnError::NothingLegal {
+                let (outputs, action) = (lane * l..(lane + 1) * l, lane * k..(lane + 1) * k);
+                let sampled = self.actor.sample(
+                    &logits[outputs.clone()],
+                    &log_std,
+                    &self.mask[outputs],
+                    &mut row.drawn[action.clone()],
+                    &mut actions[action],
+                    &mut rng,
+                );
+                row.log_probs[lane] = sampled.map_err(|head| LearnError::NothingLegal {
                     update: self.update,
                     step: t,
                     lane,
                     head,
                 })?;
-                for (stored, choice) in row.actions[lane * k..].iter_mut().zip(&*choices) {
-                    *stored = *choice as i64;
-                }
             }
             log.forward_secs += forward.seconds();
 
@@ -425,8 +432,9 @@ impl<E: Environment> Ppo<E> {
     /// The loss to descend, and its parts.
     fn losses(&self, mini: &Batch, clip: f64, entropy_weight: f64) -> (Tensor, Losses) {
         let (logits, values) = self.network.forward(&mini.obs); // [M, L], [M]
+        let log_std = self.network.log_std();
         let (log_probs, entropy) =
-            self.heads.log_probs_and_entropy(&logits, &mini.illegal, &mini.actions); // [M], [M]
+            self.actor.log_probs_and_entropy(&logits, log_std, &mini.illegal, &mini.drawn); // [M], [M]
         let mut advantages = mini.advantages.shallow_clone(); // [M]
         if self.config.normalise_advantages {
             let centred = &advantages - advantages.mean(Kind::Float);

@@ -20,6 +20,8 @@ use super::log::{Episodes, Stopwatch, UpdateLog, check_finite};
 use super::noise::{Draw, Noise, normals, uniform};
 use super::parameters::{AdamStep, Parameters, copy_to, to_vec};
 use super::replay::Replay;
+use super::squashed::ln_slope;
+use crate::bounds::Bounds;
 
 /// Settings of [`Sac`]. The defaults are the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,9 +114,7 @@ pub struct Sac<E: Environment> {
     spec: Spec,
     noise: Noise,
     lanes: Lanes<E>,
-    /// Middle and half width of each number's bounds, `[A]`.
-    middle: Vec<f32>,
-    half: Vec<f32>,
+    bounds: Bounds,
     actor: Parameters,
     critics: Parameters,
     /// The slow critics, which give targets.
@@ -163,8 +163,9 @@ impl<E: Environment> Sac<E> {
         let ActionSpace::Continuous { low, high } = &spec.action else {
             return Err(LearnError::Actions { learner: "SAC", takes: "numbers" });
         };
+        let bounds = Bounds::new(low, high).map_err(LearnError::Bounds)?;
         let noise = Noise::new(config.seed);
-        let (d, a, w) = (spec.obs_dim, low.len(), config.width);
+        let (d, a, w) = (spec.obs_dim, bounds.len(), config.width);
         let mut tensor = 0;
         let mut layer = |towers: usize, inputs: usize, outputs: usize| {
             tensor += 1;
@@ -178,8 +179,7 @@ impl<E: Environment> Sac<E> {
         lanes.reset(|lane| episodes[lane]);
         let n = lanes.len();
         Ok(Self {
-            middle: low.iter().zip(high).map(|(l, h)| f32::midpoint(*l, *h)).collect(),
-            half: low.iter().zip(high).map(|(l, h)| (h - l) / 2.0).collect(),
+            bounds,
             actor: Parameters::new(&shapes(1, d, w, 2 * a), &actor, device),
             critics: Parameters::new(&critic_shapes, &critics, device),
             targets: Parameters::new(&critic_shapes, &critics, device),
@@ -219,7 +219,7 @@ impl<E: Environment> Sac<E> {
         {
             world.load(bytes).map_err(|reason| LearnError::Lane { lane, reason })?;
         }
-        let (d, a, w) = (run.spec.obs_dim, run.middle.len(), run.config.width);
+        let (d, a, w) = (run.spec.obs_dim, run.bounds.len(), run.config.width);
         let [actor, critics, targets, temperature] = &saved.networks;
         run.actor = Parameters::restore(&shapes(1, d, w, 2 * a), actor, device);
         run.critics = Parameters::restore(&shapes(2, d + a, w, 1), critics, device);
@@ -305,7 +305,7 @@ impl<E: Environment> Sac<E> {
         episodes: &mut Episodes,
         log: &mut UpdateLog,
     ) -> Result<(), LearnError> {
-        let (n, d, a) = (self.lanes.len(), self.spec.obs_dim, self.middle.len());
+        let (n, d, a) = (self.lanes.len(), self.spec.obs_dim, self.bounds.len());
         let forward = Stopwatch::start();
         // Between −1 and 1, `[N, A]`.
         let mut squashed = vec![0.0; n * a];
@@ -362,8 +362,8 @@ impl<E: Environment> Sac<E> {
     }
 
     fn unsquash(&self, squashed: &[f32]) -> Vec<f32> {
-        let a = self.middle.len();
-        let scale = |(i, x): (usize, &f32)| self.middle[i % a] + self.half[i % a] * x;
+        let a = self.bounds.len();
+        let scale = |(i, x): (usize, &f32)| self.bounds.place(i % a, *x);
         squashed.iter().enumerate().map(scale).collect()
     }
 
@@ -374,7 +374,7 @@ impl<E: Environment> Sac<E> {
     // ----------------------------------------------------------------------------------- update
 
     /// A draw of the policy: `tanh(mean + deviation·normal)` and its log-density, with the change of
-    /// variables of appendix C, as 2·(ln 2 − u − softplus(−2u)) for ln(1 − tanh²u).
+    /// variables of appendix C.
     fn act(&self, obs: &Tensor, normal: &Tensor) -> Drawn {
         let out = tower(self.actor.views(), &obs.unsqueeze(0)).squeeze_dim(0); // [M, 2A]
         let halves = out.chunk(2, -1);
@@ -382,8 +382,8 @@ impl<E: Environment> Sac<E> {
         let raw = mean + log_std.exp() * normal; // [M, A]
         let half_ln_tau = 0.5 * libm::log(2.0 * std::f64::consts::PI);
         let density = normal.square() * -0.5 - &log_std - half_ln_tau; // [M, A]
-        let squash = (&raw * -1.0 - (&raw * -2.0).softplus() + std::f64::consts::LN_2) * 2.0;
-        let log_prob = (density - squash).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
+        let log_prob =
+            (density - ln_slope(&raw)).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
         Drawn { action: raw.tanh(), log_prob } // [M, A], [M]
     }
 
@@ -394,7 +394,7 @@ impl<E: Environment> Sac<E> {
     }
 
     fn gradient_step(&mut self, sums: &mut Losses) -> Result<(), LearnError> {
-        let (m, a) = (self.config.minibatch, self.middle.len());
+        let (m, a) = (self.config.minibatch, self.bounds.len());
         self.gradient_steps += 1;
         let mut rng = self.noise.at(Draw::Minibatch, self.gradient_steps, 0, 0);
         let mini = self.replay.sample(&mut rng, m);

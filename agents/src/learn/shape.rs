@@ -4,12 +4,11 @@
 
 use sim::environment::{ActionSpace, Spec};
 
-use super::error::LearnError;
 use super::noise::{Draw, Noise, normals};
 use crate::frozen::{Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
 
 /// Sizes of an actor-critic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NetworkShape {
     /// Values per observation.
     pub obs_dim: usize,
@@ -20,32 +19,36 @@ pub struct NetworkShape {
     pub width: usize,
     /// Hidden layers, at least 1.
     pub depth: usize,
-    /// Choices per head.
-    pub heads: Vec<u32>,
+    /// What the actor's outputs stand for: choices, or numbers within bounds.
+    pub action: ActionSpace,
 }
 
 impl NetworkShape {
-    /// The network for an environment of choices; `hidden` has layers of one width.
-    ///
-    /// # Errors
-    /// The environment's actions are numbers.
-    pub fn new(spec: &Spec, memory: usize, hidden: &[usize]) -> Result<Self, LearnError> {
-        let ActionSpace::MultiDiscrete { heads } = &spec.action else {
-            return Err(LearnError::Actions { learner: "PPO", takes: "choices" });
-        };
-        Ok(Self {
+    /// The network for an environment; `hidden` has layers of one width.
+    #[must_use]
+    pub fn new(spec: &Spec, memory: usize, hidden: &[usize]) -> Self {
+        Self {
             obs_dim: spec.obs_dim,
             memory,
             width: hidden.first().copied().unwrap_or(1),
             depth: hidden.len().max(1),
-            heads: heads.clone(),
-        })
+            action: spec.action.clone(),
+        }
     }
 
-    /// Choices of all heads.
+    /// Outputs of the actor: choices of all heads, or a mean per number.
     #[must_use]
     pub fn logits(&self) -> usize {
-        self.heads.iter().map(|n| *n as usize).sum()
+        self.action.logits()
+    }
+
+    /// Deviations that are learned: one per number, none for choices.
+    #[must_use]
+    pub fn deviations(&self) -> usize {
+        match &self.action {
+            ActionSpace::MultiDiscrete { .. } => 0,
+            ActionSpace::Continuous { low, .. } => low.len(),
+        }
     }
 
     /// Values that the towers see.
@@ -58,7 +61,8 @@ impl NetworkShape {
     /// the recurrent unit (reset, update, new): `[3·memory, obs_dim]`, `[3·memory, memory]`,
     /// `[3·memory]` twice. The towers' weights are `[inputs, outputs]`; actor before critic:
     /// `[inputs, 2·width]`, `[2·width]`, then per further layer `[2, width, width]`, `[2, 1, width]`,
-    /// then `[width, logits]`, `[logits]`, `[width, 1]`, `[1]`.
+    /// then `[width, logits]`, `[logits]`, `[width, 1]`, `[1]`; for numbers last the logarithms of their
+    /// deviations, `[logits]`.
     #[must_use]
     pub fn tensors(&self) -> Vec<Vec<i64>> {
         let (obs, memory) = (self.obs_dim as i64, self.memory as i64);
@@ -75,6 +79,9 @@ impl NetworkShape {
             shapes.push(vec![2, 1, width]);
         }
         shapes.extend([vec![width, logits], vec![logits], vec![width, 1], vec![1]]);
+        if self.deviations() > 0 {
+            shapes.push(vec![logits]);
+        }
         shapes
     }
 
@@ -85,9 +92,10 @@ impl NetworkShape {
     }
 
     /// First values: orthogonal weights (Saxe et al., 2014) of gain √2, 1 in the recurrent unit and
-    /// before the value, 0.01 before the logits; biases 0, but `logit_bias` (`[logits]` or empty) on the logits.
+    /// before the value, 0.01 before the logits or means; biases 0, but `logit_bias` (`[logits]` or empty) on
+    /// those; `log_std` for the deviations.
     #[must_use]
-    pub fn initial(&self, noise: &Noise, logit_bias: &[f32]) -> Vec<f32> {
+    pub fn initial(&self, noise: &Noise, logit_bias: &[f32], log_std: f32) -> Vec<f32> {
         let mut tensor = 0;
         let mut orthogonal = |inputs, outputs, gain| {
             tensor += 1;
@@ -121,6 +129,7 @@ impl NetworkShape {
         flat.resize(flat.len() + logits - logit_bias.len(), 0.0);
         flat.extend(orthogonal(width, 1, 1.0));
         flat.push(0.0);
+        flat.resize(flat.len() + self.deviations(), log_std);
         flat
     }
 
@@ -162,7 +171,7 @@ impl NetworkShape {
         let weight = take(width * logits);
         let bias = take(logits);
         layers.push(dense(width, logits, logits, weight, bias));
-        FrozenPolicy::with_memory(name, self.heads.clone(), normaliser, memory, layers)
+        FrozenPolicy::of(name, self.action.clone(), normaliser, memory, layers)
     }
 }
 
@@ -211,9 +220,10 @@ mod tests {
 
     #[test]
     fn the_flat_vector_has_the_length_of_its_tensors_and_orthonormal_weights() {
-        let shape = NetworkShape { obs_dim: 5, memory: 0, width: 8, depth: 2, heads: vec![3, 2] };
+        let action = ActionSpace::MultiDiscrete { heads: vec![3, 2] };
+        let shape = NetworkShape { obs_dim: 5, memory: 0, width: 8, depth: 2, action };
         let bias = [0.0, 2.0, 0.0, 0.0, 0.0];
-        let flat = shape.initial(&Noise::new(3), &bias);
+        let flat = shape.initial(&Noise::new(3), &bias, 0.0);
         assert_eq!(flat.len(), shape.parameters());
         let rows = |m: &[f32], n: usize| -> Vec<Vec<f32>> {
             m.chunks_exact(n).map(<[f32]>::to_vec).collect()

@@ -1,7 +1,7 @@
 //! A rollout as it is collected, and as tensors.
 
-use sim::environment::Spec;
-use tch::{Device, Tensor};
+use sim::environment::{ActionSpace, Spec};
+use tch::{Device, Kind, Tensor};
 
 use crate::frozen::LEGAL_ABOVE;
 
@@ -11,7 +11,7 @@ pub(super) struct Storage {
     pub(super) lanes: usize,
     pub(super) obs: Vec<f32>,          // [T, N, D], normalised
     pub(super) mask: Vec<f32>,         // [T, N, L]
-    pub(super) actions: Vec<i64>,      // [T, N, K]
+    pub(super) drawn: Vec<f32>,        // [T, N, K]: choices, or numbers before they are squashed
     pub(super) log_probs: Vec<f32>,    // [T, N]
     pub(super) values: Vec<f32>,       // [T, N]
     pub(super) rewards: Vec<f64>,      // [T, N]
@@ -21,13 +21,15 @@ pub(super) struct Storage {
     pub(super) final_values: Vec<f32>, // [T, N], where truncated
     pub(super) last_values: Vec<f32>,  // [N]
     pub(super) first_state: Vec<f32>,  // [N, H], remembered before the first decision
+    /// What `drawn` is as a tensor: whole numbers for choices.
+    drawn_kind: Kind,
 }
 
 /// The part of a [`Storage`] that one decision of all lanes fills.
 pub(super) struct StorageRow<'a> {
     pub(super) obs: &'a mut [f32],
     pub(super) mask: &'a mut [f32],
-    pub(super) actions: &'a mut [i64],
+    pub(super) drawn: &'a mut [f32],
     pub(super) log_probs: &'a mut [f32],
     pub(super) values: &'a mut [f32],
     pub(super) rewards: &'a mut [f64],
@@ -45,7 +47,7 @@ impl Storage {
             lanes,
             obs: vec![0.0; b * spec.obs_dim],
             mask: vec![0.0; b * spec.action.logits()],
-            actions: vec![0; b * spec.action.dim()],
+            drawn: vec![0.0; b * spec.action.dim()],
             log_probs: vec![0.0; b],
             values: vec![0.0; b],
             rewards: vec![0.0; b],
@@ -55,6 +57,10 @@ impl Storage {
             final_values: vec![0.0; b],
             last_values: vec![0.0; lanes],
             first_state: vec![0.0; lanes * memory],
+            drawn_kind: match spec.action {
+                ActionSpace::MultiDiscrete { .. } => Kind::Int64,
+                ActionSpace::Continuous { .. } => Kind::Float,
+            },
         }
     }
 
@@ -71,7 +77,7 @@ impl Storage {
         StorageRow {
             obs: part(&mut self.obs, steps, t),
             mask: part(&mut self.mask, steps, t),
-            actions: part(&mut self.actions, steps, t),
+            drawn: part(&mut self.drawn, steps, t),
             log_probs: part(&mut self.log_probs, steps, t),
             values: part(&mut self.values, steps, t),
             rewards: part(&mut self.rewards, steps, t),
@@ -89,7 +95,7 @@ impl Storage {
         Batch {
             obs: matrix(&self.obs),                                 // [B, D]
             illegal: matrix(&self.mask).le(f64::from(LEGAL_ABOVE)), // [B, L], bool
-            actions: Tensor::from_slice(&self.actions).view([b, -1]).to_device(device), // [B, K]
+            drawn: matrix(&self.drawn).to_kind(self.drawn_kind),    // [B, K]
             log_probs: vector(&self.log_probs),                     // [B]
             advantages: vector(advantages),                         // [B]
             returns: vector(returns),                               // [B]
@@ -107,7 +113,7 @@ impl Storage {
 pub(super) struct Batch {
     pub(super) obs: Tensor,
     pub(super) illegal: Tensor,
-    pub(super) actions: Tensor,
+    pub(super) drawn: Tensor,
     pub(super) log_probs: Tensor,
     pub(super) advantages: Tensor,
     pub(super) returns: Tensor,
@@ -121,7 +127,7 @@ impl Batch {
         Self {
             obs: self.obs.index_select(0, rows),
             illegal: self.illegal.index_select(0, rows),
-            actions: self.actions.index_select(0, rows),
+            drawn: self.drawn.index_select(0, rows),
             log_probs: self.log_probs.index_select(0, rows),
             advantages: self.advantages.index_select(0, rows),
             returns: self.returns.index_select(0, rows),

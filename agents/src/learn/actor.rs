@@ -1,0 +1,76 @@
+//! From a network's outputs to actions: choices or numbers, whichever the environment takes.
+
+use rand::Rng;
+use sim::environment::ActionSpace;
+use tch::{Device, Tensor};
+
+use super::error::LearnError;
+use super::heads::{self, Heads};
+use super::noise::uniform;
+use super::squashed::Squashed;
+use crate::bounds::Bounds;
+
+/// The kind of a policy's actions.
+#[derive(Debug)]
+pub(super) enum Actor {
+    Choices(Heads),
+    Numbers(Squashed),
+}
+
+impl Actor {
+    /// # Errors
+    /// Bounds that are none.
+    pub(super) fn new(action: &ActionSpace, device: Device) -> Result<Self, LearnError> {
+        Ok(match action {
+            ActionSpace::MultiDiscrete { heads } => Self::Choices(Heads::new(heads, device)),
+            ActionSpace::Continuous { low, high } => {
+                let bounds = Bounds::new(low, high).map_err(LearnError::Bounds)?;
+                Self::Numbers(Squashed::new(bounds, device))
+            }
+        })
+    }
+
+    /// Draws one action `[K]`, and into `drawn` `[K]` what its probability is asked of later: a choice itself,
+    /// or a number before it is squashed. `outputs` and `mask` are `[L]`; returns the log-probability.
+    ///
+    /// # Errors
+    /// The first head without a legal choice.
+    pub(super) fn sample(
+        &self,
+        outputs: &[f32],
+        log_std: &[f32],
+        mask: &[f32],
+        drawn: &mut [f32],
+        action: &mut [f32],
+        rng: &mut impl Rng,
+    ) -> Result<f32, usize> {
+        match self {
+            Self::Choices(heads) => {
+                let log_prob =
+                    heads::sample(&heads.choices, outputs, mask, action, || uniform(rng))?;
+                drawn.copy_from_slice(action);
+                Ok(log_prob)
+            }
+            Self::Numbers(numbers) => {
+                Ok(numbers.sample(outputs, log_std, mask, drawn, action, rng))
+            }
+        }
+    }
+
+    /// Log-probability of `drawn` `[M, K]` and entropy, `[M]` each, of `outputs` `[M, L]` with `illegal` `[M, L]`.
+    pub(super) fn log_probs_and_entropy(
+        &self,
+        outputs: &Tensor,
+        log_std: Option<&Tensor>,
+        illegal: &Tensor,
+        drawn: &Tensor,
+    ) -> (Tensor, Tensor) {
+        match (self, log_std) {
+            (Self::Choices(heads), None) => heads.log_probs_and_entropy(outputs, illegal, drawn),
+            (Self::Numbers(numbers), Some(log_std)) => {
+                numbers.log_probs_and_entropy(outputs, log_std, illegal, drawn)
+            }
+            _ => unreachable!("Invariant: numbers have a deviation, and only they"),
+        }
+    }
+}
