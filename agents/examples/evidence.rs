@@ -303,6 +303,7 @@ fn cleanrl(seed: u64) -> PpoConfig {
         epochs: 4,
         minibatch: 128,
         learning_rate: 2.5e-4,
+        clip_value: true,
         entropy_weight: 0.01,
         ..plain()
     }

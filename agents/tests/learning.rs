@@ -75,13 +75,13 @@ fn a_masked_choice_has_probability_zero_and_gradients_stay_finite() {
         Tensor::from_slice(&[false, true, false, false, false, true, false, true, true, false])
             .view([2, 5]);
     let actions = Tensor::from_slice(&[0i64, 1, 1, 1]).view([2, 2]);
-    let all = to_vec(&heads.log_probs(&logits, &illegal).exp());
+    let all = to_vec(&heads.log_probs(&logits, Some(&illegal)).exp());
     assert_eq!((all[1], all[5]), (0.0, 0.0), "masked, and padding");
     let first = 1.0 / (1.0 + (-2.0f64).exp());
     assert_close(&all[..3], &[first, 0.0, 1.0 - first], 1e-6);
     assert_close(&all[6..], &[0.0, 1.0, 0.0, 0.0, 1.0, 0.0], 0.0f64.max(1e-12));
 
-    let (log_probs, entropy) = heads.log_probs_and_entropy(&logits, &illegal, &actions);
+    let (log_probs, entropy) = heads.log_probs_and_entropy(&logits, Some(&illegal), &actions);
     let second = 1.0 / (1.0 + 1f64.exp());
     assert_close(&to_vec(&log_probs), &[first.ln() + second.ln(), 0.0], 1e-6);
     let nats = |p: f64| -p * p.ln() - (1.0 - p) * (1.0 - p).ln();

@@ -24,10 +24,6 @@ fn rows(values: &[f32], width: i64) -> Tensor {
     Tensor::from_slice(values).view([-1, width])
 }
 
-fn read_all(like: &Tensor) -> Tensor {
-    Tensor::zeros(like.size(), (Kind::Bool, Device::Cpu))
-}
-
 #[test]
 fn densities_match_the_figures_worked_by_hand() {
     let two = numbers(&[-2.0, 0.0], &[3.0, 1.0]);
@@ -35,7 +31,7 @@ fn densities_match_the_figures_worked_by_hand() {
     let raw = rows(&[0.7, -1.2, 0.7, -1.2], 2);
     // −z²/2 − ln s − ln √2π − ln(1 − tanh²u) − ln half: of the first −1.098151, of the second 0.199068.
     let unread = Tensor::from_slice(&[false, false, false, true]).view([2, 2]);
-    let (log_probs, _) = two.log_probs_and_entropy(&means, &log_std, &unread, &raw);
+    let (log_probs, _) = two.log_probs_and_entropy(&means, &log_std, Some(&unread), &raw);
     let log_probs = to_vec(&log_probs);
     assert!((log_probs[0] - FIRST - SECOND).abs() < 1e-5, "{log_probs:?}");
     assert!((log_probs[1] - FIRST).abs() < 1e-5, "{log_probs:?}");
@@ -54,8 +50,7 @@ fn the_density_integrates_to_one_and_its_entropy_to_what_is_said() {
         let tensor = rows(&raw, 1);
         let means = tensor.full_like(mean);
         let log_std = Tensor::from_slice(&[deviation.ln() as f32]);
-        let (log_probs, entropy) =
-            one.log_probs_and_entropy(&means, &log_std, &read_all(&tensor), &tensor);
+        let (log_probs, entropy) = one.log_probs_and_entropy(&means, &log_std, None, &tensor);
         let (mut mass, mut integral) = (0.0, 0.0);
         for (u, log_prob) in raw.iter().zip(to_vec(&log_probs)) {
             // The action's own width: da = half·du/cosh²u.
@@ -92,7 +87,7 @@ fn draws_stay_inside_their_bounds_and_have_the_density_that_is_learned_from() {
             let (learned, _) = two.log_probs_and_entropy(
                 &rows(&means, 2),
                 &Tensor::from_slice(&log_std),
-                &read_all(&raw),
+                None,
                 &raw,
             );
             let learned = to_vec(&learned)[0];
@@ -113,7 +108,7 @@ fn a_number_that_is_not_read_counts_for_nothing_and_extremes_stay_finite() {
     let log_std = Tensor::from_slice(&[-0.5f32, 4.0]).set_requires_grad(true);
     let raw = rows(&[0.7, -1.2, -70.0, 80.0], 2);
     let unread = Tensor::from_slice(&[true, false, false, false]).view([2, 2]);
-    let (log_probs, entropy) = two.log_probs_and_entropy(&means, &log_std, &unread, &raw);
+    let (log_probs, entropy) = two.log_probs_and_entropy(&means, &log_std, Some(&unread), &raw);
     (log_probs.sum(Kind::Float) + entropy.sum(Kind::Float)).backward();
     let gradient = [to_vec(&means.grad()), to_vec(&log_std.grad())].concat();
     assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");

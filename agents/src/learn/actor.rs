@@ -57,12 +57,13 @@ impl Actor {
         }
     }
 
-    /// Log-probability of `drawn` `[M, K]` and entropy, `[M]` each, of `outputs` `[M, L]` with `illegal` `[M, L]`.
+    /// Log-probability of `drawn` `[M, K]` and entropy, `[M]` each, of `outputs` `[M, L]` with
+    /// `illegal` `[M, L]`, if any is.
     pub(super) fn log_probs_and_entropy(
         &self,
         outputs: &Tensor,
         log_std: Option<&Tensor>,
-        illegal: &Tensor,
+        illegal: Option<&Tensor>,
         drawn: &Tensor,
     ) -> (Tensor, Tensor) {
         match (self, log_std) {

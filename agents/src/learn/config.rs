@@ -51,6 +51,8 @@ pub struct PpoConfig {
     pub clip: f64,
     /// Let the clip fall linearly to 0.
     pub anneal_clip: bool,
+    /// Reward no larger change of a value either: in the value's own units (Huang et al., detail 9).
+    pub clip_value: bool,
     /// Weight of the entropy bonus.
     pub entropy_weight: f64,
     /// Let the entropy weight fall linearly to 0.
@@ -101,6 +103,7 @@ impl Default for PpoConfig {
             gae_lambda: 0.95,
             clip: 0.2,
             anneal_clip: false,
+            clip_value: false,
             entropy_weight: 0.01,
             anneal_entropy: false,
             value_weight: 0.5,

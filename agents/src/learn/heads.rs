@@ -35,11 +35,11 @@ impl Heads {
     }
 
     /// Log-probability of `actions` `[M, K]` and entropy, each summed over heads, `[M]`; of `logits`
-    /// `[M, L]` with `illegal` `[M, L]`. An illegal choice has probability exactly 0 and gradient 0.
+    /// `[M, L]` with `illegal` `[M, L]`, if any is. An illegal choice has probability exactly 0 and gradient 0.
     pub fn log_probs_and_entropy(
         &self,
         logits: &Tensor,
-        illegal: &Tensor,
+        illegal: Option<&Tensor>,
         actions: &Tensor,
     ) -> (Tensor, Tensor) {
         let all = self.log_probs(logits, illegal); // [M, K, C]
@@ -52,9 +52,12 @@ impl Heads {
     }
 
     /// Log-probabilities of all choices, `[M, K, C]`, heads padded to the widest with masked ones.
-    pub fn log_probs(&self, logits: &Tensor, illegal: &Tensor) -> Tensor {
+    pub fn log_probs(&self, logits: &Tensor, illegal: Option<&Tensor>) -> Tensor {
         let m = logits.size()[0];
-        let masked = logits.masked_fill(illegal, f64::from(MASKED_LOGIT)); // [M, L]
+        let masked = match illegal {
+            Some(illegal) => logits.masked_fill(illegal, f64::from(MASKED_LOGIT)), // [M, L]
+            None => logits.shallow_clone(),
+        };
         let cells = match &self.padding {
             None => masked,
             Some(padding) => {

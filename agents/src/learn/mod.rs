@@ -14,6 +14,7 @@ pub mod games;
 #[cfg(feature = "tch")]
 pub mod heads;
 pub mod log;
+pub mod loss;
 #[cfg(feature = "tch")]
 pub mod network;
 pub mod noise;

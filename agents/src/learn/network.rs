@@ -81,8 +81,11 @@ impl Network {
         let [.., actor_weight, actor_bias, critic_weight, critic_bias] = p else {
             unreachable!("Invariant: four parameters of the outputs");
         };
-        let logits = actor_bias.addmm(&towers.get(0), actor_weight); // [B, logits]
-        let values = critic_bias.addmm(&towers.get(1), critic_weight); // [B, 1]
+        let [actor, critic] = &towers.unbind(0)[..] else {
+            unreachable!("Invariant: two towers");
+        };
+        let logits = actor_bias.addmm(actor, actor_weight); // [B, logits]
+        let values = critic_bias.addmm(critic, critic_weight); // [B, 1]
         (logits, values.squeeze_dim(-1))
     }
 }

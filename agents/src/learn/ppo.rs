@@ -21,6 +21,7 @@ use super::error::LearnError;
 use super::gae::{GaeInput, advantages, explained_variance};
 pub use super::log::UpdateLog;
 use super::log::{Episodes, Stopwatch, check_finite};
+use super::loss::{LossInput, Losses, slopes};
 use super::network::Network;
 use super::noise::{Draw, Noise, shuffled};
 use super::parameters::{AdamStep, copy_to, to_vec};
@@ -337,7 +338,7 @@ impl<E: Environment> Ppo<E> {
             epsilon: config.adam_epsilon,
             max_grad_norm: config.max_grad_norm,
         };
-        let batch = self.storage.batch(advantages, returns, self.network.parameters.device());
+        let batch = self.storage.batch(self.network.parameters.device());
         let total = self.storage.decisions(); // B
         // With memory, whole lanes are shuffled and cut; without, decisions are.
         let lanes = self.lanes.len();
@@ -355,18 +356,24 @@ impl<E: Environment> Ppo<E> {
         for epoch in 0..config.epochs {
             let mut rng = self.noise.at(Draw::Shuffle, self.update, 0, epoch as u64);
             let order = shuffled(&mut rng, count);
+            // Once in its order, each minibatch is a view.
+            let shuffled_batch =
+                if recurrent { batch.narrow(0, total) } else { batch.select(&self.rows(&order)) };
             let mut epoch_kl = 0.0;
             for part in 0..parts {
                 let (from, to) = (part * order.len() / parts, (part + 1) * order.len() / parts);
                 let chosen = &order[from..to];
-                let mini = if recurrent {
-                    self.recall(&batch, chosen)
+                let (rows, mini) = if recurrent {
+                    let rows = self.rows_of_lanes(chosen);
+                    let mini = self.recall(&batch, chosen, &rows);
+                    (rows, mini)
                 } else {
-                    batch.select(&self.rows(chosen))
+                    (chosen.to_vec(), shuffled_batch.narrow(from, to - from))
                 };
-                let (loss, losses) = self.losses(&mini, log.clip, log.entropy_weight);
+                let (loss, losses) = self.losses(&mini, &rows, (advantages, returns), log);
                 if !losses.is_finite() {
-                    return Err(diverged("the loss", losses.total, &self.last_checkpoint));
+                    let total = losses.policy + config.value_weight * losses.value;
+                    return Err(diverged("the loss", total, &self.last_checkpoint));
                 }
                 let gradient = self.network.parameters.gradient(&loss); // [P]
                 let norm = self.network.parameters.step(gradient, adam);
@@ -405,12 +412,17 @@ impl<E: Environment> Ppo<E> {
         Tensor::from_slice(rows).to_device(self.network.parameters.device())
     }
 
-    /// All decisions of some lanes, `[T·m]`, with what is remembered at each in place of the observation.
-    fn recall(&self, batch: &Batch, lanes: &[i64]) -> Batch {
+    /// All decisions of some lanes, decision after decision, `[T·m]`.
+    fn rows_of_lanes(&self, lanes: &[i64]) -> Vec<i64> {
+        let (t, n) = (self.storage.steps as i64, self.lanes.len() as i64);
+        (0..t).flat_map(|step| lanes.iter().map(move |lane| step * n + lane)).collect()
+    }
+
+    /// All decisions `rows` `[T·m]` of some `lanes` `[m]`, with what is remembered at each in place of the
+    /// observation.
+    fn recall(&self, batch: &Batch, lanes: &[i64], rows: &[i64]) -> Batch {
         let (t, n, m) = (self.storage.steps as i64, self.lanes.len() as i64, lanes.len() as i64);
-        let rows: Vec<i64> =
-            (0..t).flat_map(|step| lanes.iter().map(move |lane| step * n + lane)).collect();
-        let mut mini = batch.select(&self.rows(&rows));
+        let mut mini = batch.select(&self.rows(rows));
         let first = Tensor::from_slice(&self.storage.first_state).view([n, -1]); // [N, H]
         let mut state =
             first.to_device(self.network.parameters.device()).index_select(0, &self.rows(lanes)); // [m, H]
@@ -429,67 +441,56 @@ impl<E: Environment> Ppo<E> {
         mini
     }
 
-    /// The loss to descend, and its parts.
-    fn losses(&self, mini: &Batch, clip: f64, entropy_weight: f64) -> (Tensor, Losses) {
+    /// What to descend over the decisions `rows` `[M]`: the gradient is the loss's, the value is not. And the
+    /// loss's parts.
+    fn losses(
+        &self,
+        mini: &Batch,
+        rows: &[i64],
+        (advantages, returns): (&[f32], &[f32]),
+        log: &UpdateLog,
+    ) -> (Tensor, Losses) {
         let (logits, values) = self.network.forward(&mini.obs); // [M, L], [M]
-        let log_std = self.network.log_std();
-        let (log_probs, entropy) =
-            self.actor.log_probs_and_entropy(&logits, log_std, &mini.illegal, &mini.drawn); // [M], [M]
-        let mut advantages = mini.advantages.shallow_clone(); // [M]
-        if self.config.normalise_advantages {
-            let centred = &advantages - advantages.mean(Kind::Float);
-            let std = centred.square().mean(Kind::Float).sqrt();
-            advantages = centred / (std + 1e-8);
+        let (log_probs, entropy) = self.actor.log_probs_and_entropy(
+            &logits,
+            self.network.log_std(),
+            mini.illegal.as_ref(),
+            &mini.drawn,
+        ); // [M], [M]
+        let m = rows.len();
+        let mut host = vec![0.0; 3 * m]; // [3, M]
+        no_grad(|| copy_to(&Tensor::stack(&[&log_probs, &values, &entropy], 0), &mut host));
+        let (host, entropies) = host.split_at(2 * m);
+        let (host_log_probs, host_values) = host.split_at(m);
+        let chosen =
+            |of: &[f32]| -> Vec<f32> { rows.iter().map(|row| of[*row as usize]).collect() };
+        let config = &self.config;
+        let (mut along_log_probs, mut along_values) = (Vec::new(), Vec::new()); // [M], [M]
+        let mut losses = slopes(
+            &LossInput {
+                log_probs: host_log_probs,
+                old_log_probs: &chosen(&self.storage.log_probs),
+                values: host_values,
+                old_values: &chosen(&self.storage.values),
+                advantages: &chosen(advantages),
+                returns: &chosen(returns),
+                clip: log.clip,
+                value_clip: config.clip_value.then_some(log.clip),
+                value_weight: config.value_weight,
+                normalise_advantages: config.normalise_advantages,
+            },
+            &mut along_log_probs,
+            &mut along_values,
+        );
+        losses.entropy = entropies.iter().map(|e| f64::from(*e)).sum::<f64>() / m as f64;
+        let device = self.network.parameters.device();
+        let vector = |v: &[f32]| Tensor::from_slice(v).to_device(device);
+        let mut loss =
+            log_probs.dot(&vector(&along_log_probs)) + values.dot(&vector(&along_values));
+        if log.entropy_weight != 0.0 {
+            loss -= entropy.mean(Kind::Float) * log.entropy_weight;
         }
-        let log_ratio = log_probs - &mini.log_probs; // [M]
-        let ratio = log_ratio.exp(); // [M]
-        let unclipped = &advantages * &ratio;
-        let clipped = &advantages * ratio.clamp(1.0 - clip, 1.0 + clip);
-        let policy_loss = -unclipped.minimum(&clipped).mean(Kind::Float);
-        let value_loss = (values - &mini.returns).square().mean(Kind::Float) * 0.5;
-        let entropy = entropy.mean(Kind::Float);
-        let loss =
-            &policy_loss + &value_loss * self.config.value_weight - &entropy * entropy_weight;
-        let parts = no_grad(|| {
-            let distance = (&ratio - 1.0).abs();
-            // k3 of Schulman's note on approximating KL: unbiased and never negative.
-            let kl = ((&ratio - 1.0) - &log_ratio).mean(Kind::Float);
-            let clipped = distance.gt(clip).to_kind(Kind::Float).mean(Kind::Float);
-            let ratio_error = distance.max();
-            let all = [&loss, &policy_loss, &value_loss, &entropy, &kl, &clipped, &ratio_error];
-            let mut host = [0.0; 7];
-            copy_to(&Tensor::stack(&all, 0), &mut host);
-            host.map(f64::from)
-        });
-        let [total, policy, value, entropy, approx_kl, clip_fraction, ratio_error] = parts;
-        let losses =
-            Losses { total, policy, value, entropy, approx_kl, clip_fraction, ratio_error };
         (loss, losses)
-    }
-}
-
-/// The parts of a minibatch's loss.
-#[derive(Clone, Copy, Debug, Default)]
-struct Losses {
-    total: f64,
-    policy: f64,
-    value: f64,
-    entropy: f64,
-    approx_kl: f64,
-    clip_fraction: f64,
-    ratio_error: f64,
-}
-
-impl Losses {
-    fn is_finite(&self) -> bool {
-        self.total.is_finite() && self.approx_kl.is_finite()
-    }
-    fn add(&mut self, other: &Self) {
-        self.policy += other.policy;
-        self.value += other.value;
-        self.entropy += other.entropy;
-        self.approx_kl += other.approx_kl;
-        self.clip_fraction += other.clip_fraction;
     }
 }
 

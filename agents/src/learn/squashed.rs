@@ -47,7 +47,7 @@ impl Squashed {
 
     /// Log-density of the actions behind `raw` `[M, A]`, per the environment's units, and differential
     /// entropy, each summed over the numbers that are read, `[M]`; of `means` `[M, A]` and `log_std` `[A]`, with
-    /// `unread` `[M, A]`.
+    /// `unread` `[M, A]`, if any is.
     ///
     /// The entropy is the Gaussian's plus the mean of ln |da/du|, a number at a time: no closed form is known,
     /// so the mean is the trapezoidal rule's over ±5 deviations. Nothing is drawn, and gradients are those of
@@ -56,7 +56,7 @@ impl Squashed {
         &self,
         means: &Tensor,
         log_std: &Tensor,
-        unread: &Tensor,
+        unread: Option<&Tensor>,
         raw: &Tensor,
     ) -> (Tensor, Tensor) {
         let half_ln_tau = 0.5 * libm::log(2.0 * PI);
@@ -67,7 +67,8 @@ impl Squashed {
         let expected = ln_slope(&nodes).matmul(&self.weights) + &self.ln_half; // [M, A]
         let entropy = expected + log_std + (0.5 + half_ln_tau); // [M, A]
         let sum = |each: Tensor| {
-            each.masked_fill(unread, 0.0).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
+            let read = unread.map_or(each.shallow_clone(), |unread| each.masked_fill(unread, 0.0));
+            read.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
         };
         (sum(density), sum(entropy)) // [M], [M]
     }

@@ -88,22 +88,19 @@ impl Storage {
         }
     }
 
-    pub(super) fn batch(&self, advantages: &[f32], returns: &[f32], device: Device) -> Batch {
+    pub(super) fn batch(&self, device: Device) -> Batch {
         let b = self.decisions() as i64;
         let matrix = |v: &[f32]| Tensor::from_slice(v).view([b, -1]).to_device(device);
-        let vector = |v: &[f32]| Tensor::from_slice(v).to_device(device);
+        let any_illegal = self.mask.iter().any(|m| *m <= LEGAL_ABOVE);
         Batch {
-            obs: matrix(&self.obs),                                 // [B, D]
-            illegal: matrix(&self.mask).le(f64::from(LEGAL_ABOVE)), // [B, L], bool
-            drawn: matrix(&self.drawn).to_kind(self.drawn_kind),    // [B, K]
-            log_probs: vector(&self.log_probs),                     // [B]
-            advantages: vector(advantages),                         // [B]
-            returns: vector(returns),                               // [B]
+            obs: matrix(&self.obs), // [B, D]
+            illegal: any_illegal.then(|| matrix(&self.mask).le(f64::from(LEGAL_ABOVE))), // [B, L], bool
+            drawn: matrix(&self.drawn).to_kind(self.drawn_kind),                         // [B, K]
             goes_on: (!self.first_state.is_empty()).then(|| {
                 let ends = self.terminated.iter().zip(&self.truncated);
                 let goes_on: Vec<f32> =
                     ends.map(|(dead, cut)| f32::from(u8::from(!dead && !cut))).collect();
-                vector(&goes_on)
+                Tensor::from_slice(&goes_on).to_device(device)
             }),
         }
     }
@@ -112,11 +109,9 @@ impl Storage {
 /// A rollout, or a minibatch of it, as tensors.
 pub(super) struct Batch {
     pub(super) obs: Tensor,
-    pub(super) illegal: Tensor,
+    /// Where a choice is illegal or a number not read; none where all are and all is.
+    pub(super) illegal: Option<Tensor>,
     pub(super) drawn: Tensor,
-    pub(super) log_probs: Tensor,
-    pub(super) advantages: Tensor,
-    pub(super) returns: Tensor,
     /// With memory: 0 where the episode ended after the decision, 1 elsewhere, `[B]`.
     pub(super) goes_on: Option<Tensor>,
 }
@@ -126,12 +121,20 @@ impl Batch {
     pub(super) fn select(&self, rows: &Tensor) -> Self {
         Self {
             obs: self.obs.index_select(0, rows),
-            illegal: self.illegal.index_select(0, rows),
+            illegal: self.illegal.as_ref().map(|i| i.index_select(0, rows)),
             drawn: self.drawn.index_select(0, rows),
-            log_probs: self.log_probs.index_select(0, rows),
-            advantages: self.advantages.index_select(0, rows),
-            returns: self.returns.index_select(0, rows),
             goes_on: self.goes_on.as_ref().map(|g| g.index_select(0, rows)),
+        }
+    }
+
+    /// `length` rows from `start` on, as views.
+    pub(super) fn narrow(&self, start: usize, length: usize) -> Self {
+        let part = |tensor: &Tensor| tensor.narrow(0, start as i64, length as i64);
+        Self {
+            obs: part(&self.obs),
+            illegal: self.illegal.as_ref().map(part),
+            drawn: part(&self.drawn),
+            goes_on: self.goes_on.as_ref().map(part),
         }
     }
 }
