@@ -22,7 +22,7 @@ const WIDTH: usize = 64;
 
 fn shape() -> NetworkShape {
     let action = ActionSpace::MultiDiscrete { heads: vec![WIDTH as u32] };
-    NetworkShape { obs_dim: WIDTH, memory: 0, width: WIDTH, depth: 2, action }
+    NetworkShape { obs_dim: WIDTH, set: None, memory: 0, width: WIDTH, depth: 2, action }
 }
 
 fn frozen(c: &mut Criterion) {

@@ -15,7 +15,9 @@ use std::time::Instant;
 
 use agents::frozen::FrozenPolicy;
 use agents::learn::game_theory::{Kuhn, nash_conv};
-use agents::learn::games::{CartPole, Identity, MountainCar, Partial, Pendulum, play};
+use agents::learn::games::{
+    CartPole, Identity, LARGEST_DECISIONS, Largest, MountainCar, Partial, Pendulum, play,
+};
 use agents::learn::ppo::Ppo;
 use agents::learn::sac::{Sac, SacConfig};
 use agents::learn::self_play::SelfPlay;
@@ -35,7 +37,7 @@ struct Bar {
     train: fn(u64) -> Result<f64, LearnError>,
 }
 
-const BARS: [Bar; 13] = [
+const BARS: [Bar; 15] = [
     Bar {
         name: "identity",
         score: "right answers of 100, greedy",
@@ -99,6 +101,22 @@ const BARS: [Bar; 13] = [
         holds: |mean| mean >= -276.4,
         decisions: 102_400,
         train: pendulum_ppo,
+    },
+    Bar {
+        name: "largest-as-a-set",
+        score: "right answers of 100, greedy, 20 games",
+        known: "at least 90",
+        holds: |mean| mean >= 90.0,
+        decisions: 20_480,
+        train: |seed| largest(seed, 16),
+    },
+    Bar {
+        name: "largest-flat",
+        score: "the same without an encoder of rows",
+        known: "at most 90: must fail",
+        holds: |mean| mean <= 90.0,
+        decisions: 20_480,
+        train: |seed| largest(seed, 0),
     },
     Bar {
         name: "speed-zoo",
@@ -350,6 +368,26 @@ fn pendulum_ppo(seed: u64) -> Result<f64, LearnError> {
     };
     let (run, _) = train(config, lanes(4, |lane| Pendulum::new(seed, lane, 4)))?;
     Ok(greedy(&mut run.policy("pendulum")?, Pendulum::new(seed + 1_000, 0, 1), 100))
+}
+
+/// The largest of a set of numbers, its rows read as a set or as they lie.
+fn largest(seed: u64, set_width: usize) -> Result<f64, LearnError> {
+    let config = PpoConfig {
+        seed,
+        updates: 40,
+        rollout_steps: 32,
+        epochs: 8,
+        minibatch: 128,
+        hidden: vec![32, 32],
+        set_width,
+        learning_rate: 5e-3,
+        gamma: 0.0,
+        ..PpoConfig::default()
+    };
+    let (run, _) = train(config, lanes(16, |lane| Largest::new(seed, lane, 16)))?;
+    let world = Largest::new(seed + 1_000, 0, 1);
+    let right = greedy(&mut run.policy("largest")?, world, 20);
+    Ok(100.0 * right / f64::from(LARGEST_DECISIONS))
 }
 
 /// Decisions on CartPole per second of this process's processor time, everything counted.

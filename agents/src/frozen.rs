@@ -8,6 +8,7 @@ use sim::environment::ActionSpace;
 use thiserror::Error;
 
 use crate::bounds::Bounds;
+use crate::set::{SetEncoder, joined};
 
 /// The logit of an illegal choice: far below any real one, yet finite, so that nothing becomes NaN.
 pub const MASKED_LOGIT: f32 = -1e9;
@@ -135,6 +136,7 @@ pub struct FrozenPolicy {
     heads: Vec<u32>,
     bounds: Option<Bounds>,
     normaliser: Normaliser,
+    set: Option<SetEncoder>,
     memory: Option<Memory>,
     layers: Vec<Dense>,
     /// What is remembered of the episode, `[memory.width]`, and scratch for it.
@@ -147,6 +149,8 @@ pub struct FrozenPolicy {
     /// Scratch: the values entering and leaving a layer.
     front: Vec<f32>,
     back: Vec<f32>,
+    /// Scratch: a row of a set within its layers.
+    scratch: Vec<f32>,
 }
 
 impl FrozenPolicy {
@@ -175,10 +179,10 @@ impl FrozenPolicy {
         layers: Vec<Dense>,
     ) -> Result<Self, FrozenError> {
         let action = ActionSpace::MultiDiscrete { heads };
-        Self::of(name, action, normaliser, memory, layers)
+        Self::of(name, action, normaliser, (None, memory), layers)
     }
 
-    /// A policy of either kind of actions. One of numbers answers with the middle of what it drew in training:
+    /// A policy of either kind of actions, which may read a set before it remembers. One of numbers answers with the middle of what it drew in training:
     /// each mean, squashed.
     ///
     /// # Errors
@@ -187,7 +191,7 @@ impl FrozenPolicy {
         name: impl Into<String>,
         action: ActionSpace,
         normaliser: Normaliser,
-        memory: Option<Memory>,
+        (set, memory): (Option<SetEncoder>, Option<Memory>),
         layers: Vec<Dense>,
     ) -> Result<Self, FrozenError> {
         let (heads, bounds) = match action {
@@ -196,7 +200,8 @@ impl FrozenPolicy {
                 (Vec::new(), Some(Bounds::new(&low, &high).map_err(FrozenError::Bounds)?))
             }
         };
-        check(&heads, bounds.as_ref(), &normaliser, memory.as_ref(), &layers)?;
+        let read = (set.as_ref(), memory.as_ref());
+        check(&heads, bounds.as_ref(), &normaliser, read, &layers)?;
         let remembered = memory.as_ref().map_or(0, |m| m.width);
         let widest = layers.iter().map(|l| l.outputs.max(l.inputs)).max().unwrap_or(0);
         let transposed = layers
@@ -213,6 +218,7 @@ impl FrozenPolicy {
             heads,
             bounds,
             normaliser,
+            set,
             memory,
             layers,
             state: vec![0.0; remembered],
@@ -220,6 +226,7 @@ impl FrozenPolicy {
             transposed,
             front: Vec::with_capacity(widest),
             back: Vec::with_capacity(widest),
+            scratch: Vec::new(),
         })
     }
 
@@ -264,6 +271,11 @@ impl FrozenPolicy {
     pub fn normaliser(&self) -> &Normaliser {
         &self.normaliser
     }
+    /// What it reads a set with, if anything.
+    #[must_use]
+    pub fn set(&self) -> Option<&SetEncoder> {
+        self.set.as_ref()
+    }
     /// What it remembers with, if anything.
     #[must_use]
     pub fn memory(&self) -> Option<&Memory> {
@@ -285,9 +297,9 @@ impl FrozenPolicy {
         let parts = (&self.name, &self.heads, &self.normaliser, &self.memory, &self.layers);
         let to_vec = "plain vectors and numbers always serialise";
         let mut bytes = postcard::to_stdvec(&parts).expect(to_vec);
-        // Only policies of numbers have this part.
-        if let Some(bounds) = &self.bounds {
-            bytes.extend(postcard::to_stdvec(bounds).expect(to_vec));
+        // Policies of choices that read no set do without this part.
+        if self.bounds.is_some() || self.set.is_some() {
+            bytes.extend(postcard::to_stdvec(&(&self.bounds, &self.set)).expect(to_vec));
         }
         bytes
     }
@@ -301,13 +313,16 @@ impl FrozenPolicy {
         let no_policy = |error| format!("not a policy: {error}");
         let ((name, heads, normaliser, memory, layers), rest): (Parts, &[u8]) =
             postcard::take_from_bytes(bytes).map_err(no_policy)?;
-        let action = if rest.is_empty() {
-            ActionSpace::MultiDiscrete { heads }
+        let (bounds, set): (Option<Bounds>, Option<SetEncoder>) = if rest.is_empty() {
+            (None, None)
         } else {
-            let bounds: Bounds = postcard::from_bytes(rest).map_err(no_policy)?;
-            ActionSpace::Continuous { low: bounds.low().to_vec(), high: bounds.high().to_vec() }
+            postcard::from_bytes(rest).map_err(no_policy)?
         };
-        Self::of(name, action, normaliser, memory, layers).map_err(|e| e.to_string())
+        let action = match bounds {
+            None => ActionSpace::MultiDiscrete { heads },
+            Some(b) => ActionSpace::Continuous { low: b.low().to_vec(), high: b.high().to_vec() },
+        };
+        Self::of(name, action, normaliser, (set, memory), layers).map_err(|e| e.to_string())
     }
 
     /// The masked logits of one observation: `obs` `[obs_dim]`, `mask` `[logits_dim]` (1 = legal).
@@ -324,6 +339,10 @@ impl FrozenPolicy {
                 .zip(&self.inverse_std)
                 .map(|((x, mean), inverse)| ((x - mean) * inverse).clamp(-clip, clip)),
         );
+        if let Some(set) = &self.set {
+            set.read(&self.front, &mut self.back, &mut self.scratch);
+            std::mem::swap(&mut self.front, &mut self.back);
+        }
         if let Some(memory) = &self.memory {
             memory.step(&self.front, &mut self.state, &mut self.gates);
             self.front.clear();
@@ -405,7 +424,7 @@ fn check(
     heads: &[u32],
     bounds: Option<&Bounds>,
     normaliser: &Normaliser,
-    memory: Option<&Memory>,
+    (set, memory): (Option<&SetEncoder>, Option<&Memory>),
     layers: &[Dense],
 ) -> Result<(), FrozenError> {
     let same = |tensor: String, expected: usize, got: usize| {
@@ -414,6 +433,13 @@ fn check(
     let finite = |tensor: String, values: &[f32]| match values.iter().position(|v| !v.is_finite()) {
         Some(index) => Err(FrozenError::NotFinite { tensor, index }),
         None => Ok(()),
+    };
+    let fits = |name: &str, layer: &Dense| {
+        let weights = layer.inputs.saturating_mul(layer.outputs);
+        same(format!("{name}.weight"), weights, layer.weight.len())?;
+        same(format!("{name}.bias"), layer.outputs, layer.bias.len())?;
+        finite(format!("{name}.weight"), &layer.weight)?;
+        finite(format!("{name}.bias"), &layer.bias)
     };
     if layers.is_empty() {
         return Err(FrozenError::Empty { what: "layer" });
@@ -429,6 +455,26 @@ fn check(
     finite("normaliser.mean".into(), &normaliser.mean)?;
     finite("normaliser.var".into(), &normaliser.inverse_std())?;
     finite("normaliser.clip".into(), &[normaliser.clip])?;
+    if let Some(SetEncoder { rows, layers }) = set {
+        let [first, second] = layers;
+        let end = rows.room.checked_mul(rows.width).and_then(|n| n.checked_add(rows.start));
+        same("set.end within the observation".into(), width, end.unwrap_or(usize::MAX).max(width))?;
+        let flag = rows.present.unwrap_or(0);
+        same(
+            "set.present within a row".into(),
+            rows.width,
+            rows.width.max(flag.saturating_add(1)),
+        )?;
+        if rows.width == 0 {
+            return Err(FrozenError::Empty { what: "value in a row of its set" });
+        }
+        same("set.layers.0.inputs".into(), rows.width, first.inputs)?;
+        same("set.layers.1.inputs".into(), first.outputs, second.inputs)?;
+        for (i, layer) in layers.iter().enumerate() {
+            fits(&format!("set.layers.{i}"), layer)?;
+        }
+        width = joined(width, rows, second.outputs);
+    }
     if let Some(memory) = memory {
         let gates = 3 * memory.width;
         same("memory.inputs".into(), width, memory.inputs)?;
@@ -445,10 +491,7 @@ fn check(
     }
     for (i, layer) in layers.iter().enumerate() {
         same(format!("layers.{i}.inputs"), width, layer.inputs)?;
-        same(format!("layers.{i}.weight"), layer.inputs * layer.outputs, layer.weight.len())?;
-        same(format!("layers.{i}.bias"), layer.outputs, layer.bias.len())?;
-        finite(format!("layers.{i}.weight"), &layer.weight)?;
-        finite(format!("layers.{i}.bias"), &layer.bias)?;
+        fits(&format!("layers.{i}"), layer)?;
         width = layer.outputs;
     }
     same("logits".into(), outputs(heads, bounds), width)

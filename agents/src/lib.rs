@@ -4,7 +4,7 @@
 //!   seat, and whoever trades at the exchange's books.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
 //! - [`policy`], [`baselines`] and [`frozen`]: risk policies, written down or trained, in plain Rust;
-//!   [`bounds`]: of actions that are numbers.
+//!   [`bounds`]: of actions that are numbers; [`set`]: a reader of rows.
 //! - [`learn`]: the trainer (its steps need feature `tch`). [`export`]: what a trained policy ships as.
 //!
 //! Participants read a world's resources and append to its outbox; [`install`] adds their systems to a
@@ -18,6 +18,7 @@ pub mod frozen;
 pub mod learn;
 pub mod policy;
 pub mod scripted;
+pub mod set;
 #[cfg(test)]
 mod test_world;
 

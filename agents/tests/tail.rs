@@ -23,7 +23,7 @@ struct Gamble {
 
 impl Gamble {
     fn lanes(pays: [f32; 3], chance: f64) -> Lanes<Self> {
-        let spec = Spec { obs_dim: 1, action: ActionSpace::MultiDiscrete { heads: vec![2] } };
+        let spec = Spec::new(1, ActionSpace::MultiDiscrete { heads: vec![2] });
         let world = |lane| Self {
             spec: spec.clone(),
             pays,

@@ -241,6 +241,14 @@ impl Checker<'_> {
                 "set it to 0; agents::learn::ppo trains such policies for other worlds",
             );
         }
+        if t.ppo.set_width > 0 {
+            self.refuse(
+                "train.ppo.set_width",
+                "a policy that reads its reserves as a set cannot be exported yet, and could not tell which \
+                 of them to act on",
+                "set it to 0; agents::learn::ppo trains such policies for other worlds",
+            );
+        }
         if t.ppo.initial_log_std != 0.0 {
             self.refuse(
                 "train.ppo.initial_log_std",

@@ -1,5 +1,7 @@
 //! What a learner sees of any world: Ballast's lanes and the learner's own test games alike.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// The actions an environment takes.
@@ -40,13 +42,51 @@ impl ActionSpace {
     }
 }
 
+/// Rows of one kind of entity in an observation, reserves or positions: alike, one after the other, in an order
+/// that says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Where the first one begins.
+    pub start: usize,
+    /// How many there is room for.
+    pub room: usize,
+    /// Values of each.
+    pub width: usize,
+    /// Which of them says that the row is there, by 1; by 0 that it is not, and then the row is all zeros. `None`
+    /// where all always are.
+    pub present: Option<usize>,
+}
+
+impl Rows {
+    /// The values of all rows.
+    #[must_use]
+    pub const fn cells(&self) -> Range<usize> {
+        self.start..self.start + self.room * self.width
+    }
+}
+
 /// The shapes of an environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// Values per observation.
     pub obs_dim: usize,
+    /// Which of them are rows of entities, if any.
+    pub rows: Option<Rows>,
     /// What it takes.
     pub action: ActionSpace,
+}
+
+impl Spec {
+    /// Observations without rows.
+    #[must_use]
+    pub const fn new(obs_dim: usize, action: ActionSpace) -> Self {
+        Self { obs_dim, rows: None, action }
+    }
+    /// The same with rows of entities in its observations.
+    #[must_use]
+    pub fn with_rows(self, rows: Rows) -> Self {
+        Self { rows: Some(rows), ..self }
+    }
 }
 
 /// Where one lane writes the result of a step: rows of the trainer's own buffers.

@@ -12,7 +12,7 @@ use crate::factors::Factors;
 use crate::further::FurtherMarkets;
 use crate::mempool::Mempool;
 use crate::metrics::{BlockMetrics, Metrics};
-use crate::observe::Observations;
+use crate::observe::{Observations, Visibility, reserve_rows};
 use crate::prices::{FairPrices, PriceSource};
 use crate::record::BlockDigest;
 use crate::reproduce::{Broken, Decisions};
@@ -111,7 +111,7 @@ impl Lane {
             registry,
             plan,
             is_open: false,
-            spec: Spec { obs_dim: 0, action: action::space(0) },
+            spec: Spec::new(0, action::space(0)),
             action: Vec::new(),
             summary: Vec::new(),
             broken: None,
@@ -120,7 +120,8 @@ impl Lane {
         lane.begin(plan.episode);
         let reserves = lane.world.resource::<MarketViews>().reserves.len();
         let obs_dim = lane.world.resource::<Observations>().row.len();
-        lane.spec = Spec { obs_dim, action: action::space(reserves) };
+        lane.spec = Spec::new(obs_dim, action::space(reserves))
+            .with_rows(reserve_rows(reserves, Visibility::Public));
         lane.action = vec![action::HOLD as f32; lane.spec.action.dim()];
         lane
     }

@@ -7,6 +7,7 @@
 
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
+use crate::environment::Rows;
 use crate::exchange::{BookVenue, Exchange};
 use crate::factors::Factors;
 use crate::prices::FairPrices;
@@ -287,6 +288,13 @@ pub fn book_names(symbols: &[&str], visibility: Visibility) -> Vec<String> {
 #[must_use]
 pub fn factor_name(factor: &str) -> String {
     format!("factor_{factor}")
+}
+
+/// The reserves in a learner's row: all of them, from the episode's first block on.
+#[must_use]
+pub fn reserve_rows(reserves: usize, visibility: Visibility) -> Rows {
+    let (start, with_one) = (dim(0, visibility), dim(1, visibility));
+    Rows { start, room: reserves, width: with_one - start, present: None }
 }
 
 /// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility) + factors]`.

@@ -127,13 +127,15 @@ impl AttackLane {
         }
         let heads = lane.spec().action.dim();
         let obs_dim = lane.spec().obs_dim + heads + FIELDS.len();
+        // The policy's row comes first.
+        let lane_rows = lane.spec().rows;
         let episode = lane.plan().episode;
         let mut side = Self {
             lane,
             defenders,
             met: 0,
             pursuit,
-            spec: Spec { obs_dim, action: seat::space() },
+            spec: Spec { rows: lane_rows, ..Spec::new(obs_dim, seat::space()) },
             foreseen: vec![sim::action::HOLD as f32; heads],
             rewarded_usd: 0.0,
             blocks_at_decision: 0,

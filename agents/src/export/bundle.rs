@@ -61,6 +61,9 @@ pub enum BundleError {
     /// A policy whose actions are numbers has no place in a bundle yet.
     #[error("a policy whose actions are numbers cannot be exported: train one of choices")]
     Numbers,
+    /// A policy that reads a set has no place in a bundle yet.
+    #[error("a policy that reads rows as a set cannot be exported: train with `set_width: 0`")]
+    Set,
     /// A policy that remembers has no place in a bundle yet.
     #[error("a policy with memory cannot be exported: train with `memory: 0`")]
     Memory,
@@ -183,7 +186,7 @@ pub struct VerifyReport {
 /// (observation, mask) from evaluation, for the golden vectors.
 ///
 /// # Errors
-/// `card` does not fit the policy, the policy has memory or answers with numbers, `dir` exists, or the file system's.
+/// `card` does not fit the policy, the policy has memory, reads a set or answers with numbers, `dir` exists, or the file system's.
 pub fn write(
     dir: &Path,
     policy: &mut FrozenPolicy,
@@ -195,6 +198,9 @@ pub fn write(
     }
     if policy.bounds().is_some() {
         return Err(BundleError::Numbers);
+    }
+    if policy.set().is_some() {
+        return Err(BundleError::Set);
     }
     if policy.memory().is_some() {
         return Err(BundleError::Memory);

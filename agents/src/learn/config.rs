@@ -32,6 +32,10 @@ pub struct PpoConfig {
     pub minibatch: usize,
     /// Widths of the hidden tanh layers, the same for actor and critic.
     pub hidden: Vec<usize>,
+    /// Values that two layers make of each row of entities in an observation, before mean and maximum over the
+    /// rows take the rows' place (Zaheer et al., 2017); 0: rows are seen as they lie. What is learned then knows
+    /// no row from another.
+    pub set_width: usize,
     /// Values that a gated recurrent unit before those layers remembers from decision to decision; 0 for a
     /// policy without memory. Passes then run over whole lanes, from the rollout's first decision on.
     pub memory: usize,
@@ -94,6 +98,7 @@ impl Default for PpoConfig {
             epochs: 4,
             minibatch: 512,
             hidden: vec![64, 64],
+            set_width: 0,
             memory: 0,
             learning_rate: 3e-4,
             anneal_learning_rate: true,

@@ -1,6 +1,6 @@
 //! The learner's network on libtorch.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::error::LearnError;
 use super::parameters::Parameters;
@@ -46,18 +46,56 @@ impl Network {
         &self.shape
     }
 
-    /// What is remembered after normalised observations `[B, obs_dim]` on top of `state`
-    /// `[B, memory]`: the towers' inputs.
+    /// Normalised observations `[B, obs_dim]` with their rows read as a set, `[B, seen]`: what is no row, then mean
+    /// and maximum over the rows that are there, as [`crate::set::SetEncoder`] has it. Without a set, as they are.
+    #[must_use]
+    pub fn see(&self, obs: &Tensor) -> Tensor {
+        let Some((rows, set)) = &self.shape.set else {
+            return obs.shallow_clone();
+        };
+        let [first_weight, first_bias, second_weight, second_bias, ..] = self.parameters.views()
+        else {
+            unreachable!("Invariant: four tensors of the set's reader");
+        };
+        let (batch, room, set) = (obs.size()[0], rows.room as i64, *set as i64);
+        let (start, end) = (rows.cells().start as i64, rows.cells().end as i64);
+        let each = obs.narrow(1, start, end - start).reshape([-1, rows.width as i64]); // [B·R, W]
+        let hidden = first_bias.addmm(&each, first_weight).tanh(); // [B·R, S]
+        let hidden = second_bias.addmm(&hidden, second_weight).tanh().view([batch, room, set]);
+        let over = [1i64].as_slice();
+        let (mean, most) = match rows.present {
+            None => (hidden.mean_dim(over, false, Kind::Float), hidden.amax(over, false)), // [B, S]
+            Some(flag) => {
+                let there = each.narrow(1, flag as i64, 1).gt(0.0).view([batch, room, 1]);
+                let weight = there.to_kind(Kind::Float); // [B, R, 1]
+                let count = weight.sum_dim_intlist(over, false, Kind::Float).clamp_min(1.0); // [B, 1]
+                let sum = (&hidden * weight).sum_dim_intlist(over, false, Kind::Float); // [B, S]
+                let masked = hidden.masked_fill(&there.logical_not(), -1.0); // [B, R, S]
+                (sum / count, masked.amax(over, false))
+            }
+        };
+        let (before, after) =
+            (obs.narrow(1, 0, start), obs.narrow(1, end, self.shape.obs_dim as i64 - end));
+        Tensor::cat(&[before, after, mean, most], 1)
+    }
+
+    /// What is remembered after what is seen, `[B, seen]`, on top of `state` `[B, memory]`: the towers' inputs.
     ///
     /// # Panics
     /// Where the network has no memory.
     pub fn remember(&self, obs: &Tensor, state: &Tensor) -> Tensor {
         assert!(self.shape.memory > 0, "Invariant: a network with memory");
-        let [input_weight, state_weight, input_bias, state_bias, ..] = self.parameters.views()
+        let [input_weight, state_weight, input_bias, state_bias, ..] =
+            &self.parameters.views()[self.set_tensors()..]
         else {
             unreachable!("Invariant: four tensors of the recurrent unit");
         };
         obs.gru_cell(state, input_weight, state_weight, Some(input_bias), Some(state_bias))
+    }
+
+    /// Tensors of the set's reader, which come first.
+    fn set_tensors(&self) -> usize {
+        if self.shape.set.is_some() { 4 } else { 0 }
     }
 
     /// Logarithms of the deviations of an action's numbers, `[A]`; none where actions are choices.
@@ -67,9 +105,10 @@ impl Network {
     }
 
     /// Logits `[B, logits]`, not yet masked, or means of numbers, and values `[B]` of the towers' inputs,
-    /// `[B, inputs]`: normalised observations, or what is remembered of them.
+    /// `[B, inputs]`: what is seen of normalised observations, or remembered of that.
     pub fn forward(&self, obs: &Tensor) -> (Tensor, Tensor) {
         let p = self.parameters.views();
+        let p = &p[self.set_tensors()..];
         let p = if self.shape.memory > 0 { &p[4..] } else { p };
         let p = &p[..p.len() - usize::from(self.shape.deviations() > 0)];
         let width = self.shape.width as i64;

@@ -2,7 +2,7 @@
 //! several heads, or for bounded numbers. In reading order: state → storage → collect → advantages → update → log.
 //!
 //! Shapes: `T` decisions per rollout, `N` lanes, `B = T·N`, `M` decisions in a minibatch, `D`
-//! observation values, `K` heads or numbers, `C` choices of the widest head, `L` choices of all heads or
+//! observation values, `S` of them after a set is read, `K` heads or numbers, `C` choices of the widest head, `L` choices of all heads or
 //! numbers, `H` values remembered.
 //!
 //! Bit-identical on a CPU: one torch thread, always the full batch in lane order, addressed noise,
@@ -74,7 +74,7 @@ impl<E: Environment> Ppo<E> {
         let spec = lanes.spec().clone();
         let n = lanes.len();
         let actor = Actor::new(&spec.action, device)?;
-        let shape = NetworkShape::new(&spec, config.memory, &config.hidden);
+        let shape = NetworkShape::new(&spec, &config)?;
         if shape.deviations() == 0 && config.initial_log_std != 0.0 {
             let must = "0 where actions are choices";
             return Err(LearnError::Setting { field: "initial_log_std", must });
@@ -368,7 +368,9 @@ impl<E: Environment> Ppo<E> {
                     let mini = self.recall(&batch, chosen, &rows);
                     (rows, mini)
                 } else {
-                    (chosen.to_vec(), shuffled_batch.narrow(from, to - from))
+                    let mut mini = shuffled_batch.narrow(from, to - from);
+                    mini.obs = self.network.see(&mini.obs); // [M, D] to [M, S]
+                    (chosen.to_vec(), mini)
                 };
                 let (loss, losses) = self.losses(&mini, &rows, (advantages, returns), log);
                 if !losses.is_finite() {
@@ -427,7 +429,7 @@ impl<E: Environment> Ppo<E> {
         let mut state =
             first.to_device(self.network.parameters.device()).index_select(0, &self.rows(lanes)); // [m, H]
         let goes_on = mini.goes_on.as_ref().map(|g| g.view([t, m, 1]));
-        let obs = mini.obs.view([t, m, -1]); // [T, m, D]
+        let obs = self.network.see(&mini.obs).view([t, m, -1]); // [T, m, S]
         let mut remembered = Vec::with_capacity(t as usize);
         for step in 0..t {
             let after = self.network.remember(&obs.get(step), &state); // [m, H]
@@ -531,7 +533,7 @@ fn infer(
         let n = values.len() as i64;
         let matrix =
             |v: &[f32]| Tensor::from_slice(v).view([n, -1]).to_device(network.parameters.device());
-        let mut inputs = matrix(obs); // [N, D]
+        let mut inputs = network.see(&matrix(obs)); // [N, D] to [N, S]
         if !state.is_empty() {
             inputs = network.remember(&inputs, &matrix(state)); // [N, H]
             copy_to(&inputs, state);

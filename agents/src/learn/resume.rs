@@ -14,6 +14,7 @@ use super::parameters::Parameters;
 use super::ppo::Ppo;
 use super::tail::TailState;
 use crate::frozen::{FrozenPolicy, Normaliser};
+use crate::set::tie;
 
 impl<E: Environment> Ppo<E> {
     /// Continues a run from its checkpoint, on lanes built alike.
@@ -156,7 +157,11 @@ impl<E: Environment> Ppo<E> {
     pub fn normaliser(&self) -> Normaliser {
         let clip = self.config.observation_clip;
         if self.config.normalise_observations {
-            self.obs_stats.normaliser(self.config.observation_epsilon, clip)
+            let mut normaliser = self.obs_stats.normaliser(self.config.observation_epsilon, clip);
+            if let Some((rows, _)) = &self.network.shape().set {
+                tie(&mut normaliser, rows);
+            }
+            normaliser
         } else {
             Normaliser::identity(self.spec.obs_dim, clip)
         }

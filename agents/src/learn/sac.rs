@@ -147,7 +147,7 @@ pub struct SacCheckpoint {
 }
 
 impl Saved for SacCheckpoint {
-    const MAGIC: &[u8; 16] = b"ballast-sac--01\n";
+    const MAGIC: &[u8; 16] = b"ballast-sac--02\n";
 }
 
 impl<E: Environment> Sac<E> {

@@ -2,16 +2,22 @@
 //! becomes a [`FrozenPolicy`]. Actor and critic are two towers of equal width, fused: each layer of
 //! both is one tensor, so a pass is one product per layer.
 
-use sim::environment::{ActionSpace, Spec};
+use sim::environment::{ActionSpace, Rows, Spec};
 
+use super::config::PpoConfig;
+use super::error::LearnError;
 use super::noise::{Draw, Noise, normals};
 use crate::frozen::{Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
+use crate::set::{SetEncoder, joined};
 
 /// Sizes of an actor-critic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkShape {
     /// Values per observation.
     pub obs_dim: usize,
+    /// The rows that are read as a set, and the values that come out of each; none where they are seen as they
+    /// lie.
+    pub set: Option<(Rows, usize)>,
     /// Values that a gated recurrent unit keeps between decisions and hands to the towers; 0 where the
     /// towers see the observation itself.
     pub memory: usize,
@@ -24,16 +30,37 @@ pub struct NetworkShape {
 }
 
 impl NetworkShape {
-    /// The network for an environment; `hidden` has layers of one width.
-    #[must_use]
-    pub fn new(spec: &Spec, memory: usize, hidden: &[usize]) -> Self {
-        Self {
+    /// The network for an environment, as far as `config` sets it.
+    ///
+    /// # Errors
+    /// A set is to be read where there is none, or its rows do not lie in the observation.
+    pub fn new(spec: &Spec, config: &PpoConfig) -> Result<Self, LearnError> {
+        let set = match (config.set_width, spec.rows) {
+            (0, _) => None,
+            (_, None) => {
+                let must = "0 where observations have no rows of entities";
+                return Err(LearnError::Setting { field: "set_width", must });
+            }
+            (width, Some(rows)) => {
+                let fits = rows.room > 0
+                    && rows.width > 0
+                    && rows.cells().end <= spec.obs_dim
+                    && rows.present.is_none_or(|flag| flag < rows.width);
+                if !fits {
+                    let (what, expected) = ("end of the observation's rows".into(), spec.obs_dim);
+                    return Err(LearnError::Shape { what, expected, got: rows.cells().end });
+                }
+                Some((rows, width))
+            }
+        };
+        Ok(Self {
             obs_dim: spec.obs_dim,
-            memory,
-            width: hidden.first().copied().unwrap_or(1),
-            depth: hidden.len().max(1),
+            set,
+            memory: config.memory,
+            width: config.hidden.first().copied().unwrap_or(1),
+            depth: config.hidden.len().max(1),
             action: spec.action.clone(),
-        }
+        })
     }
 
     /// Outputs of the actor: choices of all heads, or a mean per number.
@@ -51,26 +78,37 @@ impl NetworkShape {
         }
     }
 
+    /// Values of an observation after its set is read, or of the observation itself.
+    #[must_use]
+    pub fn seen(&self) -> usize {
+        self.set.map_or(self.obs_dim, |(rows, width)| joined(self.obs_dim, &rows, width))
+    }
+
     /// Values that the towers see.
     #[must_use]
     pub fn inputs(&self) -> usize {
-        if self.memory > 0 { self.memory } else { self.obs_dim }
+        if self.memory > 0 { self.memory } else { self.seen() }
     }
 
-    /// Shapes of the parameter tensors, in the order of the flat vector. With memory, first those of
-    /// the recurrent unit (reset, update, new): `[3·memory, obs_dim]`, `[3·memory, memory]`,
+    /// Shapes of the parameter tensors, in the order of the flat vector. With a set, first those of its reader:
+    /// `[row, set]`, `[set]`, `[set, set]`, `[set]`. With memory, then those of
+    /// the recurrent unit (reset, update, new): `[3·memory, seen]`, `[3·memory, memory]`,
     /// `[3·memory]` twice. The towers' weights are `[inputs, outputs]`; actor before critic:
     /// `[inputs, 2·width]`, `[2·width]`, then per further layer `[2, width, width]`, `[2, 1, width]`,
     /// then `[width, logits]`, `[logits]`, `[width, 1]`, `[1]`; for numbers last the logarithms of their
     /// deviations, `[logits]`.
     #[must_use]
     pub fn tensors(&self) -> Vec<Vec<i64>> {
-        let (obs, memory) = (self.obs_dim as i64, self.memory as i64);
+        let (seen, memory) = (self.seen() as i64, self.memory as i64);
         let (inputs, width, logits) =
             (self.inputs() as i64, self.width as i64, self.logits() as i64);
         let mut shapes = Vec::new();
+        if let Some((rows, set)) = &self.set {
+            let (row, set) = (rows.width as i64, *set as i64);
+            shapes.extend([vec![row, set], vec![set], vec![set, set], vec![set]]);
+        }
         if memory > 0 {
-            shapes.extend([vec![3 * memory, obs], vec![3 * memory, memory]]);
+            shapes.extend([vec![3 * memory, seen], vec![3 * memory, memory]]);
             shapes.extend([vec![3 * memory], vec![3 * memory]]);
         }
         shapes.extend([vec![inputs, 2 * width], vec![2 * width]]);
@@ -104,8 +142,14 @@ impl NetworkShape {
         let (inputs, width, logits) = (self.inputs(), self.width, self.logits());
         let hidden_gain = std::f64::consts::SQRT_2;
         let mut flat = Vec::with_capacity(self.parameters());
+        if let Some((rows, set)) = &self.set {
+            for inputs in [rows.width, *set] {
+                flat.extend(orthogonal(inputs, *set, hidden_gain));
+                flat.resize(flat.len() + set, 0.0);
+            }
+        }
         if self.memory > 0 {
-            for columns in [self.obs_dim, self.memory] {
+            for columns in [self.seen(), self.memory] {
                 for _gate in 0..3 {
                     flat.extend(orthogonal(self.memory, columns, 1.0));
                 }
@@ -150,10 +194,17 @@ impl NetworkShape {
             rest = tail;
             head
         };
+        let set = self.set.map(|(rows, set)| {
+            let mut layer = |inputs| {
+                let (weight, bias) = (take(inputs * set), take(set));
+                dense(inputs, set, set, weight, bias)
+            };
+            SetEncoder { rows, layers: [layer(rows.width), layer(set)] }
+        });
         let memory = (self.memory > 0).then(|| Memory {
-            inputs: self.obs_dim,
+            inputs: self.seen(),
             width: self.memory,
-            input_weight: take(3 * self.memory * self.obs_dim).to_vec(),
+            input_weight: take(3 * self.memory * self.seen()).to_vec(),
             state_weight: take(3 * self.memory * self.memory).to_vec(),
             input_bias: take(3 * self.memory).to_vec(),
             state_bias: take(3 * self.memory).to_vec(),
@@ -171,7 +222,7 @@ impl NetworkShape {
         let weight = take(width * logits);
         let bias = take(logits);
         layers.push(dense(width, logits, logits, weight, bias));
-        FrozenPolicy::of(name, self.action.clone(), normaliser, memory, layers)
+        FrozenPolicy::of(name, self.action.clone(), normaliser, (set, memory), layers)
     }
 }
 
@@ -221,7 +272,7 @@ mod tests {
     #[test]
     fn the_flat_vector_has_the_length_of_its_tensors_and_orthonormal_weights() {
         let action = ActionSpace::MultiDiscrete { heads: vec![3, 2] };
-        let shape = NetworkShape { obs_dim: 5, memory: 0, width: 8, depth: 2, action };
+        let shape = NetworkShape { obs_dim: 5, set: None, memory: 0, width: 8, depth: 2, action };
         let bias = [0.0, 2.0, 0.0, 0.0, 0.0];
         let flat = shape.initial(&Noise::new(3), &bias, 0.0);
         assert_eq!(flat.len(), shape.parameters());

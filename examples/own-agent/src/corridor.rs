@@ -15,7 +15,7 @@ impl Corridor {
     /// A corridor of this many places.
     pub(crate) fn new(length: u32) -> Self {
         let action = ActionSpace::MultiDiscrete { heads: vec![2] };
-        Self { spec: Spec { obs_dim: 1, action }, length, at: 0, episode: 0 }
+        Self { spec: Spec::new(1, action), length, at: 0, episode: 0 }
     }
     fn write(&self, obs: &mut [f32], mask: &mut [f32]) {
         obs[0] = self.at as f32 / self.length as f32;

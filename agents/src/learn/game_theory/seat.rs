@@ -41,7 +41,7 @@ impl<G: Game> Seat<G> {
     pub fn new(seed: u64, lane: u64, lanes: u64, opponents: Opponents) -> Self {
         let action = ActionSpace::MultiDiscrete { heads: vec![G::ACTIONS as u32] };
         Self {
-            spec: Spec { obs_dim: G::FEATURES, action },
+            spec: Spec::new(G::FEATURES, action),
             seed,
             lanes,
             episode: lane,

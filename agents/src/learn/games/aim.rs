@@ -39,7 +39,7 @@ impl Rules for AimRules {
 
     fn spec(&self) -> Spec {
         let action = ActionSpace::Continuous { low: vec![-2.0], high: vec![3.0] };
-        Spec { obs_dim: 1, action }
+        Spec::new(1, action)
     }
     fn limit(&self) -> u32 {
         AIM_DECISIONS

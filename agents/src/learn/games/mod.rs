@@ -7,6 +7,7 @@ mod cart_pole;
 mod episodic;
 mod forever;
 mod identity;
+mod largest;
 mod mountain_car;
 mod partial;
 mod pendulum;
@@ -18,6 +19,7 @@ pub use cart_pole::{CART_POLE_STEPS, CartPole};
 pub use episodic::{Episodic, Luck, Rules, play};
 pub use forever::Forever;
 pub use identity::{IDENTITY_DECISIONS, Identity};
+pub use largest::{LARGEST_DECISIONS, Largest};
 pub use mountain_car::{MOUNTAIN_CAR_STEPS, MountainCar};
 pub use partial::Partial;
 pub use pendulum::{PENDULUM_STEPS, Pendulum};
@@ -28,7 +30,7 @@ use sim::environment::{ActionSpace, Spec};
 use super::noise::uniform;
 
 fn spec(obs_dim: usize, heads: &[u32]) -> Spec {
-    Spec { obs_dim, action: ActionSpace::MultiDiscrete { heads: heads.to_vec() } }
+    Spec::new(obs_dim, ActionSpace::MultiDiscrete { heads: heads.to_vec() })
 }
 
 /// Loads what postcard saved.

@@ -23,7 +23,7 @@ impl<E: Environment> Partial<E> {
         let whole = inner.spec();
         assert!(seen.iter().all(|i| *i < whole.obs_dim), "Invariant: values that are there");
         Self {
-            spec: Spec { obs_dim: seen.len(), action: whole.action.clone() },
+            spec: Spec::new(seen.len(), whole.action.clone()),
             seen: seen.to_vec(),
             whole: vec![0.0; whole.obs_dim],
             whole_final: vec![0.0; whole.obs_dim],

@@ -49,7 +49,7 @@ impl Rules for PendulumRules {
 
     fn spec(&self) -> Spec {
         let action = ActionSpace::Continuous { low: vec![-MOST_TORQUE], high: vec![MOST_TORQUE] };
-        Spec { obs_dim: 3, action }
+        Spec::new(3, action)
     }
     fn limit(&self) -> u32 {
         PENDULUM_STEPS
