@@ -89,7 +89,7 @@ fn the_order_of_rows_changes_no_answer_and_the_frozen_policy_answers_as_libtorch
                     network.remember(&inputs, &Tensor::zeros([1, 5], (inputs.kind(), Device::Cpu)));
             }
             let expected = to_vec(&network.forward(&inputs).0);
-            let mut answer = |policy: &mut FrozenPolicy, obs: &[f32]| {
+            let answer = |policy: &mut FrozenPolicy, obs: &[f32]| {
                 policy.forget();
                 policy.logits(obs, &[1.0; 4]).to_vec()
             };

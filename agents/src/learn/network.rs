@@ -48,7 +48,6 @@ impl Network {
 
     /// Normalised observations `[B, obs_dim]` with their rows read as a set, `[B, seen]`: what is no row, then mean
     /// and maximum over the rows that are there, as [`crate::set::SetEncoder`] has it. Without a set, as they are.
-    #[must_use]
     pub fn see(&self, obs: &Tensor) -> Tensor {
         let Some((rows, set)) = &self.shape.set else {
             return obs.shallow_clone();

@@ -130,17 +130,17 @@ impl Parameters {
             self.adam_steps += 1;
             let steps = self.adam_steps as f64;
             // In as few passes over the weights as libtorch's operations allow.
-            let _ = self.adam_mean.lerp_(&gradient, 1.0 - BETA_MEAN);
+            drop(self.adam_mean.lerp_(&gradient, 1.0 - BETA_MEAN));
             gradient *= (1.0 - BETA_SQUARE).sqrt();
             self.adam_square *= BETA_SQUARE;
-            let _ = self.adam_square.addcmul_(&gradient, &gradient);
+            drop(self.adam_square.addcmul_(&gradient, &gradient));
             let mean_bias = 1.0 - libm::pow(BETA_MEAN, steps);
             let square_bias = 1.0 - libm::pow(BETA_SQUARE, steps);
             let mut denominator = self.adam_square.sqrt();
             denominator *= 1.0 / square_bias.sqrt();
             denominator += adam.epsilon;
             let step = &self.adam_mean * (-adam.learning_rate / mean_bias);
-            let _ = self.flat.addcdiv_(&step, &denominator);
+            drop(self.flat.addcdiv_(&step, &denominator));
             norm
         })
     }

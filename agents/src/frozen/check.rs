@@ -1,0 +1,88 @@
+//! Whether the parts of a frozen policy fit each other.
+
+use super::{Dense, FrozenError, Memory, Normaliser};
+use crate::bounds::Bounds;
+use crate::set::{SetEncoder, joined};
+
+/// Outputs of the last layer.
+pub(super) fn outputs(heads: &[u32], bounds: Option<&Bounds>) -> usize {
+    bounds.map_or_else(|| heads.iter().map(|n| *n as usize).sum(), Bounds::len)
+}
+
+/// Refuses parts that do not fit each other, naming the first.
+pub(super) fn check(
+    heads: &[u32],
+    bounds: Option<&Bounds>,
+    normaliser: &Normaliser,
+    (set, memory): (Option<&SetEncoder>, Option<&Memory>),
+    layers: &[Dense],
+) -> Result<(), FrozenError> {
+    let same = |tensor: String, expected: usize, got: usize| {
+        if expected == got { Ok(()) } else { Err(FrozenError::Shape { tensor, expected, got }) }
+    };
+    let finite = |tensor: String, values: &[f32]| match values.iter().position(|v| !v.is_finite()) {
+        Some(index) => Err(FrozenError::NotFinite { tensor, index }),
+        None => Ok(()),
+    };
+    let fits = |name: &str, layer: &Dense| {
+        let weights = layer.inputs.saturating_mul(layer.outputs);
+        same(format!("{name}.weight"), weights, layer.weight.len())?;
+        same(format!("{name}.bias"), layer.outputs, layer.bias.len())?;
+        finite(format!("{name}.weight"), &layer.weight)?;
+        finite(format!("{name}.bias"), &layer.bias)
+    };
+    if layers.is_empty() {
+        return Err(FrozenError::Empty { what: "layer" });
+    }
+    if heads.is_empty() && bounds.is_none() {
+        return Err(FrozenError::Empty { what: "head" });
+    }
+    if heads.contains(&0) {
+        return Err(FrozenError::Empty { what: "choice in one of its heads" });
+    }
+    let mut width = normaliser.mean.len();
+    same("normaliser.var".into(), width, normaliser.var.len())?;
+    finite("normaliser.mean".into(), &normaliser.mean)?;
+    finite("normaliser.var".into(), &normaliser.inverse_std())?;
+    finite("normaliser.clip".into(), &[normaliser.clip])?;
+    if let Some(SetEncoder { rows, layers }) = set {
+        let [first, second] = layers;
+        let end = rows.room.checked_mul(rows.width).and_then(|n| n.checked_add(rows.start));
+        same("set.end within the observation".into(), width, end.unwrap_or(usize::MAX).max(width))?;
+        let flag = rows.present.unwrap_or(0);
+        same(
+            "set.present within a row".into(),
+            rows.width,
+            rows.width.max(flag.saturating_add(1)),
+        )?;
+        if rows.width == 0 {
+            return Err(FrozenError::Empty { what: "value in a row of its set" });
+        }
+        same("set.layers.0.inputs".into(), rows.width, first.inputs)?;
+        same("set.layers.1.inputs".into(), first.outputs, second.inputs)?;
+        for (i, layer) in layers.iter().enumerate() {
+            fits(&format!("set.layers.{i}"), layer)?;
+        }
+        width = joined(width, rows, second.outputs);
+    }
+    if let Some(memory) = memory {
+        let gates = 3 * memory.width;
+        same("memory.inputs".into(), width, memory.inputs)?;
+        for (name, values, expected) in [
+            ("memory.input_weight", &memory.input_weight, gates * memory.inputs),
+            ("memory.state_weight", &memory.state_weight, gates * memory.width),
+            ("memory.input_bias", &memory.input_bias, gates),
+            ("memory.state_bias", &memory.state_bias, gates),
+        ] {
+            same(name.into(), expected, values.len())?;
+            finite(name.into(), values)?;
+        }
+        width = memory.width;
+    }
+    for (i, layer) in layers.iter().enumerate() {
+        same(format!("layers.{i}.inputs"), width, layer.inputs)?;
+        fits(&format!("layers.{i}"), layer)?;
+        width = layer.outputs;
+    }
+    same("logits".into(), outputs(heads, bounds), width)
+}
