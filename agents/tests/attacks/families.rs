@@ -225,7 +225,7 @@ fn a_spot_price_is_pumped_and_a_reported_one_is_not() {
 #[test]
 fn profit_on_paper_is_pumped_and_withdrawn_where_it_backs_withdrawals() {
     let world = |lends| World::new(Oracle::Reported(1.0), 1.0).closed().with_perpetual(lends);
-    let attack = found(&world(true), &world(false));
+    let attack = found(&world(true).ground(), &world(false).ground());
     earns(&attack, 100_000.0);
     uses(&attack, |action| matches!(action, Move::TakeOffer { .. }));
     uses(&attack, |action| matches!(action, Move::Withdraw { .. }));
