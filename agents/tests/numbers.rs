@@ -1,7 +1,7 @@
 //! Actions that are bounded numbers, by PPO: the squashed Gaussian against its own integrals, and the learner on
 //! worlds with known answers.
 #![cfg(feature = "tch")]
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use agents::bounds::Bounds;
 use agents::export::bundle::{self, BundleError, PolicyCard};
