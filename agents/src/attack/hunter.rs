@@ -218,7 +218,6 @@ pub fn spawn(world: &mut World, market: MarketId, config: &HunterConfig) -> Resu
 }
 
 /// Lets every hunter look and, where a sale pays, sell.
-#[expect(clippy::too_many_arguments, reason = "a system's arguments are what it reads")]
 pub fn hunt_liquidations(
     chain: Res<Chain>,
     exchange: Res<Exchange>,
