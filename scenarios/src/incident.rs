@@ -220,7 +220,7 @@ pub struct Replayed {
     pub figures: Vec<Measured>,
 }
 
-/// The stage of an incident file, placed and not played, and the hash of its text with the overrides.
+/// The stage of an incident file, placed and not played, and its text with the overrides.
 ///
 /// # Errors
 /// Everything that is wrong with the file.
@@ -231,8 +231,8 @@ pub fn stage(path: &Path, overrides: &[String]) -> Result<(Incident, Placed, Str
     let mut checker = Checker::new(&source, root.as_ref());
     checker.header(&incident);
     let placed = place(&incident.stage, "stage.", &mut checker);
-    let hash = blake3::hash(source.text.as_bytes()).to_hex().to_string();
-    finish(checker, path, file, placed).map(|placed| (incident, placed, hash))
+    let text = source.text.as_str().to_owned();
+    finish(checker, path, file, placed).map(|placed| (incident, placed, text))
 }
 
 /// Reads, checks and plays an incident, and measures its figures.

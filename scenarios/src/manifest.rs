@@ -23,6 +23,8 @@ pub enum RunKind {
     Broken,
     /// `ballast attack`: an episode without its scripted attackers, and the attack that was found in it.
     Attack,
+    /// `ballast attack` on an incident's stage: the attack that was found, taped if it pays.
+    StagedAttack,
     /// `ballast exploit`: a policy under attackers made for it, and the worst episode found.
     Exploit,
 }

@@ -10,7 +10,7 @@ use scenarios::folder::Folder;
 use scenarios::hunt::{self, Hunt, Staged};
 use scenarios::manifest::{Build, Manifest, RunError, RunKind};
 use serde_json::{Value, json};
-use sim::chain::call::{AmountExpr, Call, PerpetualCall};
+use sim::chain::call::{AmountExpr, Call, CompoundCall, PairCall, PerpetualCall};
 use sim::chain::{Chain, Market};
 use std::path::{Path, PathBuf};
 
@@ -124,23 +124,22 @@ fn on_stage(args: &Args, seed: u64, output: Output) -> Result<Verdict, Failure> 
     let blocks = args.blocks.unwrap_or(1);
     let staged = Staged::load(&args.scenario, &args.play.set, blocks, args.wait)?;
     let stem = format!("attack-{}-s{seed}-{}", staged.id, &staged.hash[..8]);
-    let out = out_folder(args.out.as_ref(), &stem);
-    if out.exists() {
-        return Err(RunError::Exists { path: out }.into());
-    }
+    let folder = Folder::create(&out_folder(args.out.as_ref(), &stem))?;
     let searched = searched(args, &staged.ground, seed);
     let mut value = facts(args, &staged.id, blocks, &staged.ground, &searched);
     value["scenario_hash"] = json!(staged.hash);
-    std::fs::create_dir_all(&out).map_err(RunError::io(&out))?;
+    let mut struck = None;
     if let Some(attack) = searched.report.best.as_ref().filter(|attack| pays(args, attack)) {
-        let tape = out.join(super::run::tape_name(0));
-        let struck = staged.strike(&attack.record.parts, &tape).map_err(Failure::from_error)?;
-        value["block"] = json!(struck.block);
-        value["succeeded"] = json!(struck.succeeded);
+        let tape = folder.path().join(super::run::tape_name(0));
+        let played = staged.strike(&attack.record.parts, &tape).map_err(Failure::from_error)?;
+        value["block"] = json!(played.block);
+        value["succeeded"] = json!(played.succeeded);
+        struck = Some(played);
     }
-    value["run"] = json!(out);
-    let file = out.join("attack.json");
+    let file = folder.path().join("attack.json");
     std::fs::write(&file, format!("{value:#}\n")).map_err(RunError::io(&file))?;
+    let manifest = staged.manifest(seed, struck.as_ref(), Build::this(FEATURES));
+    value["run"] = json!(folder.finish(manifest)?);
     output.result(&value, || text(&value));
     Ok(verdict(args, &searched.report))
 }
@@ -306,6 +305,20 @@ fn sentence(chain: &Chain, call: &Call) -> String {
         Call::Perpetual(PerpetualCall::Take { market: id, maker, lots }) => {
             format!("take {lots} lots of {}'s offer at {}", account(maker), market(id))
         }
+        Call::Pair(PairCall::Swap { pool: id, out0, out1, body, .. }) if body > 0 => {
+            let taken = chain.pool(id).constant_product().map(|pair| {
+                let (asset, out) =
+                    if out1.is_zero() { (pair.token0, out0) } else { (pair.token1, out1) };
+                much(asset, AmountExpr::Exact(out))
+            });
+            format!("flash swap of {} from {}", taken.unwrap_or_default(), pool(id))
+        }
+        Call::Compound(CompoundCall::Redeem { market: id, asset, .. }) => {
+            format!("redeem all but the first shares of {} at {}", symbol(asset), market(id))
+        }
+        Call::SetCollateral { market: id, asset, enabled: true } => {
+            format!("enter {} at {}", symbol(asset), market(id))
+        }
         Call::AddLiquidity { pool: id, .. } => format!("add liquidity to {}", pool(id)),
         Call::RemoveLiquidity { pool: id, .. } => format!("remove liquidity from {}", pool(id)),
         ref other => other.kind().replace('_', " "),
@@ -351,15 +364,18 @@ fn text(value: &Value) -> String {
         );
     }
     if let Some(succeeded) = value["succeeded"].as_bool() {
-        let after = &value["aftermath"];
-        text += &format!(
-            "submitted in block {}: {}; after {} further blocks bad debt {} USD, attackers' profit {} USD\n",
-            value["block"],
-            if succeeded { "succeeded" } else { "FAILED" },
-            after["blocks"],
-            usd(&after["bad_debt_usd"]),
-            usd(&after["attacker_profit_usd"])
-        );
+        let outcome = if succeeded { "succeeded" } else { "FAILED" };
+        text += &format!("submitted in block {}: {outcome}", value["block"]);
+        // An incident's stage has nobody who would do anything afterwards.
+        if let Some(after) = value.get("aftermath") {
+            text += &format!(
+                "; after {} further blocks bad debt {} USD, attackers' profit {} USD",
+                after["blocks"],
+                usd(&after["bad_debt_usd"]),
+                usd(&after["attacker_profit_usd"])
+            );
+        }
+        text += "\n";
     }
     text += "best profit by simulations:\n";
     text += &curve_text("  search", &value["curve"]);

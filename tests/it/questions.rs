@@ -1,4 +1,4 @@
-//! `ballast impact` and `ballast crowd` from outside.
+//! `ballast impact`, `ballast crowd` and `ballast attack` from outside.
 
 use crate::support::{ballast, json, library};
 use std::fs;
@@ -76,4 +76,24 @@ fn the_crowd_stands_beside_its_records() {
     let played = json(dir.path(), &["crowd", &siege, "--window", "april_2024", "--blocks", "20"]);
     assert_eq!(played["episode"]["blocks"], 20);
     assert!(played["records"].as_array().is_some_and(|r| r.len() > 12));
+}
+
+#[test]
+fn an_attack_found_on_an_incident_s_stage_is_taped_and_replays() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let incident = library("incidents/polter_2024_11_16").to_str().expect("UTF-8").to_owned();
+    let args = ["attack", &incident, "--budget", "20000", "--out", "found"];
+    let value = json(dir.path(), &args);
+    assert_eq!((&value["found"], &value["succeeded"]), (&true.into(), &true.into()));
+    let profit = value["best"]["profit_usd"].as_f64().expect("a figure");
+    assert!(profit > 8_600_000.0, "{profit}");
+    assert_eq!(json(dir.path(), &["replay", "found"])["matches"], true);
+    let shown = ballast(dir.path(), &["view", "found", "--screenshot", "found.png"]);
+    let error = String::from_utf8_lossy(&shown.stderr);
+    assert!(!shown.status.success());
+    if cfg!(feature = "viewer") {
+        assert!(error.contains("an incident's stage"), "{error}");
+    }
+    let again = ballast(dir.path(), &args);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("exists already"));
 }

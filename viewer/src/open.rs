@@ -6,7 +6,7 @@ use agents::policy::{Hold, RiskPolicy};
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::load::{self, Loaded};
-use scenarios::manifest::Manifest;
+use scenarios::manifest::{Manifest, RunKind};
 use scenarios::problem::render;
 use scenarios::statics::StaticParams;
 use sim::tape::TapeReader;
@@ -76,6 +76,12 @@ fn live(path: &Path, selection: &Selection) -> Result<Box<dyn Source>, String> {
 
 fn recording(run: &Path) -> Result<Box<dyn Source>, String> {
     let manifest = Manifest::read(run).map_err(|error| error.to_string())?;
+    if manifest.kind == RunKind::StagedAttack {
+        return Err(format!(
+            "{}: an attack on an incident's stage, which has no world to be shown; `ballast replay` plays it",
+            run.display()
+        ));
+    }
     let is_tape = |name: &str| Path::new(name).file_stem().is_some_and(|stem| stem == "tape");
     let Some((name, _)) = manifest.files.iter().find(|(name, _)| is_tape(name)) else {
         return Err(format!("{}: the run has no tape to play", run.display()));

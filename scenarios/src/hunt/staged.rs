@@ -1,8 +1,9 @@
 //! An incident's stage as a world to be searched: nobody is there but the searcher, and time goes by.
 
 use super::SNAPSHOT_EVERY_BLOCKS;
-use crate::episode::EpisodeError;
+use crate::episode::{EpisodeError, hex};
 use crate::incident;
+use crate::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunKind};
 use crate::problem::Rejected;
 use agents::attack::play::{Ground, Part};
 use sim::chain::call::{Outcome, Receipt, Transaction, TxBuffer, TxHeader};
@@ -13,7 +14,7 @@ use sim::tape::{Tape, TapeHeader};
 use sim::worth::Fair;
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An incident's stage, some blocks after it was set.
 #[derive(Clone, Debug)]
@@ -24,6 +25,10 @@ pub struct Staged {
     pub hash: String,
     /// What is searched; the incident's attacker is the searcher.
     pub ground: Ground,
+    /// Its text, overrides applied, where it stands, and the overrides.
+    text: String,
+    path: PathBuf,
+    overrides: Vec<String>,
     /// The stage as it was set.
     set: Chain,
     prices: Vec<f64>,
@@ -53,7 +58,8 @@ impl Staged {
         blocks: u64,
         wait_blocks: u32,
     ) -> Result<Self, Rejected> {
-        let (incident, placed, hash) = incident::stage(path, overrides)?;
+        let (incident, placed, text) = incident::stage(path, overrides)?;
+        let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
         let named = incident.stage.attacker.as_deref();
         let found = named.and_then(|name| placed.names.account(name).ok());
         let attacker = found.unwrap_or_else(|| placed.names.world());
@@ -64,7 +70,42 @@ impl Staged {
         (0..blocks).for_each(|_| next_block(&mut chain, block_secs));
         let pending = TxBuffer::default();
         let ground = Ground { chain, attacker, fair, pending, block_secs, wait_blocks };
-        Ok(Self { id: incident.id, hash, ground, set, prices: placed.fair, blocks })
+        Ok(Self {
+            id: incident.id,
+            hash,
+            ground,
+            text,
+            path: path.to_owned(),
+            overrides: overrides.to_vec(),
+            set,
+            prices: placed.fair,
+            blocks,
+        })
+    }
+
+    /// What is to be said of a search here, and of an attack if one was played.
+    #[must_use]
+    pub fn manifest(&self, seed: u64, struck: Option<&Struck>, build: Build) -> Manifest {
+        let set = self.set.clock().block;
+        Manifest {
+            schema: MANIFEST_SCHEMA,
+            kind: RunKind::StagedAttack,
+            scenario: self.id.clone(),
+            scenario_hash: self.hash.clone(),
+            scenario_text: self.text.clone(),
+            scenario_path: self.path.clone(),
+            overrides: self.overrides.clone(),
+            seed,
+            window: None,
+            episode: 0,
+            threads: 1,
+            build,
+            dates: DateSplit::default(),
+            start_digest: hex(&self.set.state_hash()),
+            end_digest: struck.map_or_else(String::new, |struck| hex(&struck.digest)),
+            blocks: struck.map_or(0, |struck| struck.block - set),
+            files: Vec::new(),
+        }
     }
 
     /// Submits an attack's transactions on the stage, taped from when it was set.
