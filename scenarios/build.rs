@@ -11,7 +11,9 @@ fn main() {
         output.status.success().then(|| text.trim().to_owned())
     };
     let commit = git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-    let dirty = git(&["status", "--porcelain"]).is_none_or(|status| !status.is_empty());
+    // Without writing the index that this build is made again for.
+    let status = git(&["--no-optional-locks", "status", "--porcelain"]);
+    let dirty = status.is_none_or(|status| !status.is_empty());
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let toolchain = Command::new(rustc)
         .arg("--version")
