@@ -76,7 +76,7 @@ impl Player<'_> {
         let own_usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
         let owed: f64 =
             hand.loans.iter().map(|(lender, amount)| fair.usd(lender.asset(), *amount)).sum();
-        let most = self.credits(chain).into_iter().map(|credit| credit.usd).fold(0.0, f64::max);
+        let most = self.credits(chain).first().map_or(0.0, |credit| credit.usd);
         own_usd - owed + most
     }
 
@@ -84,14 +84,13 @@ impl Player<'_> {
     /// and more on top of it while that brings more. Every trial is a simulation.
     fn look_ahead(&mut self, chain: &mut Chain, hand: &mut Hand) -> Option<(f64, Ahead)> {
         let mut best: Option<(f64, Ahead)> = None;
-        for first in 0..LOANS_AHEAD {
+        for first in self.credits(chain).into_iter().take(LOANS_AHEAD) {
             let mark = hand.session.mark(chain);
             let (mut ahead, mut reached) = ([None; LOANS_AHEAD], f64::NEG_INFINITY);
+            let mut first = Some(first);
             for n in 0..LOANS_AHEAD {
-                let rank = if n == 0 { first } else { 0 };
-                let Some(Credit { action, call, .. }) = self.credit(chain, rank) else {
-                    break;
-                };
+                let next = first.take().or_else(|| self.credits(chain).into_iter().next());
+                let Some(Credit { action, call, .. }) = next else { break };
                 if hand.session.call(chain, call).is_err() {
                     break;
                 }
@@ -129,14 +128,7 @@ impl Player<'_> {
         usd
     }
 
-    /// The largest of the loans that markets would make now, or the one that ranks so many behind it.
-    fn credit(&self, chain: &Chain, rank: usize) -> Option<Credit> {
-        let mut credits = self.credits(chain);
-        credits.sort_by(|a, b| b.usd.total_cmp(&a.usd));
-        credits.into_iter().nth(rank)
-    }
-
-    /// What markets would lend the attacker now.
+    /// What markets would lend the attacker now, the largest first.
     fn credits(&self, chain: &Chain) -> Vec<Credit> {
         let (by, fair) = (self.ground.attacker, &self.ground.fair);
         let mut credits = Vec::new();
@@ -183,6 +175,7 @@ impl Player<'_> {
             }
         }
         credits.append(&mut paid);
+        credits.sort_by(|a, b| b.usd.total_cmp(&a.usd));
         credits
     }
 
