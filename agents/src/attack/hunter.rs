@@ -21,6 +21,7 @@ use sim::chain::{Chain, Feed};
 use sim::exchange::Exchange;
 use sim::prices::FairPrices;
 use sim::views::{MarketViews, PositionViews, ReserveView};
+use std::cell::OnceCell;
 
 /// Shares of the inventory whose sale is considered.
 const SIZES: [f64; 7] = [0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0];
@@ -108,6 +109,14 @@ struct Promise {
     profit_usd: f64,
 }
 
+/// A loan that only a lower report of the prey's price can put below the line.
+struct Loan {
+    borrower: AccountId,
+    /// Of the prey, in whole tokens.
+    held: f64,
+    debt_usd: f64,
+}
+
 /// What a hunter looks at.
 struct Scene<'a> {
     chain: &'a Chain,
@@ -121,17 +130,48 @@ impl Hunter {
     /// The best sale of those that pay.
     fn best(&self, scene: &Scene<'_>, account: AccountId) -> Option<Promise> {
         let held = self.prey.token.held(scene.chain, account);
-        let promises = SIZES.iter().filter_map(|size| self.promise(scene, account, size * held));
+        // The same for every size, and needed only where a report would follow.
+        let loans = OnceCell::new();
+        let promise = |size: &f64| self.promise(scene, account, size * held, &loans);
+        let promises = SIZES.iter().filter_map(promise);
         let paying = promises.filter(|promise| promise.profit_usd >= self.min_profit_usd);
         paying.max_by(|a, b| a.profit_usd.total_cmp(&b.profit_usd))
     }
 
-    /// What selling so many tokens promises; `None` where no report would follow.
-    fn promise(&self, scene: &Scene<'_>, account: AccountId, tokens: f64) -> Option<Promise> {
-        let Scene { chain, exchange, prices, views, positions } = *scene;
-        let asset = self.prey.token.asset;
+    /// The health factor of a borrower if the prey's price were reported as `usd`.
+    fn health_if(&self, scene: &Scene<'_>, borrower: AccountId, usd: f64) -> f64 {
+        let prey = usize::from(self.prey.reserve);
+        let reported = |r: usize, view: &ReserveView| if r == prey { usd } else { view.oracle_usd };
+        health_at(scene.views, scene.positions, borrower, reported)
+    }
+
+    /// Loans that are not far from the line; whoever the next report catches anyway is no reason to sell.
+    fn loans(&self, scene: &Scene<'_>) -> Vec<Loan> {
         let reserve = usize::from(self.prey.reserve);
-        let view = &views.reserves[reserve];
+        let mid = scene.prices.usd(self.prey.token.asset);
+        let anyway = mid.min(scene.views.reserves[reserve].oracle_usd);
+        let beliefs = scene.positions.beliefs().enumerate();
+        let near = beliefs.filter(|(_, belief)| (1.0..FAR).contains(&belief.health_factor));
+        near.filter_map(|(i, belief)| {
+            let borrower = AccountId(i as u32);
+            let held = scene.positions.collateral_tokens(scene.views, borrower, reserve);
+            let is_prey = held > 0.0 && self.health_if(scene, borrower, anyway) >= 1.0;
+            is_prey.then_some(Loan { borrower, held, debt_usd: belief.debt_usd })
+        })
+        .collect()
+    }
+
+    /// What selling so many tokens promises; `None` where no report would follow.
+    fn promise(
+        &self,
+        scene: &Scene<'_>,
+        account: AccountId,
+        tokens: f64,
+        loans: &OnceCell<Vec<Loan>>,
+    ) -> Option<Promise> {
+        let Scene { chain, exchange, prices, views, positions: _ } = *scene;
+        let asset = self.prey.token.asset;
+        let view = &views.reserves[usize::from(self.prey.reserve)];
         let Feed::Push(feed) = chain.feed(view.feed) else { return None };
         let mid = prices.usd(asset);
         let after = exchange.mid_after_sale(prices, asset, tokens)?;
@@ -145,29 +185,15 @@ impl Hunter {
         let cost_usd = tokens * mid * (1.0 + exchange.cost_ratio(asset)) - raised_usd;
         let mut left_usd = self.cash.held(chain, account) * prices.usd(self.cash.asset);
         let mut won_usd = 0.0;
-        for (i, belief) in positions.beliefs().enumerate() {
-            let borrower = AccountId(i as u32);
-            if !(1.0..FAR).contains(&belief.health_factor) {
-                continue;
-            }
-            let held = positions.collateral_tokens(views, borrower, reserve);
-            if held <= 0.0 {
-                continue;
-            }
-            let health_if = |usd: f64| {
-                let reported = |r: usize, view: &ReserveView| {
-                    if r == reserve { usd } else { view.oracle_usd }
-                };
-                health_at(views, positions, borrower, reported)
-            };
-            // Whoever the next report catches anyway is no reason to sell.
-            let health = health_if(after);
-            if health >= 1.0 || health_if(mid.min(view.oracle_usd)) < 1.0 {
+        for loan in loans.get_or_init(|| self.loans(scene)) {
+            let health = self.health_if(scene, loan.borrower, after);
+            if health >= 1.0 {
                 continue;
             }
             let close = if health < ALL_BELOW { 1.0 } else { HALF };
             let bonus = 1.0 + view.bonus;
-            let repaid = (belief.debt_usd * close).min(held * after / bonus).min(left_usd).max(0.0);
+            let most = (loan.debt_usd * close).min(loan.held * after / bonus);
+            let repaid = most.min(left_usd).max(0.0);
             left_usd -= repaid;
             // What is seized at the reported price is worth the mid of before.
             won_usd += repaid * (bonus * mid / after - 1.0);
