@@ -4,9 +4,12 @@
 //! a world in which nobody has attacked. The first of their accounts is the searcher's; where there are
 //! none, one is enrolled with gas money only.
 
+mod sentence;
 mod staged;
+pub mod steps;
 
-pub use staged::{Staged, Struck};
+pub use sentence::sentence;
+pub use staged::{Setting, Staged, Struck};
 
 use crate::arena::{PathChoice, WorldAddress};
 use crate::assemble::Worlds;

@@ -225,8 +225,20 @@ pub struct Replayed {
 /// # Errors
 /// Everything that is wrong with the file.
 pub fn stage(path: &Path, overrides: &[String]) -> Result<(Incident, Placed, String), Rejected> {
+    stage_of(path, &read(path)?, overrides)
+}
+
+/// The same of an incident's text; `path` says where it is from.
+///
+/// # Errors
+/// Everything that is wrong with the text.
+pub fn stage_of(
+    path: &Path,
+    text: &str,
+    overrides: &[String],
+) -> Result<(Incident, Placed, String), Rejected> {
     let file = path.display().to_string();
-    let (source, incident) = typed::<Incident>(&file, &read(path)?, overrides)?;
+    let (source, incident) = typed::<Incident>(&file, text, overrides)?;
     let root = tree::parse(&source.text).ok();
     let mut checker = Checker::new(&source, root.as_ref());
     checker.header(&incident);

@@ -1,7 +1,9 @@
 //! The view as a whole: where the panels are, and the keys.
 
-use crate::frame::{Command, Frame, PlayState};
-use crate::panels::{Controls, Events, Health, Panel, Prices, Risk, TotalsPanel, Utilisation};
+use crate::frame::{Axis, Command, Frame, PlayState};
+use crate::panels::{
+    Controls, Events, Gains, Health, Panel, Prices, Purse, Risk, TotalsPanel, Utilisation,
+};
 use crate::theme;
 use crate::worker::Worker;
 use egui::{Context, Key, Margin, Rect, Theme, Ui, UiBuilder, pos2, vec2};
@@ -18,6 +20,8 @@ pub struct App {
     controls: Controls,
     totals: TotalsPanel,
     columns: [Vec<Box<dyn Panel>>; 2],
+    /// The same for an attack on a stage.
+    stage: [Vec<Box<dyn Panel>>; 2],
 }
 
 impl std::fmt::Debug for App {
@@ -59,6 +63,10 @@ impl App {
                     Box::<Risk>::default(),
                 ],
                 vec![Box::<Health>::default(), Box::<Events>::default()],
+            ],
+            stage: [
+                vec![Box::<Prices>::default(), Box::<Gains>::default()],
+                vec![Box::<Purse>::default(), Box::<Events>::default()],
             ],
         }
     }
@@ -108,15 +116,17 @@ impl App {
 
     fn grid_ui(&mut self, frame: &Frame, ui: &mut Ui, commands: &mut Vec<Command>) {
         let area = ui.available_rect_before_wrap();
+        let (grid, shares) = match frame.axis {
+            Axis::Blocks => (&mut self.columns, [[0.38, 0.31, 0.31], [0.42, 0.58, 0.0]]),
+            Axis::Steps => (&mut self.stage, [[0.5, 0.5, 0.0], [0.36, 0.64, 0.0]]),
+        };
         let right = (area.width() * 0.33).clamp(300.0, 480.0);
         let middle = area.right() - right - GAP;
         let columns = [
             Rect::from_min_max(area.min, pos2(middle, area.bottom())),
             Rect::from_min_max(pos2(middle + GAP, area.top()), area.max),
         ];
-        for ((panels, column), shares) in
-            self.columns.iter_mut().zip(columns).zip([[0.38, 0.31, 0.31], [0.42, 0.58, 0.0]])
-        {
+        for ((panels, column), shares) in grid.iter_mut().zip(columns).zip(shares) {
             let height = column.height() - GAP * (panels.len() - 1) as f32;
             let mut top = column.top();
             for (panel, share) in panels.iter_mut().zip(shares) {

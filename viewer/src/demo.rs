@@ -1,8 +1,8 @@
 //! A fixed frame for tests and documentation: drawn by formulas, not by a simulation.
 
 use crate::frame::{
-    AccountView, AssetHistory, Event, EventKind, Frame, HEALTH_EDGES, HealthHistogram, Origin,
-    PlayState, ReserveHistory, Speed, Totals,
+    AccountView, AssetHistory, Axis, Event, EventKind, Frame, HEALTH_EDGES, HealthHistogram,
+    Origin, PlayState, ReserveHistory, Speed, Totals,
 };
 use crate::series::Series;
 
@@ -97,6 +97,8 @@ pub fn frame() -> Frame {
         last_block: Some(BLOCKS),
         timestamp: 1_584_057_600,
         block_secs: 12,
+        axis: Axis::Blocks,
+        holdings: Vec::new(),
         assets: vec![
             asset("WETH", 194.0, 1.0, 0.3, true),
             asset("WBTC", 7_930.0, 0.9, 1.1, false),

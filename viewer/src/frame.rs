@@ -1,5 +1,6 @@
 //! What the window shows: one immutable value, made by the worker, shared with the UI.
 
+use crate::format;
 use crate::series::{History, Series};
 
 /// Everything there is to see at one block. Cloning shares the history.
@@ -21,6 +22,8 @@ pub struct Frame {
     pub timestamp: u64,
     /// Seconds between blocks.
     pub block_secs: u32,
+    /// What a block stands for.
+    pub axis: Axis,
     /// Prices by asset, in USD.
     pub assets: Vec<AssetHistory>,
     /// Utilisation, rates and risk parameters by reserve.
@@ -33,6 +36,8 @@ pub struct Frame {
     pub events: History<Event>,
     /// Sums over the market.
     pub totals: Totals,
+    /// What the attacker of a stage has and owes.
+    pub holdings: Vec<Holding>,
     /// The account under inspection.
     pub inspected: Option<AccountView>,
     /// Whether it runs, how fast, and what went wrong.
@@ -45,6 +50,47 @@ impl Frame {
     pub fn elapsed_secs(&self) -> u64 {
         self.block * u64::from(self.block_secs)
     }
+
+    /// A moment in a word: the time since the start, or the step.
+    #[must_use]
+    pub fn moment(&self, block: u64) -> String {
+        match self.axis {
+            Axis::Blocks => format::clock(block * u64::from(self.block_secs)),
+            Axis::Steps => format!("step {}", format::integer(block)),
+        }
+    }
+}
+
+/// What the blocks of a frame stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Axis {
+    /// Blocks, a fixed time apart.
+    #[default]
+    Blocks,
+    /// Steps of an attack on a stage, most of them calls of one transaction.
+    Steps,
+}
+
+impl Axis {
+    /// What one of them is called.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Blocks => "block",
+            Self::Steps => "step",
+        }
+    }
+}
+
+/// One thing that the attacker of a stage has or owes, over its steps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Holding {
+    /// The asset and what it is to the attacker.
+    pub name: String,
+    /// In whole tokens; below zero where it is owed.
+    pub tokens: Series,
+    /// In USD at fair prices.
+    pub usd: Series,
 }
 
 /// Where the data of a frame comes from.
@@ -142,12 +188,30 @@ pub enum EventKind {
     RevertedAttack,
     /// A risk parameter moved.
     RiskChange,
+    /// A call of an attack on a stage.
+    Call,
 }
 
 impl EventKind {
     /// All kinds, in the order of the filter buttons.
-    pub const ALL: [Self; 5] =
-        [Self::Liquidation, Self::BadDebt, Self::Attack, Self::RevertedAttack, Self::RiskChange];
+    pub const ALL: [Self; 6] = [
+        Self::Liquidation,
+        Self::BadDebt,
+        Self::Attack,
+        Self::RevertedAttack,
+        Self::RiskChange,
+        Self::Call,
+    ];
+
+    /// Whether it can happen along an axis.
+    #[must_use]
+    pub fn is_on(self, axis: Axis) -> bool {
+        match self {
+            Self::RevertedAttack => true,
+            Self::Call => axis == Axis::Steps,
+            _ => axis == Axis::Blocks,
+        }
+    }
 
     /// Its name in the window.
     #[must_use]
@@ -158,6 +222,7 @@ impl EventKind {
             Self::Attack => "Attack",
             Self::RevertedAttack => "Failed attack",
             Self::RiskChange => "Risk change",
+            Self::Call => "Call",
         }
     }
 }

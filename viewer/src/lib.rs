@@ -26,5 +26,5 @@ pub use egui::Theme;
 pub use frame::{Command, Frame};
 pub use open::{Selection, open, opener};
 pub use screenshot::{ScreenshotError, frame_at, render, screenshot};
-pub use source::{LiveSource, TapeSource, TapeWorld};
+pub use source::{LiveSource, StageSource, TapeSource, TapeWorld};
 pub use worker::{Opener, Source, Worker};

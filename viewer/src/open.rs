@@ -1,10 +1,12 @@
 //! From a path to something to look at: a scenario file is simulated, a run folder is played back.
 
-use crate::source::{LiveSource, TapeSource, TapeWorld};
+use crate::source::{LiveSource, StageSource, TapeSource, TapeWorld};
 use crate::worker::{Opener, Source};
 use agents::policy::{Hold, RiskPolicy};
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
+use scenarios::hunt::Setting;
+use scenarios::hunt::steps::Steps;
 use scenarios::load::{self, Loaded};
 use scenarios::manifest::{Manifest, RunKind};
 use scenarios::problem::render;
@@ -76,12 +78,6 @@ fn live(path: &Path, selection: &Selection) -> Result<Box<dyn Source>, String> {
 
 fn recording(run: &Path) -> Result<Box<dyn Source>, String> {
     let manifest = Manifest::read(run).map_err(|error| error.to_string())?;
-    if manifest.kind == RunKind::StagedAttack {
-        return Err(format!(
-            "{}: an attack on an incident's stage, which has no world to be shown; `ballast replay` plays it",
-            run.display()
-        ));
-    }
     let is_tape = |name: &str| Path::new(name).file_stem().is_some_and(|stem| stem == "tape");
     let Some((name, _)) = manifest.files.iter().find(|(name, _)| is_tape(name)) else {
         return Err(format!("{}: the run has no tape to play", run.display()));
@@ -89,6 +85,12 @@ fn recording(run: &Path) -> Result<Box<dyn Source>, String> {
     let bytes = manifest.read_file(run, name).map_err(|error| error.to_string())?;
     let tape = TapeReader::open(bytes)
         .map_err(|error| format!("{}: {error}", run.join(name).display()))?;
+    if manifest.kind == RunKind::StagedAttack {
+        let setting = Setting::recorded(&manifest).map_err(|rejected| render(&rejected, false))?;
+        let steps =
+            Steps::of(&tape, &setting).map_err(|error| format!("{}: {error}", run.display()))?;
+        return Ok(Box::new(StageSource::new(&manifest.scenario, &steps)));
+    }
     let loaded = load::from_text(&manifest.scenario_path, &manifest.scenario_text, &[])
         .map_err(|rejected| render(&rejected, false))?;
     let worlds = Worlds::new(&loaded).map_err(|error| error.to_string())?;

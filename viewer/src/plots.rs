@@ -1,7 +1,7 @@
 //! Plots over time: one x axis for all panels, thinned lines, axes with units.
 
 use crate::format;
-use crate::frame::{EventKind, Frame};
+use crate::frame::{Axis, EventKind, Frame};
 use crate::series::Series;
 use crate::theme::Palette;
 use egui::{Color32, Id, RichText, Sense, Stroke, Ui, pos2, vec2};
@@ -67,6 +67,11 @@ impl<'a> TimePlot<'a> {
     pub(crate) fn show(self, ui: &mut Ui, frame: &'a Frame) {
         let palette = Palette::of(ui);
         let secs = u64::from(frame.block_secs.max(1));
+        let axis = frame.axis;
+        let x_label = match axis {
+            Axis::Blocks => "time since start (h:min)",
+            Axis::Steps => "steps of the attack",
+        };
         let y_text = self.y_text;
         let link = Id::unique("time axis");
         let available = ui.available_size();
@@ -82,16 +87,25 @@ impl<'a> TimePlot<'a> {
             .show_background(false)
             .grid_color(palette.outline)
             .grid_spacing(22.0..=120.0)
-            .x_grid_spacer(move |input| time_marks(&input, secs))
+            .x_grid_spacer(move |input| match axis {
+                Axis::Blocks => time_marks(&input, secs),
+                Axis::Steps => step_marks(&input),
+            })
             .y_grid_spacer(|input| value_marks(&input))
-            .x_axis_formatter(move |mark, _| format::elapsed((mark.value.max(0.0) as u64) * secs))
+            .x_axis_formatter(move |mark, _| match axis {
+                Axis::Blocks => format::elapsed((mark.value.max(0.0) as u64) * secs),
+                Axis::Steps => format::integer(mark.value.max(0.0) as u64),
+            })
             .y_axis_formatter(move |mark, _| y_text(mark.value, mark.step_size))
-            .x_axis_label(RichText::new("time since start (h:min)").small().color(palette.weak))
+            .x_axis_label(RichText::new(x_label).small().color(palette.weak))
             .y_axis_label(RichText::new(self.y_label).small().color(palette.weak))
             .y_axis_min_width(Y_AXIS_WIDTH)
             .label_formatter(move |hover| {
                 let at = |x: f64| {
                     let block = x.max(0.0).round() as u64;
+                    if axis == Axis::Steps {
+                        return format!("step {}", format::integer(block));
+                    }
                     format!("{} · block {}", format::elapsed(block * secs), format::integer(block))
                 };
                 Some(match hover {
@@ -172,7 +186,7 @@ fn mark_events(
         let color = palette.event(event.kind);
         let (height, alpha) = match event.kind {
             EventKind::Liquidation => (7.0, 0.9),
-            EventKind::RevertedAttack => (5.0, 0.9),
+            EventKind::RevertedAttack | EventKind::Call => (5.0, 0.9),
             EventKind::RiskChange => (rect.height(), 0.25),
             EventKind::Attack | EventKind::BadDebt => (rect.height(), 0.4),
         };
@@ -203,6 +217,12 @@ fn time_marks(input: &GridInput, block_secs: u64) -> Vec<GridMark> {
     (first..=last.min(first + 200))
         .map(|i| GridMark { value: i as f64 * step_blocks, step_size: step_blocks })
         .collect()
+}
+
+/// Marks of the axis of steps at 1, 2 or 5 times a power of ten, whole.
+fn step_marks(input: &GridInput) -> Vec<GridMark> {
+    let marks = value_marks(&GridInput { base_step_size: input.base_step_size.max(1.0), ..*input });
+    marks.into_iter().filter(|mark| mark.value >= 0.0).collect()
 }
 
 /// Marks of the y axis at 1, 2 or 5 times a power of ten.

@@ -118,7 +118,7 @@ impl Palette {
             EventKind::Liquidation => self.warn,
             EventKind::BadDebt | EventKind::Attack => self.bad,
             EventKind::RevertedAttack => self.weak,
-            EventKind::RiskChange => self.accent,
+            EventKind::RiskChange | EventKind::Call => self.accent,
         }
     }
 }

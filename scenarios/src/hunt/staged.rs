@@ -2,10 +2,12 @@
 
 use super::SNAPSHOT_EVERY_BLOCKS;
 use crate::episode::{EpisodeError, hex};
-use crate::incident;
+use crate::incident::{self, Incident};
 use crate::manifest::{Build, DateSplit, MANIFEST_SCHEMA, Manifest, RunKind};
 use crate::problem::Rejected;
+use crate::stage::Placed;
 use agents::attack::play::{Ground, Part};
+use markets::units::AccountId;
 use sim::chain::call::{Outcome, Receipt, Transaction, TxBuffer, TxHeader};
 use sim::chain::{Chain, Digest};
 use sim::prices::FairPrices;
@@ -35,6 +37,39 @@ pub struct Staged {
     blocks: u64,
 }
 
+/// Who and what is on a stage, whatever happens there.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Who attacks: the incident's attacker, or where it has none the stage's own account.
+    pub attacker: AccountId,
+    /// What things are worth, as the stage was set.
+    pub fair: Fair,
+    /// Names of the feeds, by id.
+    pub feeds: Vec<String>,
+}
+
+impl Setting {
+    /// That of a taped attack, from the text that its manifest carries.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text.
+    pub fn recorded(manifest: &Manifest) -> Result<Self, Rejected> {
+        let (path, text) = (&manifest.scenario_path, &manifest.scenario_text);
+        let (incident, placed, _) = incident::stage_of(path, text, &[])?;
+        Ok(Self::of(&incident, &placed))
+    }
+
+    fn of(incident: &Incident, placed: &Placed) -> Self {
+        let named = incident.stage.attacker.as_deref();
+        let found = named.and_then(|name| placed.names.account(name).ok());
+        Self {
+            attacker: found.unwrap_or_else(|| placed.names.world()),
+            fair: Fair::with_pair_shares(&placed.chain, &placed.fair),
+            feeds: placed.names.feeds().to_vec(),
+        }
+    }
+}
+
 /// What came of an attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Struck {
@@ -60,10 +95,7 @@ impl Staged {
     ) -> Result<Self, Rejected> {
         let (incident, placed, text) = incident::stage(path, overrides)?;
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
-        let named = incident.stage.attacker.as_deref();
-        let found = named.and_then(|name| placed.names.account(name).ok());
-        let attacker = found.unwrap_or_else(|| placed.names.world());
-        let fair = Fair::with_pair_shares(&placed.chain, &placed.fair);
+        let Setting { attacker, fair, .. } = Setting::of(&incident, &placed);
         let block_secs = u64::from(incident.stage.block_secs);
         let (set, blocks) = (placed.chain, blocks.max(1));
         let mut chain = set.clone();

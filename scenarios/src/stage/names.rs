@@ -53,6 +53,11 @@ impl Names {
             (format!("unknown account \"{name}\""), format!("known: {}", known.join(", ")))
         })
     }
+    /// Names of the feeds, by id.
+    #[must_use]
+    pub fn feeds(&self) -> &[String] {
+        &self.feeds
+    }
     /// Who sends what nobody else does.
     #[must_use]
     pub const fn world(&self) -> AccountId {

@@ -64,11 +64,10 @@ impl Controls {
             }
             ui.add_space(6.0);
             ui.label(RichText::new(format::utc(frame.timestamp)).monospace().color(palette.weak));
+            let (unit, at) = (frame.axis.unit(), format::integer(frame.block));
             let block = match frame.last_block {
-                Some(last) => {
-                    format!("block {} / {}", format::integer(frame.block), format::integer(last))
-                }
-                None => format!("block {}", format::integer(frame.block)),
+                Some(last) => format!("{unit} {at} / {}", format::integer(last)),
+                None => format!("{unit} {at}"),
             };
             ui.label(RichText::new(block).size(15.0).strong());
         });

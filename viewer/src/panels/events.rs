@@ -39,7 +39,7 @@ impl Panel for Events {
         });
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(3.0, 2.0);
-            for kind in EventKind::ALL {
+            for kind in EventKind::ALL.into_iter().filter(|kind| kind.is_on(frame.axis)) {
                 let i = kind as usize;
                 let text = format!("{} {}", kind.label(), format::integer(counts[i]));
                 let text = RichText::new(text).size(11.5).color(if self.shown[i] {
@@ -85,12 +85,12 @@ fn row_ui(event: &Event, frame: &Frame, ui: &mut Ui, commands: &mut Vec<Command>
             ui.spacing_mut().item_spacing.x = 6.0;
             let (rect, _) = ui.allocate_exact_size(vec2(4.0, 13.0), Sense::hover());
             ui.painter().rect_filled(rect, CornerRadius::same(2), color);
-            let secs = event.block * u64::from(frame.block_secs);
-            let time = RichText::new(format::clock(secs)).monospace().size(11.0);
+            let time = RichText::new(frame.moment(event.block)).monospace().size(11.0);
             let go = ui.add(
                 egui::Button::new(time.color(palette.weak)).frame(false).min_size(vec2(62.0, 0.0)),
             );
-            if go.on_hover_text(format!("Go to block {}", format::integer(event.block))).clicked() {
+            let place = format!("Go to {} {}", frame.axis.unit(), format::integer(event.block));
+            if go.on_hover_text(place).clicked() {
                 commands.push(Command::Seek(event.block));
             }
             let text = RichText::new(&event.text).size(12.0);

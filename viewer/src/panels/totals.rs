@@ -32,7 +32,10 @@ impl Panel for TotalsPanel {
             ("Attacker profit", &totals.attacker_profit_usd, alarm(&totals.attacker_profit_usd)),
             ("Objective", &totals.objective_usd, outcome),
         ];
-        ui.columns(cards.len(), |columns| {
+        // A stage has no sums over a market.
+        let known = |(_, series, _): &(&str, &Series, Color32)| !series.is_empty();
+        let cards: Vec<_> = cards.into_iter().filter(known).collect();
+        ui.columns(cards.len().max(1), |columns| {
             for (column, (name, series, color)) in columns.iter_mut().zip(cards) {
                 card_ui(column, name, series, color);
             }

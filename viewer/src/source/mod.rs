@@ -2,7 +2,9 @@
 
 mod live;
 mod recorder;
+mod stage;
 mod tape;
 
 pub use live::LiveSource;
+pub use stage::StageSource;
 pub use tape::{TapeSource, TapeWorld};

@@ -266,9 +266,9 @@ impl Recorder {
 }
 
 /// Cuts off what is known of blocks after the frame's.
-fn cut_after_block(frame: &mut Frame) {
+pub(super) fn cut_after_block(frame: &mut Frame) {
     let len = frame.block as usize + 1;
-    if frame.close_factor.len() <= len {
+    if frame.totals.attacker_profit_usd.len() <= len {
         return;
     }
     for asset in &mut frame.assets {
@@ -290,6 +290,9 @@ fn cut_after_block(frame: &mut Frame) {
         } = reserve;
         cut([utilisation, borrow_rate, supply_rate, ltv, threshold, bonus], len);
         cut([supply_cap, borrow_cap, frozen], len);
+    }
+    for holding in &mut frame.holdings {
+        cut([&mut holding.tokens, &mut holding.usd], len);
     }
     let Totals {
         supplied_usd,
