@@ -39,7 +39,16 @@ pub(super) fn respond(
     progress: &dyn Fn(u64),
 ) -> Result<Made, Failure> {
     let lanes = prey.lanes(seed, LANES, pursuit).map_err(ExploitError::from)?;
-    let base = PpoConfig { seed, entropy_weight: ENTROPY, tail: None, memory: 0, ..base.clone() };
+    // What makes a policy settle does not make an attacker try.
+    let anneal_entropy = false;
+    let base = PpoConfig {
+        seed,
+        entropy_weight: ENTROPY,
+        anneal_entropy,
+        tail: None,
+        memory: 0,
+        ..base.clone()
+    };
     // Two turns for each of the policy's.
     let per_update = base.rollout_steps as u64 * u64::from(LANES) * every / 2;
     let updates = budget.blocks.div_ceil(per_update.max(1)).max(1);

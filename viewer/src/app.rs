@@ -118,7 +118,7 @@ impl App {
         let area = ui.available_rect_before_wrap();
         let (grid, shares) = match frame.axis {
             Axis::Blocks => (&mut self.columns, [[0.38, 0.31, 0.31], [0.42, 0.58, 0.0]]),
-            Axis::Steps => (&mut self.stage, [[0.5, 0.5, 0.0], [0.36, 0.64, 0.0]]),
+            Axis::Steps => (&mut self.stage, [[0.5, 0.5, 0.0], [0.42, 0.58, 0.0]]),
         };
         let right = (area.width() * 0.33).clamp(300.0, 480.0);
         let middle = area.right() - right - GAP;

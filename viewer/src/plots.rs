@@ -221,7 +221,9 @@ fn time_marks(input: &GridInput, block_secs: u64) -> Vec<GridMark> {
 
 /// Marks of the axis of steps at 1, 2 or 5 times a power of ten, whole.
 fn step_marks(input: &GridInput) -> Vec<GridMark> {
-    let marks = value_marks(&GridInput { base_step_size: input.base_step_size.max(1.0), ..*input });
+    // A mark closer to the next than some 60 points has no label.
+    let least = (input.base_step_size * 3.0).max(1.0);
+    let marks = value_marks(&GridInput { base_step_size: least, ..*input });
     marks.into_iter().filter(|mark| mark.value >= 0.0).collect()
 }
 
@@ -321,6 +323,15 @@ mod tests {
             let input = GridInput { bounds: (0.0, width), base_step_size: width / 20.0 };
             let marks = time_marks(&input, 12);
             assert!((1..=21).contains(&marks.len()), "{width}: {}", marks.len());
+        }
+    }
+
+    #[test]
+    fn marks_of_steps_are_whole() {
+        for (steps, apart) in [(3.0, 1.0), (13.0, 2.0), (400.0, 100.0)] {
+            let input = GridInput { bounds: (-1.0, steps), base_step_size: steps / 20.0 };
+            let marks = step_marks(&input);
+            assert_eq!((marks[0].value, marks[0].step_size), (0.0, apart), "{steps}");
         }
     }
 

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use agents::attack::synthesis::{Options, search};
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
+use scenarios::hunt::steps::Steps;
+use scenarios::hunt::{Setting, Staged};
 use scenarios::load;
+use scenarios::manifest::Build;
 use scenarios::statics::StaticParams;
 use sim::lane::Lane;
 use sim::tape::{TapeHeader, TapeReader};
@@ -12,8 +16,8 @@ use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use viewer::frame::Origin;
-use viewer::{Frame, LiveSource, Selection, Source, TapeSource, TapeWorld};
+use viewer::frame::{Axis, Origin};
+use viewer::{Frame, LiveSource, Selection, Source, StageSource, TapeSource, TapeWorld};
 
 const BLOCKS: u64 = 400;
 
@@ -119,6 +123,42 @@ fn a_recording_shows_what_the_live_run_showed() {
     let early = go(&mut recording, 180);
     assert_eq!(early.block, 180);
     same("frame", &go(&mut recording, BLOCKS), &played);
+}
+
+#[test]
+fn an_attack_on_a_stage_is_shown_call_by_call() {
+    let incident = scenario().with_file_name("incidents/bzx2_2020_02_18.ron");
+    let staged = Staged::load(&incident, &[], 1, 0).expect("a bundled incident is sound");
+    let report = search(&staged.ground, &Options { simulations: 20_000, ..Options::default() });
+    let record = report.best.expect("something is found").record;
+    let tape = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stage.tape");
+    let struck = staged.strike(&record.parts, &tape).unwrap();
+    let tape = TapeReader::open(std::fs::read(&tape).unwrap()).unwrap();
+    let manifest = staged.manifest(1, Some(&struck), Build::this(&[]));
+    let setting = Setting::recorded(&manifest).unwrap();
+    let steps = Steps::of(&tape, &setting).unwrap();
+    let (first, last) = (steps.seen.first().unwrap(), steps.seen.last().unwrap());
+    let gained = record.played.profit_usd;
+    assert!(gained > 0.0 && (last.gain_usd - gained).abs() < 1e-6 * gained, "{last:?}");
+    assert_eq!((first.gain_usd, first.bad_debt_usd), (0.0, 0.0));
+    assert!((last.bad_debt_usd - record.played.loss_usd).abs() < 1e-6 * gained, "{last:?}");
+    // One step for the block, one for each call, one where each loan is given back.
+    let calls = record.parts.iter().flat_map(|part| &part.calls);
+    let expected: usize = calls.map(|call| 1 + usize::from(call.body().is_some())).sum();
+    assert_eq!(steps.seen.len(), 2 + expected);
+
+    let mut source = StageSource::new("bzx2", &steps);
+    let whole = go(&mut source, expected as u64 + 1);
+    assert!(!source.step().unwrap(), "the attack ends with its last call");
+    assert_eq!((whole.axis, whole.block), (Axis::Steps, whole.last_block.unwrap()));
+    assert_eq!(whole.totals.attacker_profit_usd.last_value(), Some(last.gain_usd));
+    assert!(whole.assets.iter().any(|asset| asset.symbol.contains("oracle")), "no oracle moved");
+    let flash = whole.holdings.iter().find(|item| item.name.contains("flash-borrowed")).unwrap();
+    assert_eq!(flash.tokens.last_value(), Some(0.0));
+    let early = go(&mut source, 2);
+    assert_eq!((early.events.len(), early.moment(2)), (2, "step 2".to_owned()));
+    assert_eq!(early.holdings[0].usd.len(), 3);
+    same("frame", &go(&mut source, whole.block), &whole);
 }
 
 #[test]
