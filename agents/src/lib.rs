@@ -1,7 +1,7 @@
 //! Who acts: scripted participants, attackers, risk policies, learners and their export.
 //!
 //! - [`scripted`]: borrowers, lenders, yield farmers, arbitrageurs, liquidators, loopers, oracle nodes, the risk manager's
-//!   seat, and whoever trades at the exchange's books.
+//!   seat, and whoever trades at the exchange's books or a perpetual future.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
 //! - [`policy`], [`baselines`] and [`frozen`]: risk policies, written down or trained, in plain Rust;
 //!   [`bounds`]: of actions that are numbers; [`set`]: a reader of rows.
@@ -24,7 +24,8 @@ mod test_world;
 
 use bevy_ecs::prelude::*;
 use scripted::{
-    arbitrageur, book, borrower, farmer, lender, liquidator, looper, oracle_node, risk_manager,
+    arbitrageur, book, borrower, farmer, lender, liquidator, looper, oracle_node, perpetual,
+    risk_manager,
 };
 use sim::schedule::{CloseSystems, OpenSystems};
 use sim::snapshot::SnapshotRegistry;
@@ -50,6 +51,10 @@ pub fn install(open: &mut Schedule, close: &mut Schedule) {
             liquidator::liquidate_positions,
             looper::tend_loopers,
             farmer::tend_farmers,
+            perpetual::maker::make_perpetuals,
+            perpetual::trader::trade_perpetuals,
+            perpetual::basis::trade_basis,
+            perpetual::keeper::keep_perpetuals,
             attack::mind::think,
             attack::attack_markets,
         )
@@ -67,6 +72,10 @@ pub fn register(registry: &mut SnapshotRegistry) {
     registry.component::<liquidator::Liquidator>("agents.liquidator");
     registry.component::<looper::Looper>("agents.looper");
     registry.component::<farmer::Farmer>("agents.farmer");
+    registry.component::<perpetual::maker::PerpetualMaker>("agents.perpetual_maker");
+    registry.component::<perpetual::trader::LeveragedTrader>("agents.leveraged_trader");
+    registry.component::<perpetual::keeper::PerpetualKeeper>("agents.perpetual_keeper");
+    registry.component::<perpetual::basis::BasisTrader>("agents.basis_trader");
     registry.component::<oracle_node::OracleNode>("agents.oracle_node");
     registry.component::<risk_manager::RiskManager>("agents.risk_manager");
     registry.component::<attack::Attacker>("agents.attacker");

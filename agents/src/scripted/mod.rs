@@ -17,6 +17,7 @@ pub mod lender;
 pub mod liquidator;
 pub mod looper;
 pub mod oracle_node;
+pub mod perpetual;
 pub mod risk_manager;
 mod treasury;
 
@@ -54,6 +55,9 @@ pub enum SpawnError {
     /// The feed is not of the kind that this participant serves.
     #[error("the feed is not of the kind that this participant serves")]
     WrongFeed,
+    /// The market is no perpetual future.
+    #[error("the market is no perpetual future")]
+    NotPerpetual,
     /// More is to be borrowed in one attack than its bundle has room for.
     #[error("an attack borrows at most {most} assets, and {asked} are listed as loot")]
     TooMuchLoot {

@@ -100,7 +100,10 @@ impl Chain {
     }
 
     /// What a market's feed says now, in its ticks.
-    fn perpetual_index(&self, perpetual: &PerpetualMarket) -> Result<u64, Revert> {
+    ///
+    /// # Errors
+    /// The feed has no price, or one that ticks cannot count.
+    pub fn perpetual_index(&self, perpetual: &PerpetualMarket) -> Result<u64, Revert> {
         let decimals = |asset: AssetId| self.decimals[asset.index()];
         let places = (decimals(perpetual.underlying), decimals(perpetual.quote));
         Ok(perpetual.index_ticks(self.price(perpetual.feed)?, places)?)
