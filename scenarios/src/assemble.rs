@@ -23,6 +23,7 @@ use sim::exchange::{Exchange, Listing};
 use sim::further::FurtherMarkets;
 use sim::lane::{EpisodePlan, Lane, LaneSetup};
 use sim::lanes::Lanes;
+use sim::perpetuals::Perpetuals;
 use sim::prices::{FairPrices, PriceSource};
 use sim::rng::Streams;
 use sim::snapshot::SnapshotRegistry;
@@ -211,7 +212,7 @@ impl Setup {
         place: impl FnOnce(&mut World, MarketId) -> Result<(), AssembleError>,
     ) -> Result<Pooled, AssembleError> {
         let s = &self.shared.scenario;
-        let Genesis { chain, market, assets, pools, feeds, further } =
+        let Genesis { chain, market, assets, pools, feeds, further, perpetuals } =
             genesis(s, &path, &self.statics)?;
         let pooled = chain.pooled(market).clone();
         let listings: Vec<Listing> = s
@@ -258,10 +259,12 @@ impl Setup {
         world.insert_resource(chain);
         world.insert_resource(crate::factors::begin(s, &self.shared.series, path.start));
         world.insert_resource(FurtherMarkets::new(further.iter().map(|f| f.market).collect()));
+        world.insert_resource(Perpetuals::new(perpetuals.clone()));
         let handles =
             crate::cohorts::Handles { market, pools: &pools, feeds: &feeds, further: &further };
         crate::cohorts::spawn(s, &handles, world, place)?;
         crate::books::spawn(s, world);
+        crate::perpetuals::spawn(s, &perpetuals, world)?;
         if let Some(opponents) = &self.opponents {
             opponents.enter(plan, world);
         }

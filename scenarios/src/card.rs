@@ -21,12 +21,14 @@ pub struct Training {
     pub decisions: u64,
 }
 
-/// What a risk policy sees in a scenario: its reserves, then its books, then its exogenous streams.
+/// What a risk policy sees in a scenario: its reserves, then its books, its perpetual futures and its exogenous
+/// streams.
 #[must_use]
 pub fn observations(s: &Scenario) -> Vec<ObservationField> {
     let symbols: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
     let mut fields = tables::observation_fields(&symbols);
     fields.extend(tables::book_fields(&crate::books::symbols(s)));
+    fields.extend(tables::perpetual_fields(&crate::perpetuals::symbols(s)));
     fields.extend(tables::factor_fields(s.factors.iter().map(|f| (f.name.as_str(), f.scale))));
     fields
 }

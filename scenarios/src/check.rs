@@ -43,6 +43,7 @@ pub(crate) fn check(
     checker.objective(scenario);
     crate::cohorts::check(scenario, &mut checker);
     crate::books::check(scenario, &mut checker);
+    crate::perpetuals::check(scenario, &mut checker);
     if let Some(train) = &scenario.train {
         checker.train(train, scenario);
     }

@@ -2,7 +2,7 @@
 
 use crate::check::Checker;
 use crate::genesis::{AssembleError, Further};
-use crate::schema::{BuilderSpec, OracleSpec, Scenario, Tending};
+use crate::schema::{BuilderSpec, OracleSpec, PerpetualSpec, Scenario, Tending};
 use agents::attack::hunter::{self, HunterConfig};
 use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
@@ -542,6 +542,12 @@ fn in_market(c: &FurtherCohorts) -> impl Iterator<Item = (&'static str, &String)
         .chain(c.loopers.iter().map(|x| ("loopers", &x.cohort)))
 }
 
+/// Kinds and names of a perpetual future's cohorts.
+fn at_perpetual(p: &PerpetualSpec) -> impl Iterator<Item = (&'static str, &String)> {
+    (p.traders.iter().map(|x| ("perpetuals", &x.cohort)))
+        .chain(p.basis.iter().map(|x| ("perpetuals", &x.cohort)))
+}
+
 /// No two cohorts may share a name: it is the address of their luck.
 fn names(s: &Scenario, checker: &mut Checker<'_>) {
     let c = &s.agents;
@@ -559,11 +565,13 @@ fn names(s: &Scenario, checker: &mut Checker<'_>) {
         .chain(c.attackers.iter().map(|x| ("attackers", &x.cohort)))
         .chain(c.hunters.iter().map(|x| ("hunters", &x.cohort)))
         .chain(tended)
-        .chain(s.markets.iter().flat_map(|m| in_market(&m.agents)));
+        .chain(s.markets.iter().flat_map(|m| in_market(&m.agents)))
+        .chain(s.perpetuals.iter().flat_map(at_perpetual));
     for (kind, name) in cohorts {
         if names.contains(&name.as_str()) {
+            let of_contract = kind == "perpetuals";
             checker.refuse(
-                &format!("agents.{kind}"),
+                &if of_contract { kind.to_owned() } else { format!("agents.{kind}") },
                 format!("cohort \"{name}\" appears twice: its members would share their luck"),
                 "give one of the two another `cohort`",
             );

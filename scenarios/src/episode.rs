@@ -5,7 +5,7 @@ use crate::assemble::Worlds;
 use crate::load::Loaded;
 use crate::receipts::Receipts;
 use crate::reproduction::BrokenWorld;
-use crate::schema::{FurtherMarketSpec, Scenario};
+use crate::schema::{FurtherMarketSpec, PerpetualSpec, Scenario};
 use crate::statics::StaticParams;
 use crate::table::{Table, Values};
 use crate::totals::Totals;
@@ -17,6 +17,7 @@ use sim::chain::Digest;
 use sim::further::{FurtherMarkets, MarketTotals};
 use sim::lane::Lane;
 use sim::metrics::Metrics;
+use sim::perpetuals::{PerpetualTotals, PerpetualView, Perpetuals};
 use sim::tape::TapeHeader;
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -53,6 +54,8 @@ pub struct Recorded {
     pub receipts: Receipts,
     /// What happened in the further markets, in the scenario's order.
     pub further: Vec<FurtherTotals>,
+    /// What happened at the perpetual futures, likewise.
+    pub perpetuals: Vec<PerpetualRecord>,
 }
 
 /// What happened in a lending market beside the first.
@@ -79,6 +82,49 @@ pub fn further(lane: &Lane, scenario: &Scenario) -> Vec<FurtherTotals> {
         bad_debt_usd: totals.written_off_usd + markets.shortfall_usd(i),
     };
     scenario.markets.iter().zip(markets.totals()).enumerate().map(of).collect()
+}
+
+/// What happened at a perpetual future.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PerpetualRecord {
+    /// What it is on.
+    pub asset: String,
+    /// Traded, in USD.
+    pub traded_usd: f64,
+    /// Largest open interest, in USD.
+    pub peak_open_interest_usd: f64,
+    /// Liquidations.
+    pub liquidations: u64,
+    /// What they took over, in USD.
+    pub liquidated_usd: f64,
+    /// Positions closed against the other side.
+    pub deleveraged: u64,
+    /// What bankrupt accounts owed, in USD: paid by the insurance fund, borne by the other side, or open at the end.
+    pub deficit_usd: f64,
+    /// Funding that longs paid to shorts, less what shorts paid to longs, in USD.
+    pub funding_usd: f64,
+    /// The insurance fund at the end, in USD.
+    pub insurance_usd: f64,
+}
+
+/// What has happened so far at a lane's perpetual futures.
+#[must_use]
+pub fn perpetuals(lane: &Lane, scenario: &Scenario) -> Vec<PerpetualRecord> {
+    let perpetuals = lane.world().resource::<Perpetuals>();
+    let now = perpetuals.views().iter().zip(perpetuals.totals());
+    let of =
+        |(spec, (view, t)): (&PerpetualSpec, (&PerpetualView, &PerpetualTotals))| PerpetualRecord {
+            asset: spec.asset.clone(),
+            traded_usd: t.traded_usd,
+            peak_open_interest_usd: t.peak_open_interest_usd,
+            liquidations: t.liquidations,
+            liquidated_usd: t.liquidated_usd,
+            deleveraged: t.deleveraged,
+            deficit_usd: t.deficit_usd + view.uncovered_usd,
+            funding_usd: t.funding_usd,
+            insurance_usd: view.insurance_usd,
+        };
+    scenario.perpetuals.iter().zip(now).map(of).collect()
 }
 
 impl Arena for Worlds {
@@ -207,9 +253,10 @@ impl Record {
             start: self.start,
             end: lane.digest(),
             metrics: lane.world().resource::<Metrics>().columns.clone(),
-            metric_names: Metrics::names(&symbols),
+            metric_names: Metrics::names(&symbols, &crate::perpetuals::symbols(&loaded.scenario)),
             receipts: self.receipts,
             further: further(lane, &loaded.scenario),
+            perpetuals: perpetuals(lane, &loaded.scenario),
         })
     }
 }

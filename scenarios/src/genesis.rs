@@ -2,6 +2,7 @@
 //! fair prices that an episode opens with.
 
 use crate::paths::Path;
+use crate::perpetuals::Site;
 use crate::schema::{
     MarketSpec, OracleSpec, PoolSpec, RatesSpec, Regime, ReserveSpec, RuleOverride, Scenario,
 };
@@ -15,6 +16,7 @@ use markets::price::PriceError;
 use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
 use protocols::interest::RateStrategy;
 use protocols::lending::Pooled;
+use protocols::perpetual::PerpetualError;
 use protocols::reserve::{Reserve, ReserveConfig};
 use protocols::risk_params::{RiskParam, RiskRegime};
 use sim::chain::call::{Call, Outcome, Revert, Transaction, TxHeader};
@@ -55,6 +57,14 @@ pub enum AssembleError {
         /// Why.
         reason: Revert,
     },
+    /// A perpetual future whose terms no contract can have.
+    #[error("perpetual on {asset}: {reason}")]
+    Perpetual {
+        /// What it is on.
+        asset: String,
+        /// Why.
+        reason: PerpetualError,
+    },
     /// Participants.
     #[error("agents: {0}")]
     Agents(#[from] agents::scripted::SpawnError),
@@ -72,6 +82,8 @@ pub(crate) struct Genesis {
     pub(crate) feeds: Vec<FeedId>,
     /// Further lending markets, in the scenario's order.
     pub(crate) further: Vec<Further>,
+    /// Perpetual futures, in the scenario's order.
+    pub(crate) perpetuals: Vec<MarketId>,
 }
 
 /// A further lending market.
@@ -139,7 +151,18 @@ pub(crate) fn genesis(
         let market = add_market(&mut chain, &ground, &spec.market, &own, shares, &prefix, None);
         further.push(Further { market, feeds });
     }
-    Ok(Genesis { chain, market, assets, pools, feeds, further })
+    let mut perpetuals = Vec::new();
+    for spec in &s.perpetuals {
+        let (quote, quote_decimals, _) = ground.at(&spec.quote);
+        let site = Site {
+            underlying: ground.at(&spec.asset),
+            quote: (quote, quote_decimals),
+            feed: priced.feed(&spec.asset).unwrap_or(FeedId(0)),
+            now: path.start,
+        };
+        perpetuals.push(crate::perpetuals::add(&mut chain, spec, &site)?);
+    }
+    Ok(Genesis { chain, market, assets, pools, feeds, further, perpetuals })
 }
 
 /// What feeds and markets are built on.

@@ -220,8 +220,9 @@ impl Hunt {
             start: self.start,
             end: self.lane.digest(),
             metrics: self.lane.world().resource::<Metrics>().columns.clone(),
-            metric_names: Metrics::names(&symbols),
+            metric_names: Metrics::names(&symbols, &crate::perpetuals::symbols(&loaded.scenario)),
             further: crate::episode::further(&self.lane, &loaded.scenario),
+            perpetuals: crate::episode::perpetuals(&self.lane, &loaded.scenario),
             receipts: self.receipts,
         })
     }

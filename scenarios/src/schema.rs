@@ -12,6 +12,7 @@ use sim::reward::Objective;
 pub use crate::books::BookSpec;
 pub use crate::cohorts::{Cohorts, FurtherCohorts};
 pub use crate::factors::{FactorSpec, StreamSpec};
+pub use crate::perpetuals::{ContractSpec, PerpetualSpec};
 pub use crate::positions::{AboveLtv, PositionsSpec, Tending};
 pub use prices::*;
 
@@ -68,6 +69,9 @@ pub struct Scenario {
     /// Further lending markets on the same assets, pools and exchange.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub markets: Vec<FurtherMarketSpec>,
+    /// Perpetual futures on the scenario's assets, marked by its oracles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub perpetuals: Vec<PerpetualSpec>,
     /// Snapshots of positions that exist before the first block.
     #[serde(default)]
     pub positions: Vec<PositionsSpec>,

@@ -13,6 +13,7 @@ use crate::further::FurtherMarkets;
 use crate::mempool::Mempool;
 use crate::metrics::{BlockMetrics, Metrics};
 use crate::observe::{Observations, Visibility, reserve_rows};
+use crate::perpetuals::Perpetuals;
 use crate::prices::{FairPrices, PriceSource};
 use crate::record::BlockDigest;
 use crate::reproduce::{Broken, Decisions};
@@ -50,8 +51,8 @@ pub trait LaneSetup: Send + Sync {
     /// Builds an episode in a world without participants.
     ///
     /// Must insert [`Config`], [`Chain`], [`PriceSource`] and [`Exchange`], and spawn the participants;
-    /// may insert [`Builder`] (default: priority fee), [`FurtherMarkets`], [`Factors`], [`crate::config::RiskSeat`] and
-    /// [`AttackerAccounts`]. [`Streams`] is there already. The world may hold resources of the last
+    /// may insert [`Builder`] (default: priority fee), [`FurtherMarkets`], [`Perpetuals`], [`Factors`],
+    /// [`crate::config::RiskSeat`] and [`AttackerAccounts`]. [`Streams`] is there already. The world may hold resources of the last
     /// episode (their memory is worth reusing): everything that differs between episodes must be
     /// written. Equal plans give equal worlds.
     fn build(&self, plan: &EpisodePlan, world: &mut World);
@@ -495,6 +496,7 @@ fn register_world(registry: &mut SnapshotRegistry) {
     registry.resource::<Mempool>("mempool");
     registry.resource::<MarketViews>("market views");
     registry.resource::<FurtherMarkets>("further markets");
+    registry.resource::<Perpetuals>("perpetuals");
     registry.resource::<Factors>("factors");
     registry.resource::<Observations>("observations");
     registry.resource::<EpisodeTotals>("totals");
@@ -525,7 +527,9 @@ fn prepare(world: &mut World, episode: u64) {
     let reserves = market.reserves.len();
     let columns = if config.record_metrics {
         let every = u64::from(config.metrics_every_blocks.max(1));
-        Metrics::with_capacity(reserves, (config.episode_blocks / every + 1) as usize)
+        let contracts = world.get_resource::<Perpetuals>().map_or(0, |p| p.ids().len());
+        let rows = (config.episode_blocks / every + 1) as usize;
+        Metrics::with_capacity(reserves, contracts, rows)
     } else {
         Metrics::default()
     };
@@ -537,6 +541,10 @@ fn prepare(world: &mut World, episode: u64) {
     world.init_resource::<FurtherMarkets>();
     world.resource_scope(|world, mut further: Mut<'_, FurtherMarkets>| {
         further.open(world.resource::<Chain>(), &prices, block_secs);
+    });
+    world.init_resource::<Perpetuals>();
+    world.resource_scope(|world, mut perpetuals: Mut<'_, Perpetuals>| {
+        perpetuals.open(world.resource::<Chain>(), block_secs);
     });
     world.insert_resource(prices);
     world.insert_resource(market);
@@ -550,7 +558,8 @@ fn prepare(world: &mut World, episode: u64) {
     let books = world.resource::<Exchange>().books().len();
     world.init_resource::<Factors>();
     let factors = world.resource::<Factors>().0.len();
-    world.insert_resource(Observations::new(reserves, books, factors));
+    let perpetuals = world.resource::<Perpetuals>().views().len();
+    world.insert_resource(Observations::new(reserves, books, perpetuals, factors));
     world.insert_resource(EpisodeTotals::default());
     world.insert_resource(RewardState::default());
     world.insert_resource(BlockMetrics::default());

@@ -27,6 +27,7 @@ pub mod lanes;
 pub mod mempool;
 pub mod metrics;
 pub mod observe;
+pub mod perpetuals;
 pub mod prices;
 pub mod record;
 pub mod reproduce;

@@ -1,5 +1,6 @@
 //! What is measured in every block: a fixed row, and columns of rows where a run keeps them.
 
+use crate::perpetuals::{PerpetualTotals, PerpetualView, Perpetuals};
 use crate::reward::EpisodeTotals;
 use crate::views::MarketViews;
 use bevy_ecs::prelude::Resource;
@@ -58,6 +59,17 @@ pub struct ReserveColumn {
     pub value: fn(&MarketViews, usize) -> f64,
 }
 
+/// A column that each perpetual future has.
+#[derive(Clone, Copy, Debug)]
+pub struct PerpetualColumn {
+    /// Name, without the symbol of the contract's underlying.
+    pub name: &'static str,
+    /// Unit.
+    pub unit: &'static str,
+    /// Its value: the contract before the block's transactions, and what has happened at it so far.
+    pub value: fn(&PerpetualView, &PerpetualTotals) -> f64,
+}
+
 macro_rules! columns {
     ($kind:ident: $(($name:literal, $unit:literal, $value:expr)),* $(,)?) => {
         &[$($kind { name: $name, unit: $unit, value: $value }),*]
@@ -107,8 +119,28 @@ pub const RESERVE_COLUMNS: &[ReserveColumn] = columns!(ReserveColumn:
     ("frozen", "0 or 1", |v, i| f64::from(u8::from(v.reserves[i].frozen))),
 );
 
+/// Columns of each perpetual future.
+pub const PERPETUAL_COLUMNS: &[PerpetualColumn] = columns!(PerpetualColumn:
+    ("perp_index", "USD", |v, _| v.index_usd()),
+    ("perp_premium", "ratio", |v, _| v.premium),
+    ("perp_funding_rate", "ratio/year", |v, _| v.funding_per_year),
+    ("perp_open_interest", "USD", |v, _| v.open_interest_usd),
+    ("perp_longs", "accounts", |v, _| f64::from(v.sides[0])),
+    ("perp_shorts", "accounts", |v, _| f64::from(v.sides[1])),
+    ("perp_near_longs", "USD", |v, _| v.near_usd[0]),
+    ("perp_near_shorts", "USD", |v, _| v.near_usd[1]),
+    ("perp_insurance", "USD", |v, _| v.insurance_usd),
+    ("perp_uncovered", "USD", |v, _| v.uncovered_usd),
+    ("perp_traded", "USD", |_, t| t.traded_usd),
+    ("perp_liquidations", "count", |_, t| t.liquidations as f64),
+    ("perp_liquidated", "USD", |_, t| t.liquidated_usd),
+    ("perp_deleveraged", "count", |_, t| t.deleveraged as f64),
+    ("perp_deficit", "USD", |_, t| t.deficit_usd),
+    ("perp_funding", "USD", |_, t| t.funding_usd),
+);
+
 /// Columns kept over an episode: `columns[j][k]` is column `j` of row `k`, the columns of
-/// [`COLUMNS`] first, then [`RESERVE_COLUMNS`] reserve by reserve.
+/// [`COLUMNS`] first, then [`RESERVE_COLUMNS`] reserve by reserve and [`PERPETUAL_COLUMNS`] contract by contract.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// The columns; empty where nothing is kept.
@@ -118,13 +150,14 @@ pub struct Metrics {
 impl Metrics {
     /// Empty columns with room for an episode, so that no block allocates.
     #[must_use]
-    pub fn with_capacity(reserves: usize, rows: usize) -> Self {
-        let n = COLUMNS.len() + reserves * RESERVE_COLUMNS.len();
+    pub fn with_capacity(reserves: usize, perpetuals: usize, rows: usize) -> Self {
+        let each = reserves * RESERVE_COLUMNS.len() + perpetuals * PERPETUAL_COLUMNS.len();
+        let n = COLUMNS.len() + each;
         Self { columns: (0..n).map(|_| Vec::with_capacity(rows)).collect() }
     }
 
     /// Appends a row.
-    pub fn push(&mut self, row: &BlockMetrics, views: &MarketViews) {
+    pub fn push(&mut self, row: &BlockMetrics, views: &MarketViews, perpetuals: &Perpetuals) {
         let mut columns = self.columns.iter_mut();
         for (column, slot) in COLUMNS.iter().zip(&mut columns) {
             slot.push((column.value)(row));
@@ -134,14 +167,23 @@ impl Metrics {
                 slot.push((column.value)(views, reserve));
             }
         }
+        for (view, totals) in perpetuals.views().iter().zip(perpetuals.totals()) {
+            for (column, slot) in PERPETUAL_COLUMNS.iter().zip(&mut columns) {
+                slot.push((column.value)(view, totals));
+            }
+        }
     }
 
-    /// Names of the columns, `symbols` being those of the reserves.
+    /// Names of the columns, `symbols` being those of the reserves and `perpetuals` those of the contracts'
+    /// underlyings.
     #[must_use]
-    pub fn names(symbols: &[&str]) -> Vec<String> {
+    pub fn names(symbols: &[&str], perpetuals: &[&str]) -> Vec<String> {
         let mut names: Vec<String> = COLUMNS.iter().map(|c| c.name.to_owned()).collect();
         for symbol in symbols {
             names.extend(RESERVE_COLUMNS.iter().map(|c| format!("{symbol}_{}", c.name)));
+        }
+        for symbol in perpetuals {
+            names.extend(PERPETUAL_COLUMNS.iter().map(|c| format!("{symbol}_{}", c.name)));
         }
         names
     }

@@ -1,8 +1,8 @@
 //! The observation table: name, unit, scale, visibility and extractor of every field.
 //!
-//! A learner's row is `[globals | reserve 0 | reserve 1 | … | book 0 | … | factor 0 | …]`, the books being those
-//! of the exchange and the factors the scenario's exogenous streams, in worlds that have any; each value divided by its field's scale
-//! and clamped to ±[`CLAMP`]. A risk policy sees the public fields only: what a real one could read from
+//! A learner's row is `[globals | reserve 0 | reserve 1 | … | book 0 | … | perpetual 0 | … | factor 0 | …]`, the
+//! books being those of the exchange and the factors the scenario's exogenous streams, in worlds that have any;
+//! each value divided by its field's scale and clamped to ±[`CLAMP`]. A risk policy sees the public fields only: what a real one could read from
 //! the chain, from exchanges and from its own market.
 
 use crate::chain::Chain;
@@ -10,6 +10,7 @@ use crate::config::{Config, Episode};
 use crate::environment::Rows;
 use crate::exchange::{BookVenue, Exchange};
 use crate::factors::Factors;
+use crate::perpetuals::{PerpetualView, Perpetuals};
 use crate::prices::FairPrices;
 use crate::views::{Belief, MarketViews, PositionViews};
 use bevy_ecs::prelude::Resource;
@@ -44,6 +45,8 @@ pub struct Sight<'a> {
     pub exchange: &'a Exchange,
     /// Prices; of these only the mid is public.
     pub prices: &'a FairPrices,
+    /// Perpetual futures.
+    pub perpetuals: &'a Perpetuals,
     /// Exogenous streams: all public.
     pub factors: &'a Factors,
     /// Debt by bucket of health factor, as shares of all debt.
@@ -98,6 +101,21 @@ pub struct BookField {
     pub visibility: Visibility,
     /// Reads it.
     pub extract: fn(&BookVenue) -> f64,
+}
+
+/// A field that each perpetual future has.
+#[derive(Clone, Copy, Debug)]
+pub struct PerpetualField {
+    /// Name, without the symbol of the contract's underlying.
+    pub name: &'static str,
+    /// Unit before scaling.
+    pub unit: &'static str,
+    /// What is divided by.
+    pub scale: f64,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Reads it.
+    pub extract: fn(&Sight<'_>, &PerpetualView) -> f64,
 }
 
 use Visibility::{Hidden, Public};
@@ -201,6 +219,27 @@ pub const BOOK_FIELDS: &[BookField] = fields!(BookField:
     ("book_depth_factor", "share of depth without stress", 1.0, Hidden, |b| b.stress().depth_factor),
 );
 
+/// Fields of each perpetual future, before the block's transactions.
+pub const PERPETUAL_FIELDS: &[PerpetualField] = fields!(PerpetualField:
+    ("perp_premium", "share of index", 0.005, Public, |_, p| p.premium),
+    ("perp_funding", "per year", 0.5, Public, |_, p| p.funding_per_year),
+    ("perp_open_interest", "log10(1 + USD) − 6", 3.0, Public,
+        |_, p| log10(1.0 + p.open_interest_usd) - 6.0),
+    ("perp_over_depth", "log10, open interest over exchange depth", 2.0, Public, |s, p| {
+        log10((1.0 + p.open_interest_usd) / (1.0 + s.exchange.depth_usd(p.underlying).min(1e12)))
+    }),
+    ("perp_imbalance", "longs − shorts over both, accounts", 1.0, Public, |_, p| p.imbalance()),
+    ("perp_long_leverage", "times", 10.0, Public, |_, p| p.long_leverage()),
+    ("perp_near_longs", "share of open interest, liquidatable 5 % below", 1.0, Public,
+        |_, p| p.share(p.near_usd[0])),
+    ("perp_near_shorts", "share of open interest, liquidatable 5 % above", 1.0, Public,
+        |_, p| p.share(p.near_usd[1])),
+    ("perp_liquidated_24h", "share of open interest", 0.1, Public,
+        |_, p| p.share(p.liquidated_24h_usd)),
+    ("perp_insurance", "share of open interest", 0.1, Public, |_, p| p.share(p.insurance_usd)),
+    ("perp_uncovered", "share of open interest", 0.01, Hidden, |_, p| p.share(p.uncovered_usd)),
+);
+
 fn ln(x: f64) -> f64 {
     libm::log(x.max(1e-300))
 }
@@ -284,6 +323,19 @@ pub fn book_names(symbols: &[&str], visibility: Visibility) -> Vec<String> {
     symbols.iter().flat_map(|s| seen.clone().map(move |f| format!("{s}_{}", f.name))).collect()
 }
 
+/// Further values in a row of a world with so many perpetual futures.
+#[must_use]
+pub fn perpetual_dim(perpetuals: usize, visibility: Visibility) -> usize {
+    perpetuals * PERPETUAL_FIELDS.iter().filter(|f| f.visibility <= visibility).count()
+}
+
+/// Names of these, `symbols` being those of the contracts' underlyings.
+#[must_use]
+pub fn perpetual_names(symbols: &[&str], visibility: Visibility) -> Vec<String> {
+    let seen = PERPETUAL_FIELDS.iter().filter(|f| f.visibility <= visibility);
+    symbols.iter().flat_map(|s| seen.clone().map(move |f| format!("{s}_{}", f.name))).collect()
+}
+
 /// The name of a factor's column.
 #[must_use]
 pub fn factor_name(factor: &str) -> String {
@@ -297,7 +349,8 @@ pub fn reserve_rows(reserves: usize, visibility: Visibility) -> Rows {
     Rows { start, room: reserves, width: with_one - start, present: None }
 }
 
-/// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility) + factors]`.
+/// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility) + perpetual_dim(perpetuals, visibility) +
+/// factors]`.
 pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
     let mut slots = row.iter_mut();
     let mut put = |value: f64, scale: f64| {
@@ -319,6 +372,11 @@ pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
             put((field.extract)(book), field.scale);
         }
     }
+    for view in sight.perpetuals.views() {
+        for field in PERPETUAL_FIELDS.iter().filter(|f| f.visibility <= visibility) {
+            put((field.extract)(sight, view), field.scale);
+        }
+    }
     for factor in &sight.factors.0 {
         put(factor.value(), factor.scale);
     }
@@ -337,12 +395,13 @@ pub struct Observations {
 
 impl Observations {
     /// Zeros for a market with this many reserves, at an exchange with this many books, in a world with this
-    /// many factors.
+    /// many perpetual futures and factors.
     #[must_use]
-    pub fn new(reserves: usize, books: usize, factors: usize) -> Self {
+    pub fn new(reserves: usize, books: usize, perpetuals: usize, factors: usize) -> Self {
         let public = Visibility::Public;
+        let venues = book_dim(books, public) + perpetual_dim(perpetuals, public);
         Self {
-            row: vec![0.0; dim(reserves, public) + book_dim(books, public) + factors],
+            row: vec![0.0; dim(reserves, public) + venues + factors],
             mask: vec![0.0; crate::action::heads(reserves) * crate::action::CHOICES],
             due: false,
         }
@@ -375,12 +434,16 @@ mod tests {
         let names = book_names(&["A", "B"], Visibility::Public);
         assert_eq!(names.len(), book_dim(2, Visibility::Public));
         assert!(!names.iter().any(|n| n == "A_book_depth_factor"));
+        let names = perpetual_names(&["A", "B"], Visibility::Public);
+        assert_eq!(names.len(), perpetual_dim(2, Visibility::Public));
+        assert!(!names.iter().any(|n| n == "A_perp_uncovered"));
     }
 
     #[test]
     fn names_are_unique_and_scales_positive() {
         let mut names = names(&["A", "B"], Visibility::Hidden);
         names.extend(book_names(&["A", "B"], Visibility::Hidden));
+        names.extend(perpetual_names(&["A", "B"], Visibility::Hidden));
         let n = names.len();
         names.sort();
         names.dedup();
@@ -388,5 +451,6 @@ mod tests {
         assert!(GLOBAL_FIELDS.iter().all(|f| f.scale > 0.0));
         assert!(RESERVE_FIELDS.iter().all(|f| f.scale > 0.0));
         assert!(BOOK_FIELDS.iter().all(|f| f.scale > 0.0));
+        assert!(PERPETUAL_FIELDS.iter().all(|f| f.scale > 0.0));
     }
 }

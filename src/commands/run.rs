@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::episode::{
-    EpisodeError, FurtherTotals, Recorded, hex, joint_digest, record, write_tables,
+    EpisodeError, FurtherTotals, PerpetualRecord, Recorded, hex, joint_digest, record, write_tables,
 };
 use scenarios::folder::Folder;
 use scenarios::load::Loaded;
@@ -96,6 +96,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     if !further.is_empty() {
         value["markets"] = json!(further);
     }
+    let perpetuals = perpetuals(&lanes);
+    if !perpetuals.is_empty() {
+        value["perpetuals"] = json!(perpetuals);
+    }
     output.result(&value, || text(&target, &value));
     Ok(Verdict::Yes)
 }
@@ -109,6 +113,26 @@ fn further(lanes: &[Recorded]) -> Vec<FurtherTotals> {
             sum.liquidations += more.liquidations;
             sum.liquidated_usd += more.liquidated_usd;
             sum.bad_debt_usd += more.bad_debt_usd;
+        }
+    }
+    sums
+}
+
+/// What happened at the perpetual futures, all lanes together; of open interest the largest.
+fn perpetuals(lanes: &[Recorded]) -> Vec<PerpetualRecord> {
+    let Some((first, rest)) = lanes.split_first() else { return Vec::new() };
+    let mut sums = first.perpetuals.clone();
+    for lane in rest {
+        for (sum, more) in sums.iter_mut().zip(&lane.perpetuals) {
+            sum.traded_usd += more.traded_usd;
+            sum.peak_open_interest_usd =
+                sum.peak_open_interest_usd.max(more.peak_open_interest_usd);
+            sum.liquidations += more.liquidations;
+            sum.liquidated_usd += more.liquidated_usd;
+            sum.deleveraged += more.deleveraged;
+            sum.deficit_usd += more.deficit_usd;
+            sum.funding_usd += more.funding_usd;
+            sum.insurance_usd += more.insurance_usd;
         }
     }
     sums

@@ -4,7 +4,8 @@
 use protocols::risk_params::RiskRegime;
 use sim::action::{ActionField, MARKET_ACTIONS, RESERVE_ACTIONS};
 use sim::observe::{
-    BOOK_FIELDS, BookField, GLOBAL_FIELDS, RESERVE_FIELDS, Visibility, factor_name,
+    BOOK_FIELDS, BookField, GLOBAL_FIELDS, PERPETUAL_FIELDS, PerpetualField, RESERVE_FIELDS,
+    Visibility, factor_name,
 };
 
 use super::card::{ActionHead, ObservationField};
@@ -33,6 +34,19 @@ pub fn observation_fields(symbols: &[&str]) -> Vec<ObservationField> {
 pub fn book_fields(symbols: &[&str]) -> Vec<ObservationField> {
     let seen = BOOK_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
     let row = |symbol: &&str, f: &BookField| ObservationField {
+        name: format!("{symbol}_{}", f.name),
+        unit: f.unit.into(),
+        scale: f.scale,
+        visibility: format!("{:?}", Visibility::Public),
+    };
+    symbols.iter().flat_map(|symbol| seen.clone().map(move |f| row(symbol, f))).collect()
+}
+
+/// The rows of what a risk policy sees of perpetual futures, `symbols` being their underlyings'.
+#[must_use]
+pub fn perpetual_fields(symbols: &[&str]) -> Vec<ObservationField> {
+    let seen = PERPETUAL_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
+    let row = |symbol: &&str, f: &PerpetualField| ObservationField {
         name: format!("{symbol}_{}", f.name),
         unit: f.unit.into(),
         scale: f.scale,

@@ -4,7 +4,10 @@ use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::exchange::Exchange;
 use crate::factors::Factors;
-use crate::observe::{Observations, Sight, Visibility, book_dim, dim, health_shares, write_row};
+use crate::observe::{
+    Observations, Sight, Visibility, book_dim, dim, health_shares, perpetual_dim, write_row,
+};
+use crate::perpetuals::Perpetuals;
 use crate::prices::FairPrices;
 use crate::views::{MarketViews, PositionViews};
 use bevy_ecs::prelude::*;
@@ -18,6 +21,7 @@ pub struct Seen<'w> {
     positions: Res<'w, PositionViews>,
     exchange: Res<'w, Exchange>,
     prices: Res<'w, FairPrices>,
+    perpetuals: Res<'w, Perpetuals>,
     factors: Res<'w, Factors>,
 }
 
@@ -25,8 +29,10 @@ impl Seen<'_> {
     /// Values of a public row.
     #[must_use]
     pub fn dim(&self) -> usize {
-        let books = book_dim(self.exchange.books().len(), Visibility::Public);
-        dim(self.market.reserves.len(), Visibility::Public) + books + self.factors.0.len()
+        let public = Visibility::Public;
+        let books = book_dim(self.exchange.books().len(), public);
+        let perpetuals = perpetual_dim(self.perpetuals.views().len(), public);
+        dim(self.market.reserves.len(), public) + books + perpetuals + self.factors.0.len()
     }
     /// Writes the public row of this moment, `[Seen::dim]`.
     pub fn write_row(&self, row: &mut [f32]) {
@@ -40,6 +46,7 @@ impl Seen<'_> {
             positions: &self.positions,
             exchange: &self.exchange,
             prices: &self.prices,
+            perpetuals: &self.perpetuals,
             factors: &self.factors,
             health: health_shares(&self.positions),
         }

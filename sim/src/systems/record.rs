@@ -4,6 +4,7 @@ use crate::chain::Chain;
 use crate::config::{BlockGas, Config, Episode};
 use crate::mempool::Mempool;
 use crate::metrics::{BlockMetrics, Metrics};
+use crate::perpetuals::Perpetuals;
 use crate::prices::FairPrices;
 use crate::record::{BlockDigest, BlockHeader};
 use crate::reward::{EpisodeTotals, RewardState};
@@ -46,7 +47,7 @@ pub fn record_block(
     };
     let every = u64::from(config.metrics_every_blocks.max(1));
     if config.record_metrics && episode.block.is_multiple_of(every) {
-        columns.push(&metrics, &scored.market);
+        columns.push(&metrics, &scored.market, &scored.perpetuals);
     }
 }
 
@@ -57,5 +58,6 @@ pub struct Scored<'w> {
     totals: Res<'w, EpisodeTotals>,
     reward: Res<'w, RewardState>,
     market: Res<'w, MarketViews>,
+    perpetuals: Res<'w, Perpetuals>,
     positions: Res<'w, PositionViews>,
 }

@@ -4,6 +4,7 @@ use crate::chain::Chain;
 use crate::config::Config;
 use crate::further::FurtherMarkets;
 use crate::mempool::Mempool;
+use crate::perpetuals::Perpetuals;
 use crate::prices::FairPrices;
 use crate::reward::{EpisodeTotals, RewardState};
 use crate::score::{AttackerBooks, TreasuryBook, score};
@@ -20,6 +21,7 @@ pub fn score_block(
     positions: Res<PositionViews>,
     mut market: ResMut<MarketViews>,
     mut further: ResMut<FurtherMarkets>,
+    mut perpetuals: ResMut<Perpetuals>,
     mut treasury: ResMut<TreasuryBook>,
     mut attackers: ResMut<AttackerBooks>,
     mut totals: ResMut<EpisodeTotals>,
@@ -27,6 +29,7 @@ pub fn score_block(
 ) {
     score(&config, &chain, &prices, &mempool, &mut market, &mut totals);
     further.count(&chain, &prices);
+    perpetuals.count(&chain, &prices);
     totals.latent_bad_debt_usd = positions.shortfall_total_usd - treasury.latent_at_start_usd;
     if !mempool.executed.is_empty() {
         totals.revenue_usd += treasury.collect(&chain, &market);

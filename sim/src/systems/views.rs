@@ -2,6 +2,7 @@
 
 use crate::chain::Chain;
 use crate::further::FurtherMarkets;
+use crate::perpetuals::Perpetuals;
 use crate::prices::FairPrices;
 use crate::views::{MarketViews, PositionViews};
 use bevy_ecs::prelude::*;
@@ -13,10 +14,12 @@ pub fn refresh_views(
     mut market: ResMut<MarketViews>,
     mut positions: ResMut<PositionViews>,
     mut further: ResMut<FurtherMarkets>,
+    mut perpetuals: ResMut<Perpetuals>,
 ) {
     market.project(&chain, &prices);
     market.track();
     positions.sweep(&market);
     positions.find_at_risk(&chain);
     further.refresh(&chain, &prices);
+    perpetuals.refresh(&chain);
 }

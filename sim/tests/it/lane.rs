@@ -333,7 +333,7 @@ fn metrics_have_a_row_per_block_and_a_name_per_column() {
     let mut lane = Small { record_metrics: true, ..Small::default() }.lane(1, 2, 3);
     lane.run(30, None);
     let metrics = lane.world().resource::<Metrics>();
-    assert_eq!(metrics.columns.len(), Metrics::names(&["WETH", "USDC", "TAIL"]).len());
+    assert_eq!(metrics.columns.len(), Metrics::names(&["WETH", "USDC", "TAIL"], &[]).len());
     assert!(metrics.columns.iter().all(|c| c.len() == 30));
 }
 

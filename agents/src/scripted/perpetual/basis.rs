@@ -13,6 +13,7 @@ use super::super::{
 use super::{Contract, MARGIN_USE, Sight, refill};
 use bevy_ecs::prelude::*;
 use markets::units::{MarketId, SECONDS_PER_YEAR};
+use protocols::perpetual::{E8, premium_e8};
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, ExchangeOrder, Outbox, Wallet};
 use sim::chain::Chain;
@@ -87,11 +88,13 @@ pub struct BasisTrader {
 }
 
 impl BasisTrader {
-    /// Lots wanted short, at the funding that the mean premium so far would pay; the present ones while the gap
-    /// is within the band.
+    /// Lots wanted short, at the funding that the present premium would pay if it held; the present ones while the
+    /// gap is within the band.
     fn wanted_short(&self, sight: &Sight<'_>, short: i64) -> i64 {
         let terms = &sight.perpetual.contract.terms.funding;
-        let rate = terms.rate_e8(sight.perpetual.contract.clock.mean_e8()) as f64 / 1e8;
+        let (bid, ask) = sight.perpetual.best();
+        let premium = premium_e8(bid.unwrap_or(0), ask.unwrap_or(u64::MAX), sight.index);
+        let rate = terms.rate_e8(premium) as f64 / E8 as f64;
         let per_year = rate * SECONDS_PER_YEAR as f64 / terms.interval_secs as f64;
         let (floor, full) = self.funding;
         let share = ((per_year - floor) / (full - floor)).clamp(0.0, 1.0);
@@ -101,7 +104,7 @@ impl BasisTrader {
         if is_small && wanted > 0 { short } else { wanted }
     }
 
-    /// The largest short, in lots: as much as is bought, and as the margin carries twice.
+    /// The largest short, in lots: as much as is bought.
     fn most_lots(&self, sight: &Sight<'_>) -> i64 {
         sight.contract.lots(self.most_usd, sight.index)
     }
@@ -123,7 +126,8 @@ pub(super) fn spawn(
     let block = chain.clock().block;
     let every_blocks = u64::from(config.every_blocks.max(1));
     let margin_usd = MARGIN_SHARE * config.capital_usd;
-    let spot_usd = (config.capital_usd - margin_usd).min(MARGIN_USE * margin_usd / contract.initial);
+    let spot_usd =
+        (config.capital_usd - margin_usd).min(MARGIN_USE * margin_usd / contract.initial);
     let mut members = Vec::with_capacity(config.count as usize);
     for index in 0..config.count {
         let (actor, wallet) =

@@ -192,3 +192,33 @@ pub fn keep_perpetuals(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{INDEX, market, sight};
+    use super::*;
+
+    #[test]
+    fn positions_are_taken_over_as_far_as_margin_and_fund_go() {
+        // Longs of 2,000 dollars with 100, 59 and 10 behind them, a short with 59, one without a position.
+        let accounts = [(100.0, 1_000), (59.0, 1_000), (10.0, 1_000), (59.0, -1_000), (5.0, 0)];
+        let market = market(&accounts);
+        let deals = |most, fund_usd: f64, index| {
+            let mut means = Means { lots: 0, most, fund: (fund_usd * 1e5) as i128 };
+            let sight = sight(&market, index);
+            [0, 1, 2, 3, 4].map(|i| means.deal(&sight, AccountId(i)))
+        };
+        let over = |i, lots| {
+            let (market, account) = (MarketId(0), AccountId(i));
+            Some(PerpetualCall::Liquidate { market, account, lots })
+        };
+        // Three percent are 60 dollars. What is left of the means takes part of a position; the short frees room.
+        let now = deals(1_500, 0.0, INDEX);
+        assert_eq!(now, [None, over(1, 1_000), over(2, 500), over(3, 1_000), None]);
+        // One percent lower the third owes 10: the fund has that, or the other side bears it.
+        let lower = deals(9_000, 10.0, INDEX * 99 / 100);
+        assert_eq!(lower, [None, over(1, 1_000), over(2, 1_000), None, None]);
+        let deleveraged = PerpetualCall::Deleverage { market: MarketId(0), account: AccountId(2) };
+        assert_eq!(deals(9_000, 9.0, INDEX * 99 / 100)[2], Some(deleveraged));
+    }
+}

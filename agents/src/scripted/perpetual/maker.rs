@@ -211,14 +211,8 @@ pub(super) fn enrol(
             endow(&mut chain, account, contract.quote, margin_usd)?;
             before_genesis(&mut chain, account, &[contract.pay_in(margin_usd)]);
         }
-        let maker = PerpetualMaker {
-            contract,
-            gas,
-            second,
-            habits,
-            base_tokens: 0.0,
-            busy_until: 0,
-        };
+        let maker =
+            PerpetualMaker { contract, gas, second, habits, base_tokens: 0.0, busy_until: 0 };
         members.push((actor, wallet, maker));
     }
     Ok(Makers { members, next: 0 })
@@ -264,26 +258,65 @@ impl PerpetualMaker {
         if equity < 0.5 * wanted { wanted - equity } else { 0.0 }
     }
 
-    /// An order that leads the spot inventory to where it should be; `None` where the gap is small.
-    fn hedge(
+    /// Replaces an account's offer where it is stale, and brings margin that it lacks.
+    fn quote(
         &self,
-        chain: &Chain,
-        prices: &FairPrices,
-        wallet: AccountId,
+        (chain, sight): (&Chain, &Sight<'_>),
+        (actor, account): (&Actor, AccountId),
+        wanted: Option<PerpetualOffer>,
+        outbox: &mut Outbox,
+        buffer: &mut Vec<Call>,
+    ) {
+        let lacks = self.lacks_usd(sight, account);
+        let is_stale = self.habits.is_stale(sight.perpetual.offer_of(account), wanted);
+        buffer.clear();
+        if lacks > 0.0 {
+            // Margin comes from outside: the wallet's cash is the hedge's.
+            let pay = transfer(account, self.contract.quote, lacks);
+            outbox.submit_system(chain.outside(), &[pay]);
+            buffer.push(self.contract.pay_in(lacks));
+        }
+        if is_stale {
+            let offer = wanted.unwrap_or(PerpetualOffer { lots: 0, tick: 0 });
+            buffer.push(self.contract.offer(offer));
+        }
+        if !buffer.is_empty() {
+            refill(chain, outbox, account, self.gas, self.habits.purse);
+            let gas = gas_bid(&chain.clock(), GAS_LIMIT, self.habits.priority_fee_wei);
+            outbox.submit(actor, Wallet(account), gas, buffer);
+        }
+    }
+
+    /// An order that leads the spot inventory to where it should be; `None` where the gap is small or the last
+    /// order has not settled.
+    fn hedge(
+        &mut self,
+        (chain, prices): (&Chain, &FairPrices),
+        (actor, wallet): (&Actor, AccountId),
         position: i64,
-    ) -> Option<(Token, Token, f64)> {
+    ) -> Option<ExchangeOrder> {
+        let block = chain.clock().block;
         let Contract { quote, underlying, .. } = self.contract;
         let purse = if underlying == self.gas { self.habits.purse } else { 0.0 };
         let gap = underlying.held(chain, wallet) - purse - self.wanted_tokens(position);
         let usd = gap.abs() * prices.usd(underlying.asset);
-        if usd < self.habits.hedge_min_usd {
+        if block < self.busy_until || usd < self.habits.hedge_min_usd {
             return None;
         }
-        if gap > 0.0 {
-            return Some((underlying, quote, gap));
-        }
-        let cost = usd / prices.usd(quote.asset).max(1e-9);
-        Some((quote, underlying, cost.min(quote.held(chain, wallet))))
+        let (sell, buy, tokens) = if gap > 0.0 {
+            (underlying, quote, gap)
+        } else {
+            let cost = usd / prices.usd(quote.asset).max(1e-9);
+            (quote, underlying, cost.min(quote.held(chain, wallet)))
+        };
+        self.busy_until = block + 2;
+        Some(ExchangeOrder {
+            trader: wallet,
+            actor: actor.id,
+            sell: sell.asset,
+            buy: buy.asset,
+            amount: sell.amount(tokens),
+        })
     }
 }
 
@@ -295,49 +328,66 @@ pub fn make_perpetuals(
     mut makers: Query<(&Actor, &Wallet, &mut PerpetualMaker)>,
     mut buffer: Local<Vec<Call>>,
 ) {
-    let clock = chain.clock();
     for (actor, wallet, mut maker) in &mut makers {
         let Some(sight) = maker.contract.look(&chain) else { continue };
-        let habits = maker.habits;
         let accounts = [wallet.0, maker.second];
         let lots = accounts.map(|account| sight.account(account).lots);
         let position = lots[0] + lots[1];
-        let [bid, ask] = habits.quotes(&sight, position);
-        let seller = usize::from(lots[0] < lots[1]);
-        for (i, account) in accounts.into_iter().enumerate() {
-            let wanted = if i == seller { ask } else { bid };
-            let lacks = maker.lacks_usd(&sight, account);
-            let is_stale = habits.is_stale(sight.perpetual.offer_of(account), wanted);
-            if lacks <= 0.0 && !is_stale {
-                continue;
-            }
-            buffer.clear();
-            if lacks > 0.0 {
-                // Margin comes from outside: the wallet's cash is the hedge's.
-                let pay = transfer(account, maker.contract.quote, lacks);
-                outbox.submit_system(chain.outside(), &[pay]);
-                buffer.push(maker.contract.pay_in(lacks));
-            }
-            if is_stale {
-                let offer = wanted.unwrap_or(PerpetualOffer { lots: 0, tick: 0 });
-                buffer.push(maker.contract.offer(offer));
-            }
-            refill(&chain, &mut outbox, account, maker.gas, habits.purse);
-            let gas = gas_bid(&clock, GAS_LIMIT, habits.priority_fee_wei);
-            outbox.submit(actor, Wallet(account), gas, &buffer);
+        let [bid, ask] = maker.habits.quotes(&sight, position);
+        let offers = if lots[0] >= lots[1] { [ask, bid] } else { [bid, ask] };
+        for (account, wanted) in accounts.into_iter().zip(offers) {
+            maker.quote((&chain, &sight), (actor, account), wanted, &mut outbox, &mut buffer);
         }
-        if clock.block < maker.busy_until {
-            continue;
+        if let Some(order) = maker.hedge((&chain, &prices), (actor, wallet.0), position) {
+            outbox.order(order);
         }
-        if let Some((sell, buy, tokens)) = maker.hedge(&chain, &prices, wallet.0, position) {
-            outbox.order(ExchangeOrder {
-                trader: wallet.0,
-                actor: actor.id,
-                sell: sell.asset,
-                buy: buy.asset,
-                amount: sell.amount(tokens),
-            });
-            maker.busy_until = clock.block + 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{INDEX, market, sight};
+    use super::*;
+
+    fn habits() -> Habits {
+        Habits {
+            half_spread: 0.001,
+            quote_usd: 100_000.0,
+            most_usd: 1_000_000.0,
+            skew: 0.01,
+            requote: 0.000_5,
+            hedge_ratio: 1.0,
+            hedge_min_usd: 1_000.0,
+            margin_ratio: 0.2,
+            purse: 1.0,
+            priority_fee_wei: 1,
         }
+    }
+
+    #[test]
+    fn quotes_lean_against_the_position_and_end_at_its_limit() {
+        let market = market(&[]);
+        let sight = sight(&market, INDEX);
+        // A lot is two dollars.
+        let flat = habits().quotes(&sight, 0);
+        let offer = |lots, tick| Some(PerpetualOffer { lots, tick });
+        assert_eq!(flat, [offer(50_000, 199_800), offer(-50_000, 200_200)]);
+        // Half of the largest position short: half a percent higher, a premium. Floats floor a lot or a tick off.
+        let short = habits().quotes(&sight, -250_000);
+        assert_eq!(short.map(|o| o.map_or(0, |o| o.tick)), [200_798, 201_201]);
+        let long = habits().quotes(&sight, 490_000);
+        assert_eq!(long.map(|o| o.map_or(0, |o| o.lots)), [9_999, -50_000]);
+        assert_eq!(habits().quotes(&sight, 500_000)[0], None);
+    }
+
+    #[test]
+    fn a_quote_is_stale_by_price_by_size_and_by_side() {
+        let offer = |lots, tick| Some(PerpetualOffer { lots, tick });
+        let wanted = offer(100, 200_000);
+        let is_stale = |now| habits().is_stale(now, wanted);
+        assert!(!is_stale(offer(100, 200_090)) && is_stale(offer(100, 200_110)));
+        assert!(!is_stale(offer(50, 200_000)) && is_stale(offer(49, 200_000)));
+        assert!(is_stale(offer(-100, 200_000)) && is_stale(None));
+        assert!(!habits().is_stale(None, None) && habits().is_stale(wanted, None));
     }
 }

@@ -224,3 +224,80 @@ pub fn spawn(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use markets::units::{Amount, AssetId, FeedId};
+    use protocols::perpetual::{FundingTerms, Perpetual, PerpetualTerms};
+
+    /// The index of the tests, in ticks of a cent: 2,000 dollars.
+    pub(super) const INDEX: u64 = 200_000;
+
+    /// Ether in thousandths, margins of 5 and 3 %.
+    pub(super) fn contract() -> Contract {
+        let token = |asset, unit| Token { asset: AssetId(asset), unit };
+        Contract {
+            market: MarketId(0),
+            quote: token(1, 1e6),
+            underlying: token(0, 1e18),
+            unit_usd: 1e-5,
+            lot_tokens: 1e-3,
+            initial: 0.05,
+            maintenance: 0.03,
+        }
+    }
+
+    /// A market whose accounts have these (collateral in USD, lots), bought at the index.
+    pub(super) fn market(accounts: &[(f64, i64)]) -> PerpetualMarket {
+        let terms = PerpetualTerms {
+            initial_margin_bps: 500,
+            maintenance_margin_bps: 300,
+            liquidation_fee_bps: 150,
+            funding: FundingTerms::default(),
+            profit_backs_withdrawals: false,
+        };
+        let mut contract = Perpetual::new(terms, 0, INDEX, 0).expect("possible terms");
+        let account = |(usd, lots): &(f64, i64)| PerpetualAccount {
+            collateral: (usd * 1e5) as i128,
+            lots: *lots,
+            cost: i128::from(*lots) * i128::from(INDEX),
+        };
+        contract.accounts = accounts.iter().map(account).collect();
+        PerpetualMarket {
+            account: AccountId(99),
+            quote: AssetId(1),
+            quote_unit: 10,
+            underlying: AssetId(0),
+            lot_units: Amount::new(10_u128.pow(15)),
+            feed: FeedId(0),
+            contract,
+            offers: Vec::new(),
+        }
+    }
+
+    pub(super) fn sight(perpetual: &PerpetualMarket, index: u64) -> Sight<'_> {
+        Sight { contract: contract(), perpetual, index }
+    }
+
+    #[test]
+    fn the_best_offers_of_others_are_taken_first_and_far_ones_left() {
+        let mut market = market(&[(0.0, 0); 5]);
+        for (account, lots, tick) in
+            [(0, -10, 200_100), (1, -10, 200_050), (2, 10, 199_900), (3, -10, 210_000), (4, -10, 1)]
+        {
+            market.set_offer(AccountId(account), Some(PerpetualOffer { lots, tick }));
+        }
+        let mut out = Vec::new();
+        // The cheapest is one's own.
+        let taken = sight(&market, INDEX).take(AccountId(4), 25, 0.01, &mut out);
+        let take = |maker, lots| {
+            let (market, maker) = (MarketId(0), AccountId(maker));
+            Call::Perpetual(PerpetualCall::Take { market, maker, lots })
+        };
+        assert_eq!((taken, &out[..]), (20, &[take(1, 10), take(0, 10)][..]));
+        out.clear();
+        assert_eq!(sight(&market, INDEX).take(AccountId(4), -4, 0.01, &mut out), -4);
+        assert_eq!(out, [take(2, 4)]);
+    }
+}

@@ -166,11 +166,18 @@ pub struct LeveragedTrader {
 enum Step {
     Stay,
     /// Pays in this much and trades so many lots.
-    Enter { pays_usd: f64, lots: i64 },
+    Enter {
+        pays_usd: f64,
+        lots: i64,
+    },
     /// Pays in.
-    TopUp { usd: f64 },
+    TopUp {
+        usd: f64,
+    },
     /// Trades the position away.
-    Close { is_urgent: bool },
+    Close {
+        is_urgent: bool,
+    },
     /// Takes its money out.
     Leave,
 }
@@ -405,5 +412,105 @@ pub fn trade_perpetuals(
         let urgent = matches!(step, Step::TopUp { .. } | Step::Close { is_urgent: true });
         let tip = habits.priority_fee_wei * if urgent { 3 } else { 1 };
         outbox.submit(actor, *wallet, gas_bid(&clock, GAS_LIMIT, tip), &buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{INDEX, contract, market, sight};
+    use super::*;
+    use markets::units::AssetId;
+    use rand_chacha::ChaCha8Rng;
+
+    fn trader() -> LeveragedTrader {
+        let habits = Habits {
+            contract: contract(),
+            gas: Token { asset: AssetId(0), unit: 1e18 },
+            equity: LeveragedTradersConfig::default().equity,
+            leverage: (log(5.0), log(5.0)),
+            long_share: 0.6,
+            trend_weight: 0.0,
+            trend_per_percent: 0.1,
+            idle_blocks: 100.0,
+            holding_blocks: 100.0,
+            reacts: true,
+            tops_up: true,
+            trigger: 1.5,
+            savings_ratio: 0.5,
+            every_blocks: 5,
+            purse: 1.0,
+            priority_fee_wei: 1,
+        };
+        LeveragedTrader { habits, plan: None, enters_at: 0, mean: INDEX as f64 }
+    }
+
+    fn rng() -> ChaCha8Rng {
+        Streams::new(1, 1).at(Purpose::Test, 0, 0, 0)
+    }
+
+    #[test]
+    fn entries_have_the_stated_leverage_and_follow_the_trend() {
+        let market = market(&[]);
+        let mut words = rng();
+        let mut longs = |index: u64| {
+            let mut longs = 0;
+            for _ in 0..4_000 {
+                let sight = sight(&market, index);
+                let plan = trader().habits.draw(&sight, INDEX as f64, 0, &mut words);
+                let leverage = sight.usd(plan.lots).abs() / plan.equity_usd;
+                assert!(plan.equity_usd < 10.0 || (leverage / 5.0 - 1.0).abs() < 0.05, "{plan:?}");
+                longs += u32::from(plan.lots > 0);
+            }
+            f64::from(longs) / 4_000.0
+        };
+        // Two percent above its mean: a chance of 0.8.
+        let (level, up) = (longs(INDEX), longs(INDEX * 102 / 100));
+        assert!((level - 0.6).abs() < 0.03 && (up - 0.8).abs() < 0.03, "{level} {up}");
+    }
+
+    #[test]
+    fn thin_margin_is_paid_in_while_savings_last_and_then_closed() {
+        let plan = Plan {
+            lots: 1_000,
+            equity_usd: 400.0,
+            savings_usd: 100.0,
+            leaves_at: 1_000,
+            is_open: true,
+            looks: 0,
+        };
+        let mut trader = LeveragedTrader { plan: Some(plan), ..trader() };
+        // 2,000 dollars' worth, thin below 90.
+        let mut with = |usd: f64, block: u64| {
+            let market = market(&[(usd, 1_000)]);
+            let account = market.contract.accounts[0];
+            trader.decide(&sight(&market, INDEX), &account, block, rng)
+        };
+        assert_eq!(with(91.0, 1), Step::Stay);
+        // Twice that is 180.
+        let Step::TopUp { usd } = with(89.0, 2) else { panic!("pays in") };
+        assert!((usd - 91.0).abs() < 1e-6, "{usd}");
+        // Nine dollars of savings are too little to matter.
+        assert_eq!(with(89.0, 3), Step::Close { is_urgent: true });
+        assert_eq!(with(400.0, 1_000), Step::Close { is_urgent: false });
+    }
+
+    #[test]
+    fn what_is_left_of_a_closed_position_is_taken_out() {
+        let plan = Plan {
+            lots: 1_000,
+            equity_usd: 400.0,
+            savings_usd: 100.0,
+            leaves_at: 1_000,
+            is_open: true,
+            looks: 0,
+        };
+        let mut trader = LeveragedTrader { plan: Some(plan), ..trader() };
+        let market = market(&[(12.0, 0)]);
+        let account = market.contract.accounts[0];
+        assert_eq!(trader.decide(&sight(&market, INDEX), &account, 7, rng), Step::Leave);
+        assert!(trader.plan.is_none() && trader.enters_at > 7);
+        // With nothing left it waits for its next entry.
+        let nothing = PerpetualAccount::default();
+        assert_eq!(trader.decide(&sight(&market, INDEX), &nothing, 8, rng), Step::Stay);
     }
 }

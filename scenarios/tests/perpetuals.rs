@@ -1,0 +1,190 @@
+//! Worlds with a perpetual future: what leverage there does to the price that a lending market liquidates by.
+
+use scenarios::arena::{PathChoice, WorldAddress};
+use scenarios::assemble::Worlds;
+use scenarios::card::observations;
+use scenarios::episode::{PerpetualRecord, perpetuals};
+use scenarios::load::{Loaded, load};
+use scenarios::statics::StaticParams;
+use sim::audit::Depth;
+use sim::chain::call::{Log, PerpetualLog};
+use sim::environment::Environment;
+use sim::lane::Lane;
+use sim::observe::{Observations, Visibility, dim, perpetual_dim, perpetual_names};
+use sim::perpetuals::Perpetuals;
+use sim::prices::FairPrices;
+use sim::views::MarketViews;
+use std::path::{Path, PathBuf};
+
+/// Nobody but makers and the keeper is at the contract.
+const NOBODY: [&str; 2] = ["perpetuals.WETH.traders=[]", "perpetuals.WETH.basis=[]"];
+
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("library/perpetual.ron")
+}
+
+fn scenario(set: &[&str]) -> Loaded {
+    let set: Vec<String> = set.iter().map(|&s| s.to_owned()).collect();
+    load(&file(), &set).unwrap_or_else(|rejected| panic!("{:?}", rejected.places()))
+}
+
+/// A lane on a recorded window, or on a drawn path.
+fn lane(set: &[&str], window: Option<&str>, seed: u64) -> Lane {
+    let worlds = Worlds::new(&scenario(set)).expect("a checked scenario builds");
+    let window = window.map(|name| worlds.window(name).expect("a window of the scenario"));
+    let path = window.map_or(PathChoice::Drawn, PathChoice::Window);
+    worlds.lane(WorldAddress { seed, instance: 0, path }, StaticParams::default(), false)
+}
+
+/// What a crash came to.
+#[derive(Debug)]
+struct Crash {
+    /// The lowest fair price over the price elsewhere.
+    least_ratio: f64,
+    /// The lowest fair price, in USD.
+    least_usd: f64,
+    /// Liquidated in the lending market, in USD.
+    liquidated_usd: f64,
+    record: PerpetualRecord,
+}
+
+/// Plays the first day of May 2021's crash.
+fn crash(set: &[&str], seed: u64) -> Crash {
+    let loaded = scenario(set);
+    let mut lane = lane(set, Some("may_2021"), seed);
+    let weth = lane.world().resource::<MarketViews>().reserves[0].asset;
+    let (mut least_ratio, mut least_usd) = (1.0_f64, f64::INFINITY);
+    while !lane.is_over() {
+        lane.run_block();
+        assert_eq!(lane.violation(), None);
+        let prices = lane.world().resource::<FairPrices>();
+        least_ratio = least_ratio.min(prices.usd(weth) / prices.usd_elsewhere(weth));
+        least_usd = least_usd.min(prices.usd(weth));
+    }
+    let liquidated_usd = lane.totals().liquidated_usd;
+    let record = perpetuals(&lane, &loaded.scenario).remove(0);
+    Crash { least_ratio, least_usd, liquidated_usd, record }
+}
+
+#[test]
+fn explore() {
+    let mut lane = lane(&[], Some("may_2021"), 1);
+    let mut i = 0;
+    while !lane.is_over() {
+        lane.run_block();
+        assert_eq!(lane.violation(), None);
+        if i % 400 == 0 {
+            let p = lane.world().resource::<Perpetuals>();
+            println!("{i} {:?}\n   {:?}\n  {:?}", p.views()[0], p.totals()[0], lane.totals());
+        }
+        i += 1;
+    }
+    for seed in 1..4 {
+        println!("with {:?}", crash(&[], seed));
+        println!("without {:?}", crash(&NOBODY, seed));
+    }
+}
+
+#[test]
+fn funding_has_the_sign_of_the_premium() {
+    let paid = |long_share: &str| {
+        let traders = format!(
+            "perpetuals.WETH.traders=[(cohort: \"traders\", count: 150, long_share: {long_share}, \
+             trend_per_percent: 0.0)]"
+        );
+        let mut lane = lane(&[&traders, NOBODY[1]], None, 1);
+        let (mut rates, mut premiums) = (Vec::new(), 0.0);
+        while !lane.is_over() {
+            lane.run_block();
+            premiums += lane.world().resource::<Perpetuals>().views()[0].premium;
+            for log in lane.chain().logs() {
+                if let Log::Perpetual(PerpetualLog::Funding { rate_e8, .. }) = log {
+                    rates.push(*rate_e8);
+                }
+            }
+        }
+        let record = perpetuals(&lane, &scenario(&[]).scenario).remove(0);
+        (rates, premiums, record.funding_usd)
+    };
+    let (longs, premium, usd) = paid("1.0");
+    // A day has three payments, the last of them after its last block or in it. Interest is 10,000.
+    assert!(longs.len() >= 2 && longs.iter().all(|rate| *rate > 10_000), "{longs:?}");
+    assert!(premium > 0.0 && usd > 0.0, "{premium} {usd}");
+    let (shorts, premium, usd) = paid("0.0");
+    assert!(shorts.len() >= 2 && shorts.iter().all(|rate| *rate < 0), "{shorts:?}");
+    assert!(premium < 0.0 && usd < 0.0, "{premium} {usd}");
+}
+
+#[test]
+fn every_block_of_a_crash_bears_an_audit_of_everything() {
+    let worlds = Worlds::new(&scenario(&[])).expect("a checked scenario builds");
+    let path = PathChoice::Window(worlds.window("may_2021").expect("a window of the scenario"));
+    let worlds = worlds.with_audit(Depth::Everything);
+    let address = WorldAddress { seed: 2, instance: 0, path };
+    let mut lane = worlds.lane(address, StaticParams::default(), false);
+    lane.run(3_000, None);
+    assert_eq!(lane.violation(), None);
+    assert!(lane.world().resource::<Perpetuals>().totals()[0].traded_usd > 1e6);
+}
+
+#[test]
+fn a_saved_world_goes_on_as_if_it_had_not_been_saved() {
+    let mut whole = lane(&[], None, 3);
+    whole.run(400, None);
+    whole.open_block();
+    let saved = whole.snapshot();
+    let mut again = lane(&[], None, 3);
+    again.restore(&saved).expect("the same world");
+    for lane in [&mut whole, &mut again] {
+        lane.run(400, None);
+    }
+    assert_eq!(whole.digest(), again.digest());
+    assert_eq!(whole.snapshot(), again.snapshot());
+    let mut other = lane(&[], None, 4);
+    other.run(801, None);
+    assert_ne!(whole.digest(), other.digest());
+}
+
+#[test]
+fn a_policy_sees_the_contract_after_its_reserves() {
+    let loaded = scenario(&[]);
+    let mut lane = lane(&[], None, 1);
+    lane.run(200, None);
+    lane.open_block();
+    let row = &lane.world().resource::<Observations>().row;
+    let public = Visibility::Public;
+    assert_eq!(row.len(), dim(2, public) + perpetual_dim(1, public));
+    assert_eq!(lane.spec().obs_dim, row.len());
+    let fields = observations(&loaded.scenario);
+    let names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
+    assert_eq!(names[dim(2, public)..], perpetual_names(&["WETH"], public));
+    let seen = |name: &str| {
+        let i = names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("no {name}"));
+        f64::from(row[i]) * fields[i].scale
+    };
+    let view = lane.world().resource::<Perpetuals>().views()[0];
+    assert!(view.open_interest_usd > 1e6 && seen("WETH_perp_open_interest") > 0.0);
+    assert!((seen("WETH_perp_imbalance") - view.imbalance()).abs() < 1e-3);
+    // Longs prevail, so makers are short and quote above the index.
+    assert!(seen("WETH_perp_imbalance") > 0.0 && view.premium > 0.0);
+    assert!(seen("WETH_perp_long_leverage") > 2.0 && seen("WETH_perp_insurance") > 0.0);
+    let near = seen("WETH_perp_near_longs");
+    assert!(near > 0.0 && near < 1.0, "{near}");
+}
+
+#[test]
+fn an_impossible_contract_is_refused() {
+    for (set, words) in [
+        ("perpetuals.WETH.asset=\"WBTC\"", "unknown asset \"WBTC\""),
+        ("perpetuals.WETH.quote=\"WETH\"", "margined in"),
+        ("perpetuals.WETH.contract=(initial_margin_bps: 200)", "maintenance_margin_bps"),
+        ("perpetuals.WETH.makers=(margin_ratio: 0.05)", "margin_ratio"),
+        ("perpetuals.WETH.traders=[(leverage_min: 5.0, leverage_max: 2.0)]", "leverage_max"),
+        ("perpetuals.WETH.basis=[(cohort: \"lenders\"), (cohort: \"lenders\")]", "appears twice"),
+        ("perpetuals.WETH.fee_bps=1", "fee_bps"),
+    ] {
+        let rejected = load(&file(), &[set.to_owned()]).expect_err(set);
+        let places = rejected.places();
+        assert!(places.iter().any(|p| p.message.contains(words)), "{set}: {places:?}");
+    }
+}
