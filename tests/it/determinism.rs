@@ -5,9 +5,13 @@ use serde_json::Value;
 use std::path::Path;
 
 fn run(dir: &Path, out: &str, more: &[&str]) -> Value {
-    let siege = library("siege");
-    let siege = siege.to_str().expect("UTF-8");
-    let mut args = vec!["run", siege, "--out", out, "--set", "episode_hours=2"];
+    run_of("siege", dir, out, more)
+}
+
+fn run_of(scenario: &str, dir: &Path, out: &str, more: &[&str]) -> Value {
+    let file = library(scenario);
+    let file = file.to_str().expect("UTF-8");
+    let mut args = vec!["run", file, "--out", out, "--set", "episode_hours=2"];
     args.extend(more);
     json(dir, &args)
 }
@@ -28,6 +32,22 @@ fn threads_do_not_change_a_run_and_seeds_do() {
         let read = |run: &str| std::fs::read(dir.path().join(run).join(name)).expect("reads");
         assert_eq!(read("one"), read("two"), "{name}");
     }
+}
+
+#[test]
+fn a_world_with_a_perpetual_is_the_same_on_any_number_of_threads_and_replays() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let of = |out: &str, threads: &str| {
+        run_of("perpetual", dir.path(), out, &["--threads", threads, "--lanes", "3"])
+    };
+    let (one, two) = (of("one", "1"), of("two", "2"));
+    assert_eq!(one["perpetuals"], two["perpetuals"]);
+    assert!(one["perpetuals"][0]["liquidations"].as_u64() > Some(0), "{one}");
+    for name in ["metrics.parquet", "receipts.parquet", "tape.bin", "tape-2.bin"] {
+        let read = |run: &str| std::fs::read(dir.path().join(run).join(name)).expect("reads");
+        assert_eq!(read("one"), read("two"), "{name}");
+    }
+    assert_eq!(json(dir.path(), &["replay", "one"])["matches"], true);
 }
 
 #[test]
