@@ -127,6 +127,11 @@ impl Worlds {
         self
     }
 
+    /// The same attackers and the same looks in the worlds of another scenario.
+    pub(crate) fn varied(&self, loaded: &Loaded) -> Self {
+        Self { shared: Shared::new(loaded), ..self.clone() }
+    }
+
     /// The market as deployed, before its first block.
     #[must_use]
     pub fn deployed_market(&self) -> &Pooled {

@@ -5,13 +5,15 @@ mod prices;
 mod windows;
 
 use crate::factors::Series;
+use crate::levels::is_fixed;
 use crate::positions::Snapshot;
 use crate::problem::{Problem, Source, nearest};
-use crate::schema::{SCHEMA, Scenario, TrainSpec};
+use crate::schema::{CurriculumSpec, LeagueSpec, PopulationSpec, SCHEMA, Scenario, TrainSpec};
 use crate::tree::Node;
 use crate::windows::Window;
 use agents::learn::Tail;
 use agents::learn::game_theory::matrix::MetaSolver;
+use agents::learn::levels::{Method, Scale};
 use markets::price::HOUR_SECS;
 use sim::reward::EpisodeTotals;
 use std::ops::Range;
@@ -269,6 +271,9 @@ impl Checker<'_> {
         if let Err(error) = t.ppo.check() {
             self.refuse("train.ppo", error.to_string(), "docs/scenarios.md lists the settings");
         }
+        if let Some(c) = &t.curriculum {
+            self.curriculum(c, t, s);
+        }
         if let Some(p) = &t.population {
             self.within("train.population.rounds", f64::from(p.rounds), 1.0, 64.0);
             let blocks = p.attacker_blocks as f64;
@@ -283,6 +288,72 @@ impl Checker<'_> {
                 self.within("train.population.solver.exploration", exploration, 0.0, 1.0);
                 self.within("train.population.solver.step", step, 1e-9, 1.0);
             }
+            if let Some(league) = &p.league {
+                self.league(league, p.solver);
+            }
+        }
+    }
+
+    fn curriculum(&mut self, c: &CurriculumSpec, t: &TrainSpec, s: &Scenario) {
+        let at = |field: &str| format!("train.curriculum.{field}");
+        self.within(&at("buffer"), f64::from(c.buffer), 2.0, 65_536.0);
+        self.within(&at("replay"), c.replay, 0.0, 1.0);
+        self.within(&at("temperature"), c.temperature, 0.01, 10.0);
+        self.within(&at("staleness"), c.staleness, 0.0, 1.0);
+        self.within(&at("parameters"), c.parameters.len() as f64, 1.0, 16.0);
+        self.once(
+            |i| format!("train.curriculum.parameters.{i}.path"),
+            c.parameters.iter().map(|p| p.path.as_str()),
+        );
+        for (i, p) in c.parameters.iter().enumerate() {
+            let at = |field: &str| format!("train.curriculum.parameters.{i}.{field}");
+            if is_fixed(&p.path) || p.path.contains(['*', '=']) {
+                let message = format!("`{}` cannot differ from level to level", p.path);
+                let help = "name one number of the world: of an asset, an exchange, a pool, an oracle, the \
+                            market, the agents";
+                self.refuse(&at("path"), message, help);
+            }
+            if !(p.low < p.high) || !p.low.is_finite() || !p.high.is_finite() {
+                self.refuse(&at("low"), "`low` must be less than `high`", "give a range");
+            } else if p.scale == Scale::Logarithmic && p.low <= 0.0 {
+                let help = "begin above 0, or choose another scale";
+                self.refuse(&at("low"), "a logarithmic range begins above 0", help);
+            } else if p.scale == Scale::Whole && (p.low % 1.0 != 0.0 || p.high % 1.0 != 0.0) {
+                let help = "write whole numbers, or choose another scale";
+                self.refuse(&at("low"), "a range of whole numbers has an end that is none", help);
+            }
+        }
+        let hours = f64::from(s.episode_hours) * 3_600.0;
+        let episodes = t.budget_blocks as f64 * f64::from(s.block_secs) / hours;
+        if c.method != Method::DomainRandomisation && f64::from(c.buffer) > 2.0 * episodes {
+            self.refuse(
+                &at("buffer"),
+                format!(
+                    "the budget is {episodes:.0} episodes: half of {} levels is never kept",
+                    c.buffer
+                ),
+                format!("at most {:.0}; a tenth of the episodes is a beginning", 2.0 * episodes),
+            );
+        }
+    }
+
+    fn league(&mut self, league: &LeagueSpec, solver: MetaSolver) {
+        let at = |field: &str| format!("train.population.league.{field}");
+        self.within(&at("stake_usd"), league.stake_usd, 1e-6, 1e18);
+        let of = |n: u32| f64::from(n);
+        self.within(&at("main_exploiters"), of(league.main_exploiters), 0.0, 16.0);
+        self.within(&at("league_exploiters"), of(league.league_exploiters), 0.0, 16.0);
+        self.within(&at("patience_rounds"), of(league.patience_rounds), 1.0, 64.0);
+        if league.main_exploiters == 0 && league.league_exploiters == 0 {
+            let help = "give it a main exploiter or a league exploiter";
+            self.refuse("train.population.league", "a league without attackers that learn", help);
+        }
+        if solver != PopulationSpec::default().solver {
+            self.refuse(
+                "train.population.solver",
+                "a league says itself who meets whom: no solver mixes it",
+                "leave out `solver`, or `league`",
+            );
         }
     }
 

@@ -157,7 +157,7 @@ fn held(
 ) -> Result<(), Box<BrokenWorld>> {
     let Some(broken) = lane.broken() else { return Ok(()) };
     let (statics, policy) = (statics.clone(), policy.to_owned());
-    Err(Box::new(BrokenWorld { path, statics, policy, broken: *broken }))
+    Err(Box::new(BrokenWorld { path, statics, policy, broken: *broken, set: Vec::new() }))
 }
 
 /// The totals of a lane's episode so far.

@@ -7,7 +7,7 @@
 //! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
-//!   made for them. [`experiment`]: all of it from one file.
+//!   made for them. [`experiment`]: all of it from one file. [`levels`]: worlds of a curriculum.
 
 pub mod arena;
 pub mod assemble;
@@ -30,6 +30,7 @@ pub mod hunt;
 pub mod impact;
 pub mod incident;
 pub mod klines;
+pub mod levels;
 pub mod load;
 pub mod manifest;
 mod paths;

@@ -3,6 +3,7 @@
 use crate::assemble;
 use crate::check::{self, Files};
 use crate::factors::Series;
+use crate::levels;
 use crate::positions::Snapshot;
 use crate::problem::{Problem, Rejected, Source, nearest};
 use crate::schema::Scenario;
@@ -114,7 +115,7 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
     }
     let loaded = Loaded {
         scenario,
-        text: source.text,
+        text: Arc::clone(&source.text),
         path: path.to_owned(),
         overrides: overrides.to_vec(),
         windows,
@@ -122,7 +123,8 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
         series,
         hash: hasher.finalize().to_hex().to_string(),
     };
-    let problems = assemble::refused_positions(&loaded);
+    let mut problems = assemble::refused_positions(&loaded);
+    problems.extend(levels::refused(&loaded, &source, root.as_ref()));
     if problems.is_empty() { Ok(loaded) } else { Err(Rejected { file, problems }) }
 }
 

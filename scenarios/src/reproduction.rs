@@ -41,6 +41,8 @@ pub struct BrokenWorld {
     pub policy: String,
     /// What broke, and the decisions that led there.
     pub broken: Broken,
+    /// Overrides of the scenario that made the world, where it was a level of a curriculum.
+    pub set: Vec<String>,
 }
 
 impl BrokenWorld {
@@ -153,7 +155,7 @@ pub fn write_lane(
     world: &BrokenWorld,
     manifest: Manifest,
 ) -> Result<PathBuf, RunError> {
-    let BrokenWorld { path, statics, policy, broken } = world;
+    let BrokenWorld { path, statics, policy, broken, set: _ } = world;
     let folder = Folder::create(target)?;
     let tape = folder.path().join(BROKEN_TAPE);
     let io = || RunError::io(&tape);

@@ -2,9 +2,8 @@
 //! variant, and a field that does not exist is an error.
 
 mod prices;
+mod train;
 
-use agents::learn::PpoConfig;
-use agents::learn::game_theory::matrix::MetaSolver;
 use protocols::risk_params::{RiskParam, Rule};
 use serde::{Deserialize, Serialize};
 use sim::reward::Objective;
@@ -15,6 +14,7 @@ pub use crate::factors::{FactorSpec, StreamSpec};
 pub use crate::perpetuals::{ContractSpec, PerpetualSpec};
 pub use crate::positions::{AboveLtv, PositionsSpec, Tending};
 pub use prices::*;
+pub use train::*;
 
 /// The schema that this build reads.
 pub const SCHEMA: u32 = 1;
@@ -320,65 +320,6 @@ pub struct RatesSpec {
     pub slope2_bps: u32,
     /// Utilisation at the kink, in basis points.
     pub optimal_bps: u32,
-}
-
-/// How the risk policy is trained (PPO).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainSpec {
-    /// Training seeds; one policy each.
-    pub seeds: Vec<u64>,
-    /// Worlds played at once.
-    pub lanes: u32,
-    /// Simulated blocks per seed; the number of updates follows.
-    pub budget_blocks: u64,
-    /// Updates between checkpoints.
-    pub checkpoint_every_updates: u64,
-    /// Worlds that training does not play, on which the policy is scored at each checkpoint; the best is kept.
-    #[serde(default = "validation_paths")]
-    pub validation_paths: u32,
-    /// Added to the first logit of "hold": a policy that starts by mostly holding.
-    pub hold_bias: f32,
-    /// The learner's settings; `seed`, `updates` and `initial_logit_bias` follow from the above.
-    pub ppo: PpoConfig,
-    /// Train against a population of attackers that is trained in turn; without it, against the scenario's
-    /// own.
-    #[serde(default)]
-    pub population: Option<PopulationSpec>,
-}
-
-/// Worlds that select among checkpoints, where a scenario does not say.
-const fn validation_paths() -> u32 {
-    8
-}
-
-/// Policies and attackers trained in turn, each against a mixture of all of the other side's so far
-/// (policy-space response oracles: Lanctot et al., 2017, arXiv:1711.00832, with learned responses).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PopulationSpec {
-    /// Policies and attackers that are added. The training budget is spread evenly over the policies.
-    pub rounds: u32,
-    /// How a side's members are mixed for the other side to learn against.
-    pub solver: MetaSolver,
-    /// Simulated blocks for each attacker.
-    pub attacker_blocks: u64,
-    /// Hours of each episode that the policy has to itself.
-    pub head_start_hours: f64,
-    /// Worlds on which each policy meets each attacker for the matrix of payoffs.
-    pub paths: u32,
-}
-
-impl Default for PopulationSpec {
-    fn default() -> Self {
-        Self {
-            rounds: 4,
-            solver: MetaSolver::Nash,
-            attacker_blocks: 500_000,
-            head_start_hours: 1.0,
-            paths: 8,
-        }
-    }
 }
 
 /// How policies are compared.

@@ -126,6 +126,10 @@ pub trait Environment: Send {
     fn load(&mut self, bytes: &[u8]) -> Result<(), String>;
     /// The episode that `step` is in.
     fn episode(&self) -> u64;
+    /// Whether what is decided in the present episode is to be learned from; it may only be looked at.
+    fn learns(&self) -> bool {
+        true
+    }
     /// Figures of the episode that last ended (objective, bad debt, …), for the learner's log.
     fn episode_summary(&self) -> &[(&'static str, f64)];
 }

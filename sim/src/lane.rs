@@ -73,6 +73,8 @@ pub struct Lane {
     open: Schedule,
     close: Schedule,
     setup: Arc<dyn LaneSetup>,
+    /// What comes after this episode; the next of the same world where nothing is said.
+    next: Option<(Arc<dyn LaneSetup>, EpisodePlan)>,
     registry: SnapshotRegistry,
     plan: EpisodePlan,
     is_open: bool,
@@ -109,6 +111,7 @@ impl Lane {
             open,
             close,
             setup,
+            next: None,
             registry,
             plan,
             is_open: false,
@@ -146,6 +149,12 @@ impl Lane {
     pub fn begin_instance(&mut self, instance: u64, episode: u64) {
         self.plan.instance = instance;
         self.begin(episode);
+    }
+
+    /// Says what follows the present episode, in place of the next one of the same world. Its observations and
+    /// actions must have the same shapes.
+    pub fn set_next(&mut self, setup: Arc<dyn LaneSetup>, plan: EpisodePlan) {
+        self.next = Some((setup, plan));
     }
 
     /// Sets how much is looked at after every block, this one and all further episodes; begins with a
@@ -395,7 +404,13 @@ impl Lane {
         self.summary.clear();
         let report = self.report();
         self.summary.extend_from_slice(&report);
-        self.begin(self.plan.episode + 1);
+        match self.next.take() {
+            Some((setup, plan)) => {
+                (self.setup, self.plan) = (setup, plan);
+                self.begin(plan.episode);
+            }
+            None => self.begin(self.plan.episode + 1),
+        }
     }
 
     fn write_rows(&self, obs: &mut [f32], mask: &mut [f32]) {

@@ -117,6 +117,18 @@ pub(crate) fn reproducible(
 ) -> Failure {
     let Failure::Stopped(world) = failure else { return failure };
     let threads = rayon::current_num_threads() as u32;
+    // A level of a curriculum is a scenario of its own.
+    let level = (!world.set.is_empty()).then(|| {
+        let set: Vec<String> = loaded.overrides.iter().chain(&world.set).cloned().collect();
+        let loaded = load(&loaded.path, &set).ok()?;
+        let worlds = Worlds::new(&loaded).ok()?.with_audit(world.broken.depth);
+        Some((loaded, worlds))
+    });
+    let (loaded, worlds) = match &level {
+        None => (loaded, worlds),
+        Some(Some((loaded, worlds))) => (loaded, worlds),
+        Some(None) => return Failure::Stopped(world),
+    };
     let lane = worlds.lane(world.address(), world.statics.clone(), false);
     let manifest = manifest(loaded, &world, Build::this(FEATURES), threads);
     let broken = &world.broken;
@@ -199,6 +211,7 @@ mod tests {
                 depth: Depth::Books,
                 decisions: Decisions::default(),
             },
+            set: Vec::new(),
         };
         let beside = dir.path().join("run");
         for name in ["run-broken", "run-broken-2"] {

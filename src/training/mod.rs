@@ -1,6 +1,7 @@
 //! Training, from a scenario to a finished run folder: policies, searches, report, bundles, tape.
 
 pub(crate) mod experiment;
+mod league;
 mod population;
 pub(crate) mod pursue;
 mod seed;
@@ -76,15 +77,8 @@ fn through(
     folder: Folder,
     output: Output,
 ) -> Result<(Value, String), Failure> {
-    let trained = train_seeds(
-        worlds,
-        spec,
-        folder.path(),
-        &args.device,
-        args.resume,
-        loaded.scenario.block_secs,
-        output,
-    )?;
+    let trained =
+        train_seeds(worlds, loaded, spec, folder.path(), &args.device, args.resume, output)?;
     let learner_blocks: u64 = trained.iter().map(|t| t.blocks).sum();
     let chosen = best(&trained);
     export(loaded, worlds, &trained, chosen, folder.path())?;

@@ -4,7 +4,7 @@
 //! Payoffs are the scenario's objective, which the policies raise and the attackers lower: a game with one
 //! winner. The policy that is kept is the one whose worst attacker of the population costs least.
 
-use super::pursue::respond;
+use super::pursue::{Lesson, respond};
 use super::seed::{Shared, Trained, checkpoint_path, train_seed};
 use crate::output::Failure;
 use agents::attack::{Assailant, Goal, Pursuit};
@@ -43,7 +43,7 @@ pub(super) fn raise(
 ) -> Result<Trained, Failure> {
     let folder = shared.folder.join("population").join(format!("seed-{seed}"));
     fs::create_dir_all(&folder).map_err(RunError::io(&folder))?;
-    let block_secs = f64::from(shared.block_secs);
+    let block_secs = f64::from(shared.loaded.scenario.block_secs);
     let idle_blocks = (spec.head_start_hours * 3_600.0 / block_secs) as u64;
     let pursuit = Pursuit { goal: Goal::Ruin, idle_blocks, sees_through: false };
     let mut population = Population {
@@ -96,8 +96,16 @@ pub(super) fn raise(
     Ok(Trained { score: worst, blocks, log, ..chosen })
 }
 
+/// The worlds in which a seed's policies meet attackers.
+pub(super) fn matrix_worlds(seed: u64, paths: u32) -> Vec<WorldAddress> {
+    (0..u64::from(paths))
+        .map(|i| MATRIX_INSTANCES + i)
+        .map(|instance| WorldAddress { seed, instance, path: PathChoice::Drawn })
+        .collect()
+}
+
 /// The least of a policy's payoffs.
-fn worst(row: &[f64]) -> f64 {
+pub(super) fn worst(row: &[f64]) -> f64 {
     row.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
@@ -121,10 +129,7 @@ impl Population {
         seed: u64,
         idle_blocks: u64,
     ) -> Result<Mixed, Failure> {
-        let worlds: Vec<WorldAddress> = (0..u64::from(spec.paths))
-            .map(|i| MATRIX_INSTANCES + i)
-            .map(|instance| WorldAddress { seed, instance, path: PathChoice::Drawn })
-            .collect();
+        let worlds = matrix_worlds(seed, spec.paths);
         for (column, attacker) in self.attackers.iter().enumerate() {
             let against = vec![(1.0, attacker.clone())];
             let arena = shared.worlds.clone().against(against, idle_blocks);
@@ -183,7 +188,8 @@ impl Population {
             let mixed = mix.rows.iter().enumerate();
             let policies = mixed.map(|(row, chance)| (*chance, self.maker(row))).collect();
             let prey = Prey { worlds: shared.worlds, name: "the population".to_owned(), policies };
-            respond(&prey, &shared.spec.ppo, every, pursuit, budget, seed, &|blocks| {
+            let lesson = Lesson { budget, seed, from: None, to: None };
+            respond(&prey, &shared.spec.ppo, every, pursuit, lesson, &|blocks| {
                 shared.bar.inc(blocks);
             })?
         };

@@ -8,11 +8,25 @@ use indicatif::ProgressBar;
 use scenarios::arena::PathChoice;
 use scenarios::exploit::{Budget, ExploitError, Made, Prey, held};
 use scenarios::load::Loaded;
+use std::path::Path;
 
 /// Worlds that an attacker learns in at once.
 const LANES: u32 = 16;
 /// Weight of the entropy bonus: an attack takes several orders in a row, of which none pays alone.
 const ENTROPY: f64 = 0.01;
+
+/// How an attacker is made.
+#[derive(Clone, Copy)]
+pub(super) struct Lesson<'a> {
+    /// What may be spent.
+    pub(super) budget: Budget,
+    /// Names the attacker's luck and its worlds.
+    pub(super) seed: u64,
+    /// The checkpoint whose network it begins with; none for one drawn anew.
+    pub(super) from: Option<&'a Path>,
+    /// Where a checkpoint of what it learned is left, if it is wanted.
+    pub(super) to: Option<&'a Path>,
+}
 
 /// Makes an attacker of a seed; the bar hears the blocks.
 pub(crate) fn learned(
@@ -25,7 +39,8 @@ pub(crate) fn learned(
 ) -> Result<Made, Failure> {
     let every = u64::from(loaded.scenario.decision_every_blocks.max(1));
     let own = loaded.scenario.train.as_ref().map(|train| train.ppo.clone()).unwrap_or_default();
-    respond(prey, &own, every, pursuit, budget, seed, &|blocks| bar.inc(blocks))
+    let lesson = Lesson { budget, seed, from: None, to: None };
+    respond(prey, &own, every, pursuit, lesson, &|blocks| bar.inc(blocks))
 }
 
 /// The same with the settings of `base`, where the policy decides every so many blocks.
@@ -34,10 +49,10 @@ pub(super) fn respond(
     base: &PpoConfig,
     every: u64,
     pursuit: Pursuit,
-    budget: Budget,
-    seed: u64,
+    lesson: Lesson<'_>,
     progress: &dyn Fn(u64),
 ) -> Result<Made, Failure> {
+    let Lesson { budget, seed, from, to } = lesson;
     let lanes = prey.lanes(seed, LANES, pursuit).map_err(ExploitError::from)?;
     // What makes a policy settle does not make an attacker try.
     let anneal_entropy = false;
@@ -55,6 +70,9 @@ pub(super) fn respond(
     let config = PpoConfig { updates, initial_logit_bias: Vec::new(), ..base };
     let device = network::device("cpu").map_err(Failure::from_error)?;
     let mut run = Ppo::new(config, lanes, device).map_err(Failure::from_error)?;
+    if let Some(from) = from {
+        run.begin_with(from).map_err(Failure::from_error)?;
+    }
     let mut made = Made::begin(seed);
     let mut stopped: Option<Failure> = None;
     let mut checked = 0;
@@ -80,5 +98,8 @@ pub(super) fn respond(
         }
     };
     train(&mut run, &mut on_update).map_err(Failure::from_error)?;
+    if let Some(to) = to {
+        run.save_checkpoint(to).map_err(Failure::from_error)?;
+    }
     stopped.map_or(Ok(made), Err)
 }

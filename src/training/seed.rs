@@ -1,25 +1,33 @@
 //! One policy per training seed, all at once: the learners share the worker threads that play.
 
+use super::league;
 use super::population::raise;
 use crate::output::{Failure, Output, progress_bar};
 use agents::export::tensorboard::EventWriter;
 use agents::frozen::FrozenPolicy;
+use agents::learn::levels::Curriculum;
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
 use agents::learn::{LearnError, PpoConfig, network};
 use indicatif::ProgressBar;
 use scenarios::arena::{PathChoice, WorldAddress, compete};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::learned;
+use scenarios::levels::{Course, LevelLane, Syllabus};
+use scenarios::load::Loaded;
 use scenarios::reproduction::BrokenWorld;
-use scenarios::schema::TrainSpec;
+use scenarios::schema::{LeagueSpec, TrainSpec};
 use scenarios::statics::StaticParams;
 use scenarios::stats::mean;
 use serde::{Deserialize, Serialize};
 use sim::action::{CHOICES, HOLD};
+use sim::environment::Environment;
 use sim::lane::Lane;
+use sim::lanes::Lanes;
+use sim::reproduce::Broken;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -127,15 +135,18 @@ struct Note {
     validation_blocks: u64,
     training_blocks: u64,
     log: Vec<Log>,
+    /// The curriculum's bytes, where there is one.
+    #[serde(default)]
+    levels: Vec<u8>,
 }
 
 /// Everything that the seeds have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Shared<'a> {
     pub(super) worlds: &'a Worlds,
+    pub(super) loaded: &'a Loaded,
     pub(super) spec: &'a TrainSpec,
     pub(super) folder: &'a Path,
-    pub(super) block_secs: u32,
     pub(super) device: &'a str,
     /// The checkpoint whose network a new run begins with; none for one drawn anew.
     pub(super) from: Option<&'a Path>,
@@ -149,21 +160,27 @@ pub(super) struct Shared<'a> {
 /// Trains a policy per seed, each on a thread of its own; the lanes share the worker threads.
 pub(crate) fn train_seeds(
     worlds: &Worlds,
+    loaded: &Loaded,
     spec: &TrainSpec,
     folder: &Path,
     device: &str,
     resume: bool,
-    block_secs: u32,
     output: Output,
 ) -> Result<Vec<Trained>, Failure> {
-    let attackers = spec.population.as_ref().map_or(0, |p| p.attacker_blocks * u64::from(p.rounds));
+    let attackers = spec.population.as_ref().map_or(0, |p| {
+        let each_round = p.league.as_ref().map_or(1, LeagueSpec::exploiters);
+        p.attacker_blocks * u64::from(p.rounds) * u64::from(each_round)
+    });
     let bar = progress_bar("train", (spec.budget_blocks + attackers) * spec.seeds.len() as u64);
     let stop = AtomicBool::new(false);
     let (bar, stop) = (&bar, &stop);
     let shared =
-        Shared { worlds, spec, folder, block_secs, device, from: None, resume, output, bar, stop };
+        Shared { worlds, loaded, spec, folder, device, from: None, resume, output, bar, stop };
     let one = &|seed: u64| match &spec.population {
-        Some(population) => raise(&shared, population, seed),
+        Some(population) => match &population.league {
+            Some(league) => league::raise(&shared, population, league, seed),
+            None => raise(&shared, population, seed),
+        },
         None => train_seed(&shared, seed),
     };
     let results: Vec<Result<Trained, Failure>> = std::thread::scope(|scope| {
@@ -183,9 +200,64 @@ pub(crate) fn train_seeds(
 }
 
 pub(super) fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
+    let Shared { worlds, loaded, spec, .. } = shared;
+    let Some(curriculum) = &spec.curriculum else {
+        return teach(shared, seed, worlds.training_lanes(seed, spec.lanes), None);
+    };
+    let course = Arc::new(Course::new(worlds, loaded, curriculum, seed));
+    let mut curriculum = Curriculum::new(curriculum.settings(), seed);
+    let lanes = LevelLane::lanes(&course, spec.lanes, &mut || curriculum.pick());
+    let each = spec.ppo.rollout_steps as u64 * u64::from(worlds.decision_every_blocks());
+    let ahead = each.div_ceil(course.shortest_blocks()) as usize;
+    teach(shared, seed, lanes, Some(Syllabus::new(curriculum, spec.lanes, ahead)))
+}
+
+/// A world that a policy learns in.
+trait School: Environment + Sized {
+    /// What broke in it.
+    fn broken_world(&self) -> Option<BrokenWorld>;
+    /// After an update: takes note of what was played, and says what is played next.
+    fn follow(run: &mut Ppo<Self>, syllabus: &mut Syllabus);
+}
+
+/// A broken world of training.
+fn broken_in_training(broken: &Broken, set: Vec<String>) -> BrokenWorld {
+    BrokenWorld {
+        path: PathChoice::Drawn,
+        statics: StaticParams::default(),
+        policy: "learner".to_owned(),
+        broken: broken.clone(),
+        set,
+    }
+}
+
+impl School for Lane {
+    fn broken_world(&self) -> Option<BrokenWorld> {
+        self.broken().map(|broken| broken_in_training(&broken, Vec::new()))
+    }
+    /// Every episode is the scenario as it is written.
+    fn follow(_: &mut Ppo<Self>, _: &mut Syllabus) {}
+}
+
+impl School for LevelLane {
+    fn broken_world(&self) -> Option<BrokenWorld> {
+        self.broken().map(|(broken, set)| broken_in_training(&broken, set))
+    }
+    fn follow(run: &mut Ppo<Self>, syllabus: &mut Syllabus) {
+        let judged: Vec<(f32, bool)> = run.judged().collect();
+        syllabus.follow(run.lanes_mut().lanes_mut(), judged.into_iter());
+    }
+}
+
+/// Trains a policy in some worlds, by the curriculum if there is one.
+fn teach<S: School>(
+    shared: &Shared<'_>,
+    seed: u64,
+    lanes: Lanes<S>,
+    mut syllabus: Option<Syllabus>,
+) -> Result<Trained, Failure> {
     let Shared { worlds, spec, .. } = shared;
     let config = config(worlds, spec, seed);
-    let lanes = worlds.training_lanes(seed, spec.lanes);
     let device = network::device(shared.device).map_err(Failure::from_error)?;
     let checkpoint = checkpoint_path(shared.folder, seed)?;
     let mut run = if shared.resume && checkpoint.exists() {
@@ -198,23 +270,26 @@ pub(super) fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Fail
         run.begin_with(from).map_err(Failure::from_error)?;
     }
     let mut note: Note = serde_json::from_slice(run.note()).unwrap_or_default();
+    if let Some(syllabus) = syllabus.as_mut().filter(|_| !note.levels.is_empty()) {
+        *syllabus = Syllabus::from_bytes(&note.levels).map_err(|reason| {
+            Failure::Message(format!("{}: {reason}; start anew", checkpoint.display()))
+        })?;
+    }
     let events = shared.folder.join("tensorboard").join(format!("seed-{seed}"));
     let mut events = EventWriter::create(&events, now()).map_err(Failure::from_error)?;
     let every = spec.checkpoint_every_updates;
     let per_update = blocks_per_update(worlds, spec);
     shared.bar.inc(run.updates_done() * per_update);
     let mut broken = None;
-    let mut on_update = |log: &UpdateLog, run: &mut Ppo<Lane>| -> Result<Next, LearnError> {
+    let mut on_update = |log: &UpdateLog, run: &mut Ppo<S>| -> Result<Next, LearnError> {
         // Nothing that was learned in a broken world is kept, and no seed goes on beside one.
-        broken = run.lanes().lanes().iter().find_map(Lane::broken).map(|broken| BrokenWorld {
-            path: PathChoice::Drawn,
-            statics: StaticParams::default(),
-            policy: "learner".to_owned(),
-            broken: *broken,
-        });
+        broken = run.lanes().lanes().iter().find_map(S::broken_world);
         if broken.is_some() || shared.stop.load(Ordering::Relaxed) {
             shared.stop.store(true, Ordering::Relaxed);
             return Ok(Next::Stop);
+        }
+        if let Some(syllabus) = &mut syllabus {
+            S::follow(run, syllabus);
         }
         let mut row = Log::of(log);
         note.training_blocks += per_update;
@@ -231,6 +306,7 @@ pub(super) fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Fail
             row.validation_usd = Some(score);
             run.consider_best(score);
             note.log.push(row.clone());
+            note.levels = syllabus.as_ref().map(Syllabus::to_bytes).unwrap_or_default();
             run.set_note(serde_json::to_vec(&note).unwrap_or_default());
             run.save_checkpoint(&checkpoint)?;
         } else {
@@ -238,6 +314,8 @@ pub(super) fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Fail
         }
         let mut scalars = log.scalars();
         scalars.extend(row.validation_usd.map(|v| ("validation/objective_usd".to_owned(), v)));
+        let kept = syllabus.as_ref().map(|s| ("levels/kept".to_owned(), s.kept() as f64));
+        scalars.extend(kept);
         let io = |source| LearnError::Io { source, path: checkpoint.clone() };
         for (tag, value) in scalars {
             events.scalar(now(), log.decisions, &tag, value).map_err(io)?;

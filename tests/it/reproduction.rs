@@ -45,7 +45,7 @@ fn broken(loaded: &Loaded, worlds: &Worlds) -> (BrokenWorld, Manifest) {
     lane.run(u64::MAX, None);
     let broken = *lane.broken().expect("it breaks");
     let (path, statics) = (PathChoice::Drawn, StaticParams::default());
-    let world = BrokenWorld { path, statics, policy: "hold".to_owned(), broken };
+    let world = BrokenWorld { path, statics, policy: "hold".to_owned(), broken, set: Vec::new() };
     let manifest = manifest(loaded, &world, Build::this(&[]), 1);
     (world, manifest)
 }
@@ -162,7 +162,7 @@ fn a_panic_leaves_a_bundle_that_ends_before_it() {
     let broken = *falling.broken().expect("it is told");
     assert_eq!((broken.block, broken.violation.id.as_str()), (10, "PANIC-01"));
     let (path, statics) = (PathChoice::Drawn, StaticParams::default());
-    let world = BrokenWorld { path, statics, policy: "hold".to_owned(), broken };
+    let world = BrokenWorld { path, statics, policy: "hold".to_owned(), broken, set: Vec::new() };
     let manifest = manifest(&loaded, &world, Build::this(&[]), 1);
     write_lane(&dir.path().join("bundle"), lane(), &world, manifest).expect("writes");
     // The program that opens it does not panic there.

@@ -20,11 +20,11 @@ const SMALL: [&str; 9] = [
     "train.hold_bias=1.0",
 ];
 
-fn args(scenario: &str, out: &str, resume: bool) -> Vec<String> {
+fn args(scenario: &str, out: &str, resume: bool, further: &[&str]) -> Vec<String> {
     let mut args: Vec<String> =
         ["train", scenario, "--train-only", "--out", out].map(str::to_owned).into();
-    for set in SMALL {
-        args.extend(["--set".to_owned(), set.to_owned()]);
+    for set in SMALL.iter().chain(further) {
+        args.extend(["--set".to_owned(), (*set).to_owned()]);
     }
     if resume {
         args.push("--resume".to_owned());
@@ -32,9 +32,9 @@ fn args(scenario: &str, out: &str, resume: bool) -> Vec<String> {
     args
 }
 
-fn train(dir: &Path, out: &str, resume: bool) {
+fn train(dir: &Path, out: &str, resume: bool, further: &[&str]) {
     let siege = library("siege");
-    let args = args(siege.to_str().expect("UTF-8"), out, resume);
+    let args = args(siege.to_str().expect("UTF-8"), out, resume, further);
     let out = ballast(dir, &args.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
@@ -42,37 +42,56 @@ fn train(dir: &Path, out: &str, resume: bool) {
 #[test]
 fn training_ends_with_the_same_bytes_twice_and_after_a_kill() {
     let dir = tempfile::tempdir().expect("a folder");
-    train(dir.path(), "one", false);
-    train(dir.path(), "two", false);
+    ends_alike(dir.path(), &[]);
+    let siege = library("siege");
+    export_and_judge(dir.path(), siege.to_str().expect("UTF-8"));
+}
+
+/// Levels that are replayed and edited, the curriculum's state in the checkpoint.
+#[test]
+fn training_on_a_curriculum_ends_with_the_same_bytes_twice_and_after_a_kill() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let curriculum = "train.curriculum=(method: Accel, buffer: 8, parameters: [
+        (path: \"exchange.listings.TAIL.depth_usd\", low: 5e4, high: 2e6, scale: Logarithmic),
+        (path: \"exchange.impact_half_life_secs\", low: 60.0, high: 7200.0),
+    ])";
+    ends_alike(dir.path(), &[curriculum]);
+    train(dir.path(), "plain", false, &[]);
+    let weights = |run: &str| fs::read(dir.path().join(run).join("policy/weights.bin"));
+    assert_ne!(weights("one").ok(), weights("plain").ok(), "it learns elsewhere");
+}
+
+/// Trains three times, once through a kill.
+fn ends_alike(dir: &Path, further: &[&str]) {
+    train(dir, "one", false, further);
+    train(dir, "two", false, further);
     let checkpoint = "checkpoints/seed-1/latest.ckpt";
     let siege = library("siege");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ballast"))
-        .args(args(siege.to_str().expect("UTF-8"), "three", false))
-        .current_dir(dir.path())
+        .args(args(siege.to_str().expect("UTF-8"), "three", false, further))
+        .current_dir(dir)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("starts");
-    let partial = dir.path().join("three.partial").join(checkpoint);
+    let partial = dir.join("three.partial").join(checkpoint);
     let started = Instant::now();
     while !partial.exists() && started.elapsed() < Duration::from_secs(120) {
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().expect("kills");
     child.wait().expect("ends");
-    assert!(!dir.path().join("three").exists(), "a partial result is not a result");
+    assert!(!dir.join("three").exists(), "a partial result is not a result");
     // Without --resume the interrupted run is not touched.
-    let again = args(siege.to_str().expect("UTF-8"), "three", false);
-    let refused = ballast(dir.path(), &again.iter().map(String::as_str).collect::<Vec<_>>());
+    let again = args(siege.to_str().expect("UTF-8"), "three", false, further);
+    let refused = ballast(dir, &again.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(refused.status.code(), Some(2));
-    train(dir.path(), "three", true);
+    train(dir, "three", true, further);
     for file in [checkpoint, "policy/weights.bin", "policy/golden.json", "training.parquet"] {
-        let read = |run: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+        let read = |run: &str| fs::read(dir.join(run).join(file)).expect("reads");
         assert_eq!(read("one"), read("two"), "{file}: twice");
         assert_eq!(read("one"), read("three"), "{file}: after a kill");
     }
-    let siege = siege.to_str().expect("UTF-8");
-    export_and_judge(dir.path(), siege);
 }
 
 /// The bundle of a run, outside of it.
@@ -100,7 +119,7 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     let population =
         "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2)";
     for (out, threads) in [("one", "1"), ("two", "2")] {
-        let mut args = args(siege, out, false);
+        let mut args = args(siege, out, false, &[]);
         args.extend(["--set", population, "--threads", threads].map(str::to_owned));
         json(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
     }
@@ -148,6 +167,59 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     let refused = ballast(dir.path(), &eval);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("siege.ron: not a policy"));
+}
+
+/// A policy and exploiters under the rules of a league, whoever is ready kept every round.
+#[test]
+fn a_league_is_played_alike_on_any_threads_and_says_who_met_whom() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    let league = "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, \
+                  league: (stake_usd: 1000000.0, patience_rounds: 1))";
+    for (out, threads) in [("one", "1"), ("two", "2")] {
+        let mut args = args(siege, out, false, &[]);
+        args.extend(["--set", league, "--threads", threads].map(str::to_owned));
+        json(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let read = |run: &str, file: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+    for file in [
+        "policy/weights.bin",
+        "training.parquet",
+        "population/seed-1/league-2.json",
+        "population/seed-1/main-exploiter-1-round-2.bin",
+    ] {
+        assert_eq!(read("one", file), read("two", file), "{file}");
+    }
+    let last: Value =
+        serde_json::from_slice(&read("one", "population/seed-1/league-2.json")).expect("a league");
+    let count = |list: &str| last[list].as_array().map_or(0, Vec::len);
+    // What both sides began with, three players, and a snapshot of each after either round.
+    assert_eq!(count("members"), 2 + 3 + 6);
+    assert_eq!(count("policies"), 1 + 1 + 2);
+    let all = |of: &Value| -> Vec<f64> {
+        let rows = of.as_array().expect("rows").iter();
+        rows.flat_map(|row| row.as_array().expect("a row")).filter_map(Value::as_f64).collect()
+    };
+    // Every policy met every attacker that has learned.
+    assert_eq!(all(&last["score"]).len(), count("policies") * count("attackers"));
+    assert!(all(&last["score"]).iter().all(|score| (0.0..=1.0).contains(score)));
+    for player in last["learned"].as_array().expect("players") {
+        let met = player["met"].as_array().expect("opponents");
+        let sum: f64 = met.iter().filter_map(|m| m["chance"].as_f64()).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{player}");
+    }
+    // What cannot be is said by name.
+    let mut args = args(siege, "three", false, &[]);
+    let refused = "train.population=(solver: Uniform, league: (stake_usd: 0.0, main_exploiters: 0, \
+                   league_exploiters: 0))";
+    args.extend(["--set", refused].map(str::to_owned));
+    let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2));
+    for words in ["stake_usd", "without attackers that learn", "leave out `solver`"] {
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 /// The whole of a small experiment, gone on with, and refused where it is another.

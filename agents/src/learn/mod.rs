@@ -13,6 +13,10 @@ pub mod game_theory;
 pub mod games;
 #[cfg(feature = "tch")]
 pub mod heads;
+pub mod league;
+#[cfg(feature = "tch")]
+pub mod league_play;
+pub mod levels;
 pub mod log;
 pub mod loss;
 #[cfg(feature = "tch")]

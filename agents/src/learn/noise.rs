@@ -17,6 +17,10 @@ pub enum Draw {
     Minibatch = 4,
     /// Normals behind the actions that a loss looks at.
     Reparameterise = 5,
+    /// Whether a player of a league begins anew; `lane` is the player.
+    League = 6,
+    /// Levels of a curriculum; `update` is the pick.
+    Level = 7,
 }
 
 /// Opens streams by address.

@@ -53,6 +53,8 @@ pub struct Ppo<E: Environment> {
     /// Discounted return so far, `[N]`.
     pub(super) returns: Vec<f64>,
     pub(super) tail: TailState,
+    /// Of the last rollout, `[T, N]`; empty before the first.
+    advantages: Vec<f32>,
     pub(super) episode_returns: Vec<f64>,
     pub(super) episode_decisions: Vec<u64>,
     pub(super) update: u64,
@@ -98,6 +100,7 @@ impl<E: Environment> Ppo<E> {
             return_stats: RunningStats::new(1),
             returns: vec![0.0; n],
             tail: TailState::default(),
+            advantages: Vec::new(),
             episode_returns: vec![0.0; n],
             episode_decisions: vec![0; n],
             update: 0,
@@ -123,7 +126,14 @@ impl<E: Environment> Ppo<E> {
         &mut self.lanes
     }
 
-    /// One rollout and the passes over it.
+    /// The last rollout's decisions, time after time and lane after lane, `[T, N]`: the advantage of each, and
+    /// whether its episode ended with it. Empty before the first update.
+    pub fn judged(&self) -> impl Iterator<Item = (f32, bool)> + '_ {
+        let ends = self.storage.terminated.iter().zip(&self.storage.truncated);
+        self.advantages.iter().zip(ends).map(|(advantage, (dead, cut))| (*advantage, *dead || *cut))
+    }
+
+    /// One rollout and the passes over it. Where no decision is to be learned from, nothing is.
     ///
     /// # Errors
     /// An environment's value or the network is no longer finite, or a head has no legal choice.
@@ -135,6 +145,7 @@ impl<E: Environment> Ppo<E> {
         self.collect(&mut log)?;
         let (advantages, returns) = self.advantages(&mut log);
         self.learn(&advantages, &returns, &mut log)?;
+        self.advantages = advantages;
         log.decisions = self.decisions;
         log.seconds = start.seconds();
         log.decisions_per_second = self.storage.decisions() as f64 / log.seconds;
@@ -168,6 +179,9 @@ impl<E: Environment> Ppo<E> {
             row.mask.copy_from_slice(&self.mask);
             infer(&self.network, row.obs, &mut self.state, &mut logits, &mut values);
             row.values.copy_from_slice(&values);
+            for (learned, lane) in row.learned.iter_mut().zip(self.lanes.lanes()) {
+                *learned = lane.learns();
+            }
             for lane in 0..n {
                 let mut rng = self.noise.at(Draw::Action, self.update, t as u64, lane as u64);
                 let (outputs, action) = (lane * l..(lane + 1) * l, lane * k..(lane + 1) * k);
@@ -343,8 +357,27 @@ impl<E: Environment> Ppo<E> {
         // With memory, whole lanes are shuffled and cut; without, decisions are.
         let lanes = self.lanes.len();
         let recurrent = config.memory > 0;
+        let learned = self.storage.learned.iter().filter(|learned| **learned).count();
+        if recurrent && learned < total {
+            let must = "0 where there are episodes that nothing is learned from";
+            return Err(LearnError::Setting { field: "memory", must });
+        }
+        if learned == 0 {
+            for figure in [
+                &mut log.policy_loss,
+                &mut log.value_loss,
+                &mut log.entropy,
+                &mut log.approx_kl,
+                &mut log.clip_fraction,
+                &mut log.grad_norm,
+            ] {
+                *figure = f64::NAN;
+            }
+            log.train_secs = start.seconds();
+            return Ok(());
+        }
         let count = if recurrent { lanes } else { total };
-        let parts = (total / config.minibatch).clamp(1, count);
+        let parts = (learned / config.minibatch).clamp(1, if recurrent { lanes } else { learned });
         let diverged = |what, value, checkpoint: &Option<PathBuf>| LearnError::Diverged {
             update: log.update,
             what,
@@ -355,7 +388,10 @@ impl<E: Environment> Ppo<E> {
         let mut minibatches = 0;
         for epoch in 0..config.epochs {
             let mut rng = self.noise.at(Draw::Shuffle, self.update, 0, epoch as u64);
-            let order = shuffled(&mut rng, count);
+            let mut order = shuffled(&mut rng, count);
+            if learned < total {
+                order.retain(|row| self.storage.learned[*row as usize]);
+            }
             // Once in its order, each minibatch is a view.
             let shuffled_batch =
                 if recurrent { batch.narrow(0, total) } else { batch.select(&self.rows(&order)) };

@@ -18,6 +18,7 @@ pub(super) struct Storage {
     pub(super) discounts: Vec<f64>,    // [T, N]
     pub(super) terminated: Vec<bool>,  // [T, N]
     pub(super) truncated: Vec<bool>,   // [T, N], and not terminated
+    pub(super) learned: Vec<bool>,     // [T, N], whether it is learned from
     pub(super) final_values: Vec<f32>, // [T, N], where truncated
     pub(super) last_values: Vec<f32>,  // [N]
     pub(super) first_state: Vec<f32>,  // [N, H], remembered before the first decision
@@ -36,6 +37,7 @@ pub(super) struct StorageRow<'a> {
     pub(super) discounts: &'a mut [f64],
     pub(super) terminated: &'a mut [bool],
     pub(super) truncated: &'a mut [bool],
+    pub(super) learned: &'a mut [bool],
     pub(super) final_values: &'a mut [f32],
 }
 
@@ -54,6 +56,7 @@ impl Storage {
             discounts: vec![0.0; b],
             terminated: vec![false; b],
             truncated: vec![false; b],
+            learned: vec![true; b],
             final_values: vec![0.0; b],
             last_values: vec![0.0; lanes],
             first_state: vec![0.0; lanes * memory],
@@ -84,6 +87,7 @@ impl Storage {
             discounts: part(&mut self.discounts, steps, t),
             terminated: part(&mut self.terminated, steps, t),
             truncated: part(&mut self.truncated, steps, t),
+            learned: part(&mut self.learned, steps, t),
             final_values: part(&mut self.final_values, steps, t),
         }
     }

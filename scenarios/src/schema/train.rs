@@ -1,0 +1,188 @@
+//! How a risk policy is trained: alone, in a population or a league, on a curriculum.
+
+use agents::learn::PpoConfig;
+use agents::learn::game_theory::matrix::MetaSolver;
+use agents::learn::levels::{Method, Scale, Settings, Span};
+use serde::{Deserialize, Serialize};
+
+/// How the risk policy is trained (PPO).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    /// Training seeds; one policy each.
+    pub seeds: Vec<u64>,
+    /// Worlds played at once.
+    pub lanes: u32,
+    /// Simulated blocks per seed; the number of updates follows.
+    pub budget_blocks: u64,
+    /// Updates between checkpoints.
+    pub checkpoint_every_updates: u64,
+    /// Worlds that training does not play, on which the policy is scored at each checkpoint; the best is kept.
+    #[serde(default = "validation_paths")]
+    pub validation_paths: u32,
+    /// Added to the first logit of "hold": a policy that starts by mostly holding.
+    pub hold_bias: f32,
+    /// The learner's settings; `seed`, `updates` and `initial_logit_bias` follow from the above.
+    pub ppo: PpoConfig,
+    /// Train against a population of attackers that is trained in turn; without it, against the scenario's
+    /// own.
+    #[serde(default)]
+    pub population: Option<PopulationSpec>,
+    /// Change the world from episode to episode; without it, every episode is the scenario as it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curriculum: Option<CurriculumSpec>,
+}
+
+/// Worlds that select among checkpoints, where a scenario does not say.
+const fn validation_paths() -> u32 {
+    8
+}
+
+/// Policies and attackers trained in turn, each against a mixture of all of the other side's so far
+/// (policy-space response oracles: Lanctot et al., 2017, arXiv:1711.00832, with learned responses).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PopulationSpec {
+    /// Policies and attackers that are added. The training budget is spread evenly over the policies.
+    pub rounds: u32,
+    /// How a side's members are mixed for the other side to learn against; not where there is a league.
+    pub solver: MetaSolver,
+    /// Simulated blocks for each attacker.
+    pub attacker_blocks: u64,
+    /// Hours of each episode that the policy has to itself.
+    pub head_start_hours: f64,
+    /// Worlds on which each policy meets each attacker for the matrix of payoffs.
+    pub paths: u32,
+    /// Let a league say who meets whom, in place of a mixture by `solver`.
+    pub league: Option<LeagueSpec>,
+}
+
+/// A league (Vinyals et al., 2019; [`agents::learn::league`]): the policy is its main agent, its exploiters are
+/// attackers. In each round every exploiter learns, then the policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeagueSpec {
+    /// What an attack must cost in an episode to have won outright, in USD. A policy's score against an attacker
+    /// is 1 less the share of it that is lost: to the same world's objective under the parameters as deployed
+    /// with nobody attacking, between 0 and 1, on average over `paths` worlds.
+    pub stake_usd: f64,
+    /// Attackers that learn against the policy of the moment.
+    #[serde(default = "one")]
+    pub main_exploiters: u32,
+    /// Attackers that learn against all policies so far.
+    #[serde(default = "one")]
+    pub league_exploiters: u32,
+    /// Rounds after which a player leaves a snapshot in the league at the latest.
+    #[serde(default = "patience_rounds")]
+    pub patience_rounds: u32,
+}
+
+impl LeagueSpec {
+    /// Attackers that learn.
+    #[must_use]
+    pub const fn exploiters(&self) -> u32 {
+        self.main_exploiters + self.league_exploiters
+    }
+}
+
+/// Exploiters of a kind, where a scenario does not say.
+const fn one() -> u32 {
+    1
+}
+
+/// Rounds until a snapshot, where a scenario does not say.
+const fn patience_rounds() -> u32 {
+    2
+}
+
+impl Default for PopulationSpec {
+    fn default() -> Self {
+        Self {
+            rounds: 4,
+            solver: MetaSolver::Nash,
+            attacker_blocks: 500_000,
+            head_start_hours: 1.0,
+            paths: 8,
+            league: None,
+        }
+    }
+}
+
+/// Levels of a curriculum ([`agents::learn::levels`]): in each episode, values for parameters of the scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurriculumSpec {
+    /// How levels are chosen.
+    pub method: Method,
+    /// Parameters that change from level to level.
+    pub parameters: Vec<ParameterSpec>,
+    /// Most levels that are kept to be replayed; replay begins when half of it is full.
+    #[serde(default = "buffer")]
+    pub buffer: u32,
+    /// Chance that a level is a replay.
+    #[serde(default = "replay")]
+    pub replay: f64,
+    /// Chances of replay go by the rank of the score to the power of minus one over this.
+    #[serde(default = "three_tenths")]
+    pub temperature: f64,
+    /// Part of the chances of replay that goes by how long a level was not played.
+    #[serde(default = "three_tenths")]
+    pub staleness: f64,
+}
+
+impl CurriculumSpec {
+    /// The same for the learner.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let span = |p: &ParameterSpec| Span { low: p.low, high: p.high, scale: p.scale };
+        Settings {
+            method: self.method,
+            buffer: self.buffer,
+            replay: self.replay,
+            temperature: self.temperature,
+            staleness: self.staleness,
+            spans: self.parameters.iter().map(span).collect(),
+        }
+    }
+}
+
+/// A parameter of the scenario and its range.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterSpec {
+    /// Where it is, as `--set` takes it: `exchange.listings.TAIL.depth_usd`.
+    pub path: String,
+    /// Least value, in the parameter's unit.
+    pub low: f64,
+    /// Greatest value.
+    pub high: f64,
+    /// How values are spread over the range.
+    #[serde(default)]
+    pub scale: Scale,
+}
+
+impl ParameterSpec {
+    /// A value as an override.
+    #[must_use]
+    pub fn set(&self, value: f64) -> String {
+        match self.scale {
+            Scale::Whole => format!("{}={value:.0}", self.path),
+            Scale::Linear | Scale::Logarithmic => format!("{}={value:?}", self.path),
+        }
+    }
+}
+
+/// Levels that are kept, where a scenario does not say.
+const fn buffer() -> u32 {
+    4_000
+}
+
+/// Chance of a replay, where a scenario does not say.
+const fn replay() -> f64 {
+    0.8
+}
+
+/// Temperature and staleness, where a scenario does not say.
+const fn three_tenths() -> f64 {
+    0.3
+}

@@ -1,0 +1,413 @@
+//! A league in a scenario (Vinyals et al., 2019; [`agents::learn::league`] says who meets whom): the main agent
+//! is a risk policy, the exploiters are attackers that learn from the other side of its worlds.
+//!
+//! In each round every exploiter learns, then the policy; all are scored on the same worlds, and whoever is
+//! ready leaves a snapshot. A policy's score against an attacker is 1 less the share of the stake that it loses
+//! to what the parameters as deployed earn in the same world while nobody attacks. The policy that is kept is
+//! the one whose worst attacker costs least.
+
+use super::population::{matrix_worlds, worst};
+use super::pursue::{Lesson, respond};
+use super::seed::{Log, Shared, Trained, checkpoint_path, train_seed};
+use crate::output::Failure;
+use agents::attack::{Assailant, Goal, Pursuit};
+use agents::frozen::FrozenPolicy;
+use agents::learn::league::{League, Role, Sides};
+use agents::learn::noise::{Draw, Noise, uniform};
+use agents::policy::{Hold, RiskPolicy};
+use scenarios::arena::{Contestant, MakePolicy, WorldAddress, compete};
+use scenarios::exploit::{Budget, Prey};
+use scenarios::manifest::RunError;
+use scenarios::schema::{LeagueSpec, PopulationSpec, TrainSpec};
+use scenarios::statics::StaticParams;
+use scenarios::stats::mean;
+use scenarios::totals::Totals;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+
+/// Times that an attacker's best is chosen anew in a round.
+const CHECKS: u64 = 4;
+
+/// A member of the league, as it plays.
+#[derive(Clone)]
+enum Plays {
+    /// The parameters as deployed.
+    Deployed,
+    /// A policy that was trained.
+    Policy(Box<Trained>),
+    /// Somebody in the attackers' seat.
+    Attacker(Assailant),
+    /// An attacker that has not learned yet.
+    Nothing,
+}
+
+/// A member's name and what it plays.
+#[derive(Clone)]
+struct Member {
+    name: String,
+    plays: Plays,
+}
+
+/// What a policy earns against an attacker, on average over the worlds.
+#[derive(Clone, Copy)]
+struct Cell {
+    objective_usd: f64,
+    /// The policy's.
+    score: f64,
+}
+
+/// A league at play.
+struct Play<'a> {
+    shared: &'a Shared<'a>,
+    spec: &'a PopulationSpec,
+    rules: &'a LeagueSpec,
+    seed: u64,
+    pursuit: Pursuit,
+    folder: PathBuf,
+    worlds: Vec<WorldAddress>,
+    /// What the parameters as deployed earn in each world while nobody attacks, in USD.
+    undisturbed_usd: Vec<f64>,
+    league: League,
+    members: Vec<Member>,
+    main: usize,
+    exploiters: Vec<usize>,
+    /// By the policy's and the attacker's number; none where they have not met as they are now.
+    cells: Vec<Vec<Option<Cell>>>,
+    /// Who learned against whom in the round, by number.
+    matches: Vec<(usize, Vec<(f64, usize)>)>,
+    blocks: u64,
+    log: Vec<Log>,
+}
+
+/// Plays a league of one seed, and returns its safest policy.
+pub(super) fn raise(
+    shared: &Shared<'_>,
+    spec: &PopulationSpec,
+    rules: &LeagueSpec,
+    seed: u64,
+) -> Result<Trained, Failure> {
+    let mut play = Play::begin(shared, spec, rules, seed)?;
+    for round in 1..=spec.rounds {
+        for exploiter in play.exploiters.clone() {
+            play.attack(exploiter, round)?;
+        }
+        play.meet()?;
+        play.defend(round)?;
+        play.meet()?;
+        let kept = play.keep(round)?;
+        play.write(round, &kept)?;
+        shared.output.note(&format!("seed {seed}: round {round} of {}", spec.rounds));
+    }
+    let Play { members, cells, blocks, log, .. } = play;
+    safest(members, &cells)
+        .map(|(score, chosen)| Trained { score, blocks, log, ..chosen })
+        .ok_or_else(|| Failure::Message(format!("seed {seed}: the league trained no policy")))
+}
+
+/// The trained policy whose worst attacker costs least, the first of equals, and its objective there in USD.
+fn safest(members: Vec<Member>, cells: &[Vec<Option<Cell>>]) -> Option<(f64, Trained)> {
+    let mut best: Option<(f64, Trained)> = None;
+    for (row, member) in cells.iter().zip(members) {
+        let Plays::Policy(trained) = member.plays else { continue };
+        let payoffs: Vec<f64> = row.iter().flatten().map(|cell| cell.objective_usd).collect();
+        let worst = worst(&payoffs);
+        if best.as_ref().is_none_or(|(score, _)| worst > *score) {
+            best = Some((worst, *trained));
+        }
+    }
+    best
+}
+
+/// A policy's score in the worlds where it earned this, against what is earned there undisturbed.
+fn score(objectives_usd: &[f64], undisturbed_usd: &[f64], stake_usd: f64) -> f64 {
+    let pairs = objectives_usd.iter().zip(undisturbed_usd);
+    let of = |(earned, undisturbed): (&f64, &f64)| {
+        1.0 - ((undisturbed - earned) / stake_usd).clamp(0.0, 1.0)
+    };
+    mean(&pairs.map(of).collect::<Vec<f64>>())
+}
+
+fn objectives(totals: &[Totals]) -> Vec<f64> {
+    totals.iter().map(|t| t.objective_usd).collect()
+}
+
+impl<'a> Play<'a> {
+    fn begin(
+        shared: &'a Shared<'a>,
+        spec: &'a PopulationSpec,
+        rules: &'a LeagueSpec,
+        seed: u64,
+    ) -> Result<Self, Failure> {
+        let folder = shared.folder.join("population").join(format!("seed-{seed}"));
+        fs::create_dir_all(&folder).map_err(RunError::io(&folder))?;
+        let block_secs = f64::from(shared.loaded.scenario.block_secs);
+        let idle_blocks = (spec.head_start_hours * 3_600.0 / block_secs) as u64;
+        let mut play = Self {
+            pursuit: Pursuit { goal: Goal::Ruin, idle_blocks, sees_through: false },
+            worlds: matrix_worlds(seed, spec.paths),
+            league: League::new(Sides::Opposite, rules.patience_rounds),
+            shared,
+            spec,
+            rules,
+            seed,
+            folder,
+            undisturbed_usd: Vec::new(),
+            members: Vec::new(),
+            main: 0,
+            exploiters: Vec::new(),
+            cells: Vec::new(),
+            matches: Vec::new(),
+            blocks: 0,
+            log: Vec::new(),
+        };
+        play.league.found(Role::Main);
+        play.add("deployed".to_owned(), Plays::Deployed);
+        play.league.found(Role::LeagueExploiter);
+        play.add("as in the scenario".to_owned(), Plays::Attacker(Assailant::AsWritten));
+        play.main = play.league.enter(Role::Main);
+        // Before it has learned it moves nothing.
+        play.add("main agent".to_owned(), Plays::Deployed);
+        for (role, kind, count) in [
+            (Role::MainExploiter, "main exploiter", rules.main_exploiters),
+            (Role::LeagueExploiter, "league exploiter", rules.league_exploiters),
+        ] {
+            for number in 1..=count {
+                let id = play.league.enter(role);
+                play.exploiters.push(id);
+                play.add(format!("{kind} {number}"), Plays::Nothing);
+            }
+        }
+        let undisturbed = play.earned(&[0], &Assailant::Nobody)?;
+        play.undisturbed_usd = undisturbed.into_iter().flatten().collect();
+        Ok(play)
+    }
+
+    fn add(&mut self, name: String, plays: Plays) {
+        self.members.push(Member { name, plays });
+        for row in &mut self.cells {
+            row.push(None);
+        }
+        self.cells.push(vec![None; self.members.len()]);
+    }
+
+    /// What policies earn in each world under an attacker, in USD, `[policies, worlds]`.
+    fn earned(
+        &mut self,
+        policies: &[usize],
+        attacker: &Assailant,
+    ) -> Result<Vec<Vec<f64>>, Failure> {
+        let against = vec![(1.0, attacker.clone())];
+        let arena = self.shared.worlds.clone().against(against, self.pursuit.idle_blocks);
+        let contestant = |id: &usize| Contestant {
+            name: self.members[*id].name.clone(),
+            statics: StaticParams::default(),
+            policies: vec![maker(&self.members[*id].plays)],
+        };
+        let contestants: Vec<Contestant<'_>> = policies.iter().map(contestant).collect();
+        let entries = compete(&arena, &contestants, &self.worlds, &|_| ())?;
+        let totals = || entries.iter().map(|entry| &entry.totals[0]);
+        let blocks = totals().flatten().map(|t| t.blocks).sum::<u64>();
+        let earned = totals().map(|totals| objectives(totals)).collect();
+        drop(contestants);
+        self.blocks += blocks;
+        Ok(earned)
+    }
+
+    /// Lets an exploiter learn against whom the league says.
+    fn attack(&mut self, id: usize, round: u32) -> Result<(), Failure> {
+        let matches = self.league.matches(id);
+        let checkpoint = self.folder.join(format!("{}.ckpt", self.file(id)));
+        let has_learned = matches!(self.members[id].plays, Plays::Attacker(_));
+        let lesson = Lesson {
+            budget: Budget { blocks: self.spec.attacker_blocks, checks: CHECKS },
+            // Every lesson of a seed has a seed of its own.
+            seed: self.seed ^ (u64::from(round) << 32) ^ ((id as u64) << 48),
+            from: has_learned.then_some(checkpoint.as_path()),
+            to: Some(checkpoint.as_path()),
+        };
+        let Shared { worlds, spec, bar, .. } = *self.shared;
+        let every = u64::from(worlds.decision_every_blocks().max(1));
+        let met = matches.iter().map(|(chance, met)| (*chance, maker(&self.members[*met].plays)));
+        let prey = Prey { worlds, name: "the league".to_owned(), policies: met.collect() };
+        let progress = |blocks| bar.inc(blocks);
+        let made = respond(&prey, &spec.ppo, every, self.pursuit, lesson, &progress)?;
+        drop(prey);
+        if let Assailant::Learned(learned) = &made.best {
+            let path = self.folder.join(format!("{}-round-{round}.bin", self.file(id)));
+            fs::write(&path, learned.to_bytes()).map_err(RunError::io(&path))?;
+        }
+        self.blocks += made.curve.last().map_or(0, |(blocks, _)| *blocks);
+        self.changed(id, Plays::Attacker(made.best), matches);
+        Ok(())
+    }
+
+    /// Lets the policy learn against whom the league says.
+    fn defend(&mut self, round: u32) -> Result<(), Failure> {
+        let matches = self.league.matches(self.main);
+        let assailant = |id: usize| match &self.members[id].plays {
+            Plays::Attacker(assailant) => assailant.clone(),
+            _ => Assailant::Nobody,
+        };
+        let mixture = matches.iter().map(|(chance, met)| (*chance, assailant(*met))).collect();
+        let worlds = self.shared.worlds.clone().against(mixture, self.pursuit.idle_blocks);
+        let of_round = |round: u32| self.folder.join(format!("round-{round}"));
+        // Each goes on from what the last had learned.
+        let last = || checkpoint_path(&of_round(round - 1), self.seed);
+        let from = (round > 1).then(last).transpose()?;
+        let each = TrainSpec {
+            budget_blocks: self.shared.spec.budget_blocks.div_ceil(u64::from(self.spec.rounds)),
+            population: None,
+            ..self.shared.spec.clone()
+        };
+        let response = Shared {
+            worlds: &worlds,
+            spec: &each,
+            folder: &of_round(round),
+            from: from.as_deref(),
+            ..*self.shared
+        };
+        let trained = train_seed(&response, self.seed)?;
+        let policy = trained.policy.clone().named(format!("round {round}"));
+        self.blocks += trained.blocks;
+        self.log.extend(trained.log.iter().cloned());
+        let plays = Plays::Policy(Box::new(Trained { policy, log: Vec::new(), ..trained }));
+        self.changed(self.main, plays, matches);
+        Ok(())
+    }
+
+    /// A player has learned: what it was scored before says nothing any more.
+    fn changed(&mut self, id: usize, plays: Plays, matches: Vec<(f64, usize)>) {
+        self.members[id].plays = plays;
+        self.matches.push((id, matches));
+        self.league.learned(id);
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: usize) {
+        self.cells[id].fill(None);
+        for row in &mut self.cells {
+            row[id] = None;
+        }
+    }
+
+    /// Lets all who have not met as they are now meet, and scores them.
+    fn meet(&mut self) -> Result<(), Failure> {
+        for attacker in 0..self.members.len() {
+            let Plays::Attacker(assailant) = self.members[attacker].plays.clone() else { continue };
+            let is_new = |row: &usize| {
+                self.league.meets(*row, attacker) && self.cells[*row][attacker].is_none()
+            };
+            let rows: Vec<usize> = (0..self.members.len()).filter(is_new).collect();
+            let earned = self.earned(&rows, &assailant)?;
+            for (row, earned) in rows.into_iter().zip(earned) {
+                let score = score(&earned, &self.undisturbed_usd, self.rules.stake_usd);
+                self.cells[row][attacker] = Some(Cell { objective_usd: mean(&earned), score });
+                self.league.set_score(row, attacker, score);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps whoever is ready; who that was, and whether it begins anew.
+    fn keep(&mut self, round: u32) -> Result<Vec<(String, bool)>, Failure> {
+        let mut all = Vec::new();
+        for id in std::iter::once(self.main).chain(self.exploiters.clone()) {
+            if !self.league.is_ready(id) {
+                continue;
+            }
+            let mut rng = Noise::new(self.seed).at(Draw::League, u64::from(round), 0, id as u64);
+            let kept = self.league.keep(id, uniform(&mut rng));
+            let Member { name, plays } = self.members[id].clone();
+            self.add(format!("{name} of round {round}"), plays);
+            // A snapshot is its player's equal.
+            self.cells[kept.snapshot] = self.cells[id].clone();
+            for row in &mut self.cells {
+                row[kept.snapshot] = row[id];
+            }
+            if kept.resets {
+                self.members[id].plays = Plays::Nothing;
+                self.forget(id);
+            }
+            all.push((name, kept.resets));
+        }
+        Ok(all)
+    }
+
+    /// A player's name in file names.
+    fn file(&self, id: usize) -> String {
+        self.members[id].name.replace(' ', "-")
+    }
+
+    /// Writes who is there, what they score, whom they learned against and who was kept in a round.
+    fn write(&mut self, round: u32, kept: &[(String, bool)]) -> Result<(), Failure> {
+        let name = |id: usize| self.members[id].name.as_str();
+        let attackers: Vec<usize> = (0..self.members.len())
+            .filter(|id| matches!(self.members[*id].plays, Plays::Attacker(_)))
+            .collect();
+        let policies: Vec<usize> = (0..self.members.len())
+            .filter(|id| self.league.meets(*id, self.exploiters[0]))
+            .collect();
+        let table = |of: fn(&Cell) -> f64| -> Vec<Vec<Option<f64>>> {
+            let row = |row: &usize| {
+                attackers.iter().map(|a| self.cells[*row][*a].as_ref().map(of)).collect()
+            };
+            policies.iter().map(row).collect()
+        };
+        let member = |id: usize| {
+            let member = self.league.members()[id];
+            json!({
+                "name": name(id),
+                "role": member.role,
+                "learns": member.learns,
+                "snapshot_of": member.parent.map(name),
+            })
+        };
+        let met = |(id, met): &(usize, Vec<(f64, usize)>)| -> Value {
+            let met = met.iter().map(|(chance, met)| json!({"who": name(*met), "chance": chance}));
+            json!({"player": name(*id), "met": met.collect::<Vec<Value>>()})
+        };
+        let value = json!({
+            "round": round,
+            "stake_usd": self.rules.stake_usd,
+            "undisturbed_usd": mean(&self.undisturbed_usd),
+            "members": (0..self.members.len()).map(member).collect::<Vec<Value>>(),
+            "learned": self.matches.iter().map(met).collect::<Vec<Value>>(),
+            "kept": kept.iter().map(|(name, anew)| json!({"player": name, "begins_anew": anew}))
+                .collect::<Vec<Value>>(),
+            "policies": policies.iter().map(|id| name(*id)).collect::<Vec<&str>>(),
+            "attackers": attackers.iter().map(|id| name(*id)).collect::<Vec<&str>>(),
+            "objective_usd": table(|cell| cell.objective_usd),
+            "score": table(|cell| cell.score),
+        });
+        let path = self.folder.join(format!("league-{round}.json"));
+        fs::write(&path, format!("{value:#}\n")).map_err(RunError::io(&path))?;
+        self.matches.clear();
+        Ok(())
+    }
+}
+
+/// Makes what a member on the policies' side plays.
+fn maker(plays: &Plays) -> MakePolicy<'_> {
+    let policy: Option<&FrozenPolicy> = match plays {
+        Plays::Policy(trained) => Some(&trained.policy),
+        Plays::Deployed | Plays::Attacker(_) | Plays::Nothing => None,
+    };
+    match policy {
+        Some(policy) => Box::new(move || Box::new(policy.clone()) as Box<dyn RiskPolicy>),
+        None => Box::new(|| Box::new(Hold)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::score;
+
+    #[test]
+    fn a_score_is_what_is_left_of_the_stake() {
+        let undisturbed = [10.0, 20.0, 30.0];
+        assert_eq!(score(&undisturbed, &undisturbed, 4.0), 1.0);
+        // Better than undisturbed is no more than 1; half of the stake lost; more than all of it.
+        assert_eq!(score(&[11.0, 18.0, 0.0], &undisturbed, 4.0), 0.5);
+    }
+}
