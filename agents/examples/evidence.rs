@@ -18,6 +18,7 @@ use agents::learn::game_theory::{Kuhn, nash_conv};
 use agents::learn::games::{
     CartPole, Identity, LARGEST_DECISIONS, Largest, MountainCar, Partial, Pendulum, play,
 };
+use agents::learn::league_play::{LeaguePlay, LeagueRules};
 use agents::learn::ppo::Ppo;
 use agents::learn::sac::{Sac, SacConfig};
 use agents::learn::self_play::SelfPlay;
@@ -37,7 +38,7 @@ struct Bar {
     train: fn(u64) -> Result<f64, LearnError>,
 }
 
-const BARS: [Bar; 15] = [
+const BARS: [Bar; 16] = [
     Bar {
         name: "identity",
         score: "right answers of 100, greedy",
@@ -149,6 +150,14 @@ const BARS: [Bar; 15] = [
         holds: |mean| mean > 0.3,
         decisions: 2_000_896,
         train: |seed| kuhn(seed, 0.0),
+    },
+    Bar {
+        name: "kuhn-league",
+        score: "NashConv of the league's equilibrium",
+        known: "at most 0.20",
+        holds: |mean| mean <= 0.20,
+        decisions: 1_843_200,
+        train: league,
     },
     Bar {
         name: "identity-untrained",
@@ -442,4 +451,36 @@ fn kuhn(seed: u64, entropy_weight: f64) -> Result<f64, LearnError> {
         both.update()?;
     }
     Ok(nash_conv::<Kuhn>([both.policy(), both.policy()]))
+}
+
+/// A main agent and an exploiter of each kind on Kuhn poker, with a low entropy bonus.
+fn league(seed: u64) -> Result<f64, LearnError> {
+    let config = PpoConfig {
+        seed,
+        updates: 1_000,
+        rollout_steps: 16,
+        epochs: 4,
+        minibatch: 1_024,
+        hidden: vec![32, 32],
+        learning_rate: 4e-3,
+        anneal_learning_rate: false,
+        gamma: 1.0,
+        clip: 0.1,
+        entropy_weight: 0.05,
+        normalise_advantages: false,
+        ..plain()
+    };
+    let rules = LeagueRules {
+        main_exploiters: 1,
+        league_exploiters: 1,
+        updates_per_turn: 20,
+        patience: 2,
+        edge: 0.1,
+    };
+    let mut league = LeaguePlay::<Kuhn>::new(config, 128, rules, Device::Cpu)?;
+    for _ in 0..15 {
+        league.turn()?;
+    }
+    let mixture = league.mixture().expect("finite payoffs have an equilibrium");
+    Ok(nash_conv::<Kuhn>([&mixture, &mixture]))
 }

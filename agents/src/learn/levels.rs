@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn replay_goes_by_rank_and_by_age() {
-        let mut curriculum = Curriculum::new(settings(Method::Plr, 4), 1);
+        let mut curriculum = Curriculum::new(settings(Method::Plr, 8), 1);
         let mut picks = Vec::new();
         for score in [0.2, 0.9, 0.5] {
             let pick = curriculum.pick();
@@ -353,7 +353,7 @@ mod tests {
     fn only_replays_are_learned_from_and_only_once_the_buffer_is_half_full() {
         for method in [Method::Plr, Method::Accel] {
             let mut curriculum = Curriculum::new(settings(method, 20), 3);
-            let (mut replayed, mut drawn, mut edited) = (0, 0, 0);
+            let (mut replayed, mut drawn, mut edited) = (0_i32, 0_i32, 0_i32);
             for i in 0..2_000 {
                 let pick = curriculum.pick();
                 assert_eq!(pick.learns, pick.origin == Origin::Replayed);
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn a_curriculum_that_was_saved_goes_on_as_if_nothing_had_happened() {
         let mut curriculum = Curriculum::new(settings(Method::Accel, 8), 5);
-        let mut play = |curriculum: &mut Curriculum| -> Vec<Pick> {
+        let play = |curriculum: &mut Curriculum| -> Vec<Pick> {
             (0..40)
                 .map(|i| {
                     let pick = curriculum.pick();
