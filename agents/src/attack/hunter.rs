@@ -27,8 +27,7 @@ use std::cell::OnceCell;
 const SIZES: [f64; 7] = [0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0];
 /// Health factor above which nobody is looked at: no book moves that far.
 const FAR: f64 = 1.5;
-/// Close factor of Aave v3, and the health factor below which all of a debt may be repaid.
-const HALF: f64 = 0.5;
+/// Health factor below which all of a debt may be repaid (Aave v3's `CLOSE_FACTOR_HF_THRESHOLD`).
 const ALL_BELOW: f64 = 0.95;
 
 /// A cohort of liquidation hunters.
@@ -190,7 +189,7 @@ impl Hunter {
             if health >= 1.0 {
                 continue;
             }
-            let close = if health < ALL_BELOW { 1.0 } else { HALF };
+            let close = if health < ALL_BELOW { 1.0 } else { views.close_factor };
             let bonus = 1.0 + view.bonus;
             let most = (loan.debt_usd * close).min(loan.held * after / bonus);
             let repaid = most.min(left_usd).max(0.0);
