@@ -313,7 +313,8 @@ impl Checker<'_> {
                             market, the agents";
                 self.refuse(&at("path"), message, help);
             }
-            if !(p.low < p.high) || !p.low.is_finite() || !p.high.is_finite() {
+            let is_range = p.low.is_finite() && p.high.is_finite() && p.low < p.high;
+            if !is_range {
                 self.refuse(&at("low"), "`low` must be less than `high`", "give a range");
             } else if p.scale == Scale::Logarithmic && p.low <= 0.0 {
                 let help = "begin above 0, or choose another scale";

@@ -5,6 +5,7 @@ use scenarios::assemble::Worlds;
 use scenarios::levels::{Course, LevelLane, Syllabus};
 use scenarios::load::{Loaded, load};
 use sim::action::HOLD;
+use sim::environment::Environment;
 use sim::lanes::Lanes;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,7 +118,6 @@ fn a_syllabus_and_its_lanes_go_on_from_their_bytes() {
     let mut resumed = Syllabus::from_bytes(&syllabus.to_bytes()).expect("the same");
     let (_, mut other) = self::course(&loaded);
     let mut again = LevelLane::lanes(&course, 2, &mut || other.pick());
-    use sim::environment::Environment;
     for (lane, saved) in again.lanes_mut().iter_mut().zip(lanes.lanes()) {
         lane.load(&saved.save()).expect("loads");
     }

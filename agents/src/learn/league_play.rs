@@ -94,7 +94,7 @@ impl<G: Game> LeaguePlay<G> {
 
     /// A player's run from the beginning.
     fn begin(&self, id: usize, resets: u64) -> Result<Ppo<Seat<G>>, LearnError> {
-        let seed = self.config.seed ^ (id as u64 + 1) << 32 ^ resets << 48;
+        let seed = self.config.seed ^ ((id as u64 + 1) << 32) ^ (resets << 48);
         let uniform = Arc::new(vec![(1.0, Tabular::default())]);
         let lanes = 0..self.lanes;
         let seats = lanes.map(|lane| Seat::new(seed, lane, self.lanes, uniform.clone())).collect();
