@@ -19,6 +19,7 @@ use agents::learn::games::{self, CartPole};
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
 use agents::learn::{PpoConfig, network};
 use protocols::risk_params::{AtOnce, Rule, Step};
+use sim::action::Side;
 use sim::lanes::Lanes;
 
 const LANES: u64 = 8;
@@ -100,6 +101,7 @@ fn card() -> PolicyCard {
     PolicyCard {
         name: "cart_pole".into(),
         regime: "none".into(),
+        side: Side::Both,
         decision_every_blocks: 1,
         block_secs: 1,
         observations: [

@@ -4,7 +4,7 @@
 //!   seat, and whoever trades at the exchange's books or a perpetual future.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
 //! - [`policy`], [`baselines`] and [`frozen`]: risk policies, written down or trained, in plain Rust;
-//!   [`bounds`]: of actions that are numbers; [`set`]: a reader of rows.
+//!   [`partner`]: one that holds the heads that another leaves; [`bounds`]: of actions that are numbers; [`set`]: a reader of rows.
 //! - [`learn`]: the trainer (its steps need feature `tch`). [`export`]: what a trained policy ships as.
 //!
 //! Participants read a world's resources and append to its outbox; [`install`] adds their systems to a
@@ -16,6 +16,7 @@ pub mod bounds;
 pub mod export;
 pub mod frozen;
 pub mod learn;
+pub mod partner;
 pub mod policy;
 pub mod scripted;
 pub mod set;
@@ -29,7 +30,7 @@ use scripted::{
 };
 use sim::schedule::{CloseSystems, OpenSystems};
 use sim::snapshot::SnapshotRegistry;
-use sim::systems::exchange;
+use sim::systems::{act, exchange};
 
 /// Adds every participant's system to a block's halves. Systems of absent participants cost nothing to
 /// speak of. Their order does not matter for what happens (the mempool sorts by actor), only for what
@@ -42,6 +43,7 @@ pub fn install(open: &mut Schedule, close: &mut Schedule) {
             .before(exchange::fill_orders),
         oracle_node::report_prices.in_set(OpenSystems::Oracles),
     ));
+    close.add_systems(partner::decide_rest.before(act::submit_learned_action));
     close.add_systems(
         (
             borrower::tend_borrowers,

@@ -8,6 +8,7 @@ use agents::policy::RiskPolicy;
 use protocols::lending::Pooled;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use sim::action::Side;
 
 /// Which path of the recorded asset a world plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,8 @@ pub trait Arena: Sync {
     ) -> Result<Totals, Box<BrokenWorld>>;
     /// The market as deployed, before its first block.
     fn deployed(&self) -> &Pooled;
+    /// Which heads policies hold here: a search moves no other parameters.
+    fn side(&self) -> Side;
 }
 
 /// Makes a policy; called once per world, so that no state passes from one to another.

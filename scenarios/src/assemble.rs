@@ -11,10 +11,12 @@ use crate::schema::{AssetSpec, PositionsSpec, Scenario};
 use crate::statics::StaticParams;
 use agents::attack::Assailant;
 use agents::attack::mind::{Mind, drawn};
+use agents::partner::Partner;
 use agents::scripted::borrower;
 use bevy_ecs::prelude::*;
 use markets::units::MarketId;
 use protocols::lending::Pooled;
+use sim::action::Side;
 use sim::audit::Depth;
 use sim::chain::Chain;
 use sim::config::{Config, Episode};
@@ -63,13 +65,16 @@ struct Shared {
     paths: Paths,
     snapshots: Vec<Snapshot>,
     series: Vec<Series>,
+    /// Who holds the heads that the policy leaves.
+    partner: Option<Partner>,
 }
 
 impl Shared {
     fn new(loaded: &Loaded) -> Arc<Self> {
         let (scenario, snapshots) = (loaded.scenario.clone(), loaded.snapshots.clone());
         let series = loaded.series.clone();
-        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots, series })
+        let partner = loaded.other.as_ref().map(|o| Partner::new(o.policy.clone(), o.side));
+        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots, series, partner })
     }
 }
 
@@ -136,6 +141,12 @@ impl Worlds {
     #[must_use]
     pub fn deployed_market(&self) -> &Pooled {
         &self.deployed
+    }
+
+    /// Which heads policies hold.
+    #[must_use]
+    pub fn held_side(&self) -> Side {
+        self.shared.scenario.side()
     }
 
     /// Blocks between two decisions of the risk policy.
@@ -270,6 +281,10 @@ impl Setup {
         crate::cohorts::spawn(s, &handles, world, place)?;
         crate::books::spawn(s, world);
         crate::perpetuals::spawn(s, &perpetuals, world)?;
+        world.insert_resource(s.side());
+        if let Some(partner) = &self.shared.partner {
+            world.insert_resource(partner.clone());
+        }
         if let Some(opponents) = &self.opponents {
             opponents.enter(plan, world);
         }

@@ -44,6 +44,7 @@ pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> P
     versions.insert("rustc".to_owned(), build.toolchain.clone());
     PolicyCard {
         name: name.to_owned(),
+        side: s.side(),
         regime: format!("{:?}", s.market.regime),
         decision_every_blocks: s.decision_every_blocks,
         block_secs: s.block_secs,

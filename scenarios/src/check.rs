@@ -58,6 +58,19 @@ pub(crate) fn check(
     if problems.is_empty() { Ok(Files { windows, snapshots, series }) } else { Err(problems) }
 }
 
+/// One problem, at the place of a dotted path.
+pub(crate) fn refused(
+    source: &Source,
+    root: Option<&Node>,
+    path: &str,
+    message: String,
+    help: String,
+) -> Vec<Problem> {
+    let mut checker = Checker::new(source, root);
+    checker.refuse(path, message, help);
+    checker.problems
+}
+
 /// Collects problems, each at the place of a dotted path.
 pub(crate) struct Checker<'a> {
     source: &'a Source,

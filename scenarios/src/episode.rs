@@ -13,6 +13,7 @@ use agents::attack::Attacker;
 use agents::policy::RiskPolicy;
 use protocols::lending::Pooled;
 use serde::Serialize;
+use sim::action::Side;
 use sim::chain::Digest;
 use sim::further::{FurtherMarkets, MarketTotals};
 use sim::lane::Lane;
@@ -145,6 +146,10 @@ impl Arena for Worlds {
 
     fn deployed(&self) -> &Pooled {
         self.deployed_market()
+    }
+
+    fn side(&self) -> Side {
+        self.held_side()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::genesis::regime;
 use crate::load::Loaded;
 use crate::report::{BEST_STATIC, GroupResult};
 use crate::reproduction::BrokenWorld;
-use crate::schema::{Baseline, Role};
+use crate::schema::{Baseline, Role, Scenario};
 use crate::search::{Found, SearchWorlds, search};
 use crate::statics::StaticParams;
 use agents::baselines::{Delist, FreezeRule, SmartLtv};
@@ -17,6 +17,7 @@ use agents::policy::{FreezeAll, Hold, RiskPolicy, VolatilityRule};
 use protocols::lending::Pooled;
 use protocols::risk_params::Rule;
 use serde::{Deserialize, Serialize};
+use sim::action::Side;
 
 /// A group of worlds on which policies are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,14 +207,34 @@ pub fn refuse_overlap(loaded: &Loaded, metadata: &Metadata) -> Result<(), String
     Ok(())
 }
 
-/// Refuses a policy that would see or do something else here than where it was trained: another regime,
-/// another market, other bounds.
+/// Refuses a policy that would see or do something else here than where it was trained: another side, another
+/// regime, another market, other bounds.
 ///
 /// # Errors
 /// A sentence that says what differs and how to mend it.
 pub fn refuse_misfit(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String> {
-    let market = &loaded.scenario.market;
-    let name = &policy.name;
+    let (name, side) = (&policy.name, loaded.scenario.side());
+    if policy.side != side {
+        return Err(format!(
+            "policy \"{name}\" was trained to hold {:?}, and this scenario's policy holds {side:?}: evaluate it \
+             with --set train.side={:?}, or name it as `train.other`",
+            policy.side, policy.side
+        ));
+    }
+    refuse_other_market(&loaded.scenario, policy, side)
+}
+
+/// Refuses a policy that would see something else here than where it was trained, or do something else with the
+/// heads of a side.
+///
+/// # Errors
+/// A sentence that says what differs and how to mend it.
+pub(crate) fn refuse_other_market(
+    scenario: &Scenario,
+    policy: &PolicyCard,
+    side: Side,
+) -> Result<(), String> {
+    let (market, name) = (&scenario.market, &policy.name);
     let here = format!("{:?}", market.regime);
     if policy.regime != here {
         return Err(format!(
@@ -224,7 +245,7 @@ pub fn refuse_misfit(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String>
         ));
     }
     let symbols: Vec<&str> = market.reserves.iter().map(|r| r.asset.as_str()).collect();
-    let fields = crate::card::observations(&loaded.scenario);
+    let fields = crate::card::observations(scenario);
     let same_field = |(a, b): (&ObservationField, &ObservationField)| {
         a.name == b.name && a.unit == b.unit && (a.scale / b.scale - 1.0).abs() < 1e-9
     };
@@ -247,7 +268,8 @@ pub fn refuse_misfit(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String>
             policy.provenance.scenario,
         ));
     }
-    for (was, is) in policy.actions.iter().zip(&heads) {
+    let both = policy.actions.iter().zip(&heads).enumerate();
+    for (_, (was, is)) in both.filter(|(head, _)| side.holds_head(*head, heads.len())) {
         if let Some(difference) = difference(&was.rule, &is.rule) {
             return Err(format!(
                 "policy \"{name}\" was trained with other bounds: {} has {difference}; give \

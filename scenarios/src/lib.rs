@@ -3,6 +3,7 @@
 //! - [`schema`]: the scenario file. [`load`]: overrides, typed parse, semantic checks.
 //! - [`assemble`]: from a scenario to worlds. [`episode`]: playing one, with or without a record.
 //! - [`books`]: limit order books at the exchange. [`perpetuals`]: perpetual futures and their participants.
+//!   [`other`]: the frozen policy beside the one that learns.
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
 //! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
@@ -33,6 +34,7 @@ pub mod klines;
 pub mod levels;
 pub mod load;
 pub mod manifest;
+pub mod other;
 mod paths;
 pub mod perpetuals;
 pub mod positions;

@@ -4,6 +4,7 @@ use crate::assemble;
 use crate::check::{self, Files};
 use crate::factors::Series;
 use crate::levels;
+use crate::other::{self, Other};
 use crate::positions::Snapshot;
 use crate::problem::{Problem, Rejected, Source, nearest};
 use crate::schema::Scenario;
@@ -35,7 +36,9 @@ pub struct Loaded {
     pub snapshots: Vec<Snapshot>,
     /// Files of its exogenous streams, in the scenario's order; empty for streams without one.
     pub series: Vec<Series>,
-    /// Names the scenario: a hash over the text, the price files and the files of positions.
+    /// Who holds the heads that its policy leaves.
+    pub other: Option<Other>,
+    /// Names the scenario: a hash over the text, the price files, the files of positions and that bundle.
     pub hash: String,
 }
 
@@ -113,7 +116,7 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
     for series in &series {
         hasher.update(series.file_hash.as_bytes());
     }
-    let loaded = Loaded {
+    let mut loaded = Loaded {
         scenario,
         text: Arc::clone(&source.text),
         path: path.to_owned(),
@@ -121,8 +124,21 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
         windows,
         snapshots,
         series,
+        other: None,
         hash: hasher.finalize().to_hex().to_string(),
     };
+    match other::read(&loaded, base) {
+        Ok(None) => {}
+        Ok(Some(other)) => {
+            hasher.update(other.hash.as_bytes());
+            loaded.hash = hasher.finalize().to_hex().to_string();
+            loaded.other = Some(other);
+        }
+        Err((message, help)) => {
+            let problems = check::refused(&source, root.as_ref(), "train.other", message, help);
+            return Err(Rejected { file, problems });
+        }
+    }
     let mut problems = assemble::refused_positions(&loaded);
     problems.extend(levels::refused(&loaded, &source, root.as_ref()));
     if problems.is_empty() { Ok(loaded) } else { Err(Rejected { file, problems }) }

@@ -6,6 +6,7 @@ mod train;
 
 use protocols::risk_params::{RiskParam, Rule};
 use serde::{Deserialize, Serialize};
+use sim::action::Side;
 use sim::reward::Objective;
 
 pub use crate::books::BookSpec;
@@ -320,6 +321,14 @@ pub struct RatesSpec {
     pub slope2_bps: u32,
     /// Utilisation at the kink, in basis points.
     pub optimal_bps: u32,
+}
+
+impl Scenario {
+    /// Which heads policies of this scenario hold.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        self.train.as_ref().map_or(Side::Both, |train| train.side)
+    }
 }
 
 /// How policies are compared.

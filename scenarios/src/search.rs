@@ -64,7 +64,7 @@ pub fn search(
     seed: u64,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Found, Box<BrokenWorld>> {
-    let deployed = arena.deployed();
+    let (deployed, side) = (arena.deployed(), arena.side());
     let mut blocks = 0;
     let mut tried: u64 = 0;
     let mut worlds_used = 0;
@@ -78,8 +78,8 @@ pub fn search(
             let index = tried + k;
             let statics = match elites.get(k as usize % ELITES.max(1)) {
                 // One in four goes on searching at random.
-                Some(elite) if k % 4 != 3 => elite.statics.neighbour(deployed, seed, index),
-                _ => StaticParams::random(deployed, seed, index),
+                Some(elite) if k % 4 != 3 => elite.statics.neighbour(deployed, side, seed, index),
+                _ => StaticParams::random(deployed, side, seed, index),
             };
             pool.push(Candidate { statics, objectives: Vec::new() });
         }

@@ -9,6 +9,7 @@ use protocols::lending::Pooled;
 use protocols::reserve::Reserve;
 use protocols::risk_params::{RiskChange, RiskParam};
 use serde::{Deserialize, Serialize};
+use sim::action::Side;
 
 /// Constant parameters, as changes of the deployed ones; empty for "as deployed".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,30 +50,37 @@ impl StaticParams {
     }
 
     /// Candidate number `index` of a search: each parameter keeps its deployed value or takes a random
-    /// one within the regime's bounds. Candidate 0 is the deployed parameters themselves.
+    /// one within the regime's bounds; parameters of another side than `side` keep theirs. Candidate 0 is the deployed parameters themselves.
     #[must_use]
-    pub fn random(deployed: &Pooled, seed: u64, index: u64) -> Self {
+    pub fn random(deployed: &Pooled, side: Side, seed: u64, index: u64) -> Self {
         if index == 0 {
             return Self::default();
         }
         let mut draw = Draw::at(seed, index);
         // Few changes and many changes are both worth trying.
         let rate = 0.1 + 0.6 * draw.unit();
-        Self::default().perturbed(deployed, &mut draw, rate, 1.0)
+        Self::default().perturbed(deployed, side, &mut draw, (rate, 1.0))
     }
 
     /// A neighbour: each parameter is redrawn with probability 0.15, near its value here.
     #[must_use]
-    pub fn neighbour(&self, deployed: &Pooled, seed: u64, index: u64) -> Self {
+    pub fn neighbour(&self, deployed: &Pooled, side: Side, seed: u64, index: u64) -> Self {
         let mut draw = Draw::at(seed, index);
-        self.perturbed(deployed, &mut draw, 0.15, 0.3)
+        self.perturbed(deployed, side, &mut draw, (0.15, 0.3))
     }
 
-    fn perturbed(&self, deployed: &Pooled, draw: &mut Draw, rate: f64, reach: f64) -> Self {
+    fn perturbed(
+        &self,
+        deployed: &Pooled,
+        side: Side,
+        draw: &mut Draw,
+        (rate, reach): (f64, f64),
+    ) -> Self {
         let mut market = deployed.clone();
         self.apply(&mut market);
         let regime = &deployed.regime;
-        if draw.unit() < rate && regime.close_factor.enabled {
+        let is_free = |param: RiskParam| regime.rule(param).enabled && side.holds(param);
+        if draw.unit() < rate && is_free(RiskParam::CloseFactor) {
             let rule = regime.close_factor;
             let now = u64::from(market.state.close_factor.0);
             market.state.close_factor = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
@@ -90,11 +98,11 @@ impl StaticParams {
                     }
                     _ => moved(draw, now, rule.floor, rule.ceil, reach),
                 };
-                if chosen && rule.enabled {
+                if chosen && is_free(param) {
                     set(reserve, param, value);
                 }
             }
-            make_coherent(reserve);
+            make_coherent(reserve, side);
         }
         Self::difference(deployed, &market)
     }
@@ -141,9 +149,15 @@ fn scaled(draw: &mut Draw, now: u64, floor: u64, ceil: u64, reach: f64) -> u64 {
     ((now as f64 * libm::pow(10.0, exponent)) as u64).clamp(floor.max(1), ceil)
 }
 
-/// Keeps LTV below the threshold and the threshold below 1 / (1 + bonus).
-fn make_coherent(reserve: &mut Reserve) {
+/// Keeps LTV below the threshold and the threshold below 1 / (1 + bonus); the bonus gives way where the threshold
+/// is another side's.
+fn make_coherent(reserve: &mut Reserve, side: Side) {
     let config = &mut reserve.config;
+    if !side.holds(RiskParam::LiquidationThreshold) {
+        let most = 100_000_000 / config.liquidation_threshold.0.max(1);
+        config.liquidation_bonus = config.liquidation_bonus.min(Bps(most.saturating_sub(10_000)));
+        return;
+    }
     if config.liquidation_threshold.0 == 0 {
         config.ltv = Bps(0);
         return;

@@ -7,10 +7,12 @@
 
 use crate::chain::call::Call;
 use crate::environment::ActionSpace;
+use bevy_ecs::prelude::Resource;
 use markets::units::MarketId;
 use protocols::lending::{MarketState, Pooled};
 use protocols::reserve::Reserve;
 use protocols::risk_params::{Direction, RiskChange, RiskParam, RiskRegime, Rule};
+use serde::{Deserialize, Serialize};
 
 /// Choices per head.
 pub const CHOICES: usize = 3;
@@ -97,6 +99,85 @@ fn target_of(head: usize, reserves: usize) -> (Option<u16>, &'static ActionField
     } else {
         (None, &MARKET_ACTIONS[head - reserves * per_reserve])
     }
+}
+
+/// Which heads whoever decides holds: all, or one of the two sides that they fall into. As a resource it is the
+/// world's; a world without it lets all heads be held.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// All heads.
+    #[default]
+    Both,
+    /// The risk manager's: LTV, threshold, caps, freeze and brake.
+    Collateral,
+    /// The liquidation designer's: bonus and close factor.
+    Liquidation,
+}
+
+impl Side {
+    /// Whether a parameter is this side's to move.
+    #[must_use]
+    pub const fn holds(self, param: RiskParam) -> bool {
+        let of_liquidation = matches!(param, RiskParam::LiquidationBonus | RiskParam::CloseFactor);
+        match self {
+            Self::Both => true,
+            Self::Collateral => !of_liquidation,
+            Self::Liquidation => of_liquidation,
+        }
+    }
+    /// Whether one of so many heads is this side's.
+    #[must_use]
+    pub fn holds_head(self, head: usize, heads: usize) -> bool {
+        self.holds(target_of(head, reserves_of(heads)).1.param)
+    }
+    /// Whether it is the whole table.
+    #[must_use]
+    pub const fn is_both(&self) -> bool {
+        matches!(self, Self::Both)
+    }
+    /// The side that holds the other heads; none where there are none.
+    #[must_use]
+    pub const fn other(self) -> Option<Self> {
+        match self {
+            Self::Both => None,
+            Self::Collateral => Some(Self::Liquidation),
+            Self::Liquidation => Some(Self::Collateral),
+        }
+    }
+    /// Lets an action's other heads hold.
+    pub fn keep(self, action: &mut [f32]) {
+        self.each_other(action, 1, |choice| choice.fill(HOLD as f32));
+    }
+    /// Leaves a mask's other heads, `[heads · 3]`, nothing but to hold.
+    pub fn mask(self, mask: &mut [f32]) {
+        self.each_other(mask, CHOICES, |choices| {
+            choices.fill(0.0);
+            choices[HOLD] = 1.0;
+        });
+    }
+    /// Puts this side's heads of one action in the place of another's.
+    pub fn take_over(self, from: &[f32], action: &mut [f32]) {
+        let heads = action.len();
+        for (head, (slot, choice)) in action.iter_mut().zip(from).enumerate() {
+            if self.holds_head(head, heads) {
+                *slot = *choice;
+            }
+        }
+    }
+    /// Does something to the values of every head that is not this side's, `width` each.
+    fn each_other(self, values: &mut [f32], width: usize, does: impl Fn(&mut [f32])) {
+        let heads = values.len() / width;
+        for (head, own) in values.chunks_exact_mut(width).enumerate() {
+            if !self.holds_head(head, heads) {
+                does(own);
+            }
+        }
+    }
+}
+
+/// How many reserves a market with so many heads has.
+const fn reserves_of(heads: usize) -> usize {
+    heads.saturating_sub(MARKET_ACTIONS.len()) / RESERVE_ACTIONS.len()
 }
 
 /// The value one policy step away by a rule ([`Rule::step_value`]): what down and up mean.
@@ -230,6 +311,31 @@ fn choice_of(value: f32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_sides_share_all_heads_between_them() {
+        let (reserves, up) = (2, vec![UP as f32; heads(2)]);
+        let kept = |side: Side| {
+            let mut action = up.clone();
+            side.keep(&mut action);
+            action
+        };
+        assert_eq!(kept(Side::Both), up);
+        let (mine, theirs) = (kept(Side::Collateral), kept(Side::Liquidation));
+        for (head, name) in names(&["A", "B"]).iter().enumerate() {
+            let is_theirs = name.ends_with("bonus") || name == "close_factor";
+            assert_eq!(theirs[head] == UP as f32, is_theirs, "{name}");
+            assert_eq!(mine[head] == UP as f32, !is_theirs, "{name}");
+        }
+        let mut whole = mine;
+        Side::Liquidation.take_over(&up, &mut whole);
+        assert_eq!(whole, up);
+        let mut mask = vec![1.0; heads(reserves) * CHOICES];
+        Side::Liquidation.mask(&mut mask);
+        assert_eq!(mask[..CHOICES], [0.0, 1.0, 0.0], "LTV");
+        assert_eq!(mask[2 * CHOICES..3 * CHOICES], [1.0; CHOICES], "bonus");
+        assert_eq!(mask[mask.len() - CHOICES..], [1.0; CHOICES], "close factor");
+    }
 
     #[test]
     fn every_head_of_a_reserve_has_its_passes() {

@@ -1,6 +1,6 @@
 //! A lane: one world, its two schedules, and an episode.
 
-use crate::action;
+use crate::action::{self, Side};
 use crate::actor::{Actor, Outbox};
 use crate::audit::{Depth, PANIC, Stopped};
 use crate::builder::Builder;
@@ -52,7 +52,7 @@ pub trait LaneSetup: Send + Sync {
     ///
     /// Must insert [`Config`], [`Chain`], [`PriceSource`] and [`Exchange`], and spawn the participants;
     /// may insert [`Builder`] (default: priority fee), [`FurtherMarkets`], [`Perpetuals`], [`Factors`],
-    /// [`crate::config::RiskSeat`] and [`AttackerAccounts`]. [`Streams`] is there already. The world may hold resources of the last
+    /// [`crate::config::RiskSeat`], [`Side`] and [`AttackerAccounts`]. [`Streams`] is there already. The world may hold resources of the last
     /// episode (their memory is worth reusing): everything that differs between episodes must be
     /// written. Equal plans give equal worlds.
     fn build(&self, plan: &EpisodePlan, world: &mut World);
@@ -204,10 +204,15 @@ impl Lane {
     pub fn close_block(&mut self, action: Option<&[f32]>) {
         self.open_block();
         if let Some(action) = action {
+            let side = self.world.get_resource::<Side>().copied();
             let mut pending = self.world.resource_mut::<PendingAction>();
             pending.values.clear();
             pending.values.extend_from_slice(action);
             pending.waits = true;
+            // Heads that are not this side's are not moved from here.
+            if let Some(side) = side {
+                side.keep(&mut pending.values);
+            }
             let block = self.episode_state().block;
             self.world.resource_mut::<Decisions>().push(block, action);
         }

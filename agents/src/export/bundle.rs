@@ -338,13 +338,17 @@ fn check_golden(policy: &mut FrozenPolicy, golden: &GoldenCases) -> Result<f32, 
 /// `metadata_props` of the graph.
 fn onnx_properties(metadata: &Metadata) -> Result<Vec<(String, String)>, BundleError> {
     let card = &metadata.policy;
-    Ok(vec![
+    let mut properties = vec![
         ("ballast.format".into(), FORMAT.to_string()),
         ("ballast.regime".into(), card.regime.clone()),
         ("ballast.observations".into(), property(&card.observations)?),
         ("ballast.actions".into(), property(&card.actions)?),
         ("ballast.provenance".into(), property(&card.provenance)?),
-    ])
+    ];
+    if !card.side.is_both() {
+        properties.push(("ballast.side".into(), format!("{:?}", card.side)));
+    }
+    Ok(properties)
 }
 
 fn property(value: &impl Serialize) -> Result<String, BundleError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use protocols::risk_params::Rule;
 use serde::{Deserialize, Serialize};
+use sim::action::Side;
 
 /// One row of the observation table, as exported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct PolicyCard {
     pub name: String,
     /// The rights it was trained with.
     pub regime: String,
+    /// Which heads it holds: the others hold whatever it answers.
+    #[serde(default, skip_serializing_if = "Side::is_both")]
+    pub side: Side,
     /// Blocks between decisions.
     pub decision_every_blocks: u32,
     /// Seconds per block.

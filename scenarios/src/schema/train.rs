@@ -4,6 +4,7 @@ use agents::learn::PpoConfig;
 use agents::learn::game_theory::matrix::MetaSolver;
 use agents::learn::levels::{Method, Scale, Settings, Span};
 use serde::{Deserialize, Serialize};
+use sim::action::Side;
 
 /// How the risk policy is trained (PPO).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,12 @@ pub struct TrainSpec {
     /// Change the world from episode to episode; without it, every episode is the scenario as it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curriculum: Option<CurriculumSpec>,
+    /// Which heads the policy holds; the others hold, or are [`TrainSpec::other`]'s.
+    #[serde(default, skip_serializing_if = "Side::is_both")]
+    pub side: Side,
+    /// A bundle (a folder, from the scenario's) whose policy, frozen, holds the other heads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
 }
 
 /// Worlds that select among checkpoints, where a scenario does not say.

@@ -1,5 +1,6 @@
 //! Observe: one row per due learner.
 
+use crate::action::Side;
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::exchange::Exchange;
@@ -23,6 +24,7 @@ pub struct Seen<'w> {
     prices: Res<'w, FairPrices>,
     perpetuals: Res<'w, Perpetuals>,
     factors: Res<'w, Factors>,
+    side: Option<Res<'w, Side>>,
 }
 
 impl Seen<'_> {
@@ -68,4 +70,7 @@ pub fn look_now(seen: Seen<'_>, mut observations: ResMut<Observations>) {
 
 fn look(seen: &Seen<'_>, observations: &mut Observations) {
     observations.write(&seen.sight());
+    if let Some(side) = &seen.side {
+        side.mask(&mut observations.mask);
+    }
 }

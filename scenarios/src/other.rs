@@ -1,0 +1,53 @@
+//! The frozen policy that holds the heads which a scenario's policy leaves: `train.other`.
+
+use crate::evaluate::{refuse_other_market, refuse_overlap};
+use crate::load::Loaded;
+use agents::export::bundle;
+use agents::frozen::FrozenPolicy;
+use sim::action::Side;
+use std::path::Path;
+
+/// Who holds the other heads.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// The policy.
+    pub policy: FrozenPolicy,
+    /// Which heads it holds here.
+    pub side: Side,
+    /// Names its bundle.
+    pub hash: String,
+}
+
+/// The bundle that a scenario names as the holder of the other heads, if it names one; it lies relative to `base`.
+///
+/// # Errors
+/// A sentence and a fix: no bundle, one of another market, one that does not hold these heads, one that was
+/// trained on what a test window has.
+pub(crate) fn read(loaded: &Loaded, base: &Path) -> Result<Option<Other>, (String, String)> {
+    let train = loaded.scenario.train.as_ref();
+    let Some((train, named)) = train.and_then(|t| Some((t, t.other.as_ref()?))) else {
+        return Ok(None);
+    };
+    let fix = "name a folder that `ballast train` or `ballast export` has written, from where the scenario lies";
+    let Some(side) = train.side.other() else {
+        return Err((
+            "`train.side` holds all heads: there are no others".to_owned(),
+            "set `train.side` to Collateral or Liquidation, or leave `other` out".to_owned(),
+        ));
+    };
+    let named_bundle = |reason: String| (format!("{named}: {reason}"), fix.to_owned());
+    let (policy, metadata, report) =
+        bundle::load(&base.join(named)).map_err(|error| named_bundle(error.to_string()))?;
+    let card = &metadata.policy;
+    if !card.side.is_both() && card.side != side {
+        return Err((
+            format!("{named}: it was trained to hold {:?}, and {side:?} is wanted", card.side),
+            format!(
+                "name a policy that was trained with `train.side: {side:?}`, or with all heads"
+            ),
+        ));
+    }
+    refuse_other_market(&loaded.scenario, card, side).map_err(named_bundle)?;
+    refuse_overlap(loaded, &metadata).map_err(named_bundle)?;
+    Ok(Some(Other { policy, side, hash: report.bundle }))
+}
