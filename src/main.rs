@@ -11,7 +11,7 @@ mod training;
 use clap::{Parser, Subcommand};
 use commands::{
     attack, bench, calibrate, check, crowd, eval, experiment, exploit, export, impact, incidents,
-    replay, run, train, verify, view,
+    liquidate, replay, run, train, verify, view,
 };
 use output::{Failure, Output};
 use std::process::ExitCode;
@@ -45,6 +45,8 @@ enum Command {
     Experiment(experiment::Args),
     /// Train attackers against a policy that no longer learns, and say how far they get.
     Exploit(exploit::Args),
+    /// Train a liquidator, and say whether it earns more than the scripted one.
+    Liquidate(liquidate::Args),
     /// Hold the generated population and its liquidations against published figures.
     Crowd(crowd::Args),
     /// Say which accounts a change of parameters or a price shock makes liquidatable.
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args, output),
         Command::Experiment(args) => experiment::run(&args, output),
         Command::Exploit(args) => exploit::run(&args, output),
+        Command::Liquidate(args) => liquidate::run(&args, output),
         Command::Crowd(args) => crowd::run(&args, output),
         Command::Impact(args) => impact::run(&args, output),
         Command::Export(args) => export::run(&args, output),

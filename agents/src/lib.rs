@@ -50,6 +50,7 @@ pub fn install(open: &mut Schedule, close: &mut Schedule) {
             lender::tend_lenders,
             arbitrageur::arbitrage_pools,
             attack::hunter::hunt_liquidations,
+            liquidator::mind::think,
             liquidator::liquidate_positions,
             looper::tend_loopers,
             farmer::tend_farmers,

@@ -13,6 +13,7 @@ use agents::attack::Assailant;
 use agents::attack::mind::{Mind, drawn};
 use agents::partner::Partner;
 use agents::scripted::borrower;
+use agents::scripted::liquidator::mind;
 use bevy_ecs::prelude::*;
 use markets::units::MarketId;
 use protocols::lending::Pooled;
@@ -67,6 +68,8 @@ struct Shared {
     series: Vec<Series>,
     /// Who holds the heads that the policy leaves.
     partner: Option<Partner>,
+    /// The frozen liquidator that takes the place of the first.
+    liquidator: Option<mind::Mind>,
 }
 
 impl Shared {
@@ -74,7 +77,8 @@ impl Shared {
         let (scenario, snapshots) = (loaded.scenario.clone(), loaded.snapshots.clone());
         let series = loaded.series.clone();
         let partner = loaded.other.as_ref().map(|o| Partner::new(o.policy.clone(), o.side));
-        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots, series, partner })
+        let (paths, liquidator) = (Paths::new(loaded), loaded.liquidator.clone());
+        Arc::new(Self { scenario, paths, snapshots, series, partner, liquidator })
     }
 }
 
@@ -284,6 +288,9 @@ impl Setup {
         world.insert_resource(s.side());
         if let Some(partner) = &self.shared.partner {
             world.insert_resource(partner.clone());
+        }
+        if let Some(liquidator) = &self.shared.liquidator {
+            liquidator.enter(world);
         }
         if let Some(opponents) = &self.opponents {
             opponents.enter(plan, world);

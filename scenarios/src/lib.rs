@@ -8,7 +8,8 @@
 //! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
-//!   made for them. [`experiment`]: all of it from one file. [`levels`]: worlds of a curriculum.
+//!   made for them. [`liquidation`]: liquidators that learn. [`experiment`]: all of it from one file.
+//!   [`levels`]: worlds of a curriculum.
 
 pub mod arena;
 pub mod assemble;
@@ -32,6 +33,7 @@ pub mod impact;
 pub mod incident;
 pub mod klines;
 pub mod levels;
+pub mod liquidation;
 pub mod load;
 pub mod manifest;
 pub mod other;

@@ -10,6 +10,7 @@ use crate::problem::{Problem, Rejected, Source, nearest};
 use crate::schema::Scenario;
 use crate::tree::{self, Kind, Node};
 use crate::windows::Window;
+use agents::scripted::liquidator::mind::Mind;
 use ron::error::{Error as RonError, SpannedError};
 use ron::extensions::Extensions;
 use serde::de::DeserializeOwned;
@@ -38,7 +39,9 @@ pub struct Loaded {
     pub series: Vec<Series>,
     /// Who holds the heads that its policy leaves.
     pub other: Option<Other>,
-    /// Names the scenario: a hash over the text, the price files, the files of positions and that bundle.
+    /// The frozen liquidator that it names.
+    pub liquidator: Option<Mind>,
+    /// Names the scenario: a hash over the text, the price files, the files of positions, that bundle and that liquidator.
     pub hash: String,
 }
 
@@ -125,20 +128,25 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
         snapshots,
         series,
         other: None,
+        liquidator: None,
         hash: hasher.finalize().to_hex().to_string(),
     };
-    match other::read(&loaded, base) {
-        Ok(None) => {}
-        Ok(Some(other)) => {
-            hasher.update(other.hash.as_bytes());
-            loaded.hash = hasher.finalize().to_hex().to_string();
-            loaded.other = Some(other);
-        }
-        Err((message, help)) => {
-            let problems = check::refused(&source, root.as_ref(), "train.other", message, help);
-            return Err(Rejected { file, problems });
-        }
+    let refused = |path: &str, (message, help): (String, String)| {
+        let problems = check::refused(&source, root.as_ref(), path, message, help);
+        Rejected { file: file.clone(), problems }
+    };
+    if let Some(other) =
+        other::read(&loaded, base).map_err(|reason| refused("train.other", reason))?
+    {
+        hasher.update(other.hash.as_bytes());
+        loaded.other = Some(other);
     }
+    let liquidator = other::liquidator(&loaded, base);
+    if let Some((mind, hash)) = liquidator.map_err(|reason| refused("train.liquidator", reason))? {
+        hasher.update(hash.as_bytes());
+        loaded.liquidator = Some(mind);
+    }
+    loaded.hash = hasher.finalize().to_hex().to_string();
     let mut problems = assemble::refused_positions(&loaded);
     problems.extend(levels::refused(&loaded, &source, root.as_ref()));
     if problems.is_empty() { Ok(loaded) } else { Err(Rejected { file, problems }) }

@@ -27,6 +27,8 @@ pub enum RunKind {
     StagedAttack,
     /// `ballast exploit`: a policy under attackers made for it, and the worst episode found.
     Exploit,
+    /// `ballast liquidate`: liquidators that learned, and what they earn beside the scripted one.
+    Liquidate,
 }
 
 /// What built the program.

@@ -1,9 +1,11 @@
-//! The frozen policy that holds the heads which a scenario's policy leaves: `train.other`.
+//! Who no longer learns beside a scenario's policy: the holder of the heads that it leaves (`train.other`), and a
+//! liquidator (`train.liquidator`).
 
 use crate::evaluate::{refuse_other_market, refuse_overlap};
 use crate::load::Loaded;
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
+use agents::scripted::liquidator::mind::Mind;
 use sim::action::Side;
 use std::path::Path;
 
@@ -50,4 +52,29 @@ pub(crate) fn read(loaded: &Loaded, base: &Path) -> Result<Option<Other>, (Strin
     refuse_other_market(&loaded.scenario, card, side).map_err(named_bundle)?;
     refuse_overlap(loaded, &metadata).map_err(named_bundle)?;
     Ok(Some(Other { policy, side, hash: report.bundle }))
+}
+
+/// The liquidator that a scenario names, if it names one, and what names its bytes; it lies relative to `base`.
+///
+/// # Errors
+/// A sentence and a fix: no such file, no liquidator, nobody whose place it could take.
+pub(crate) fn liquidator(
+    loaded: &Loaded,
+    base: &Path,
+) -> Result<Option<(Mind, String)>, (String, String)> {
+    let train = loaded.scenario.train.as_ref();
+    let Some(named) = train.and_then(|t| t.liquidator.as_ref()) else { return Ok(None) };
+    if loaded.scenario.agents.liquidators.iter().all(|cohort| cohort.count == 0) {
+        return Err((
+            "there is no scripted liquidator whose place it could take".to_owned(),
+            "add a cohort under `agents.liquidators`, or leave `liquidator` out".to_owned(),
+        ));
+    }
+    let refuse = |reason: String| {
+        let fix = "name a file under `liquidators` of a run of `ballast liquidate`, from where the scenario lies";
+        (format!("{named}: {reason}"), fix.to_owned())
+    };
+    let bytes = std::fs::read(base.join(named)).map_err(|error| refuse(error.to_string()))?;
+    let mind = Mind::learned(&bytes).map_err(refuse)?;
+    Ok(Some((mind, blake3::hash(&bytes).to_hex().to_string())))
 }

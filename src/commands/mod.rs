@@ -11,6 +11,7 @@ pub(crate) mod exploit;
 pub(crate) mod export;
 pub(crate) mod impact;
 pub(crate) mod incidents;
+pub(crate) mod liquidate;
 pub(crate) mod replay;
 mod reproduce;
 pub(crate) mod run;

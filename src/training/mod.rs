@@ -2,6 +2,8 @@
 
 pub(crate) mod experiment;
 mod league;
+pub(crate) mod liquidate;
+mod liquidator;
 mod population;
 pub(crate) mod pursue;
 mod seed;
@@ -9,7 +11,7 @@ mod seed;
 use crate::commands::eval::compare;
 use crate::commands::run::tape_name;
 use crate::commands::train::Args;
-use crate::commands::{FEATURES, out_folder, reproducible};
+use crate::commands::{FEATURES, Play, out_folder, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
@@ -30,7 +32,7 @@ use scenarios::totals::COLUMNS;
 use seed::{Log, Trained, train_seeds};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The scenario's text inside a training folder: what `--resume` is held against.
 const SCENARIO_FILE: &str = "scenario.ron";
@@ -118,8 +120,13 @@ fn through(
 
 /// The scenario; `--seed` replaces its training seeds by as many from there on.
 fn load(args: &Args) -> Result<Loaded, Failure> {
-    let mut play = args.play.clone();
-    let loaded = play.load(&args.scenario)?;
+    load_seeded(&args.play, &args.scenario)
+}
+
+/// The same by its file.
+fn load_seeded(play: &Play, scenario: &Path) -> Result<Loaded, Failure> {
+    let mut play = play.clone();
+    let loaded = play.load(scenario)?;
     let (Some(first), Some(train)) = (play.seed, &loaded.scenario.train) else { return Ok(loaded) };
     let seeds = (0..train.seeds.len() as u64).map(|i| first.checked_add(i));
     let seeds: Vec<u64> = seeds.collect::<Option<_>>().ok_or_else(|| {
@@ -130,22 +137,32 @@ fn load(args: &Args) -> Result<Loaded, Failure> {
         ))
     })?;
     play.set.push(format!("train.seeds={seeds:?}"));
-    play.load(&args.scenario)
+    play.load(scenario)
 }
 
 /// A new folder, or the one that an interrupted run of the same scenario left.
 fn open_folder(args: &Args, loaded: &Loaded) -> Result<Folder, Failure> {
     let stem = format!("{}-train-{}", loaded.scenario.name, &loaded.hash[..8]);
-    let target = out_folder(args.out.as_ref(), &stem);
+    open_folder_for(args.out.as_ref(), &stem, args.resume, loaded)
+}
+
+/// The same for any run that learns.
+fn open_folder_for(
+    out: Option<&PathBuf>,
+    stem: &str,
+    resume: bool,
+    loaded: &Loaded,
+) -> Result<Folder, Failure> {
+    let target = out_folder(out, stem);
     let partial = Folder::partial(&target);
     let text = partial.join(SCENARIO_FILE);
-    if partial.exists() && !args.resume {
+    if partial.exists() && !resume {
         return Err(Failure::Message(format!(
             "{}: an interrupted run is here; go on with --resume, or remove it",
             partial.display()
         )));
     }
-    if args.resume && fs::read_to_string(&text).ok().as_deref() != Some(loaded.text.as_str()) {
+    if resume && fs::read_to_string(&text).ok().as_deref() != Some(loaded.text.as_str()) {
         return Err(Failure::Message(format!(
             "{}: nothing to resume here, or another scenario's; give the same scenario, \
              overrides and --out as the interrupted run had",

@@ -222,6 +222,49 @@ fn a_league_is_played_alike_on_any_threads_and_says_who_met_whom() {
     }
 }
 
+/// A liquidator learns from its own side, goes on after it was stopped, and takes its place in other runs.
+#[test]
+fn a_liquidator_is_trained_alike_on_any_threads_and_takes_its_place() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let crash = library("crash");
+    let crash = crash.to_str().expect("UTF-8");
+    let more =
+        ["train.validation_paths=2", "evaluate.fresh_paths=2", "evaluate.paths_per_window=1"];
+    let set: Vec<&str> = SMALL.into_iter().chain(more).flat_map(|set| ["--set", set]).collect();
+    let mut reports = Vec::new();
+    for (out, threads) in [("one", "1"), ("two", "2")] {
+        let mut args = vec!["liquidate", crash, "--out", out, "--threads", threads];
+        args.extend(&set);
+        reports.push(json(dir.path(), &args)["report"].clone());
+    }
+    assert_eq!(reports[0], reports[1]);
+    let standings = reports[0]["standings"].as_array().expect("groups");
+    let names = |row: &Value| row["bidder"].as_str().unwrap_or_default().to_owned();
+    for standing in standings {
+        let rows: Vec<String> =
+            standing["rows"].as_array().expect("rows").iter().map(names).collect();
+        assert_eq!((rows.len(), rows[0].as_str()), (3, "scripted"), "{rows:?}");
+    }
+    for file in ["liquidators/seed-1.bin", "checkpoints/seed-1/latest.ckpt", "report.md"] {
+        let read = |run: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+        assert_eq!(read("one"), read("two"), "{file}");
+    }
+    // What was stopped after its last checkpoint has nothing left to learn, and judges the same.
+    fs::rename(dir.path().join("two"), dir.path().join("three.partial")).expect("moves");
+    fs::remove_file(dir.path().join("three.partial/manifest.ron")).expect("removes");
+    let mut resume = vec!["liquidate", crash, "--out", "three", "--resume"];
+    resume.extend(&set);
+    assert_eq!(json(dir.path(), &resume)["report"], reports[0]);
+
+    let stored = dir.path().join("one/liquidators/seed-1.bin");
+    let named = format!("train.liquidator={:?}", stored.display().to_string());
+    let mut run = vec!["run", crash, "--set", "episode_hours=1", "--out", "with", "--set", &named];
+    assert!(json(dir.path(), &run)["digest"].is_string());
+    assert_eq!(json(dir.path(), &["replay", "with"])["matches"], true);
+    run.extend(["--set", "agents.liquidators=[]"]);
+    assert_eq!(ballast(dir.path(), &run).status.code(), Some(2));
+}
+
 /// The whole of a small experiment, gone on with, and refused where it is another.
 #[test]
 fn an_experiment_answers_and_keeps_what_it_has_finished() {

@@ -17,8 +17,13 @@
 //! Not every liquidator sees every chance: `attention` is the probability of looking in a block with
 //! positions at risk. What else goes wrong and how else they bid is in [`Conduct`]; by default nothing
 //! does, and they bid as above.
+//!
+//! One of them may take orders instead ([`seat`]), from a learner ([`lane`]) or from what one has learned ([`mind`]).
 
 mod conduct;
+pub mod lane;
+pub mod mind;
+pub mod seat;
 
 pub(crate) use conduct::health_at;
 pub use conduct::{Conduct, TipRule};
@@ -146,6 +151,8 @@ struct Attempt {
     route: Route,
     /// Before gas, in USD.
     profit_usd: f64,
+    /// What the sale of the collateral brings less than its fair value, as a share of it.
+    slippage: f64,
 }
 
 /// What a liquidator looks at.
@@ -183,7 +190,7 @@ impl Liquidator {
                 let own = means.get(usize::from(debt)).copied().unwrap_or(Amount::ZERO);
                 let routes = self.routes(scene, collateral, debt, own);
                 for route in routes.into_iter().flatten() {
-                    let attempt = self.quote(scene, borrower, (collateral, debt), route, own);
+                    let attempt = self.quote(scene, borrower, (collateral, debt), route, own, None);
                     if let Some(attempt) = attempt
                         && best.is_none_or(|b| attempt.profit_usd > b.profit_usd)
                     {
@@ -228,6 +235,7 @@ impl Liquidator {
             repay,
             route,
             profit_usd,
+            slippage: cost,
         })
     }
 
@@ -273,7 +281,7 @@ impl Liquidator {
         ]
     }
 
-    /// What a route would earn, sized to the means and to what its venue takes.
+    /// What a route would earn, sized to the means, to what its venue takes and to `most`.
     fn quote(
         &self,
         scene: &Scene<'_>,
@@ -281,6 +289,7 @@ impl Liquidator {
         (collateral, debt): (u16, u16),
         route: Route,
         own: Amount,
+        most: Option<Amount>,
     ) -> Option<Attempt> {
         let pooled = scene.chain.pooled(self.market);
         let (c, d) = (
@@ -300,6 +309,7 @@ impl Liquidator {
             let most = pair.optimal_in(c.asset, 1.0 / received) / received;
             offered = offered.min(Amount::from_f64_floor(most));
         }
+        offered = most.map_or(offered, |most| offered.min(most));
         if offered.is_zero() {
             return None;
         }
@@ -324,6 +334,8 @@ impl Liquidator {
             Route::Exchange | Route::Pool(_) => 0.0,
         };
         let profit_usd = (proceeds - repaid - premium) * d.mid_usd;
+        let fair_usd = size.received.to_f64() * c.unit * c.mid_usd;
+        let slippage = if fair_usd > 0.0 { 1.0 - proceeds * d.mid_usd / fair_usd } else { 0.0 };
         // The market takes no more than it needs. Somewhat more is offered, so that a price that moves
         // before execution does not leave dust, which would revert.
         let repay = Amount::from_f64_floor(size.repaid.to_f64() * HEADROOM).max(size.repaid);
@@ -335,6 +347,7 @@ impl Liquidator {
             repay,
             route,
             profit_usd,
+            slippage,
         })
     }
 
@@ -561,10 +574,16 @@ pub fn liquidate_positions(
     streams: Res<Streams>,
     (config, episode): (Res<Config>, Res<Episode>),
     mut outbox: ResMut<Outbox>,
+    mut desk: Option<ResMut<seat::Desk>>,
     mut liquidators: Query<(&Actor, &Wallet, &mut Liquidator)>,
     mut buffer: Local<Vec<Call>>,
 ) {
     let clock = chain.clock();
+    let order = desk.as_mut().and_then(|desk| desk.order.take());
+    let seated = desk.filter(|desk| desk.taken).and_then(|_| {
+        let here = liquidators.iter().filter(|(_, _, l)| l.market == views.market);
+        here.map(|(actor, _, _)| actor.id).min()
+    });
     for (actor, wallet, mut liquidator) in &mut liquidators {
         liquidator.treasury.rebalance(&chain, &prices, actor, wallet.0, &mut outbox);
         // The market that it works in: the one watched, or one beside it.
@@ -584,12 +603,18 @@ pub fn liquidate_positions(
             positions,
             gas_usd: clock.base_fee as f64 * 1e-18 * prices.usd(liquidator.gas.asset),
         };
+        let luck = Luck { streams: &streams, episode: &episode, block_secs: config.block_secs };
+        if Some(actor.id) == seated {
+            if let Some(order) = &order {
+                liquidator.obey(order, &scene, (actor, *wallet), &luck, &mut outbox, &mut buffer);
+            }
+            continue;
+        }
         let conduct = liquidator.conduct;
         let waits = conduct.speculation == 0.0 && !conduct.behind_reports;
         if positions.at_risk.is_empty() && waits {
             continue;
         }
-        let luck = Luck { streams: &streams, episode: &episode, block_secs: config.block_secs };
         if conduct.is_out(&luck, liquidator.cohort_key, actor.key) {
             continue;
         }

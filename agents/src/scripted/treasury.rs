@@ -35,6 +35,11 @@ impl Treasury {
         Self { wants, min_order_usd, band, busy_until: 0 }
     }
 
+    /// What everything is turned into.
+    pub(crate) fn cash(&self) -> Option<Token> {
+        self.wants.first().map(|want| want.token)
+    }
+
     /// Sends no order before a block.
     pub(crate) const fn hold(&mut self, until_block: u64) {
         if self.busy_until < until_block {

@@ -38,6 +38,10 @@ pub struct TrainSpec {
     /// A bundle (a folder, from the scenario's) whose policy, frozen, holds the other heads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<String>,
+    /// A liquidator (a file, from the scenario's) that `ballast liquidate` has stored: it takes the place of the
+    /// first scripted one, here and in every evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liquidator: Option<String>,
 }
 
 /// Worlds that select among checkpoints, where a scenario does not say.

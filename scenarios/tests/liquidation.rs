@@ -1,0 +1,172 @@
+//! A liquidator's seat in the worlds of a scenario: what it earns, and that its worlds are the same ones.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use agents::frozen::{Dense, FrozenPolicy, Normaliser};
+use agents::policy::Hold;
+use agents::scripted::liquidator::lane::LiquidationLane;
+use agents::scripted::liquidator::seat::{BIDS, FIELDS, LOGITS, OBS_DIM, RANKS, SIZES, space};
+use scenarios::arena::{MakePolicy, PathChoice, WorldAddress};
+use scenarios::assemble::Worlds;
+use scenarios::liquidation::{Bidder, Floor, LiquidationError, profit, validation_worlds};
+use scenarios::load::{Loaded, load};
+use scenarios::statics::StaticParams;
+use sim::environment::{ActionSpace, Environment, StepOut};
+use sim::lane::Lane;
+use std::path::Path;
+
+const WORLD: WorldAddress = WorldAddress { seed: 11, instance: 2, path: PathChoice::Drawn };
+
+fn try_crash(set: &[&str]) -> Result<Loaded, String> {
+    let mut all = vec!["episode_hours=4".to_owned()];
+    all.extend(set.iter().map(|s| (*s).to_owned()));
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("library/crash.ron"), &all)
+        .map_err(|rejected| rejected.problems.iter().map(ToString::to_string).collect())
+}
+
+fn crash(set: &[&str]) -> Worlds {
+    Worlds::new(&try_crash(set).unwrap()).unwrap()
+}
+
+fn floor(worlds: &Worlds) -> Floor<'_> {
+    let policy: MakePolicy<'_> = Box::new(|| Box::new(Hold));
+    Floor { worlds, name: "deployed".to_owned(), policy }
+}
+
+fn side(worlds: &Worlds, taken: bool) -> LiquidationLane {
+    let lane = worlds.lane(WORLD, StaticParams::default(), false);
+    LiquidationLane::new(lane, Box::new(Hold), taken).unwrap()
+}
+
+/// A policy that always answers the same: an offer and a size for every chance.
+fn always(offer: usize, size: usize) -> FrozenPolicy {
+    let ActionSpace::MultiDiscrete { heads } = space() else { panic!("choices") };
+    let mut bias = Vec::new();
+    for (head, choices) in heads.iter().enumerate() {
+        let wanted = if head < RANKS { offer } else { size };
+        bias.extend((0..*choices as usize).map(|c| f32::from(u8::from(c == wanted))));
+    }
+    let layer =
+        Dense { inputs: OBS_DIM, outputs: LOGITS, weight: vec![0.0; OBS_DIM * LOGITS], bias };
+    FrozenPolicy::new("always", heads, Normaliser::identity(OBS_DIM, 10.0), vec![layer]).unwrap()
+}
+
+/// Everything that a step wrote.
+#[derive(Clone, Debug, PartialEq)]
+struct Step {
+    obs: Vec<f32>,
+    mask: Vec<f32>,
+    last: Vec<f32>,
+    reward: f32,
+    ends: (bool, bool),
+    elapsed: u32,
+}
+
+fn step(side: &mut LiquidationLane, action: &[f32]) -> Step {
+    let (obs, mask) = (vec![0.0; OBS_DIM], vec![0.0; LOGITS]);
+    let mut step =
+        Step { last: obs.clone(), obs, mask, reward: 0.0, ends: (false, false), elapsed: 0 };
+    side.step(
+        action,
+        StepOut {
+            obs: &mut step.obs,
+            action_mask: &mut step.mask,
+            final_obs: &mut step.last,
+            reward: &mut step.reward,
+            terminated: &mut step.ends.0,
+            truncated: &mut step.ends.1,
+            elapsed_blocks: &mut step.elapsed,
+        },
+    );
+    step
+}
+
+#[test]
+fn a_liquidators_world_goes_on_from_its_bytes_and_its_rewards_add_up() {
+    let worlds = crash(&[]);
+    let (mut straight, mut resumed) = (side(&worlds, true), side(&worlds, true));
+    let (mut obs, mut mask) = (vec![0.0; OBS_DIM], vec![0.0; LOGITS]);
+    straight.reset(0, &mut obs, &mut mask);
+    let scale = straight.lane().config().objective.reward_scale_usd;
+    let (mut sum, mut episodes, mut chances) = (0.0, 0, 0);
+    for turn in 0_usize.. {
+        let offer = (turn % (BIDS.len() + 1)) as f32;
+        let mut action = vec![offer; RANKS];
+        action.extend(vec![(turn % SIZES.len()) as f32; RANKS]);
+        if turn % 16 == 0 {
+            resumed.load(&straight.save()).unwrap();
+        }
+        let one = step(&mut straight, &action);
+        assert_eq!(one, step(&mut resumed, &action), "turn {turn}");
+        sum += f64::from(one.reward);
+        chances += usize::from(one.obs[FIELDS.len()] > 0.5);
+        if one.ends.1 {
+            episodes += 1;
+            let summary = straight.episode_summary();
+            assert_eq!(summary[0].0, "liquidator_profit_usd");
+            assert!((sum * scale - summary[0].1).abs() < 1.0, "{sum} and {summary:?}");
+            sum = 0.0;
+        }
+        if episodes == 2 {
+            break;
+        }
+    }
+    assert!(chances > 10, "{chances}");
+}
+
+#[test]
+fn a_liquidator_that_waits_earns_nothing_and_one_that_bids_earns() {
+    let worlds = crash(&[]);
+    let floor = floor(&worlds);
+    let unseen = validation_worlds(5, 4);
+    let earned = |bidder: &Bidder| profit(&floor.play_all(bidder, &unseen).unwrap());
+    assert_eq!(earned(&Bidder::Constant { offer: 0, size: 0 }), 0.0);
+    let scripted = earned(&Bidder::AsWritten);
+    let constant = earned(&Bidder::Constant { offer: 5, size: 2 });
+    assert!(scripted > 0.0 && constant > 0.0, "{scripted} and {constant}");
+    // The scripted one is not told anything: its world is the one that everybody plays.
+    let mut alone = worlds.lane(WORLD, StaticParams::default(), false);
+    alone.run(u64::MAX, Some(&mut |_, _, action| action.fill(sim::action::HOLD as f32)));
+    let mut measured = side(&worlds, false);
+    measured.play(&mut |_, _, _| unreachable!("nobody is asked"));
+    assert_eq!(alone.digest(), measured.lane().digest());
+}
+
+#[test]
+fn a_frozen_liquidator_does_in_everybodys_worlds_what_it_did_in_its_own() {
+    let worlds = crash(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let digest_of = |lane: &mut Lane| {
+        lane.run(u64::MAX, Some(&mut |_, _, action| action.fill(sim::action::HOLD as f32)));
+        lane.digest()
+    };
+    let scripted = digest_of(&mut worlds.lane(WORLD, StaticParams::default(), false));
+    let mut policy = always(6, 2);
+    let path = folder.path().join("liquidator.bin");
+    std::fs::write(&path, policy.to_bytes()).unwrap();
+    let mut own = side(&worlds, true);
+    own.play(&mut |row, mask, action| policy.act(row, mask, action));
+    let named = format!("train.liquidator={:?}", path.display().to_string());
+    let loaded = try_crash(&[&named]).unwrap();
+    assert_ne!(loaded.hash, try_crash(&[]).unwrap().hash);
+    let among = Worlds::new(&loaded).unwrap();
+    let digest = digest_of(&mut among.lane(WORLD, StaticParams::default(), false));
+    assert_eq!(digest, own.lane().digest());
+    assert_ne!(digest, scripted);
+    // A seat that learns, or is measured, is not the frozen one's.
+    let mut measured = side(&among, false);
+    measured.play(&mut |_, _, _| unreachable!("nobody is asked"));
+    assert_eq!(measured.lane().digest(), scripted);
+
+    std::fs::write(&path, b"nothing of the kind").unwrap();
+    assert!(try_crash(&[&named]).unwrap_err().contains("not a policy"));
+    let nobody = try_crash(&[&named, "agents.liquidators=[]"]).unwrap_err();
+    assert!(nobody.contains("no scripted liquidator"), "{nobody}");
+}
+
+#[test]
+fn a_market_without_liquidators_has_no_seat() {
+    let worlds = crash(&["agents.liquidators=[]"]);
+    let found = floor(&worlds).play(&Bidder::AsWritten, WORLD);
+    assert!(matches!(found, Err(LiquidationError::Nobody(_))), "{found:?}");
+}

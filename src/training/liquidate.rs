@@ -1,0 +1,131 @@
+//! The whole of `ballast liquidate`: from a scenario to a folder with liquidators and what they are worth.
+
+use super::liquidator::{Made, School};
+use super::{load_seeded, open_folder_for};
+use crate::commands::eval::admit;
+use crate::commands::exploit::DEPLOYED;
+use crate::commands::liquidate::Args;
+use crate::commands::{FEATURES, reproducible};
+use crate::output::{Failure, Output, Verdict, progress_bar};
+use agents::frozen::FrozenPolicy;
+use agents::policy::Hold;
+use scenarios::arena::MakePolicy;
+use scenarios::evaluate::groups;
+use scenarios::folder::Folder;
+use scenarios::liquidation::{Floor, LiquidationError, Report, stand};
+use scenarios::load::Loaded;
+use scenarios::manifest::{Build, Manifest, RunError, RunKind};
+use scenarios::schema::TrainSpec;
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Trains, compares, stores what was learned.
+pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    let loaded = load_seeded(&args.play, &args.scenario)?;
+    let Some(spec) = loaded.scenario.train.clone() else {
+        return Err(Failure::Message(format!(
+            "{}: no `train` section, which says how long a liquidator learns and on what; add one",
+            args.scenario.display()
+        )));
+    };
+    let threads = args.play.start_threads()?;
+    let worlds = args.audit.worlds(&loaded)?;
+    let (name, policy): (String, MakePolicy<'_>) = if args.policy == Path::new(DEPLOYED) {
+        (DEPLOYED.to_owned(), Box::new(|| Box::new(Hold)))
+    } else {
+        let policy = admit(&loaded, &args.policy)?;
+        (policy.name().to_owned(), Box::new(move || Box::new(policy.clone())))
+    };
+    let floor = Floor { worlds: &worlds, name, policy };
+    let stem = format!("{}-liquidate-{}", loaded.scenario.name, &loaded.hash[..8]);
+    let folder = open_folder_for(args.out.as_ref(), &stem, args.resume, &loaded)?;
+    let target = folder.target().to_owned();
+    let (run, report) = through(args, &loaded, &floor, &spec, threads, folder, output)
+        .map_err(|failure| reproducible(failure, &worlds, &loaded, &target))?;
+    output.result(&json!({"run": run, "report": report}), || {
+        format!("{}\n{}", run.display(), report.to_markdown())
+    });
+    Ok(Verdict::Yes)
+}
+
+/// From the first update to the finished folder.
+fn through(
+    args: &Args,
+    loaded: &Loaded,
+    floor: &Floor<'_>,
+    spec: &TrainSpec,
+    threads: usize,
+    folder: Folder,
+    output: Output,
+) -> Result<(PathBuf, Report), Failure> {
+    let bar = progress_bar("liquidator", spec.budget_blocks * spec.seeds.len() as u64);
+    let (resume, device) = (args.resume, args.device.as_str());
+    let school = School { floor, spec, folder: folder.path(), device, resume, output, bar: &bar };
+    let made: Vec<Made> =
+        spec.seeds.iter().map(|seed| school.teach(*seed)).collect::<Result<_, _>>()?;
+    bar.finish_and_clear();
+    let policies = folder.path().join("liquidators");
+    fs::create_dir_all(&policies).map_err(RunError::io(&policies))?;
+    for one in &made {
+        let path = policies.join(format!("seed-{}.bin", one.seed));
+        fs::write(&path, one.policy.to_bytes()).map_err(RunError::io(&path))?;
+    }
+    let report = judge(loaded, floor, spec, &made)?;
+    let files =
+        [("report.md", report.to_markdown()), ("report.json", format!("{:#}\n", json!(report)))];
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::write(&path, text).map_err(RunError::io(&path))?;
+    }
+    let build = Build::this(FEATURES);
+    let begun = Manifest::begin(RunKind::Liquidate, loaded, spec.seeds[0], threads as u32, build);
+    Ok((folder.finish(Manifest { scenario_path: args.scenario.clone(), ..begun })?, report))
+}
+
+/// Holds what was learned against the scripted liquidator and the best constant one, on worlds that nobody has seen.
+fn judge(
+    loaded: &Loaded,
+    floor: &Floor<'_>,
+    spec: &TrainSpec,
+    made: &[Made],
+) -> Result<Report, Failure> {
+    let e = &loaded.scenario.evaluate;
+    let learned: Vec<FrozenPolicy> = made.iter().map(|m| m.policy.clone()).collect();
+    let (constant, searched) = floor.best_constant(spec.seeds[0], spec.validation_paths)?;
+    let boot = (e.bootstrap_resamples, e.seed);
+    let standings = groups(loaded)
+        .iter()
+        .map(|group| stand(floor, group, &constant, &learned, boot))
+        .collect::<Result<_, LiquidationError>>()?;
+    let mut facts = vec![
+        ("training seeds".to_owned(), format!("{:?}", spec.seeds)),
+        ("budget".to_owned(), format!("{} blocks each", spec.budget_blocks)),
+        ("search for the best constant".to_owned(), format!("{searched} blocks")),
+    ];
+    for m in made {
+        facts.push((
+            format!("seed {}", m.seed),
+            format!(
+                "best of {} updates: {} ({:.0} USD on worlds that choose), {} turns",
+                m.updates, m.best_update, m.score_usd, m.decisions
+            ),
+        ));
+    }
+    Ok(Report {
+        scenario: loaded.scenario.name.clone(),
+        scenario_hash: loaded.hash.clone(),
+        policy: floor.name.clone(),
+        facts,
+        standings,
+    })
+}
+
+impl From<LiquidationError> for Failure {
+    fn from(error: LiquidationError) -> Self {
+        match error {
+            LiquidationError::Nobody(error) => Self::from_error(error),
+            LiquidationError::Broken(world) => world.into(),
+        }
+    }
+}
