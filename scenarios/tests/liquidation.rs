@@ -8,14 +8,15 @@ use agents::scripted::liquidator::lane::LiquidationLane;
 use agents::scripted::liquidator::seat::{BIDS, FIELDS, LOGITS, OBS_DIM, RANKS, SIZES, space};
 use scenarios::arena::{MakePolicy, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
-use scenarios::liquidation::{Bidder, Floor, LiquidationError, profit, validation_worlds};
+use scenarios::liquidation::{Bidder, Floor, LiquidationError, profit};
 use scenarios::load::{Loaded, load};
 use scenarios::statics::StaticParams;
 use sim::environment::{ActionSpace, Environment, StepOut};
 use sim::lane::Lane;
 use std::path::Path;
 
-const WORLD: WorldAddress = WorldAddress { seed: 11, instance: 2, path: PathChoice::Drawn };
+/// A recorded crash: there is somebody to liquidate.
+const WORLD: WorldAddress = WorldAddress { seed: 11, instance: 2, path: PathChoice::Window(1) };
 
 fn try_crash(set: &[&str]) -> Result<Loaded, String> {
     let mut all = vec!["episode_hours=4".to_owned()];
@@ -118,7 +119,7 @@ fn a_liquidators_world_goes_on_from_its_bytes_and_its_rewards_add_up() {
 fn a_liquidator_that_waits_earns_nothing_and_one_that_bids_earns() {
     let worlds = crash(&[]);
     let floor = floor(&worlds);
-    let unseen = validation_worlds(5, 4);
+    let unseen = [11, 12, 13].map(|seed| WorldAddress { seed, ..WORLD });
     let earned = |bidder: &Bidder| profit(&floor.play_all(bidder, &unseen).unwrap());
     assert_eq!(earned(&Bidder::Constant { offer: 0, size: 0 }), 0.0);
     let scripted = earned(&Bidder::AsWritten);
