@@ -165,12 +165,6 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
             ("noise.self_ratio", noise.self_ratio, 0.0, 0.99),
             ("noise.cross_ratio", noise.cross_ratio, 0.0, ratios),
             ("noise.decay_secs", noise.decay_secs, 0.01, 1e6),
-            ("noise.size.median_usd", noise.size.median_usd, 1e-6, 1e12),
-            ("noise.size.log_sd", noise.size.log_sd, 0.0, 10.0),
-            ("noise.size.tail_share", noise.size.tail_share, 0.0, 1.0),
-            ("noise.size.tail_from_usd", noise.size.tail_from_usd, 1e-6, 1e12),
-            ("noise.size.tail_exponent", noise.size.tail_exponent, 0.1, 100.0),
-            ("noise.size.cap_usd", noise.size.cap_usd, 1e-6, 1e12),
             ("noise.latency_ms", noise.latency_ms, 0.0, 1e4),
             ("trend.count", f64::from(trend.count), 0.0, 100.0),
             ("trend.max_usd", trend.max_usd, 0.0, 1e12),
@@ -187,9 +181,8 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
             ("whales.slices", f64::from(whales.slices), 1.0, 1e5),
             ("whales.latency_ms", whales.latency_ms, 0.0, 1e4),
         ];
-        for (field, value, min, max) in ranges {
-            checker.within(&format!("{at}.{field}"), value, min, max);
-        }
+        checker.ranges(&at, &ranges);
+        checker.size(&format!("{at}.noise.size"), &noise.size);
         let depth = format!("exchange.listings.{i}.depth_usd");
         checker.within(&depth, listing.depth_usd, 1.0, 1e10);
     }

@@ -14,6 +14,7 @@ use crate::windows::Window;
 use agents::learn::Tail;
 use agents::learn::game_theory::matrix::MetaSolver;
 use agents::learn::levels::{Method, Scale};
+use agents::scripted::SizeLaw;
 use markets::price::HOUR_SECS;
 use sim::reward::EpisodeTotals;
 use std::ops::Range;
@@ -112,6 +113,28 @@ impl Checker<'_> {
         // Of a long value the first line is enough.
         let first = self.source.text[node.span.clone()].lines().next().map_or(0, str::len);
         Some(node.span.start..node.span.start + first)
+    }
+
+    /// Holds fields of the struct at a path against their ranges.
+    pub(crate) fn ranges(&mut self, at: &str, ranges: &[(&str, f64, f64, f64)]) {
+        for (field, value, min, max) in ranges {
+            self.within(&format!("{at}.{field}"), *value, *min, *max);
+        }
+    }
+
+    /// Holds a law of sizes against what can be drawn from.
+    pub(crate) fn size(&mut self, at: &str, law: &SizeLaw) {
+        let SizeLaw { median_usd, log_sd, tail_share, tail_from_usd, tail_exponent, cap_usd } =
+            *law;
+        let ranges = [
+            ("median_usd", median_usd, 1e-6, 1e12),
+            ("log_sd", log_sd, 0.0, 10.0),
+            ("tail_share", tail_share, 0.0, 1.0),
+            ("tail_from_usd", tail_from_usd, 1e-6, 1e12),
+            ("tail_exponent", tail_exponent, 0.1, 100.0),
+            ("cap_usd", cap_usd, 1e-6, 1e12),
+        ];
+        self.ranges(at, &ranges);
     }
 
     /// Refuses a value that is not finite or not within `[min, max]`.

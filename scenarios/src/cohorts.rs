@@ -221,7 +221,7 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
             ("inventory_band", a.inventory_band, 0.0, 1e3),
             ("gas_purse_tokens", a.gas_purse_tokens, 0.0, MOST_GAS),
         ];
-        within(&format!("{at}.cohort"), &ranges, checker);
+        checker.ranges(&format!("{at}.cohort"), &ranges);
     }
     for (i, liquidator) in c.liquidators.iter().enumerate() {
         check_liquidator(&format!("agents.liquidators.{i}"), liquidator, &listed, checker);
@@ -267,13 +267,13 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
         ("gas_purse_tokens", c.oracle_nodes.gas_purse_tokens, 0.0, MOST_GAS),
         ("priority_fee_gwei", c.oracle_nodes.priority_fee_gwei, 0.0, MOST_GAS),
     ];
-    within("agents.oracle_nodes", &nodes, checker);
+    checker.ranges("agents.oracle_nodes", &nodes);
     let seat = [
         ("gas_purse_tokens", c.risk_manager.gas_purse_tokens, 0.0, MOST_GAS),
         ("max_fee_gwei", c.risk_manager.max_fee_gwei, 0.0, MOST_GAS),
         ("priority_fee_gwei", c.risk_manager.priority_fee_gwei, 0.0, MOST_GAS),
     ];
-    within("agents.risk_manager", &seat, checker);
+    checker.ranges("agents.risk_manager", &seat);
     for (i, spec) in s.positions.iter().enumerate() {
         if let Tending::Borrowers(config) = &spec.behaviour {
             let at = format!("positions.{i}.behaviour.0");
@@ -281,13 +281,6 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
         }
     }
     names(s, checker);
-}
-
-/// Holds fields against their ranges.
-fn within(at: &str, ranges: &[(&str, f64, f64, f64)], checker: &mut Checker<'_>) {
-    for (field, value, min, max) in ranges {
-        checker.within(&format!("{at}.{field}"), *value, *min, *max);
-    }
 }
 
 fn check_lender(at: &str, l: &LenderConfig, listed: &[&str], checker: &mut Checker<'_>) {
@@ -309,7 +302,7 @@ fn check_lender(at: &str, l: &LenderConfig, listed: &[&str], checker: &mut Check
         ("gas_purse_tokens", l.gas_purse_tokens, 0.0, MOST_GAS),
         ("priority_fee_gwei", l.priority_fee_gwei, 0.0, MOST_GAS),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
 }
 
 fn check_borrower(
@@ -326,15 +319,9 @@ fn check_borrower(
     }
     checker.known(&format!("{at}.collateral"), "reserve", &b.collateral, listed);
     checker.known(&format!("{at}.debt"), "reserve", &b.debt, listed);
-    let size = b.debt_size;
+    checker.size(&format!("{at}.debt_size"), &b.debt_size);
     let ranges = [
         ("count", f64::from(b.count), 0.0, MOST),
-        ("debt_size.median_usd", size.median_usd, 1e-6, 1e12),
-        ("debt_size.log_sd", size.log_sd, 0.0, 10.0),
-        ("debt_size.tail_share", size.tail_share, 0.0, 1.0),
-        ("debt_size.tail_from_usd", size.tail_from_usd, 1e-6, 1e12),
-        ("debt_size.tail_exponent", size.tail_exponent, 0.1, 100.0),
-        ("debt_size.cap_usd", size.cap_usd, 1e-6, 1e12),
         ("health_target_min", b.health_target_min, 1.0, 100.0),
         ("health_target_max", b.health_target_max, b.health_target_min, 100.0),
         ("never_react_share", b.never_react_share, 0.0, 1.0),
@@ -353,7 +340,7 @@ fn check_borrower(
         ("gas_purse_tokens", b.gas_purse_tokens, 0.0, MOST_GAS),
         ("priority_fee_gwei", b.priority_fee_gwei, 0.0, MOST_GAS),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
 }
 
 fn check_liquidator(at: &str, l: &LiquidatorConfig, listed: &[&str], checker: &mut Checker<'_>) {
@@ -372,7 +359,7 @@ fn check_liquidator(at: &str, l: &LiquidatorConfig, listed: &[&str], checker: &m
         ("attention", l.attention, 0.0, 1.0),
         ("gas_purse_tokens", l.gas_purse_tokens, 0.0, MOST_GAS),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
     let c = &l.conduct;
     let ranges = [
         ("outages_per_day", c.outages_per_day, 0.0, 1_440.0),
@@ -383,7 +370,7 @@ fn check_liquidator(at: &str, l: &LiquidatorConfig, listed: &[&str], checker: &m
         ("speculative_tip_gwei", c.speculative_tip_gwei, 0.0, MOST_GAS),
         ("inventory_limit_usd", c.inventory_limit_usd, 0.0, MOST_USD),
     ];
-    within(&format!("{at}.conduct"), &ranges, checker);
+    checker.ranges(&format!("{at}.conduct"), &ranges);
     if let TipRule::Fixed { gwei } = c.tip {
         checker.within(&format!("{at}.conduct.tip.gwei"), gwei, 0.0, MOST_GAS);
     }
@@ -428,7 +415,7 @@ fn check_looper(at: &str, l: &LooperConfig, listed: &[&str], checker: &mut Check
         ("gas_purse_tokens", l.gas_purse_tokens, 0.0, MOST_GAS),
         ("priority_fee_gwei", l.priority_fee_gwei, 0.0, MOST_GAS),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
 }
 
 fn check_farmer(at: &str, f: &FarmerConfig, s: &Scenario, checker: &mut Checker<'_>) {
@@ -465,7 +452,7 @@ fn check_farmer(at: &str, f: &FarmerConfig, s: &Scenario, checker: &mut Checker<
         ("gas_purse_tokens", f.gas_purse_tokens, 0.0, MOST_GAS),
         ("priority_fee_gwei", f.priority_fee_gwei, 0.0, MOST_GAS),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
 }
 
 fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut Checker<'_>) {
@@ -497,7 +484,7 @@ fn check_attacker(at: &str, a: &AttackerConfig, listed: &[&str], checker: &mut C
         ("discovery_hours", a.discovery_hours, 0.0, 1e6),
         ("gas_purse_tokens", a.gas_purse_tokens, 0.0, MOST_GAS),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
 }
 
 fn check_hunter(at: &str, h: &HunterConfig, s: &Scenario, checker: &mut Checker<'_>) {
@@ -531,7 +518,7 @@ fn check_hunter(at: &str, h: &HunterConfig, s: &Scenario, checker: &mut Checker<
         ("every_blocks", h.every_blocks as f64, 1.0, 1e9),
         ("gas_purse_tokens", h.gas_purse_tokens, 0.0, MOST_GAS),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
 }
 
 /// Kinds and names of a further market's cohorts.

@@ -3,7 +3,6 @@
 use crate::check::Checker;
 use crate::genesis::AssembleError;
 use crate::schema::Scenario;
-use agents::scripted::SizeLaw;
 use agents::scripted::perpetual::PerpetualCrowd;
 use agents::scripted::perpetual::basis::BasisTradersConfig;
 use agents::scripted::perpetual::keeper::PerpetualKeepersConfig;
@@ -167,12 +166,12 @@ pub(crate) fn spawn(
 ) -> Result<(), AssembleError> {
     for (spec, market) in s.perpetuals.iter().zip(markets) {
         let crowd = PerpetualCrowd {
-            makers: spec.makers.clone(),
-            keepers: spec.keepers.clone(),
-            traders: spec.traders.clone(),
-            basis: spec.basis.clone(),
+            makers: &spec.makers,
+            keepers: &spec.keepers,
+            traders: &spec.traders,
+            basis: &spec.basis,
         };
-        agents::scripted::perpetual::spawn(world, *market, &spec.asset, &crowd)?;
+        agents::scripted::perpetual::spawn(world, *market, &spec.asset, crowd)?;
     }
     Ok(())
 }
@@ -240,7 +239,7 @@ fn check_contract(at: &str, c: &ContractSpec, checker: &mut Checker<'_>) {
         ("lot_usd", c.lot_usd, 1e-3, 1e4),
         ("tick_bps", c.tick_bps, 1e-2, 100.0),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
 }
 
 fn check_people(at: &str, spec: &PerpetualSpec, checker: &mut Checker<'_>) {
@@ -264,7 +263,7 @@ fn check_people(at: &str, spec: &PerpetualSpec, checker: &mut Checker<'_>) {
         ("keepers.gas_purse_tokens", k.gas_purse_tokens, 0.0, 1e9),
         ("keepers.priority_fee_gwei", k.priority_fee_gwei, 0.0, 1e9),
     ];
-    within(at, &ranges, checker);
+    checker.ranges(at, &ranges);
     for (i, trader) in spec.traders.iter().enumerate() {
         check_traders(&format!("{at}.traders.{i}"), trader, checker);
     }
@@ -280,7 +279,7 @@ fn check_people(at: &str, spec: &PerpetualSpec, checker: &mut Checker<'_>) {
             ("gas_purse_tokens", basis.gas_purse_tokens, 0.0, 1e9),
             ("priority_fee_gwei", basis.priority_fee_gwei, 0.0, 1e9),
         ];
-        within(&format!("{at}.basis.{i}"), &ranges, checker);
+        checker.ranges(&format!("{at}.basis.{i}"), &ranges);
     }
 }
 
@@ -290,16 +289,9 @@ fn least_margin(contract: &ContractSpec) -> f64 {
 }
 
 fn check_traders(at: &str, t: &LeveragedTradersConfig, checker: &mut Checker<'_>) {
-    let SizeLaw { median_usd, log_sd, tail_share, tail_from_usd, tail_exponent, cap_usd } =
-        t.equity;
+    checker.size(&format!("{at}.equity"), &t.equity);
     let ranges = [
         ("count", f64::from(t.count), 0.0, 1e6),
-        ("equity.median_usd", median_usd, 1e-6, 1e12),
-        ("equity.log_sd", log_sd, 0.0, 10.0),
-        ("equity.tail_share", tail_share, 0.0, 1.0),
-        ("equity.tail_from_usd", tail_from_usd, 1e-6, 1e12),
-        ("equity.tail_exponent", tail_exponent, 0.1, 100.0),
-        ("equity.cap_usd", cap_usd, 1e-6, 1e12),
         ("leverage_min", t.leverage_min, 0.01, 1e3),
         ("leverage_max", t.leverage_max, t.leverage_min, 1e3),
         ("open_share", t.open_share, 0.0, 1.0),
@@ -316,14 +308,7 @@ fn check_traders(at: &str, t: &LeveragedTradersConfig, checker: &mut Checker<'_>
         ("gas_purse_tokens", t.gas_purse_tokens, 0.0, 1e9),
         ("priority_fee_gwei", t.priority_fee_gwei, 0.0, 1e9),
     ];
-    within(at, &ranges, checker);
-}
-
-/// Holds fields against their ranges.
-fn within(at: &str, ranges: &[(&str, f64, f64, f64)], checker: &mut Checker<'_>) {
-    for (field, value, min, max) in ranges {
-        checker.within(&format!("{at}.{field}"), *value, *min, *max);
-    }
+    checker.ranges(at, &ranges);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::chain::Chain;
 use crate::chain::call::{Log, PerpetualLog};
 use crate::prices::{FairPrices, unit};
 use bevy_ecs::prelude::Resource;
-use markets::units::{AssetId, MarketId, SECONDS_PER_YEAR};
+use markets::units::{AssetId, MarketId};
 use protocols::perpetual::{E8, Perpetual, PerpetualMarket};
 use serde::{Deserialize, Serialize};
 
@@ -208,13 +208,8 @@ impl PerpetualView {
             self.index = index;
         }
         let Perpetual { terms, insurance, clock, .. } = &market.contract;
-        let (bid, ask) = market.best();
-        let (bid, ask) = (bid.unwrap_or(0), ask.unwrap_or(u64::MAX));
-        let premium = protocols::perpetual::premium_e8(bid, ask, self.index);
-        self.premium = premium as f64 / E8 as f64;
-        let rate = terms.funding.rate_e8(clock.mean_e8()) as f64 / E8 as f64;
-        let interval_secs = terms.funding.interval_secs as f64;
-        self.funding_per_year = rate * SECONDS_PER_YEAR as f64 / interval_secs;
+        self.premium = market.premium_e8(self.index) as f64 / E8 as f64;
+        self.funding_per_year = terms.funding.per_year(clock.mean_e8());
         self.insurance_usd = *insurance as f64 * self.unit_usd;
         self.read_accounts(&market.contract);
     }

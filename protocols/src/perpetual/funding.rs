@@ -4,6 +4,8 @@
 //! interval by time. Rate: F = P + clamp(I − P, −c, c), within ±`cap`, with an interest rate I of 0.01 % and
 //! a clamp c of 0.05 % per eight hours (BitMEX, Binance).
 
+use markets::units::SECONDS_PER_YEAR;
+
 use super::{E8, MOST, Perpetual, PerpetualError};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,13 @@ impl FundingTerms {
     pub fn rate_e8(&self, premium_e8: i64) -> i64 {
         let pull = (self.interest_e8 - premium_e8).clamp(-self.clamp_e8, self.clamp_e8);
         (premium_e8 + pull).clamp(-self.cap_e8, self.cap_e8)
+    }
+
+    /// What the rate for a mean premium comes to in a year of 365 days, as a share of the position: a belief.
+    #[must_use]
+    pub fn per_year(&self, premium_e8: i64) -> f64 {
+        let rate = self.rate_e8(premium_e8) as f64 / E8 as f64;
+        rate * SECONDS_PER_YEAR as f64 / self.interval_secs as f64
     }
 }
 

@@ -134,6 +134,13 @@ impl PerpetualMarket {
         (bid, ask)
     }
 
+    /// The premium of the best offers over an index; none on a side without offers.
+    #[must_use]
+    pub fn premium_e8(&self, index: u64) -> i64 {
+        let (bid, ask) = self.best();
+        premium_e8(bid.unwrap_or(0), ask.unwrap_or(u64::MAX), index)
+    }
+
     /// Takes the index for the mark, notes the premium of the best offers over it as having held since the last
     /// touch, and pays funding where it is due; returns the rate then.
     ///
@@ -143,9 +150,7 @@ impl PerpetualMarket {
     /// [`PerpetualError::OutOfRange`] of an index.
     pub fn touch(&mut self, index: u64, now_secs: u64) -> Result<Option<i64>, PerpetualError> {
         self.contract.set_mark(index)?;
-        let (bid, ask) = self.best();
-        let premium = premium_e8(bid.unwrap_or(0), ask.unwrap_or(u64::MAX), index);
-        self.contract.clock.note(premium, now_secs);
+        self.contract.clock.note(self.premium_e8(index), now_secs);
         Ok(self.contract.pay_funding(now_secs))
     }
 

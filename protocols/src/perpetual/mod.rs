@@ -166,6 +166,11 @@ const fn ceil(part: i128, of: i128, per: i128) -> i128 {
     product / per + (product % per != 0) as i128
 }
 
+/// Margin of a position by basis points, at a mark, rounded against its account.
+fn margin_at(account: &PerpetualAccount, mark: u64, bps: u32) -> i128 {
+    ceil(account.notional(mark), i128::from(bps), 10_000)
+}
+
 impl Perpetual {
     /// A contract without positions, so many accounts, at a mark price.
     ///
@@ -207,13 +212,18 @@ impl Perpetual {
 
     /// Margin of an account's position by basis points, at the mark, rounded against the account.
     fn margin(&self, account: &PerpetualAccount, bps: u32) -> i128 {
-        ceil(account.notional(self.mark), i128::from(bps), 10_000)
+        margin_at(account, self.mark, bps)
     }
     /// Whether an account is to be liquidated at the mark.
     #[must_use]
     pub fn is_liquidatable(&self, account: &PerpetualAccount) -> bool {
-        let required = self.margin(account, self.terms.maintenance_margin_bps);
-        account.lots != 0 && account.equity(self.mark) < required
+        self.is_liquidatable_at(account, self.mark)
+    }
+    /// Whether it were at another.
+    #[must_use]
+    pub fn is_liquidatable_at(&self, account: &PerpetualAccount, mark: u64) -> bool {
+        let required = margin_at(account, mark, self.terms.maintenance_margin_bps);
+        account.lots != 0 && account.equity(mark) < required
     }
 
     /// What is nobody's position, to be restored.

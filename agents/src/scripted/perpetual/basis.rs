@@ -12,8 +12,7 @@ use super::super::{
 };
 use super::{Contract, MARGIN_USE, Sight, refill};
 use bevy_ecs::prelude::*;
-use markets::units::{MarketId, SECONDS_PER_YEAR};
-use protocols::perpetual::{E8, premium_e8};
+use markets::units::MarketId;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, ExchangeOrder, Outbox, Wallet};
 use sim::chain::Chain;
@@ -91,11 +90,8 @@ impl BasisTrader {
     /// Lots wanted short, at the funding that the present premium would pay if it held; the present ones while the
     /// gap is within the band.
     fn wanted_short(&self, sight: &Sight<'_>, short: i64) -> i64 {
-        let terms = &sight.perpetual.contract.terms.funding;
-        let (bid, ask) = sight.perpetual.best();
-        let premium = premium_e8(bid.unwrap_or(0), ask.unwrap_or(u64::MAX), sight.index);
-        let rate = terms.rate_e8(premium) as f64 / E8 as f64;
-        let per_year = rate * SECONDS_PER_YEAR as f64 / terms.interval_secs as f64;
+        let premium = sight.perpetual.premium_e8(sight.index);
+        let per_year = sight.perpetual.contract.terms.funding.per_year(premium);
         let (floor, full) = self.funding;
         let share = ((per_year - floor) / (full - floor)).clamp(0.0, 1.0);
         let most = self.most_lots(sight);

@@ -9,7 +9,6 @@ use super::super::{SpawnError, Token, before_genesis, endow, gas_bid, next_actor
 use super::{Contract, MARGIN_USE, Sight, fund, refill};
 use bevy_ecs::prelude::*;
 use markets::units::{AccountId, MarketId};
-use protocols::perpetual::PerpetualAccount;
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, Outbox, Wallet};
 use sim::chain::Chain;
@@ -81,7 +80,7 @@ impl Means {
     fn deal(&mut self, sight: &Sight<'_>, account: AccountId) -> Option<PerpetualCall> {
         let market = sight.contract.market;
         let position = sight.account(account);
-        if position.lots == 0 || !is_due(sight, &position) {
+        if !sight.perpetual.contract.is_liquidatable_at(&position, sight.index) {
             return None;
         }
         let equity = position.equity(sight.index);
@@ -98,12 +97,6 @@ impl Means {
         self.fund -= (-equity).max(0);
         Some(PerpetualCall::Liquidate { market, account, lots })
     }
-}
-
-/// Whether an account does not cover its maintenance margin at the index.
-fn is_due(sight: &Sight<'_>, position: &PerpetualAccount) -> bool {
-    let bps = i128::from(sight.perpetual.contract.terms.maintenance_margin_bps);
-    position.equity(sight.index) * 10_000 < position.notional(sight.index) * bps
 }
 
 /// Puts keepers into a world.

@@ -30,17 +30,16 @@ pub(super) const MOST_TAKES: usize = 4;
 pub(super) const MARGIN_USE: f64 = 0.9;
 
 /// The participants of one perpetual future.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PerpetualCrowd {
+#[derive(Clone, Copy, Debug)]
+pub struct PerpetualCrowd<'a> {
     /// Makers.
-    pub makers: PerpetualMakersConfig,
+    pub makers: &'a PerpetualMakersConfig,
     /// Keepers.
-    pub keepers: PerpetualKeepersConfig,
+    pub keepers: &'a PerpetualKeepersConfig,
     /// Leveraged traders.
-    pub traders: Vec<LeveragedTradersConfig>,
+    pub traders: &'a [LeveragedTradersConfig],
     /// Basis traders.
-    pub basis: Vec<BasisTradersConfig>,
+    pub basis: &'a [BasisTradersConfig],
 }
 
 /// A perpetual future as participants handle it.
@@ -211,15 +210,15 @@ pub fn spawn(
     world: &mut World,
     market: MarketId,
     symbol: &str,
-    crowd: &PerpetualCrowd,
+    crowd: PerpetualCrowd<'_>,
 ) -> Result<(), SpawnError> {
-    let mut makers = maker::enrol(world, market, symbol, &crowd.makers)?;
-    for cohort in &crowd.traders {
+    let mut makers = maker::enrol(world, market, symbol, crowd.makers)?;
+    for cohort in crowd.traders {
         trader::spawn(world, market, cohort, &mut makers)?;
     }
     maker::open(world, makers)?;
-    keeper::spawn(world, market, symbol, &crowd.keepers)?;
-    for cohort in &crowd.basis {
+    keeper::spawn(world, market, symbol, crowd.keepers)?;
+    for cohort in crowd.basis {
         basis::spawn(world, market, cohort)?;
     }
     Ok(())

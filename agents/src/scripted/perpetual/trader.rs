@@ -422,6 +422,16 @@ mod tests {
     use markets::units::AssetId;
     use rand_chacha::ChaCha8Rng;
 
+    /// A long of 2,000 dollars.
+    const LONG: Plan = Plan {
+        lots: 1_000,
+        equity_usd: 400.0,
+        savings_usd: 100.0,
+        leaves_at: 1_000,
+        is_open: true,
+        looks: 0,
+    };
+
     fn trader() -> LeveragedTrader {
         let habits = Habits {
             contract: contract(),
@@ -470,15 +480,7 @@ mod tests {
 
     #[test]
     fn thin_margin_is_paid_in_while_savings_last_and_then_closed() {
-        let plan = Plan {
-            lots: 1_000,
-            equity_usd: 400.0,
-            savings_usd: 100.0,
-            leaves_at: 1_000,
-            is_open: true,
-            looks: 0,
-        };
-        let mut trader = LeveragedTrader { plan: Some(plan), ..trader() };
+        let mut trader = LeveragedTrader { plan: Some(LONG), ..trader() };
         // 2,000 dollars' worth, thin below 90.
         let mut with = |usd: f64, block: u64| {
             let market = market(&[(usd, 1_000)]);
@@ -496,15 +498,7 @@ mod tests {
 
     #[test]
     fn what_is_left_of_a_closed_position_is_taken_out() {
-        let plan = Plan {
-            lots: 1_000,
-            equity_usd: 400.0,
-            savings_usd: 100.0,
-            leaves_at: 1_000,
-            is_open: true,
-            looks: 0,
-        };
-        let mut trader = LeveragedTrader { plan: Some(plan), ..trader() };
+        let mut trader = LeveragedTrader { plan: Some(LONG), ..trader() };
         let market = market(&[(12.0, 0)]);
         let account = market.contract.accounts[0];
         assert_eq!(trader.decide(&sight(&market, INDEX), &account, 7, rng), Step::Leave);
