@@ -30,6 +30,13 @@ pub struct WorldAddress {
     pub path: PathChoice,
 }
 
+/// So many worlds of a seed on a choice of paths, from an instance on.
+#[must_use]
+pub fn worlds(seed: u64, first: u64, count: u32, path: PathChoice) -> Vec<WorldAddress> {
+    let instances = first..first + u64::from(count);
+    instances.map(|instance| WorldAddress { seed, instance, path }).collect()
+}
+
 /// Something that plays worlds.
 pub trait Arena: Sync {
     /// Plays one episode from its first block to its last: the world's parameters are `statics`, and

@@ -1,6 +1,6 @@
 //! The comparison itself: groups of unseen worlds, contestants, baselines with the same rights.
 
-use crate::arena::{Arena, Contestant, MakePolicy, PathChoice, WorldAddress, compete};
+use crate::arena::{Arena, Contestant, MakePolicy, PathChoice, WorldAddress, compete, worlds};
 use crate::dates::Utc;
 use crate::genesis::regime;
 use crate::load::Loaded;
@@ -39,23 +39,17 @@ pub fn groups(loaded: &Loaded) -> Vec<Group> {
         groups.push(Group {
             name: "fresh".to_owned(),
             about: "unseen draws of the training mixture".to_owned(),
-            worlds: worlds(e.seed, e.fresh_paths, PathChoice::Drawn),
+            worlds: worlds(e.seed, 0, e.fresh_paths, PathChoice::Drawn),
         });
     }
     for (i, window) in loaded.windows.iter().enumerate().filter(|(_, w)| w.role == Role::Test) {
         groups.push(Group {
             name: window.name.clone(),
             about: format!("recorded prices, {} to {}", window.start, window.end),
-            worlds: worlds(e.seed, e.paths_per_window, PathChoice::Window(i)),
+            worlds: worlds(e.seed, 0, e.paths_per_window, PathChoice::Window(i)),
         });
     }
     groups
-}
-
-/// The first `n` worlds of a seed on a choice of paths.
-#[must_use]
-pub fn worlds(seed: u64, n: u32, path: PathChoice) -> Vec<WorldAddress> {
-    (0..u64::from(n)).map(|instance| WorldAddress { seed, instance, path }).collect()
 }
 
 /// What the static searches found.

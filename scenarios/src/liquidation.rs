@@ -1,7 +1,7 @@
 //! A liquidator that learns, beside the scripted one whose seat it takes: the same worlds, the same rivals, the same
 //! risk policy, and what each of them earns there.
 
-use crate::arena::{MakePolicy, PathChoice, WorldAddress};
+use crate::arena::{self, MakePolicy, PathChoice, WorldAddress};
 use crate::assemble::Worlds;
 use crate::evaluate::Group;
 use crate::reproduction::BrokenWorld;
@@ -102,9 +102,9 @@ impl Floor<'_> {
     /// # Errors
     /// [`NoLiquidator`].
     pub fn lanes(&self, seed: u64, lanes: u32) -> Result<Lanes<LiquidationLane>, NoLiquidator> {
-        let world = |instance| WorldAddress { seed, instance, path: PathChoice::Drawn };
+        let worlds = arena::worlds(seed, 0, lanes, PathChoice::Drawn);
         let lanes: Result<Vec<_>, _> =
-            (0..u64::from(lanes)).map(|instance| self.side(world(instance), true)).collect();
+            worlds.into_iter().map(|world| self.side(world, true)).collect();
         Ok(Lanes::new(lanes?, true))
     }
 
@@ -165,9 +165,7 @@ impl Floor<'_> {
 /// The worlds that choose among what a seed has learned.
 #[must_use]
 pub fn validation_worlds(seed: u64, paths: u32) -> Vec<WorldAddress> {
-    let world =
-        |i| WorldAddress { seed, instance: VALIDATION_INSTANCES + i, path: PathChoice::Drawn };
-    (0..u64::from(paths)).map(world).collect()
+    arena::worlds(seed, VALIDATION_INSTANCES, paths, PathChoice::Drawn)
 }
 
 /// Mean profit of episodes, in USD.

@@ -4,14 +4,14 @@ use super::train;
 use crate::commands::eval::{Arm, admit, compare, training_budget};
 use crate::commands::experiment::Args;
 use crate::commands::exploit::{self, DEPLOYED, exploit};
-use crate::commands::{FEATURES, Play, reproducible, train as train_command};
+use crate::commands::{FEATURES, Learning, Play, reproducible, train as train_command};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::frozen::FrozenPolicy;
-use scenarios::arena::{Arena, Contestant, PathChoice};
+use scenarios::arena::{self, Arena, Contestant, PathChoice};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
 use scenarios::evaluate::{
-    Group, Statics, baseline, evaluate, learned, refuse_misfit, search_statics, worlds as worlds_of,
+    Group, Statics, baseline, evaluate, learned, refuse_misfit, search_statics,
 };
 use scenarios::experiment::report::{Outcome, Spot};
 use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load, step};
@@ -169,11 +169,13 @@ impl Workbench<'_> {
             fs::create_dir_all(arms).map_err(RunError::io(arms))?;
             let args = train_command::Args {
                 scenario: self.scenario.clone(),
-                play: self.play(arm.set.clone()),
-                audit: self.args.audit,
-                resume: Folder::partial(&out).exists(),
-                out: Some(out.clone()),
-                device: self.args.device.clone(),
+                learning: Learning {
+                    play: self.play(arm.set.clone()),
+                    audit: self.args.audit,
+                    resume: Folder::partial(&out).exists(),
+                    out: Some(out.clone()),
+                    device: self.args.device.clone(),
+                },
                 train_only: true,
             };
             train(&args, &loaded, self.threads, self.output)?;
@@ -296,7 +298,7 @@ fn against_static(
     let group = Group {
         name: at.to_owned(),
         about: String::new(),
-        worlds: worlds_of(e.seed, paths, PathChoice::Drawn),
+        worlds: arena::worlds(e.seed, 0, paths, PathChoice::Drawn),
     };
     let judged = arms.iter().take(1).map(|(name, policies)| learned(name, policies));
     let fixed = baseline(Baseline::BestStatic, worlds.deployed(), statics);

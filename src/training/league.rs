@@ -6,28 +6,18 @@
 //! to what the parameters as deployed earn in the same world while nobody attacks. The policy that is kept is
 //! the one whose worst attacker costs least.
 
-use super::population::{matrix_worlds, worst};
-use super::pursue::{Lesson, respond};
-use super::seed::{Log, Shared, Trained, checkpoint_path, train_seed};
+use super::rounds::{Rounds, maker, worst};
+use super::seed::{Log, Shared, Trained};
 use crate::output::Failure;
-use agents::attack::{Assailant, Goal, Pursuit};
+use agents::attack::Assailant;
 use agents::frozen::FrozenPolicy;
 use agents::learn::league::{League, Role, Sides};
 use agents::learn::noise::{Draw, Noise, uniform};
-use agents::policy::{Hold, RiskPolicy};
-use scenarios::arena::{Contestant, MakePolicy, WorldAddress, compete};
-use scenarios::exploit::{Budget, Prey};
 use scenarios::manifest::RunError;
-use scenarios::schema::{LeagueSpec, PopulationSpec, TrainSpec};
-use scenarios::statics::StaticParams;
+use scenarios::schema::{LeagueSpec, PopulationSpec};
 use scenarios::stats::mean;
-use scenarios::totals::Totals;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
-
-/// Times that an attacker's best is chosen anew in a round.
-const CHECKS: u64 = 4;
 
 /// A member of the league, as it plays.
 #[derive(Clone)]
@@ -40,6 +30,16 @@ enum Plays {
     Attacker(Assailant),
     /// An attacker that has not learned yet.
     Nothing,
+}
+
+impl Plays {
+    /// The policy of a member on the policies' side; none where it plays the parameters as deployed.
+    fn policy(&self) -> Option<&FrozenPolicy> {
+        match self {
+            Self::Policy(trained) => Some(&trained.policy),
+            Self::Deployed | Self::Attacker(_) | Self::Nothing => None,
+        }
+    }
 }
 
 /// A member's name and what it plays.
@@ -59,13 +59,8 @@ struct Cell {
 
 /// A league at play.
 struct Play<'a> {
-    shared: &'a Shared<'a>,
-    spec: &'a PopulationSpec,
+    rounds: Rounds<'a>,
     rules: &'a LeagueSpec,
-    seed: u64,
-    pursuit: Pursuit,
-    folder: PathBuf,
-    worlds: Vec<WorldAddress>,
     /// What the parameters as deployed earn in each world while nobody attacks, in USD.
     undisturbed_usd: Vec<f64>,
     league: League,
@@ -128,10 +123,6 @@ fn score(objectives_usd: &[f64], undisturbed_usd: &[f64], stake_usd: f64) -> f64
     mean(&pairs.map(of).collect::<Vec<f64>>())
 }
 
-fn objectives(totals: &[Totals]) -> Vec<f64> {
-    totals.iter().map(|t| t.objective_usd).collect()
-}
-
 impl<'a> Play<'a> {
     fn begin(
         shared: &'a Shared<'a>,
@@ -139,19 +130,10 @@ impl<'a> Play<'a> {
         rules: &'a LeagueSpec,
         seed: u64,
     ) -> Result<Self, Failure> {
-        let folder = shared.folder.join("population").join(format!("seed-{seed}"));
-        fs::create_dir_all(&folder).map_err(RunError::io(&folder))?;
-        let block_secs = f64::from(shared.loaded.scenario.block_secs);
-        let idle_blocks = (spec.head_start_hours * 3_600.0 / block_secs) as u64;
         let mut play = Self {
-            pursuit: Pursuit { goal: Goal::Ruin, idle_blocks, sees_through: false },
-            worlds: matrix_worlds(seed, spec.paths),
+            rounds: Rounds::begin(shared, spec, seed)?,
             league: League::new(Sides::Opposite, rules.patience_rounds),
-            shared,
-            spec,
             rules,
-            seed,
-            folder,
             undisturbed_usd: Vec::new(),
             members: Vec::new(),
             main: 0,
@@ -197,19 +179,12 @@ impl<'a> Play<'a> {
         policies: &[usize],
         attacker: &Assailant,
     ) -> Result<Vec<Vec<f64>>, Failure> {
-        let against = vec![(1.0, attacker.clone())];
-        let arena = self.shared.worlds.clone().against(against, self.pursuit.idle_blocks);
-        let contestant = |id: &usize| Contestant {
-            name: self.members[*id].name.clone(),
-            statics: StaticParams::default(),
-            policies: vec![maker(&self.members[*id].plays)],
+        let name_and_policy = |id: &usize| {
+            let Member { name, plays } = &self.members[*id];
+            (name.clone(), plays.policy())
         };
-        let contestants: Vec<Contestant<'_>> = policies.iter().map(contestant).collect();
-        let entries = compete(&arena, &contestants, &self.worlds, &|_| ())?;
-        let totals = || entries.iter().map(|entry| &entry.totals[0]);
-        let blocks = totals().flatten().map(|t| t.blocks).sum::<u64>();
-        let earned = totals().map(|totals| objectives(totals)).collect();
-        drop(contestants);
+        let policies: Vec<_> = policies.iter().map(name_and_policy).collect();
+        let (earned, blocks) = self.rounds.earned(&policies, attacker)?;
         self.blocks += blocks;
         Ok(earned)
     }
@@ -217,26 +192,16 @@ impl<'a> Play<'a> {
     /// Lets an exploiter learn against whom the league says.
     fn attack(&mut self, id: usize, round: u32) -> Result<(), Failure> {
         let matches = self.league.matches(id);
-        let checkpoint = self.folder.join(format!("{}.ckpt", self.file(id)));
+        let checkpoint = self.rounds.folder.join(format!("{}.ckpt", self.file(id)));
         let has_learned = matches!(self.members[id].plays, Plays::Attacker(_));
-        let lesson = Lesson {
-            budget: Budget { blocks: self.spec.attacker_blocks, checks: CHECKS },
-            // Every lesson of a seed has a seed of its own.
-            seed: self.seed ^ (u64::from(round) << 32) ^ ((id as u64) << 48),
-            from: has_learned.then_some(checkpoint.as_path()),
-            to: Some(checkpoint.as_path()),
-        };
-        let Shared { worlds, spec, bar, .. } = *self.shared;
-        let every = u64::from(worlds.decision_every_blocks().max(1));
-        let met = matches.iter().map(|(chance, met)| (*chance, maker(&self.members[*met].plays)));
-        let prey = Prey { worlds, name: "the league".to_owned(), policies: met.collect() };
-        let progress = |blocks| bar.inc(blocks);
-        let made = respond(&prey, &spec.ppo, every, self.pursuit, lesson, &progress)?;
-        drop(prey);
-        if let Assailant::Learned(learned) = &made.best {
-            let path = self.folder.join(format!("{}-round-{round}.bin", self.file(id)));
-            fs::write(&path, learned.to_bytes()).map_err(RunError::io(&path))?;
-        }
+        // Every lesson of a seed has a seed of its own.
+        let seed = self.rounds.seed ^ (u64::from(round) << 32) ^ ((id as u64) << 48);
+        let met =
+            matches.iter().map(|(chance, met)| (*chance, maker(self.members[*met].plays.policy())));
+        let path = Some(checkpoint.as_path());
+        let checkpoints = [path.filter(|_| has_learned), path];
+        let made = self.rounds.attack("the league", met.collect(), seed, checkpoints)?;
+        self.rounds.store(&made.best, &format!("{}-round-{round}", self.file(id)))?;
         self.blocks += made.curve.last().map_or(0, |(blocks, _)| *blocks);
         self.changed(id, Plays::Attacker(made.best), matches);
         Ok(())
@@ -250,24 +215,7 @@ impl<'a> Play<'a> {
             _ => Assailant::Nobody,
         };
         let mixture = matches.iter().map(|(chance, met)| (*chance, assailant(*met))).collect();
-        let worlds = self.shared.worlds.clone().against(mixture, self.pursuit.idle_blocks);
-        let of_round = |round: u32| self.folder.join(format!("round-{round}"));
-        // Each goes on from what the last had learned.
-        let last = || checkpoint_path(&of_round(round - 1), self.seed);
-        let from = (round > 1).then(last).transpose()?;
-        let each = TrainSpec {
-            budget_blocks: self.shared.spec.budget_blocks.div_ceil(u64::from(self.spec.rounds)),
-            population: None,
-            ..self.shared.spec.clone()
-        };
-        let response = Shared {
-            worlds: &worlds,
-            spec: &each,
-            folder: &of_round(round),
-            from: from.as_deref(),
-            ..*self.shared
-        };
-        let trained = train_seed(&response, self.seed)?;
+        let trained = self.rounds.defend(round, mixture)?;
         let policy = trained.policy.clone().named(format!("round {round}"));
         self.blocks += trained.blocks;
         self.log.extend(trained.log.iter().cloned());
@@ -316,7 +264,8 @@ impl<'a> Play<'a> {
             if !self.league.is_ready(id) {
                 continue;
             }
-            let mut rng = Noise::new(self.seed).at(Draw::League, u64::from(round), 0, id as u64);
+            let mut rng =
+                Noise::new(self.rounds.seed).at(Draw::League, u64::from(round), 0, id as u64);
             let kept = self.league.keep(id, uniform(&mut rng));
             let Member { name, plays } = self.members[id].clone();
             self.add(format!("{name} of round {round}"), plays);
@@ -380,22 +329,10 @@ impl<'a> Play<'a> {
             "objective_usd": table(|cell| cell.objective_usd),
             "score": table(|cell| cell.score),
         });
-        let path = self.folder.join(format!("league-{round}.json"));
+        let path = self.rounds.folder.join(format!("league-{round}.json"));
         fs::write(&path, format!("{value:#}\n")).map_err(RunError::io(&path))?;
         self.matches.clear();
         Ok(())
-    }
-}
-
-/// Makes what a member on the policies' side plays.
-fn maker(plays: &Plays) -> MakePolicy<'_> {
-    let policy: Option<&FrozenPolicy> = match plays {
-        Plays::Policy(trained) => Some(&trained.policy),
-        Plays::Deployed | Plays::Attacker(_) | Plays::Nothing => None,
-    };
-    match policy {
-        Some(policy) => Box::new(move || Box::new(policy.clone()) as Box<dyn RiskPolicy>),
-        None => Box::new(|| Box::new(Hold)),
     }
 }
 

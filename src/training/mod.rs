@@ -6,12 +6,13 @@ pub(crate) mod liquidate;
 mod liquidator;
 mod population;
 pub(crate) mod pursue;
+mod rounds;
 mod seed;
 
 use crate::commands::eval::compare;
 use crate::commands::run::tape_name;
 use crate::commands::train::Args;
-use crate::commands::{FEATURES, Play, out_folder, reproducible};
+use crate::commands::{FEATURES, Learning, out_folder, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
@@ -32,7 +33,7 @@ use scenarios::totals::COLUMNS;
 use seed::{Log, Trained, train_seeds};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The scenario's text inside a training folder: what `--resume` is held against.
 const SCENARIO_FILE: &str = "scenario.ron";
@@ -41,8 +42,8 @@ const GOLDEN_ROWS: usize = 32;
 
 /// The whole of `ballast train`.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
-    let loaded = load(args)?;
-    let threads = args.play.start_threads()?;
+    let loaded = load(&args.learning, &args.scenario)?;
+    let threads = args.learning.play.start_threads()?;
     let (value, text) = train(args, &loaded, threads, output)?;
     output.result(&value, || text);
     Ok(Verdict::Yes)
@@ -61,9 +62,9 @@ fn train(
             args.scenario.display()
         )));
     };
-    let worlds = args.audit.worlds(loaded)?;
-    network::device(&args.device).map_err(Failure::from_error)?;
-    let folder = open_folder(args, loaded)?;
+    let worlds = args.learning.audit.worlds(loaded)?;
+    network::device(&args.learning.device).map_err(Failure::from_error)?;
+    let folder = open_folder(&args.learning, "train", loaded)?;
     let target = folder.target().to_owned();
     through(args, loaded, &worlds, &spec, threads, folder, output)
         .map_err(|failure| reproducible(failure, &worlds, loaded, &target))
@@ -79,8 +80,8 @@ fn through(
     folder: Folder,
     output: Output,
 ) -> Result<(Value, String), Failure> {
-    let trained =
-        train_seeds(worlds, loaded, spec, folder.path(), &args.device, args.resume, output)?;
+    let Learning { device, resume, .. } = &args.learning;
+    let trained = train_seeds(worlds, loaded, spec, folder.path(), device, *resume, output)?;
     let learner_blocks: u64 = trained.iter().map(|t| t.blocks).sum();
     let chosen = best(&trained);
     export(loaded, worlds, &trained, chosen, folder.path())?;
@@ -119,13 +120,8 @@ fn through(
 }
 
 /// The scenario; `--seed` replaces its training seeds by as many from there on.
-fn load(args: &Args) -> Result<Loaded, Failure> {
-    load_seeded(&args.play, &args.scenario)
-}
-
-/// The same by its file.
-fn load_seeded(play: &Play, scenario: &Path) -> Result<Loaded, Failure> {
-    let mut play = play.clone();
+fn load(learning: &Learning, scenario: &Path) -> Result<Loaded, Failure> {
+    let mut play = learning.play.clone();
     let loaded = play.load(scenario)?;
     let (Some(first), Some(train)) = (play.seed, &loaded.scenario.train) else { return Ok(loaded) };
     let seeds = (0..train.seeds.len() as u64).map(|i| first.checked_add(i));
@@ -140,20 +136,11 @@ fn load_seeded(play: &Play, scenario: &Path) -> Result<Loaded, Failure> {
     play.load(scenario)
 }
 
-/// A new folder, or the one that an interrupted run of the same scenario left.
-fn open_folder(args: &Args, loaded: &Loaded) -> Result<Folder, Failure> {
-    let stem = format!("{}-train-{}", loaded.scenario.name, &loaded.hash[..8]);
-    open_folder_for(args.out.as_ref(), &stem, args.resume, loaded)
-}
-
-/// The same for any run that learns.
-fn open_folder_for(
-    out: Option<&PathBuf>,
-    stem: &str,
-    resume: bool,
-    loaded: &Loaded,
-) -> Result<Folder, Failure> {
-    let target = out_folder(out, stem);
+/// A new folder, or the one that an interrupted run of the same scenario left; `what` is the run's kind.
+fn open_folder(learning: &Learning, what: &str, loaded: &Loaded) -> Result<Folder, Failure> {
+    let resume = learning.resume;
+    let stem = format!("{}-{what}-{}", loaded.scenario.name, &loaded.hash[..8]);
+    let target = out_folder(learning.out.as_ref(), &stem);
     let partial = Folder::partial(&target);
     let text = partial.join(SCENARIO_FILE);
     if partial.exists() && !resume {

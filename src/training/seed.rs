@@ -9,7 +9,7 @@ use agents::learn::levels::Curriculum;
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
 use agents::learn::{LearnError, PpoConfig, network};
 use indicatif::ProgressBar;
-use scenarios::arena::{PathChoice, WorldAddress, compete};
+use scenarios::arena::{self, PathChoice, compete};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::learned;
 use scenarios::levels::{Course, LevelLane, Syllabus};
@@ -368,9 +368,8 @@ fn validate(
     policy: &FrozenPolicy,
     seed: u64,
 ) -> Result<(f64, u64), Box<BrokenWorld>> {
-    let worlds: Vec<WorldAddress> = (0..u64::from(shared.spec.validation_paths))
-        .map(|i| WorldAddress { seed, instance: VALIDATION_INSTANCES + i, path: PathChoice::Drawn })
-        .collect();
+    let paths = shared.spec.validation_paths;
+    let worlds = arena::worlds(seed, VALIDATION_INSTANCES, paths, PathChoice::Drawn);
     let contestant = learned(policy.name(), std::slice::from_ref(policy));
     let entries = compete(shared.worlds, &[contestant], &worlds, &|_| ())?;
     let totals = &entries[0].totals[0];
