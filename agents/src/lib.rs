@@ -10,6 +10,7 @@
 //! Participants read a world's resources and append to its outbox; [`install`] adds their systems to a
 //! block's halves, [`register`] their state to its snapshots.
 
+mod account;
 pub mod attack;
 pub mod baselines;
 pub mod bounds;

@@ -1,7 +1,7 @@
 //! `ballast liquidate`: a liquidator that learns, held against the scripted one whose seat it takes.
 
+use super::Learning;
 use super::exploit::DEPLOYED;
-use super::{Audit, Play};
 use crate::output::{Failure, Output, Verdict};
 use std::path::PathBuf;
 
@@ -14,18 +14,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = DEPLOYED)]
     pub(crate) policy: PathBuf,
     #[command(flatten)]
-    pub(crate) play: Play,
-    #[command(flatten)]
-    pub(crate) audit: Audit,
-    /// Folder to write; it must not exist. Default: the next free name under `runs/`.
-    #[arg(long)]
-    pub(crate) out: Option<PathBuf>,
-    /// Go on with what an interrupted run left in `<out>.partial`.
-    #[arg(long, requires = "out")]
-    pub(crate) resume: bool,
-    /// Where the learner computes: cpu, cuda or cuda:<n>.
-    #[arg(long, default_value = "cpu")]
-    pub(crate) device: String,
+    pub(crate) learning: Learning,
 }
 
 /// Trains, compares, stores what was learned.

@@ -71,6 +71,24 @@ impl Audit {
     }
 }
 
+/// Options of every command that trains and can be gone on with.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Learning {
+    #[command(flatten)]
+    pub(crate) play: Play,
+    #[command(flatten)]
+    pub(crate) audit: Audit,
+    /// Folder to write; it must not exist. Default: the next free name under `runs/`.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with what an interrupted run left in `<out>.partial`.
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
+    /// Where the learner computes: cpu, cuda or cuda:<n>.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+}
+
 impl Play {
     /// Loads a scenario with the overrides.
     pub(crate) fn load(&self, path: &Path) -> Result<Loaded, Failure> {

@@ -1,6 +1,6 @@
 //! `ballast train`: from a scenario to a judged, exported policy.
 
-use super::{Audit, Play};
+use super::Learning;
 use crate::output::{Failure, Output, Verdict};
 use std::path::PathBuf;
 
@@ -10,18 +10,7 @@ pub(crate) struct Args {
     /// Scenario file with a `train` section.
     pub(crate) scenario: PathBuf,
     #[command(flatten)]
-    pub(crate) play: Play,
-    #[command(flatten)]
-    pub(crate) audit: Audit,
-    /// Folder to write; it must not exist. Default: the next free name under `runs/`.
-    #[arg(long)]
-    pub(crate) out: Option<PathBuf>,
-    /// Go on with what an interrupted run left in `<out>.partial`.
-    #[arg(long, requires = "out")]
-    pub(crate) resume: bool,
-    /// Where the learner computes: cpu, cuda or cuda:<n>.
-    #[arg(long, default_value = "cpu")]
-    pub(crate) device: String,
+    pub(crate) learning: Learning,
     /// Stop after training: no search, no evaluation, no report.
     #[arg(long)]
     pub(crate) train_only: bool,

@@ -1,13 +1,14 @@
 //! The whole of `ballast liquidate`: from a scenario to a folder with liquidators and what they are worth.
 
 use super::liquidator::{Made, School};
-use super::{load_seeded, open_folder_for};
+use super::{load, open_folder};
 use crate::commands::eval::admit;
 use crate::commands::exploit::DEPLOYED;
 use crate::commands::liquidate::Args;
 use crate::commands::{FEATURES, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::frozen::FrozenPolicy;
+use agents::learn::network;
 use agents::policy::Hold;
 use scenarios::arena::MakePolicy;
 use scenarios::evaluate::groups;
@@ -22,15 +23,16 @@ use std::path::{Path, PathBuf};
 
 /// Trains, compares, stores what was learned.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
-    let loaded = load_seeded(&args.play, &args.scenario)?;
+    let learning = &args.learning;
+    let loaded = load(learning, &args.scenario)?;
     let Some(spec) = loaded.scenario.train.clone() else {
         return Err(Failure::Message(format!(
             "{}: no `train` section, which says how long a liquidator learns and on what; add one",
             args.scenario.display()
         )));
     };
-    let threads = args.play.start_threads()?;
-    let worlds = args.audit.worlds(&loaded)?;
+    let threads = learning.play.start_threads()?;
+    let worlds = learning.audit.worlds(&loaded)?;
     let (name, policy): (String, MakePolicy<'_>) = if args.policy == Path::new(DEPLOYED) {
         (DEPLOYED.to_owned(), Box::new(|| Box::new(Hold)))
     } else {
@@ -38,8 +40,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         (policy.name().to_owned(), Box::new(move || Box::new(policy.clone())))
     };
     let floor = Floor { worlds: &worlds, name, policy };
-    let stem = format!("{}-liquidate-{}", loaded.scenario.name, &loaded.hash[..8]);
-    let folder = open_folder_for(args.out.as_ref(), &stem, args.resume, &loaded)?;
+    network::device(&learning.device).map_err(Failure::from_error)?;
+    let folder = open_folder(learning, "liquidate", &loaded)?;
     let target = folder.target().to_owned();
     let (run, report) = through(args, &loaded, &floor, &spec, threads, folder, output)
         .map_err(|failure| reproducible(failure, &worlds, &loaded, &target))?;
@@ -60,7 +62,7 @@ fn through(
     output: Output,
 ) -> Result<(PathBuf, Report), Failure> {
     let bar = progress_bar("liquidator", spec.budget_blocks * spec.seeds.len() as u64);
-    let (resume, device) = (args.resume, args.device.as_str());
+    let (resume, device) = (args.learning.resume, args.learning.device.as_str());
     let school = School { floor, spec, folder: folder.path(), device, resume, output, bar: &bar };
     let made: Vec<Made> =
         spec.seeds.iter().map(|seed| school.teach(*seed)).collect::<Result<_, _>>()?;

@@ -95,20 +95,20 @@ impl School<'_> {
                 self.bar.inc(per_update);
                 let mut sides = run.lanes().lanes().iter();
                 let held = sides.try_for_each(|side| self.floor.held(side, PathChoice::Drawn));
-                let mut score = None;
-                let checked = held.map_err(LiquidationError::from).and_then(|()| {
-                    if !log.update.is_multiple_of(every) && log.update != log.updates {
-                        return Ok(());
-                    }
-                    let Ok(policy) = run.policy("candidate") else { return Ok(()) };
-                    let bidder = Bidder::Learned(Box::new(policy));
-                    score = Some(profit(&self.floor.play_all(&bidder, &worlds)?));
-                    Ok(())
+                let is_due = log.update.is_multiple_of(every) || log.update == log.updates;
+                let candidate = is_due.then(|| run.policy("candidate")).transpose()?;
+                let scored = held.map_err(LiquidationError::from).and_then(|()| {
+                    let bidder = candidate.map(|policy| Bidder::Learned(Box::new(policy)));
+                    let score = |bidder| Ok(profit(&self.floor.play_all(&bidder, &worlds)?));
+                    bidder.map(score).transpose()
                 });
-                if let Err(error) = checked {
-                    stopped = Some(error);
-                    return Ok(Next::Stop);
-                }
+                let score = match scored {
+                    Ok(score) => score,
+                    Err(error) => {
+                        stopped = Some(error);
+                        return Ok(Next::Stop);
+                    }
+                };
                 if let Some(score) = score {
                     run.consider_best(score);
                     run.save_checkpoint(&checkpoint)?;

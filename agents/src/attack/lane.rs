@@ -9,6 +9,7 @@ use super::mind::{Mind, drawn};
 use super::seat::{self, Order, Seat};
 use super::spot_oracle::Sight;
 use super::{Attacker, seat::FIELDS};
+use crate::account::Account;
 use crate::policy::RiskPolicy;
 use serde::{Deserialize, Serialize};
 use sim::chain::Chain;
@@ -90,10 +91,8 @@ pub struct AttackLane {
     spec: Spec,
     /// Scratch: what the policy would decide.
     foreseen: Vec<f32>,
-    rewarded_usd: f64,
-    blocks_at_decision: u64,
+    account: Account,
     summary: Vec<(&'static str, f64)>,
-    broken: Option<Box<Broken>>,
 }
 
 impl std::fmt::Debug for AttackLane {
@@ -137,10 +136,8 @@ impl AttackLane {
             pursuit,
             spec: Spec { rows: lane_rows, ..Spec::new(obs_dim, seat::space()) },
             foreseen: vec![sim::action::HOLD as f32; heads],
-            rewarded_usd: 0.0,
-            blocks_at_decision: 0,
+            account: Account::default(),
             summary: Vec::new(),
-            broken: None,
         };
         side.begin(episode);
         Ok(side)
@@ -165,18 +162,16 @@ impl AttackLane {
     /// What broke, in this episode or in one before it.
     #[must_use]
     pub fn broken(&self) -> Option<Box<Broken>> {
-        self.broken.clone().or_else(|| self.lane.broken())
+        self.account.broken(&self.lane)
     }
 
     /// Begins an episode; the attacker takes orders in it.
     fn begin(&mut self, episode: u64) {
-        self.broken = self.broken.take().or_else(|| self.lane.broken());
+        self.account.begin(&self.lane);
         self.lane.begin(episode);
         self.lane.world_mut().remove_resource::<Mind>();
         self.meet();
         self.lane.world_mut().insert_resource(Seat { taken: true, order: None });
-        self.rewarded_usd = 0.0;
-        self.blocks_at_decision = 0;
     }
 
     /// Meets the policy of this episode.
@@ -282,18 +277,12 @@ impl Environment for AttackLane {
         self.write_rows(obs, action_mask);
     }
 
-    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
+    fn step(&mut self, action: &[f32], mut out: StepOut<'_>) {
         self.obey(action);
         let goes_on = self.advance(&mut |_| ());
         let objective = self.lane.config().objective;
         let reached = self.pursuit.goal.reached_usd(self.lane.totals(), &objective);
-        let scale = objective.reward_scale_usd;
-        let closed = self.lane.totals().blocks;
-        *out.reward = ((reached - self.rewarded_usd) / scale) as f32;
-        *out.elapsed_blocks = (closed - self.blocks_at_decision) as u32;
-        (self.rewarded_usd, self.blocks_at_decision) = (reached, closed);
-        *out.terminated = !goes_on && self.lane.violation().is_some();
-        *out.truncated = !goes_on && !*out.terminated;
+        self.account.settle(&self.lane, reached, goes_on, &mut out);
         if !goes_on {
             // The last block is closed: what is seen now is what would have been decided on.
             self.lane.open_block();
@@ -308,19 +297,19 @@ impl Environment for AttackLane {
 
     fn save(&self) -> Vec<u8> {
         let summary: Vec<f64> = self.summary.iter().map(|(_, value)| *value).collect();
-        let mine = (self.lane.snapshot(), summary, self.rewarded_usd, self.blocks_at_decision);
+        let mine = (self.lane.snapshot(), summary, self.account.saved());
         postcard::to_stdvec(&mine).expect("a snapshot is plain data")
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let (snapshot, summary, rewarded, blocks): (LaneSnapshot, Vec<f64>, f64, u64) =
+        let (snapshot, summary, account): (LaneSnapshot, Vec<f64>, (f64, u64)) =
             postcard::from_bytes(bytes).map_err(|e| format!("not an attacker's world: {e}"))?;
         self.lane.restore(&snapshot)?;
         self.lane.world_mut().remove_resource::<Mind>();
         self.meet();
         self.lane.world_mut().insert_resource(Seat { taken: true, order: None });
         self.summary = EpisodeTotals::SUMMARY.iter().copied().zip(summary).collect();
-        (self.rewarded_usd, self.blocks_at_decision) = (rewarded, blocks);
+        self.account.restore(account);
         Ok(())
     }
 

@@ -35,7 +35,7 @@ use super::{
 use bevy_ecs::prelude::*;
 use conduct::Luck;
 use markets::price::draw;
-use markets::units::{AccountId, Amount, MarketId, PoolId};
+use markets::units::{AccountId, Amount, FeedId, MarketId, PoolId};
 use protocols::position::MAX_RESERVES;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -480,6 +480,72 @@ fn means(liquidator: &Liquidator, scene: &Scene<'_>, account: AccountId) -> [Amo
     means
 }
 
+/// Bids of a block: who bids, what is left to repay with, and how many there were.
+struct Bidding<'a> {
+    actor: &'a Actor,
+    wallet: Wallet,
+    luck: &'a Luck<'a>,
+    means: [Amount; MAX_RESERVES],
+    sent: u64,
+    /// Gas money for one bid, in whole tokens.
+    purse: f64,
+    /// Whether offers are tipped as they are told, not by the liquidator's own rule.
+    keeps_offers: bool,
+}
+
+impl<'a> Bidding<'a> {
+    fn new(
+        liquidator: &Liquidator,
+        scene: &Scene<'_>,
+        (actor, wallet): (&'a Actor, Wallet),
+        luck: &'a Luck<'a>,
+    ) -> Self {
+        let means = means(liquidator, scene, wallet.0);
+        let purse = liquidator.gas.held(scene.chain, wallet.0).min(liquidator.purse);
+        let purse = purse / MAX_ATTEMPTS as f64;
+        Self { actor, wallet, luck, means, sent: 0, purse, keeps_offers: false }
+    }
+}
+
+impl Liquidator {
+    /// USD of a unit of gas at the base fee.
+    fn gas_usd(&self, chain: &Chain, prices: &FairPrices) -> f64 {
+        chain.clock().base_fee as f64 * 1e-18 * prices.usd(self.gas.asset)
+    }
+
+    /// Bids for an attempt, a share of its profit offered as the tip, where that leaves enough.
+    fn place(
+        &self,
+        attempt: &Attempt,
+        share: f64,
+        scene: &Scene<'_>,
+        bidding: &mut Bidding<'_>,
+        outbox: &mut Outbox,
+        buffer: &mut Vec<Call>,
+    ) {
+        let clock = scene.chain.clock();
+        let gas_price = scene.prices.usd(self.gas.asset);
+        let gas_used = self.bundle(scene.views, attempt, buffer);
+        let offer = bid(&clock, gas_used, attempt.profit_usd, share, gas_price, bidding.purse);
+        let Some((mut gas, mut left_usd)) = offer else { return };
+        if !bidding.keeps_offers || self.conduct.inside {
+            (gas, left_usd) = self.conduct.tip(&clock, gas, left_usd, gas_used, gas_price);
+        }
+        if left_usd < self.min_profit_usd {
+            return;
+        }
+        bidding.sent += 1;
+        if !matches!(attempt.route, Route::Flash(_))
+            && let Some(slot) = bidding.means.get_mut(usize::from(attempt.debt))
+        {
+            *slot = slot.saturating_sub(attempt.repay);
+        }
+        if !self.conduct.fails(bidding.luck, bidding.actor.key, bidding.sent) {
+            outbox.submit(bidding.actor, bidding.wallet, gas, buffer);
+        }
+    }
+}
+
 /// Bids on whoever is below the line at fair prices and not yet at the oracles': the bid is good if an
 /// oracle's report comes before it in this block, and reverts otherwise. It tips less than a report does.
 fn speculate(
@@ -498,6 +564,14 @@ fn speculate(
     }
 }
 
+/// Feed and price in USD of a transaction that is an oracle's report.
+fn reported(calls: &[Call]) -> Option<(FeedId, f64)> {
+    match calls {
+        [Call::PushPrice { feed, price }] => Some((*feed, price.usd())),
+        _ => None,
+    }
+}
+
 /// Bids behind the reports that wait for this block on whoever they put below the line.
 fn follow(
     liquidator: &Liquidator,
@@ -506,23 +580,23 @@ fn follow(
     outbox: &mut Outbox,
     buffer: &mut Vec<Call>,
 ) {
-    let mut reported = [0.0; MAX_RESERVES];
-    for (slot, view) in reported.iter_mut().zip(&scene.views.reserves) {
+    let mut prices = [0.0; MAX_RESERVES];
+    for (slot, view) in prices.iter_mut().zip(&scene.views.reserves) {
         *slot = view.oracle_usd;
     }
     let mut least_tip: Option<u64> = None;
     for tx in outbox.transactions.iter() {
-        let [Call::PushPrice { feed, price }] = tx.calls else { continue };
-        for (slot, view) in reported.iter_mut().zip(&scene.views.reserves) {
-            if view.feed == *feed {
-                *slot = price.usd();
+        let Some((feed, usd)) = reported(tx.calls) else { continue };
+        for (slot, view) in prices.iter_mut().zip(&scene.views.reserves) {
+            if view.feed == feed {
+                *slot = usd;
                 let tip = tx.header.max_priority_fee_per_gas;
                 least_tip = Some(least_tip.map_or(tip, |least| least.min(tip)));
             }
         }
     }
     let Some(tip) = least_tip else { return };
-    let price = |r: usize, _: &ReserveView| reported[r];
+    let price = |r: usize, _: &ReserveView| prices[r];
     wager(liquidator, scene, who, tip.saturating_sub(1), price, outbox, buffer);
 }
 
@@ -578,12 +652,11 @@ pub fn liquidate_positions(
     mut liquidators: Query<(&Actor, &Wallet, &mut Liquidator)>,
     mut buffer: Local<Vec<Call>>,
 ) {
-    let clock = chain.clock();
     let order = desk.as_mut().and_then(|desk| desk.order.take());
-    let seated = desk.filter(|desk| desk.taken).and_then(|_| {
-        let here = liquidators.iter().filter(|(_, _, l)| l.market == views.market);
-        here.map(|(actor, _, _)| actor.id).min()
-    });
+    let seated = desk
+        .filter(|desk| desk.taken)
+        .and_then(|_| seat::first(liquidators.iter(), views.market))
+        .map(|(actor, _, _)| actor.id);
     for (actor, wallet, mut liquidator) in &mut liquidators {
         liquidator.treasury.rebalance(&chain, &prices, actor, wallet.0, &mut outbox);
         // The market that it works in: the one watched, or one beside it.
@@ -601,12 +674,14 @@ pub fn liquidate_positions(
             prices: &prices,
             views,
             positions,
-            gas_usd: clock.base_fee as f64 * 1e-18 * prices.usd(liquidator.gas.asset),
+            gas_usd: liquidator.gas_usd(&chain, &prices),
         };
         let luck = Luck { streams: &streams, episode: &episode, block_secs: config.block_secs };
         if Some(actor.id) == seated {
             if let Some(order) = &order {
-                liquidator.obey(order, &scene, (actor, *wallet), &luck, &mut outbox, &mut buffer);
+                let mut bidding = Bidding::new(&liquidator, &scene, (actor, *wallet), &luck);
+                bidding.keeps_offers = true;
+                liquidator.obey(order, &scene, &mut bidding, &mut outbox, &mut buffer);
             }
             continue;
         }
@@ -631,48 +706,22 @@ pub fn liquidate_positions(
         if draw::uniform(rng.next_u64()) >= liquidator.attention {
             continue;
         }
-        let gas_price = prices.usd(liquidator.gas.asset);
         let is_full = conduct.is_full(liquidator.unsold_usd(&scene, wallet.0));
         let share = super::uniform(&mut rng, liquidator.bid_share.0, liquidator.bid_share.1);
         // Everybody starts elsewhere in the list, or all would fight for the first few.
         let at_risk = &positions.at_risk;
         let start = (rng.next_u64() % at_risk.len() as u64) as usize;
-        let mut means = means(&liquidator, &scene, wallet.0);
-        let mut attempts = 0;
+        let mut bidding = Bidding::new(&liquidator, &scene, (actor, *wallet), &luck);
         for i in 0..at_risk.len() {
-            if attempts == MAX_ATTEMPTS {
+            if bidding.sent == MAX_ATTEMPTS as u64 {
                 break;
             }
             let borrower = at_risk[(start + i) % at_risk.len()];
-            let Some(attempt) = liquidator.best_attempt(&scene, borrower, &means) else { continue };
+            let attempt = liquidator.best_attempt(&scene, borrower, &bidding.means);
             // No room for more collateral that waits for the exchange.
-            if is_full && attempt.route == Route::Exchange {
-                continue;
-            }
-            let gas_used = liquidator.bundle(views, &attempt, &mut buffer);
-            let purse = liquidator.gas.held(&chain, wallet.0).min(liquidator.purse);
-            let offer = bid(
-                &clock,
-                gas_used,
-                attempt.profit_usd,
-                share,
-                gas_price,
-                purse / MAX_ATTEMPTS as f64,
-            );
-            let Some((gas, left_usd)) = offer else { continue };
-            let (gas, left_usd) = conduct.tip(&clock, gas, left_usd, gas_used, gas_price);
-            if left_usd < liquidator.min_profit_usd {
-                continue;
-            }
-            attempts += 1;
-            if !matches!(attempt.route, Route::Flash(_))
-                && let Some(slot) = means.get_mut(usize::from(attempt.debt))
-            {
-                *slot = slot.saturating_sub(attempt.repay);
-            }
-            if !conduct.fails(&luck, actor.key, attempts as u64) {
-                outbox.submit(actor, *wallet, gas, &buffer);
-            }
+            let attempt = attempt.filter(|a| !(is_full && a.route == Route::Exchange));
+            let Some(attempt) = attempt else { continue };
+            liquidator.place(&attempt, share, &scene, &mut bidding, &mut outbox, &mut buffer);
         }
     }
 }

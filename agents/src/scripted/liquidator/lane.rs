@@ -6,7 +6,8 @@
 //! may rise and fall as it likes.
 
 use super::mind::Mind;
-use super::seat::{self, Desk, Members, OBS_DIM, Order};
+use super::seat::{self, Chances, Desk, Members, OBS_DIM, Order};
+use crate::account::Account;
 use crate::policy::RiskPolicy;
 use bevy_ecs::prelude::*;
 use sim::environment::{Environment, Spec, StepOut};
@@ -42,15 +43,15 @@ pub struct LiquidationLane {
     taken: bool,
     spec: Spec,
     members: Members,
+    /// What there is to bid for in the open block.
+    chances: Chances,
     /// What its liquidator began the episode with, in whole tokens by asset.
     opening: Vec<f64>,
     /// Scratch of the same kind.
     holdings: Vec<f64>,
     turns: u64,
-    rewarded_usd: f64,
-    blocks_at_decision: u64,
+    account: Account,
     summary: Vec<(&'static str, f64)>,
-    broken: Option<Box<Broken>>,
 }
 
 impl std::fmt::Debug for LiquidationLane {
@@ -82,13 +83,12 @@ impl LiquidationLane {
             taken,
             spec: Spec::new(OBS_DIM, seat::space()),
             members,
+            chances: Chances::default(),
             opening: Vec::new(),
             holdings: Vec::new(),
             turns: 0,
-            rewarded_usd: 0.0,
-            blocks_at_decision: 0,
+            account: Account::default(),
             summary: Vec::new(),
-            broken: None,
         };
         side.begin(episode);
         Ok(side)
@@ -102,11 +102,11 @@ impl LiquidationLane {
     /// What broke, in this episode or in one before it.
     #[must_use]
     pub fn broken(&self) -> Option<Box<Broken>> {
-        self.broken.clone().or_else(|| self.lane.broken())
+        self.account.broken(&self.lane)
     }
 
     fn begin(&mut self, episode: u64) {
-        self.broken = self.broken.take().or_else(|| self.lane.broken());
+        self.account.begin(&self.lane);
         self.lane.begin(episode);
         self.policy.reset();
         self.lane.world_mut().remove_resource::<Mind>();
@@ -114,7 +114,7 @@ impl LiquidationLane {
         if let Some((_, wallet, _)) = seat::seated(&mut self.members, self.lane.world()) {
             seat::holdings(self.lane.world(), wallet.0, &mut self.opening);
         }
-        (self.turns, self.rewarded_usd, self.blocks_at_decision) = (0, 0.0, 0);
+        self.turns = 0;
     }
 
     /// What its liquidator has earned in the episode so far, in USD.
@@ -139,18 +139,27 @@ impl LiquidationLane {
     fn advance(&mut self) -> bool {
         while !self.lane.is_over() {
             self.lane.open_block();
-            let first = self.lane.episode_state().block == 1;
-            if self.taken && (first || seat::is_turn(&mut self.members, self.lane.world())) {
-                self.turns += 1;
-                return true;
+            if self.taken {
+                let has_turn = self.look();
+                if has_turn || self.lane.episode_state().block == 1 {
+                    self.turns += 1;
+                    return true;
+                }
             }
             self.close_block();
         }
         false
     }
 
+    /// Takes note of the chances of the open block; whether there is a turn in it.
+    fn look(&mut self) -> bool {
+        let found = seat::turn(&mut self.members, self.lane.world());
+        self.chances = found.unwrap_or_default();
+        found.is_some()
+    }
+
     fn obey(&mut self, action: &[f32]) {
-        let order = Some(Order::of(action));
+        let order = Some((Order::of(action), self.chances));
         self.lane.world_mut().insert_resource(Desk { taken: self.taken, order });
         self.close_block();
     }
@@ -158,7 +167,7 @@ impl LiquidationLane {
     fn write_rows(&mut self, row: &mut [f32], mask: &mut [f32]) {
         let world = self.lane.world();
         if let Some((_, wallet, liquidator)) = seat::seated(&mut self.members, world) {
-            liquidator.look(world, *wallet, row, mask);
+            liquidator.look(world, *wallet, &self.chances, row, mask);
         }
     }
 
@@ -187,20 +196,15 @@ impl Environment for LiquidationLane {
         self.write_rows(obs, action_mask);
     }
 
-    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
+    fn step(&mut self, action: &[f32], mut out: StepOut<'_>) {
         self.obey(action);
         let goes_on = self.advance();
         let earned = self.profit_usd();
-        let scale = self.lane.config().objective.reward_scale_usd;
-        let closed = self.lane.totals().blocks;
-        *out.reward = ((earned - self.rewarded_usd) / scale) as f32;
-        *out.elapsed_blocks = (closed - self.blocks_at_decision) as u32;
-        (self.rewarded_usd, self.blocks_at_decision) = (earned, closed);
-        *out.terminated = !goes_on && self.lane.violation().is_some();
-        *out.truncated = !goes_on && !*out.terminated;
+        self.account.settle(&self.lane, earned, goes_on, &mut out);
         if !goes_on {
             // The last block is closed: what is seen now is what would have been decided on.
             self.lane.open_block();
+            self.look();
             self.write_rows(out.final_obs, out.action_mask);
             let values = [earned, self.turns as f64, self.lane.totals().liquidated_usd];
             self.summary.clear();
@@ -213,21 +217,23 @@ impl Environment for LiquidationLane {
 
     fn save(&self) -> Vec<u8> {
         let summary: Vec<f64> = self.summary.iter().map(|(_, value)| *value).collect();
-        let done = (self.turns, self.rewarded_usd, self.blocks_at_decision);
+        let done = (self.turns, self.account.saved());
         let mine = (self.lane.snapshot(), summary, &self.opening, done);
         postcard::to_stdvec(&mine).expect("a snapshot is plain data")
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        type Saved = (LaneSnapshot, Vec<f64>, Vec<f64>, (u64, f64, u64));
-        let (snapshot, summary, opening, done): Saved =
+        type Saved = (LaneSnapshot, Vec<f64>, Vec<f64>, (u64, (f64, u64)));
+        let (snapshot, summary, opening, (turns, account)): Saved =
             postcard::from_bytes(bytes).map_err(|e| format!("not a liquidator's world: {e}"))?;
         self.lane.restore(&snapshot)?;
         self.lane.world_mut().remove_resource::<Mind>();
         self.lane.world_mut().insert_resource(Desk { taken: self.taken, order: None });
+        self.look();
         self.summary = SUMMARY.into_iter().zip(summary).collect();
         self.opening = opening;
-        (self.turns, self.rewarded_usd, self.blocks_at_decision) = done;
+        self.turns = turns;
+        self.account.restore(account);
         Ok(())
     }
 

@@ -47,15 +47,13 @@ pub fn think(world: &mut World) {
         return;
     }
     let mut members: Members = world.query();
-    if !seat::is_turn(&mut members, world) {
-        return;
-    }
+    let Some(chances) = seat::turn(&mut members, world) else { return };
     world.resource_scope(|world, mut mind: Mut<'_, Mind>| {
         let Mind { policy, row, mask, action } = &mut *mind;
         if let Some((_, wallet, liquidator)) = seat::seated(&mut members, world) {
-            liquidator.look(world, *wallet, row, mask);
+            liquidator.look(world, *wallet, &chances, row, mask);
             policy.act(row, mask, action);
-            let order = Some(Order::of(action));
+            let order = Some((Order::of(action), chances));
             world.insert_resource(Desk { taken: true, order });
         }
     });

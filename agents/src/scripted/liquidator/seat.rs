@@ -6,12 +6,11 @@
 //! every liquidator has them, and so do its attention, its outages and its failures: nobody sees more for learning.
 //! It does not speculate, nor bid behind reports.
 
-use super::super::arbitrageur::bid;
 use super::conduct::Luck;
-use super::{Attempt, GAS_PLAIN, Liquidator, Route, Scene, means};
+use super::{Attempt, Bidding, GAS_PLAIN, Liquidator, Route, Scene, means, reported};
 use bevy_ecs::prelude::*;
 use markets::price::draw;
-use markets::units::{AccountId, Amount, FeedId};
+use markets::units::{AccountId, Amount, FeedId, MarketId};
 use protocols::position::MAX_RESERVES;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -67,14 +66,17 @@ impl Order {
     }
 }
 
+/// The best chances of a block, the most profitable first.
+pub(super) type Chances = [Option<Attempt>; RANKS];
+
 /// Whether the first liquidator of the scored market takes orders; without it, or where it is not taken, all
 /// follow their own rules.
-#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
 pub struct Desk {
     /// Orders come from outside.
-    pub taken: bool,
-    /// What is to be done in this block.
-    pub order: Option<Order>,
+    pub(super) taken: bool,
+    /// What is to be done in this block, and the chances that it speaks of.
+    pub(super) order: Option<(Order, Chances)>,
 }
 
 /// Names of the values that a seated liquidator sees of itself and of the block, in order.
@@ -119,36 +121,48 @@ pub(super) fn scene<'w>(world: &'w World, liquidator: &Liquidator) -> Scene<'w> 
         prices,
         views: world.resource::<MarketViews>(),
         positions: world.resource::<PositionViews>(),
-        gas_usd: chain.clock().base_fee as f64 * 1e-18 * prices.usd(liquidator.gas.asset),
+        gas_usd: liquidator.gas_usd(chain, prices),
     }
 }
 
 /// Liquidators, and who they are.
 pub(super) type Members = QueryState<(&'static Actor, &'static Wallet, &'static Liquidator)>;
 
-/// The liquidator that takes orders where any does: the first of the scored market.
-pub(super) fn seated<'w>(
-    members: &mut Members,
-    world: &'w World,
-) -> Option<(&'w Actor, &'w Wallet, &'w Liquidator)> {
-    let market = world.resource::<MarketViews>().market;
-    let here = members.iter(world).filter(|(_, _, l)| l.market == market);
+/// A liquidator, and who it is.
+type Member<'w> = (&'w Actor, &'w Wallet, &'w Liquidator);
+
+/// The first liquidator of a market.
+pub(super) fn first<'w>(
+    members: impl Iterator<Item = Member<'w>>,
+    market: MarketId,
+) -> Option<Member<'w>> {
+    let here = members.filter(|(_, _, l)| l.market == market);
     here.min_by_key(|(actor, _, _)| actor.id)
 }
 
-/// Whether the seat has a turn in the open block: somebody is worth liquidating, and its liquidator looks.
-pub(super) fn is_turn(members: &mut Members, world: &World) -> bool {
+/// The liquidator that takes orders where any does: the first of the scored market.
+pub(super) fn seated<'w>(members: &mut Members, world: &'w World) -> Option<Member<'w>> {
+    first(members.iter(world), world.resource::<MarketViews>().market)
+}
+
+/// The chances of the open block, where the seat has a turn in it: somebody is worth liquidating, and its
+/// liquidator looks.
+pub(super) fn turn(members: &mut Members, world: &World) -> Option<Chances> {
     if world.resource::<PositionViews>().at_risk.is_empty() {
-        return false;
+        return None;
     }
-    let Some((actor, wallet, liquidator)) = seated(members, world) else { return false };
+    let (actor, wallet, liquidator) = seated(members, world)?;
     let scene = scene(world, liquidator);
     let luck = Luck {
         streams: world.resource::<Streams>(),
         episode: world.resource::<Episode>(),
         block_secs: world.resource::<Config>().block_secs,
     };
-    liquidator.looks(actor, &luck) && liquidator.chances(&scene, *wallet)[0].is_some()
+    if !liquidator.looks(actor, &luck) {
+        return None;
+    }
+    let chances = liquidator.chances(&scene, *wallet);
+    chances[0].is_some().then_some(chances)
 }
 
 impl Liquidator {
@@ -161,7 +175,7 @@ impl Liquidator {
     }
 
     /// The best chances, the most profitable first.
-    fn chances(&self, scene: &Scene<'_>, wallet: Wallet) -> [Option<Attempt>; RANKS] {
+    fn chances(&self, scene: &Scene<'_>, wallet: Wallet) -> Chances {
         let means = means(self, scene, wallet.0);
         let is_full = self.conduct.is_full(self.unsold_usd(scene, wallet.0));
         let mut best = [None; RANKS];
@@ -195,57 +209,41 @@ impl Liquidator {
         self.quote(scene, attempt.borrower, pair, attempt.route, own, Some(most))
     }
 
-    /// Submits what an order says.
+    /// Submits what an order says of chances.
     pub(super) fn obey(
         &self,
-        order: &Order,
+        (order, chances): &(Order, Chances),
         scene: &Scene<'_>,
-        (actor, wallet): (&Actor, Wallet),
-        luck: &Luck<'_>,
+        bidding: &mut Bidding<'_>,
         outbox: &mut Outbox,
         buffer: &mut Vec<Call>,
     ) {
-        let clock = scene.chain.clock();
-        let gas_price = scene.prices.usd(self.gas.asset);
-        let purse = self.gas.held(scene.chain, wallet.0).min(self.purse) / RANKS as f64;
-        let mut means = means(self, scene, wallet.0);
-        let chances = self.chances(scene, wallet);
-        let mut sent = 0;
-        for (rank, chance) in chances.into_iter().enumerate() {
+        for (rank, chance) in chances.iter().enumerate() {
             let (Some(chance), Some(share)) = (chance, order.offers[rank]) else { continue };
             // With what those before it leave.
-            let attempt = self.best_attempt(scene, chance.borrower, &means);
-            let attempt = attempt.and_then(|a| self.part(scene, a, order.sizes[rank], &means));
-            let Some(attempt) = attempt else { continue };
-            let gas_used = self.bundle(scene.views, &attempt, buffer);
-            let offer = bid(&clock, gas_used, attempt.profit_usd, share, gas_price, purse);
-            let Some((mut gas, mut left_usd)) = offer else { continue };
-            if self.conduct.inside {
-                (gas, left_usd) = self.conduct.tip(&clock, gas, left_usd, gas_used, gas_price);
-            }
-            if left_usd < self.min_profit_usd {
-                continue;
-            }
-            sent += 1;
-            if !matches!(attempt.route, Route::Flash(_))
-                && let Some(slot) = means.get_mut(usize::from(attempt.debt))
-            {
-                *slot = slot.saturating_sub(attempt.repay);
-            }
-            if !self.conduct.fails(luck, actor.key, sent) {
-                outbox.submit(actor, wallet, gas, buffer);
+            let attempt = self.best_attempt(scene, chance.borrower, &bidding.means);
+            let attempt =
+                attempt.and_then(|a| self.part(scene, a, order.sizes[rank], &bidding.means));
+            if let Some(attempt) = attempt {
+                self.place(&attempt, share, scene, bidding, outbox, buffer);
             }
         }
     }
 
-    /// Writes what it sees into `row` (`[OBS_DIM]`) and what it may order into `mask` (`[LOGITS]`).
-    pub(super) fn look(&self, world: &World, wallet: Wallet, row: &mut [f32], mask: &mut [f32]) {
+    /// Writes what it sees into `row` (`[OBS_DIM]`) and what it may order of chances into `mask` (`[LOGITS]`).
+    pub(super) fn look(
+        &self,
+        world: &World,
+        wallet: Wallet,
+        chances: &Chances,
+        row: &mut [f32],
+        mask: &mut [f32],
+    ) {
         row.fill(0.0);
         mask.fill(0.0);
         let scene = scene(world, self);
         let (episode, config) = (world.resource::<Episode>(), world.resource::<Config>());
         let outbox = world.resource::<Outbox>();
-        let chances = self.chances(&scene, wallet);
         let means = means(self, &scene, wallet.0);
         let (own, of_chances) = row.split_at_mut(FIELDS.len());
         let held_usd = |asset| scene.prices.value_usd(asset, scene.chain.balance(wallet.0, asset));
@@ -332,14 +330,6 @@ impl Route {
             Self::Pool(_) => super::GAS_SELL,
             Self::Flash(_) => super::GAS_FLASH,
         }
-    }
-}
-
-/// Feed and price in USD of a transaction that is an oracle's report.
-fn reported(calls: &[Call]) -> Option<(FeedId, f64)> {
-    match calls {
-        [Call::PushPrice { feed, price }] => Some((*feed, price.usd())),
-        _ => None,
     }
 }
 
