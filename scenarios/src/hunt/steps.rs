@@ -98,7 +98,8 @@ impl Steps {
             watch.see(&chain, &[], text, false);
             passed = 0;
             for (transaction, receipt) in player.transactions().iter().zip(player.receipts()) {
-                watch.transaction(&mut chain, &transaction, receipt);
+                let same = watch.transaction(&mut chain, &transaction, receipt);
+                same.ok_or(StepsError::Otherwise { block: header.block })?;
             }
             if chain.state_hash() != player.chain().state_hash() {
                 return Err(StepsError::Otherwise { block: header.block });
@@ -137,16 +138,16 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Executes a transaction that succeeded call by call; of another it says what became of it.
-    fn transaction(&mut self, chain: &mut Chain, sent: &Transaction<'_>, receipt: &Receipt) {
+    /// Executes a transaction that succeeded call by call; of another it says what became of it. `None` where a
+    /// call fails by itself.
+    fn transaction(
+        &mut self,
+        chain: &mut Chain,
+        sent: &Transaction<'_>,
+        receipt: &Receipt,
+    ) -> Option<()> {
         let reason = match receipt.outcome {
-            Outcome::Success => {
-                if self.calls(chain, sent).is_none() {
-                    // What went through as a whole and not call by call is told by the state's hash.
-                    self.see(chain, &[], "a call that cannot be shown".to_owned(), true);
-                }
-                return;
-            }
+            Outcome::Success => return self.calls(chain, sent),
             Outcome::Refused(reason) | Outcome::Reverted { reason, .. } => reason.to_string(),
             Outcome::Invalid => "its sender cannot pay for it".to_owned(),
         };
@@ -155,6 +156,7 @@ impl<'a> Watch<'a> {
         let text =
             format!("a transaction of {who} with {} calls fails: {reason}", sent.calls.len());
         self.see(chain, &[], text, true);
+        Some(())
     }
 
     fn calls(&mut self, chain: &mut Chain, sent: &Transaction<'_>) -> Option<()> {

@@ -14,7 +14,6 @@ pub struct StageSource {
     whole: Frame,
     timestamps: Vec<u64>,
     step: u64,
-    last: u64,
 }
 
 impl StageSource {
@@ -38,13 +37,12 @@ impl StageSource {
         // What an attack moved says something; where nothing moved, everything is shown.
         let (moved, still): (Vec<_>, Vec<_>) = feeds.chain(pools).partition(has_moved);
         let assets = if moved.is_empty() { still } else { moved };
-        let last = seen.len().saturating_sub(1) as u64;
         let mut whole = Frame {
             scenario: scenario.to_owned(),
             policy: "nobody".to_owned(),
             origin: Origin::Recording,
             axis: Axis::Steps,
-            last_block: Some(last),
+            last_block: Some(seen.len().saturating_sub(1) as u64),
             assets,
             holdings: holdings(seen),
             ..Frame::default()
@@ -57,7 +55,13 @@ impl StageSource {
             whole.events.push(Event { block, kind, text, usd: 0.0, account: None });
         }
         let timestamps = seen.iter().map(|seen| seen.timestamp).collect();
-        Self { whole, timestamps, step: 0, last }
+        Self { whole, timestamps, step: 0 }
+    }
+}
+
+impl StageSource {
+    fn last(&self) -> u64 {
+        self.timestamps.len().saturating_sub(1) as u64
     }
 }
 
@@ -96,13 +100,13 @@ fn holdings(seen: &[Seen]) -> Vec<Holding> {
 
 impl Source for StageSource {
     fn step(&mut self) -> Result<bool, String> {
-        let more = self.step < self.last;
+        let more = self.step < self.last();
         self.step += u64::from(more);
         Ok(more)
     }
 
     fn rewind(&mut self, block: u64) -> Result<(), String> {
-        self.step = block.min(self.last);
+        self.step = block.min(self.last());
         Ok(())
     }
 
