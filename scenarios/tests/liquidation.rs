@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "common/step.rs"]
+mod step;
+
 use agents::frozen::{Dense, FrozenPolicy, Normaliser};
 use agents::policy::Hold;
 use agents::scripted::liquidator::lane::LiquidationLane;
@@ -11,9 +14,10 @@ use scenarios::assemble::Worlds;
 use scenarios::liquidation::{Bidder, Floor, LiquidationError, profit};
 use scenarios::load::{Loaded, load};
 use scenarios::statics::StaticParams;
-use sim::environment::{ActionSpace, Environment, StepOut};
+use sim::environment::{ActionSpace, Environment};
 use sim::lane::Lane;
 use std::path::Path;
+use step::step;
 
 /// A recorded crash: there is somebody to liquidate.
 const WORLD: WorldAddress = WorldAddress { seed: 11, instance: 2, path: PathChoice::Window(1) };
@@ -50,36 +54,6 @@ fn always(offer: usize, size: usize) -> FrozenPolicy {
     let layer =
         Dense { inputs: OBS_DIM, outputs: LOGITS, weight: vec![0.0; OBS_DIM * LOGITS], bias };
     FrozenPolicy::new("always", heads, Normaliser::identity(OBS_DIM, 10.0), vec![layer]).unwrap()
-}
-
-/// Everything that a step wrote.
-#[derive(Clone, Debug, PartialEq)]
-struct Step {
-    obs: Vec<f32>,
-    mask: Vec<f32>,
-    last: Vec<f32>,
-    reward: f32,
-    ends: (bool, bool),
-    elapsed: u32,
-}
-
-fn step(side: &mut LiquidationLane, action: &[f32]) -> Step {
-    let (obs, mask) = (vec![0.0; OBS_DIM], vec![0.0; LOGITS]);
-    let mut step =
-        Step { last: obs.clone(), obs, mask, reward: 0.0, ends: (false, false), elapsed: 0 };
-    side.step(
-        action,
-        StepOut {
-            obs: &mut step.obs,
-            action_mask: &mut step.mask,
-            final_obs: &mut step.last,
-            reward: &mut step.reward,
-            terminated: &mut step.ends.0,
-            truncated: &mut step.ends.1,
-            elapsed_blocks: &mut step.elapsed,
-        },
-    );
-    step
 }
 
 #[test]

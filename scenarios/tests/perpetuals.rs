@@ -1,5 +1,8 @@
 //! Worlds with a perpetual future: what leverage there does to the price that a lending market liquidates by.
 
+#[path = "common/saved.rs"]
+mod saved;
+
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::observations;
@@ -125,20 +128,7 @@ fn every_block_of_a_crash_bears_an_audit_of_everything() {
 
 #[test]
 fn a_saved_world_goes_on_as_if_it_had_not_been_saved() {
-    let mut whole = lane(&[], None, 3);
-    whole.run(400, None);
-    whole.open_block();
-    let saved = whole.snapshot();
-    let mut again = lane(&[], None, 3);
-    again.restore(&saved).expect("the same world");
-    for lane in [&mut whole, &mut again] {
-        lane.run(400, None);
-    }
-    assert_eq!(whole.digest(), again.digest());
-    assert_eq!(whole.snapshot(), again.snapshot());
-    let mut other = lane(&[], None, 4);
-    other.run(801, None);
-    assert_ne!(whole.digest(), other.digest());
+    saved::goes_on(|seed| lane(&[], None, seed));
 }
 
 #[test]
