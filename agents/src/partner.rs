@@ -3,7 +3,7 @@
 
 use crate::frozen::FrozenPolicy;
 use bevy_ecs::prelude::*;
-use sim::action::{Side, hold, write_mask};
+use sim::action::{Heads, Side, hold, write_mask};
 use sim::chain::Chain;
 use sim::config::Config;
 use sim::observe::Observations;
@@ -41,13 +41,15 @@ pub fn decide_rest(
         return;
     }
     let Partner { policy, side, mask, action } = &mut *partner;
-    write_mask(chain.pooled(config.market), chain.clock().timestamp, mask);
-    side.mask(mask);
+    let pooled = chain.pooled(config.market);
+    let heads = Heads::of(pooled);
+    write_mask(pooled, chain.clock().timestamp, mask);
+    side.mask(heads, mask);
     policy.act(&observations.row, mask, action);
     if !pending.waits {
         pending.values.resize(action.len(), 0.0);
         hold(&mut pending.values);
         pending.waits = true;
     }
-    side.take_over(action, &mut pending.values);
+    side.take_over(heads, action, &mut pending.values);
 }

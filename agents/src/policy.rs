@@ -34,8 +34,18 @@ impl RiskPolicy for Hold {
 }
 
 /// Freezes every reserve as soon as it may, and for ever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FreezeAll;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreezeAll {
+    reserves: usize,
+}
+
+impl FreezeAll {
+    /// For a market of this many reserves.
+    #[must_use]
+    pub const fn new(reserves: usize) -> Self {
+        Self { reserves }
+    }
+}
 
 impl RiskPolicy for FreezeAll {
     fn name(&self) -> &str {
@@ -45,8 +55,7 @@ impl RiskPolicy for FreezeAll {
     fn act(&mut self, _obs: &[f32], mask: &[f32], action: &mut [f32]) {
         sim::action::hold(action);
         let Some(freeze) = offset_of(RiskParam::Frozen) else { return };
-        let reserves = action.len() / RESERVE_ACTIONS.len();
-        for reserve in 0..reserves {
+        for reserve in 0..self.reserves {
             choose(mask, action, reserve * RESERVE_ACTIONS.len() + freeze, UP);
         }
     }
@@ -202,7 +211,7 @@ mod tests {
         let second = RESERVE_ACTIONS.len() + freeze;
         mask[second * CHOICES + UP] = 0.0;
         let mut action = vec![0.0; heads(2)];
-        FreezeAll.act(&[], &mask, &mut action);
+        FreezeAll::new(2).act(&[], &mask, &mut action);
         for (head, choice) in action.iter().enumerate() {
             let expected = if head == freeze { UP } else { HOLD };
             assert_eq!(*choice, expected as f32, "head {head}");

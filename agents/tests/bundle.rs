@@ -8,6 +8,7 @@ use agents::export::bundle::{self, ActionHead, BundleError, ObservationField, Po
 use agents::export::tables::{action_heads, observation_fields};
 use agents::frozen::{Dense, FrozenPolicy, Normaliser};
 use protocols::risk_params::{AtOnce, RiskParam, RiskRegime, Rule, Step};
+use sim::action::Heads;
 use sim::observe::Visibility;
 
 fn policy() -> FrozenPolicy {
@@ -140,9 +141,10 @@ fn the_exported_tables_are_those_of_the_simulation() {
     let fields = observation_fields(&symbols);
     let names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
     assert_eq!(names, sim::observe::names(&symbols, Visibility::Public));
-    let heads = action_heads(&symbols, &regime);
+    let table = Heads::plain(symbols.len());
+    let heads = action_heads(table, &symbols, &regime);
     let names: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
-    assert_eq!(names, sim::action::names(&symbols));
+    assert_eq!(names, table.names(&symbols));
     assert!(heads.iter().all(|h| h.choices[sim::action::HOLD] == "hold"));
     assert_eq!(heads[0].rule, *regime.rule(RiskParam::Ltv));
 }

@@ -162,6 +162,15 @@ pub(crate) fn threshold_covers_bonus(threshold: Bps, bonus: Bps) -> bool {
     u64::from(threshold.0) * (10_000 + u64::from(bonus.0)) <= 100_000_000
 }
 
+/// A second feed of a reserve, which may stand in for the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherOracle {
+    /// The feed that is not read now.
+    pub feed: FeedId,
+    /// Whether the second feed is the one that is read.
+    pub is_read: bool,
+}
+
 /// One asset's book. Indexes and rates are as of `last_update`: views project, calls accrue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserve {
@@ -173,6 +182,8 @@ pub struct Reserve {
     pub debt_token: AssetId,
     /// Where its price comes from.
     pub feed: FeedId,
+    /// Another feed that a risk change may put in place of the first.
+    pub other_oracle: Option<OtherOracle>,
     /// The token's decimals, at most 38.
     pub decimals: u8,
     /// What governance set.
@@ -200,7 +211,7 @@ pub struct Reserve {
     pub grace_until: u64,
     /// Unix time at which a risk change last touched a parameter, by [`RiskParam::index`]; zero:
     /// never.
-    pub last_changed_at: [u64; RiskParam::COUNT],
+    pub last_changed_at: [u64; RiskParam::OF_RESERVES],
 }
 
 impl Reserve {
@@ -238,6 +249,7 @@ impl Reserve {
             a_token,
             debt_token,
             feed,
+            other_oracle: None,
             decimals,
             config,
             liquidity_index: Ray::ONE,
@@ -250,7 +262,16 @@ impl Reserve {
             deficit: Amount::ZERO,
             isolated_debt: 0,
             grace_until: 0,
-            last_changed_at: [0; RiskParam::COUNT],
+            last_changed_at: [0; RiskParam::OF_RESERVES],
+        }
+    }
+    /// Reads the price from the second feed, or from the first again; nothing where there is no second.
+    pub fn read_other_oracle(&mut self, other: bool) {
+        if let Some(second) = &mut self.other_oracle
+            && second.is_read != other
+        {
+            second.is_read = other;
+            std::mem::swap(&mut self.feed, &mut second.feed);
         }
     }
     /// One whole token in the smallest unit.

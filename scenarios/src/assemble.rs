@@ -232,7 +232,7 @@ impl Setup {
         place: impl FnOnce(&mut World, MarketId) -> Result<(), AssembleError>,
     ) -> Result<Pooled, AssembleError> {
         let s = &self.shared.scenario;
-        let Genesis { chain, market, assets, pools, feeds, further, perpetuals } =
+        let Genesis { chain, market, assets, pools, feeds, other_feeds, further, perpetuals } =
             genesis(s, &path, &self.statics)?;
         let pooled = chain.pooled(market).clone();
         let listings: Vec<Listing> = s
@@ -280,8 +280,13 @@ impl Setup {
         world.insert_resource(crate::factors::begin(s, &self.shared.series, path.start));
         world.insert_resource(FurtherMarkets::new(further.iter().map(|f| f.market).collect()));
         world.insert_resource(Perpetuals::new(perpetuals.clone()));
-        let handles =
-            crate::cohorts::Handles { market, pools: &pools, feeds: &feeds, further: &further };
+        let handles = crate::cohorts::Handles {
+            market,
+            pools: &pools,
+            feeds: &feeds,
+            other_feeds: &other_feeds,
+            further: &further,
+        };
         crate::cohorts::spawn(s, &handles, world, place)?;
         crate::books::spawn(s, world);
         crate::perpetuals::spawn(s, &perpetuals, world)?;

@@ -1,7 +1,7 @@
 //! What a policy bundle says about its policy: the observation and action tables, the bounds and rate
 //! limits, where it was trained.
 
-use crate::genesis::regime;
+use crate::genesis::{heads, regime};
 use crate::load::Loaded;
 use crate::manifest::{Build, DateSplit};
 use crate::schema::Scenario;
@@ -21,8 +21,8 @@ pub struct Training {
     pub decisions: u64,
 }
 
-/// What a risk policy sees in a scenario: its reserves, then its books, its perpetual futures and its exogenous
-/// streams.
+/// What a risk policy sees in a scenario: its reserves, then its books, its perpetual futures, its exogenous
+/// streams, its liquidation design and its second oracles.
 #[must_use]
 pub fn observations(s: &Scenario) -> Vec<ObservationField> {
     let symbols: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
@@ -30,6 +30,7 @@ pub fn observations(s: &Scenario) -> Vec<ObservationField> {
     fields.extend(tables::book_fields(&crate::books::symbols(s)));
     fields.extend(tables::perpetual_fields(&crate::perpetuals::symbols(s)));
     fields.extend(tables::factor_fields(s.factors.iter().map(|f| (f.name.as_str(), f.scale))));
+    fields.extend(tables::heads_fields(heads(&s.market), &symbols));
     fields
 }
 
@@ -49,7 +50,7 @@ pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> P
         decision_every_blocks: s.decision_every_blocks,
         block_secs: s.block_secs,
         observations: observations(&loaded.scenario),
-        actions: tables::action_heads(&symbols, &regime(&s.market)),
+        actions: tables::action_heads(heads(&s.market), &symbols, &regime(&s.market)),
         provenance: Provenance {
             scenario: s.name.clone(),
             scenario_hash: loaded.hash.clone(),

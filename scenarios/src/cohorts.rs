@@ -81,6 +81,7 @@ pub(crate) struct Handles<'a> {
     pub(crate) market: MarketId,
     pub(crate) pools: &'a [PoolId],
     pub(crate) feeds: &'a [FeedId],
+    pub(crate) other_feeds: &'a [FeedId],
     pub(crate) further: &'a [Further],
 }
 
@@ -113,6 +114,7 @@ pub(crate) fn spawn(
     let agents = &s.agents;
     risk_manager::spawn(world, market, &agents.risk_manager)?;
     spawn_nodes(s, &s.oracles, handles.feeds, world)?;
+    spawn_nodes(s, &s.market.other_oracles, handles.other_feeds, world)?;
     for cohort in &agents.lenders {
         lender::spawn(world, market, cohort)?;
     }

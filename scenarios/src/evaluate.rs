@@ -2,7 +2,7 @@
 
 use crate::arena::{Arena, Contestant, MakePolicy, PathChoice, WorldAddress, compete, worlds};
 use crate::dates::Utc;
-use crate::genesis::regime;
+use crate::genesis::{heads, regime};
 use crate::load::Loaded;
 use crate::report::{BEST_STATIC, GroupResult};
 use crate::reproduction::BrokenWorld;
@@ -119,7 +119,10 @@ pub fn baseline<'a>(
                 Box::new(move || Box::new(VolatilityRule::new(reserves, rule)));
             plain("volatility rule", vec![make])
         }
-        Baseline::FreezeAll => plain("freeze all", vec![Box::new(|| Box::new(FreezeAll))]),
+        Baseline::FreezeAll => {
+            let reserves = deployed.reserves.len();
+            plain("freeze all", vec![Box::new(move || Box::new(FreezeAll::new(reserves)))])
+        }
         Baseline::FreezeRule => {
             let reserves = deployed.reserves.len();
             plain("freeze rule", vec![Box::new(move || Box::new(FreezeRule::new(reserves)))])
@@ -245,7 +248,8 @@ pub(crate) fn refuse_other_market(
     };
     let sees_the_same = fields.len() == policy.observations.len()
         && fields.iter().zip(&policy.observations).all(same_field);
-    let heads = tables::action_heads(&symbols, &regime(market));
+    let all = heads(market);
+    let heads = tables::action_heads(all, &symbols, &regime(market));
     let moves = |heads: &[ActionHead]| -> Vec<(String, Vec<String>)> {
         heads.iter().map(|h| (h.name.clone(), h.choices.clone())).collect()
     };
@@ -262,8 +266,8 @@ pub(crate) fn refuse_other_market(
             policy.provenance.scenario,
         ));
     }
-    let both = policy.actions.iter().zip(&heads).enumerate();
-    for (_, (was, is)) in both.filter(|(head, _)| side.holds_head(*head, heads.len())) {
+    let both = policy.actions.iter().zip(&heads).zip(all.targets());
+    for ((was, is), _) in both.filter(|(_, (_, field))| side.holds(field.param)) {
         if let Some(difference) = difference(&was.rule, &is.rule) {
             return Err(format!(
                 "policy \"{name}\" was trained with other bounds: {} has {difference}; give \

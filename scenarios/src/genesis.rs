@@ -4,7 +4,8 @@
 use crate::paths::Path;
 use crate::perpetuals::Site;
 use crate::schema::{
-    MarketSpec, OracleSpec, PoolSpec, RatesSpec, Regime, ReserveSpec, RuleOverride, Scenario,
+    DesignSpec, MarketSpec, OracleSpec, PoolSpec, RatesSpec, Regime, ReserveSpec, RuleOverride,
+    Scenario,
 };
 use crate::statics::StaticParams;
 use markets::amm::constant_product::ConstantProduct;
@@ -13,12 +14,13 @@ use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::price::PriceError;
-use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
+use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price, Wad};
 use protocols::interest::RateStrategy;
-use protocols::lending::Pooled;
+use protocols::lending::{LiquidationDesign, Pooled};
 use protocols::perpetual::PerpetualError;
-use protocols::reserve::{Reserve, ReserveConfig};
+use protocols::reserve::{OtherOracle, Reserve, ReserveConfig};
 use protocols::risk_params::{RiskParam, RiskRegime};
+use sim::action::Heads;
 use sim::chain::call::{Call, Outcome, Revert, Transaction, TxHeader};
 use sim::chain::{Chain, Feed, Market, Pool};
 
@@ -80,6 +82,8 @@ pub(crate) struct Genesis {
     pub(crate) pools: Vec<PoolId>,
     /// Feeds, in the scenario's order.
     pub(crate) feeds: Vec<FeedId>,
+    /// Second feeds of the market's reserves, in the scenario's order.
+    pub(crate) other_feeds: Vec<FeedId>,
     /// Further lending markets, in the scenario's order.
     pub(crate) further: Vec<Further>,
     /// Perpetual futures, in the scenario's order.
@@ -109,9 +113,28 @@ pub(crate) fn regime(market: &MarketSpec) -> RiskRegime {
             RiskParam::BorrowCap => &mut regime.borrow_cap,
             RiskParam::CloseFactor => &mut regime.close_factor,
             RiskParam::Frozen => &mut regime.frozen,
+            RiskParam::Oracle => &mut regime.oracle,
+            RiskParam::ToxicStop => &mut regime.toxic_stop,
+            RiskParam::BonusAtLine => &mut regime.bonus_at_line,
         } = *rule;
     }
     regime
+}
+
+/// The heads of a market's action table.
+pub(crate) fn heads(market: &MarketSpec) -> Heads {
+    let has_two = |r: &ReserveSpec| market.other_oracles.iter().any(|o| o.asset() == r.asset);
+    Heads::new(market.reserves.iter().map(has_two), market.design.is_some())
+}
+
+/// A liquidation design from its figures.
+fn design(spec: DesignSpec) -> LiquidationDesign {
+    let full_bonus_at = Wad::new(u128::from(spec.full_bonus_at_bps) * 10_u128.pow(14));
+    LiquidationDesign {
+        stops_when_toxic: spec.toxic_stop,
+        bonus_at_line: Bps(spec.bonus_at_line_bps),
+        ..LiquidationDesign::flat(full_bonus_at)
+    }
 }
 
 /// Builds the chain.
@@ -141,7 +164,10 @@ pub(crate) fn genesis(
     let ground = Ground { s, assets: &assets, prices, pools: &pools, start: path.start };
     let feeds = add_feeds(&mut chain, &ground, &s.oracles, None, "")?;
     let priced = Priced { specs: &s.oracles, feeds: &feeds, rest: None };
-    let market = add_market(&mut chain, &ground, &s.market, &priced, shares, "", Some(statics));
+    let others = &s.market.other_oracles;
+    let other_feeds = add_feeds(&mut chain, &ground, others, Some(&priced), "other ")?;
+    let managed = Managed { statics, other_feeds: &other_feeds };
+    let market = add_market(&mut chain, &ground, &s.market, &priced, shares, "", Some(managed));
     let mut further = Vec::new();
     for spec in &s.markets {
         let prefix = format!("{} ", spec.name);
@@ -162,7 +188,7 @@ pub(crate) fn genesis(
         };
         perpetuals.push(crate::perpetuals::add(&mut chain, spec, &site)?);
     }
-    Ok(Genesis { chain, market, assets, pools, feeds, further, perpetuals })
+    Ok(Genesis { chain, market, assets, pools, feeds, other_feeds, further, perpetuals })
 }
 
 /// What feeds and markets are built on.
@@ -279,6 +305,14 @@ fn add_feeds(
     Ok(feeds)
 }
 
+/// What the market that is managed has besides.
+#[derive(Clone, Copy)]
+struct Managed<'a> {
+    statics: &'a StaticParams,
+    /// Second feeds, in the order of its specs.
+    other_feeds: &'a [FeedId],
+}
+
 /// Adds a lending market.
 fn add_market(
     chain: &mut Chain,
@@ -287,7 +321,7 @@ fn add_market(
     priced: &Priced<'_>,
     shares: Vec<(AssetId, AssetId, u8)>,
     prefix: &str,
-    statics: Option<&StaticParams>,
+    managed: Option<Managed<'_>>,
 ) -> MarketId {
     let account = chain.add_account(&format!("{prefix}market"));
     let treasury = chain.add_account(&format!("{prefix}treasury"));
@@ -295,6 +329,7 @@ fn add_market(
     let mut pooled = Pooled::new(account, treasury, risk_manager, regime(spec));
     pooled.flash_premium = Bps(spec.flash_premium_bps);
     pooled.state.close_factor = Bps(spec.close_factor_bps);
+    pooled.state.design = spec.design.map(design);
     for (reserve, (a_token, debt_token, decimals)) in spec.reserves.iter().zip(shares) {
         let feed = priced.feed(&reserve.asset).unwrap_or(FeedId(0));
         let underlying = ground.at(&reserve.asset).0;
@@ -303,7 +338,14 @@ fn add_market(
             underlying, a_token, debt_token, feed, decimals, config, start,
         ));
     }
-    if let Some(statics) = statics {
+    if let Some(Managed { statics, other_feeds }) = managed {
+        for (other, feed) in spec.other_oracles.iter().zip(other_feeds) {
+            let reserve = spec.reserves.iter().position(|r| r.asset == other.asset());
+            if let Some(reserve) = reserve {
+                let second = OtherOracle { feed: *feed, is_read: false };
+                pooled.reserves[reserve].other_oracle = Some(second);
+            }
+        }
         statics.apply(&mut pooled);
     }
     chain.add_market(Market::Pooled(pooled))

@@ -264,8 +264,34 @@ pub struct MarketSpec {
     /// Rules of the regime that this scenario replaces.
     #[serde(default)]
     pub rules: Vec<RuleOverride>,
+    /// What liquidations are like where they are not Aave v3's; the risk policy may move it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub design: Option<DesignSpec>,
+    /// Second feeds, at most one per reserve, that the risk policy may have it read in place of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_oracles: Vec<OracleSpec>,
     /// Reserves, in order.
     pub reserves: Vec<ReserveSpec>,
+}
+
+/// A liquidation design ([`LiquidationDesign`](protocols::lending::LiquidationDesign)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DesignSpec {
+    /// Whether liquidations past the toxic frontier are refused.
+    pub toxic_stop: bool,
+    /// Share of the bonus that is paid at a health factor of one, in basis points: 10,000 for a flat bonus.
+    pub bonus_at_line_bps: u32,
+    /// Health factor at and below which the whole bonus is paid, in basis points.
+    pub full_bonus_at_bps: u32,
+}
+
+impl Default for DesignSpec {
+    /// Aave v3's flat bonus; where a share is moved, the whole is paid from 0.95 on, where Aave v3 lets the whole debt
+    /// be repaid.
+    fn default() -> Self {
+        Self { toxic_stop: false, bonus_at_line_bps: 10_000, full_bonus_at_bps: 9_500 }
+    }
 }
 
 /// A lending market beside the first: nobody manages its risk, no learner sees it.

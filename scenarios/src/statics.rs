@@ -5,7 +5,7 @@
 
 use crate::stats::Draw;
 use markets::units::Bps;
-use protocols::lending::Pooled;
+use protocols::lending::{MarketState, Pooled};
 use protocols::reserve::Reserve;
 use protocols::risk_params::{RiskChange, RiskParam};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ impl StaticParams {
     pub fn apply(&self, market: &mut Pooled) {
         for change in &self.0 {
             match change.reserve {
-                None => market.state.close_factor = Bps(change.value as u32),
+                None => set_of_market(&mut market.state, change.param, change.value),
                 Some(i) => {
                     if let Some(reserve) = market.reserves.get_mut(usize::from(i)) {
                         set(reserve, change.param, change.value);
@@ -85,14 +85,24 @@ impl StaticParams {
             let now = u64::from(market.state.close_factor.0);
             market.state.close_factor = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
         }
+        if let Some(design) = &mut market.state.design {
+            if draw.unit() < rate && is_free(RiskParam::ToxicStop) {
+                design.stops_when_toxic = draw.unit() < 0.5;
+            }
+            if draw.unit() < rate && is_free(RiskParam::BonusAtLine) {
+                let (rule, now) = (regime.bonus_at_line, u64::from(design.bonus_at_line.0));
+                design.bonus_at_line = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
+            }
+        }
         for reserve in &mut market.reserves {
-            for param in RiskParam::ALL.into_iter().filter(|p| !p.is_market_wide()) {
+            for param in params_of(reserve) {
                 let rule = regime.rule(param);
                 // Both draws are made whatever comes of them, so that candidates stay comparable.
                 let chosen = draw.unit() < rate;
                 let now = get(reserve, param);
                 let value = match param {
                     RiskParam::Frozen => u64::from(draw.unit() < 0.3),
+                    RiskParam::Oracle => u64::from(draw.unit() < 0.5),
                     RiskParam::SupplyCap | RiskParam::BorrowCap => {
                         scaled(draw, now, rule.floor, rule.ceil, reach)
                     }
@@ -109,15 +119,14 @@ impl StaticParams {
 
     fn difference(deployed: &Pooled, market: &Pooled) -> Self {
         let mut changes = Vec::new();
-        if deployed.state.close_factor != market.state.close_factor {
-            changes.push(RiskChange {
-                reserve: None,
-                param: RiskParam::CloseFactor,
-                value: u64::from(market.state.close_factor.0),
-            });
+        for param in RiskParam::ALL.into_iter().filter(|p| p.is_market_wide()) {
+            let value = get_of_market(&market.state, param);
+            if get_of_market(&deployed.state, param) != value {
+                changes.push(RiskChange { reserve: None, param, value });
+            }
         }
         for (i, (before, after)) in deployed.reserves.iter().zip(&market.reserves).enumerate() {
-            for param in RiskParam::ALL.into_iter().filter(|p| !p.is_market_wide()) {
+            for param in params_of(after) {
                 let value = get(after, param);
                 if get(before, param) != value {
                     changes.push(RiskChange { reserve: Some(i as u16), param, value });
@@ -167,6 +176,32 @@ fn make_coherent(reserve: &mut Reserve, side: Side) {
     config.ltv = config.ltv.min(config.liquidation_threshold);
 }
 
+/// The parameters that a reserve has, in the order of [`RiskParam::ALL`].
+fn params_of(reserve: &Reserve) -> impl Iterator<Item = RiskParam> + use<> {
+    let has_two = reserve.other_oracle.is_some();
+    let own = RiskParam::ALL.into_iter().filter(|p| !p.is_market_wide());
+    own.filter(move |param| has_two || *param != RiskParam::Oracle)
+}
+
+fn get_of_market(state: &MarketState, param: RiskParam) -> u64 {
+    let design = state.design.as_ref();
+    match param {
+        RiskParam::CloseFactor => state.close_factor.0.into(),
+        RiskParam::ToxicStop => design.map_or(0, |d| d.stops_when_toxic.into()),
+        RiskParam::BonusAtLine => design.map_or(0, |d| d.bonus_at_line.0.into()),
+        _ => 0,
+    }
+}
+
+fn set_of_market(state: &mut MarketState, param: RiskParam, value: u64) {
+    match (param, &mut state.design) {
+        (RiskParam::CloseFactor, _) => state.close_factor = Bps(value as u32),
+        (RiskParam::ToxicStop, Some(design)) => design.stops_when_toxic = value != 0,
+        (RiskParam::BonusAtLine, Some(design)) => design.bonus_at_line = Bps(value as u32),
+        _ => {}
+    }
+}
+
 fn get(reserve: &Reserve, param: RiskParam) -> u64 {
     let config = &reserve.config;
     match param {
@@ -176,7 +211,8 @@ fn get(reserve: &Reserve, param: RiskParam) -> u64 {
         RiskParam::SupplyCap => config.supply_cap,
         RiskParam::BorrowCap => config.borrow_cap,
         RiskParam::Frozen => config.frozen.into(),
-        RiskParam::CloseFactor => 0,
+        RiskParam::Oracle => reserve.other_oracle.is_some_and(|other| other.is_read).into(),
+        RiskParam::CloseFactor | RiskParam::ToxicStop | RiskParam::BonusAtLine => 0,
     }
 }
 
@@ -189,6 +225,7 @@ fn set(reserve: &mut Reserve, param: RiskParam, value: u64) {
         RiskParam::SupplyCap => config.supply_cap = value,
         RiskParam::BorrowCap => config.borrow_cap = value,
         RiskParam::Frozen => config.frozen = value != 0,
-        RiskParam::CloseFactor => {}
+        RiskParam::Oracle => reserve.read_other_oracle(value != 0),
+        RiskParam::CloseFactor | RiskParam::ToxicStop | RiskParam::BonusAtLine => {}
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A MultiDiscrete space with three choices per head, [`HOLD`] in the middle: per reserve a head for each
 //! of five parameters, one for the freeze and one for the emergency brake, then the market's close
-//! factor. How far a move goes is the regime's rule, not the policy's ([`RiskRegime::step`],
+//! factor. A market with a liquidation design has heads for it after these, and a reserve with two oracles one for
+//! which of them is read ([`Heads`]). How far a move goes is the regime's rule, not the policy's ([`RiskRegime::step`],
 //! [`RiskRegime::brake`]). Masks, decoding and execution ask the same [`RiskRegime::legal`].
 
 use crate::chain::call::Call;
@@ -10,6 +11,7 @@ use crate::environment::ActionSpace;
 use bevy_ecs::prelude::Resource;
 use markets::units::MarketId;
 use protocols::lending::{MarketState, Pooled};
+use protocols::position::MAX_RESERVES;
 use protocols::reserve::Reserve;
 use protocols::risk_params::{Direction, RiskChange, RiskParam, RiskRegime, Rule};
 use serde::{Deserialize, Serialize};
@@ -62,43 +64,134 @@ pub const RESERVE_ACTIONS: [ActionField; 7] = [
 ];
 /// Heads of the market, after the reserves'.
 pub const MARKET_ACTIONS: [ActionField; 1] = [steps("close_factor", "bps", RiskParam::CloseFactor)];
+/// Heads of a market whose liquidations have a design, after these.
+pub const DESIGN_ACTIONS: [ActionField; 2] = [
+    ActionField {
+        choices: ["go on", "hold", "stop"],
+        ..steps("toxic_stop", "0 or 1", RiskParam::ToxicStop)
+    },
+    steps("bonus_at_line", "bps", RiskParam::BonusAtLine),
+];
+/// Head of each reserve that has two oracles, last.
+pub const ORACLE_ACTION: ActionField = ActionField {
+    choices: ["the first", "hold", "the other"],
+    ..steps("oracle", "0 or 1", RiskParam::Oracle)
+};
 
-/// Heads of a market with this many reserves.
+/// The kind of head that steps a parameter.
+#[must_use]
+pub fn field_of(param: RiskParam) -> Option<&'static ActionField> {
+    let all = RESERVE_ACTIONS.iter().chain(&MARKET_ACTIONS).chain(&DESIGN_ACTIONS);
+    all.chain([&ORACLE_ACTION]).find(|field| field.param == param && !field.is_brake)
+}
+
+/// Which heads a market has: what there is to move, whether or not its regime lets a policy move it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    reserves: usize,
+    has_design: bool,
+    /// A bit for each reserve with two oracles.
+    two_oracles: u128,
+}
+
+const _: () = assert!(MAX_RESERVES <= u128::BITS as usize, "a bit for each reserve");
+
+impl Heads {
+    /// Of a market with this many reserves, one oracle each, and no design of liquidations.
+    #[must_use]
+    pub const fn plain(reserves: usize) -> Self {
+        Self { reserves, has_design: false, two_oracles: 0 }
+    }
+    /// Of a market whose reserves have two oracles where `two_oracles` says so.
+    #[must_use]
+    pub fn new(two_oracles: impl Iterator<Item = bool>, has_design: bool) -> Self {
+        let mut heads = Self { has_design, ..Self::plain(0) };
+        for two in two_oracles {
+            heads.two_oracles |= u128::from(two) << heads.reserves;
+            heads.reserves += 1;
+        }
+        heads
+    }
+    /// Of a market.
+    #[must_use]
+    pub fn of(pooled: &Pooled) -> Self {
+        let two = pooled.reserves.iter().map(|reserve| reserve.other_oracle.is_some());
+        Self::new(two, pooled.state.design.is_some())
+    }
+    /// How many reserves.
+    #[must_use]
+    pub const fn reserves(&self) -> usize {
+        self.reserves
+    }
+    /// Whether liquidations have a design.
+    #[must_use]
+    pub const fn has_design(&self) -> bool {
+        self.has_design
+    }
+    /// How many heads.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.first_oracle() + self.two_oracles.count_ones() as usize
+    }
+    /// Width of the mask: choices of all heads.
+    #[must_use]
+    pub const fn choices(&self) -> usize {
+        self.count() * CHOICES
+    }
+    /// The action space.
+    #[must_use]
+    pub fn space(&self) -> ActionSpace {
+        ActionSpace::MultiDiscrete { heads: vec![CHOICES as u32; self.count()] }
+    }
+    /// The reserve and kind of a head; no reserve for one of the market.
+    #[must_use]
+    pub fn target(&self, head: usize) -> (Option<u16>, &'static ActionField) {
+        let (plain, per_reserve) = (heads(self.reserves), RESERVE_ACTIONS.len());
+        if head < self.reserves * per_reserve {
+            (Some((head / per_reserve) as u16), &RESERVE_ACTIONS[head % per_reserve])
+        } else if head < plain {
+            (None, &MARKET_ACTIONS[head - self.reserves * per_reserve])
+        } else if head < self.first_oracle() {
+            (None, &DESIGN_ACTIONS[head - plain])
+        } else {
+            let reserve = self.with_two_oracles().nth(head - self.first_oracle());
+            (reserve.map(|reserve| reserve as u16), &ORACLE_ACTION)
+        }
+    }
+    /// All heads in order: reserve and kind.
+    pub fn targets(self) -> impl Iterator<Item = (Option<u16>, &'static ActionField)> {
+        (0..self.count()).map(move |head| self.target(head))
+    }
+    /// Names of the heads, `symbols` being those of the reserves.
+    #[must_use]
+    pub fn names(self, symbols: &[&str]) -> Vec<String> {
+        let name = |(reserve, field): (Option<u16>, &ActionField)| match reserve
+            .and_then(|r| symbols.get(usize::from(r)))
+        {
+            Some(symbol) => format!("{symbol}_{}", field.name),
+            None => field.name.to_owned(),
+        };
+        self.targets().map(name).collect()
+    }
+    /// Position of the first head of an oracle.
+    const fn first_oracle(&self) -> usize {
+        heads(self.reserves) + if self.has_design { DESIGN_ACTIONS.len() } else { 0 }
+    }
+    /// The reserves with two oracles, in order.
+    pub fn with_two_oracles(self) -> impl Iterator<Item = usize> {
+        (0..self.reserves).filter(move |reserve| self.two_oracles >> reserve & 1 == 1)
+    }
+}
+
+/// Heads of a plain market with this many reserves ([`Heads::plain`]): those that every market has, in front.
 #[must_use]
 pub const fn heads(reserves: usize) -> usize {
     reserves * RESERVE_ACTIONS.len() + MARKET_ACTIONS.len()
 }
 
-/// The action space of a market with this many reserves.
-#[must_use]
-pub fn space(reserves: usize) -> ActionSpace {
-    ActionSpace::MultiDiscrete { heads: vec![CHOICES as u32; heads(reserves)] }
-}
-
 /// The action that changes nothing.
 pub fn hold(action: &mut [f32]) {
     action.fill(HOLD as f32);
-}
-
-/// Names of the heads, `symbols` being those of the reserves.
-#[must_use]
-pub fn names(symbols: &[&str]) -> Vec<String> {
-    let mut names = Vec::with_capacity(heads(symbols.len()));
-    for symbol in symbols {
-        names.extend(RESERVE_ACTIONS.iter().map(|f| format!("{symbol}_{}", f.name)));
-    }
-    names.extend(MARKET_ACTIONS.iter().map(|f| f.name.to_owned()));
-    names
-}
-
-/// The reserve and kind of a head.
-fn target_of(head: usize, reserves: usize) -> (Option<u16>, &'static ActionField) {
-    let per_reserve = RESERVE_ACTIONS.len();
-    if head < reserves * per_reserve {
-        (Some((head / per_reserve) as u16), &RESERVE_ACTIONS[head % per_reserve])
-    } else {
-        (None, &MARKET_ACTIONS[head - reserves * per_reserve])
-    }
 }
 
 /// Which heads whoever decides holds: all, or one of the two sides that they fall into. As a resource it is the
@@ -108,9 +201,9 @@ pub enum Side {
     /// All heads.
     #[default]
     Both,
-    /// The risk manager's: LTV, threshold, caps, freeze and brake.
+    /// The risk manager's: LTV, threshold, caps, freeze, brake and oracle.
     Collateral,
-    /// The liquidation designer's: bonus and close factor.
+    /// The liquidation designer's: bonus and its curve, close factor, toxic stop.
     Liquidation,
 }
 
@@ -118,17 +211,18 @@ impl Side {
     /// Whether a parameter is this side's to move.
     #[must_use]
     pub const fn holds(self, param: RiskParam) -> bool {
-        let of_liquidation = matches!(param, RiskParam::LiquidationBonus | RiskParam::CloseFactor);
+        let of_liquidation = matches!(
+            param,
+            RiskParam::LiquidationBonus
+                | RiskParam::CloseFactor
+                | RiskParam::ToxicStop
+                | RiskParam::BonusAtLine
+        );
         match self {
             Self::Both => true,
             Self::Collateral => !of_liquidation,
             Self::Liquidation => of_liquidation,
         }
-    }
-    /// Whether one of so many heads is this side's.
-    #[must_use]
-    pub fn holds_head(self, head: usize, heads: usize) -> bool {
-        self.holds(target_of(head, reserves_of(heads)).1.param)
     }
     /// Whether it is the whole table.
     #[must_use]
@@ -145,39 +239,30 @@ impl Side {
         }
     }
     /// Lets an action's other heads hold.
-    pub fn keep(self, action: &mut [f32]) {
-        self.each_other(action, 1, |choice| choice.fill(HOLD as f32));
+    pub fn keep(self, heads: Heads, action: &mut [f32]) {
+        for ((_, field), choice) in heads.targets().zip(action) {
+            if !self.holds(field.param) {
+                *choice = HOLD as f32;
+            }
+        }
     }
     /// Leaves a mask's other heads, `[heads · 3]`, nothing but to hold.
-    pub fn mask(self, mask: &mut [f32]) {
-        self.each_other(mask, CHOICES, |choices| {
-            choices.fill(0.0);
-            choices[HOLD] = 1.0;
-        });
+    pub fn mask(self, heads: Heads, mask: &mut [f32]) {
+        for ((_, field), choices) in heads.targets().zip(mask.chunks_exact_mut(CHOICES)) {
+            if !self.holds(field.param) {
+                choices.fill(0.0);
+                choices[HOLD] = 1.0;
+            }
+        }
     }
     /// Puts this side's heads of one action in the place of another's.
-    pub fn take_over(self, from: &[f32], action: &mut [f32]) {
-        let heads = action.len();
-        for (head, (slot, choice)) in action.iter_mut().zip(from).enumerate() {
-            if self.holds_head(head, heads) {
+    pub fn take_over(self, heads: Heads, from: &[f32], action: &mut [f32]) {
+        for (((_, field), slot), choice) in heads.targets().zip(action).zip(from) {
+            if self.holds(field.param) {
                 *slot = *choice;
             }
         }
     }
-    /// Does something to the values of every head that is not this side's, `width` each.
-    fn each_other(self, values: &mut [f32], width: usize, does: impl Fn(&mut [f32])) {
-        let heads = values.len() / width;
-        for (head, own) in values.chunks_exact_mut(width).enumerate() {
-            if !self.holds_head(head, heads) {
-                does(own);
-            }
-        }
-    }
-}
-
-/// How many reserves a market with so many heads has.
-const fn reserves_of(heads: usize) -> usize {
-    heads.saturating_sub(MARKET_ACTIONS.len()) / RESERVE_ACTIONS.len()
 }
 
 /// The value one policy step away by a rule ([`Rule::step_value`]): what down and up mean.
@@ -189,6 +274,7 @@ pub fn stepped(rule: &Rule, current: u64, direction: Direction) -> u64 {
 /// A market as it is, or as it would be after some changes.
 #[derive(Clone, Copy)]
 struct Standing<'a> {
+    heads: Heads,
     regime: &'a RiskRegime,
     reserves: &'a [Reserve],
     state: &'a MarketState,
@@ -199,8 +285,8 @@ impl Standing<'_> {
     /// The changes that a choice of a head asks for; none for holding, for what would change nothing,
     /// and for what is not legal now.
     fn changes(self, head: usize, choice: usize) -> [Option<RiskChange>; 2] {
-        let Self { regime, reserves, state, now } = self;
-        let (reserve, field) = target_of(head, reserves.len());
+        let Self { heads, regime, reserves, state, now } = self;
+        let (reserve, field) = heads.target(head);
         let brake = |param| regime.brake(reserves, state, reserve, param, now).ok();
         let step =
             |direction| regime.step(reserves, state, reserve, field.param, direction, now).ok();
@@ -217,7 +303,7 @@ impl Standing<'_> {
 /// Writes which choices are legal now, `[heads · 3]`, head after head; holding always is.
 pub fn write_mask(pooled: &Pooled, now: u64, mask: &mut [f32]) {
     let Pooled { regime, reserves, state, .. } = pooled;
-    let market = Standing { regime, reserves, state, now };
+    let market = Standing { heads: Heads::of(pooled), regime, reserves, state, now };
     for (head, choices) in mask.chunks_exact_mut(CHOICES).enumerate() {
         for (choice, slot) in choices.iter_mut().enumerate() {
             let legal = choice == HOLD || market.changes(head, choice).iter().any(Option::is_some);
@@ -261,7 +347,7 @@ impl Decoder {
         pooled: &Pooled,
         now: u64,
     ) -> &[Call] {
-        let regime = &pooled.regime;
+        let (regime, heads) = (&pooled.regime, Heads::of(pooled));
         self.calls.clear();
         self.reserves.clone_from(&pooled.reserves);
         self.state.clone_from(&pooled.state);
@@ -269,11 +355,11 @@ impl Decoder {
         let by_pass = PASSES.iter().flat_map(|(offset, only)| {
             (0..n).map(move |reserve| (reserve * RESERVE_ACTIONS.len() + offset, *only))
         });
-        let of_market = (n * RESERVE_ACTIONS.len()..heads(n)).map(|head| (head, HOLD));
-        for (head, only) in by_pass.chain(of_market) {
+        let others = (n * RESERVE_ACTIONS.len()..heads.count()).map(|head| (head, HOLD));
+        for (head, only) in by_pass.chain(others) {
             let choice = action.get(head).map_or(HOLD, |a| choice_of(*a));
             if only == HOLD || only == choice {
-                self.take(regime, market, head, choice, now);
+                self.take(regime, market, (heads, head), choice, now);
             }
         }
         &self.calls
@@ -284,12 +370,12 @@ impl Decoder {
         &mut self,
         regime: &RiskRegime,
         market: MarketId,
-        head: usize,
+        (heads, head): (Heads, usize),
         choice: usize,
         now: u64,
     ) {
         let Self { reserves, state, calls } = self;
-        let asked = Standing { regime, reserves, state, now }.changes(head, choice);
+        let asked = Standing { heads, regime, reserves, state, now }.changes(head, choice);
         for change in asked.into_iter().flatten() {
             let is_same = |call: &Call| {
                 matches!(call, Call::ProposeRisk { change: other, .. }
@@ -312,29 +398,54 @@ fn choice_of(value: f32) -> usize {
 mod tests {
     use super::*;
 
+    /// A market of two reserves, the second with two oracles, with a design.
+    fn all_heads() -> Heads {
+        Heads::new([false, true].into_iter(), true)
+    }
+
     #[test]
     fn two_sides_share_all_heads_between_them() {
-        let (reserves, up) = (2, vec![UP as f32; heads(2)]);
+        let heads = all_heads();
+        let up = vec![UP as f32; heads.count()];
         let kept = |side: Side| {
             let mut action = up.clone();
-            side.keep(&mut action);
+            side.keep(heads, &mut action);
             action
         };
         assert_eq!(kept(Side::Both), up);
         let (mine, theirs) = (kept(Side::Collateral), kept(Side::Liquidation));
-        for (head, name) in names(&["A", "B"]).iter().enumerate() {
-            let is_theirs = name.ends_with("bonus") || name == "close_factor";
+        for (head, name) in heads.names(&["A", "B"]).iter().enumerate() {
+            let of_market =
+                ["close_factor", "toxic_stop", "bonus_at_line"].contains(&name.as_str());
+            let is_theirs = of_market || name.ends_with("_bonus");
             assert_eq!(theirs[head] == UP as f32, is_theirs, "{name}");
             assert_eq!(mine[head] == UP as f32, !is_theirs, "{name}");
         }
         let mut whole = mine;
-        Side::Liquidation.take_over(&up, &mut whole);
+        Side::Liquidation.take_over(heads, &up, &mut whole);
         assert_eq!(whole, up);
-        let mut mask = vec![1.0; heads(reserves) * CHOICES];
-        Side::Liquidation.mask(&mut mask);
+        let mut mask = vec![1.0; heads.choices()];
+        Side::Liquidation.mask(heads, &mut mask);
         assert_eq!(mask[..CHOICES], [0.0, 1.0, 0.0], "LTV");
         assert_eq!(mask[2 * CHOICES..3 * CHOICES], [1.0; CHOICES], "bonus");
-        assert_eq!(mask[mask.len() - CHOICES..], [1.0; CHOICES], "close factor");
+        assert_eq!(mask[14 * CHOICES..17 * CHOICES], [1.0; 3 * CHOICES], "the market's");
+        assert_eq!(mask[17 * CHOICES..], [0.0, 1.0, 0.0], "oracle");
+    }
+
+    #[test]
+    fn a_market_has_heads_for_what_it_has() {
+        let names = |heads: Heads| heads.names(&["A", "B"]);
+        let plain = names(Heads::plain(2));
+        assert_eq!((plain.len(), plain[14].as_str()), (heads(2), "close_factor"));
+        assert_eq!(plain[..8], names(all_heads())[..8]);
+        assert_eq!(names(all_heads())[15..], ["toxic_stop", "bonus_at_line", "B_oracle"]);
+        assert_eq!(all_heads().target(17), (Some(1), &ORACLE_ACTION));
+        let design = Heads::new([true, true].into_iter(), false);
+        assert_eq!(names(design)[15..], ["A_oracle", "B_oracle"]);
+        assert_eq!(design.space().dim(), design.count());
+        for param in RiskParam::ALL {
+            assert_eq!(field_of(param).map(|field| field.param), Some(param));
+        }
     }
 
     #[test]

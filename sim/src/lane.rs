@@ -1,6 +1,6 @@
 //! A lane: one world, its two schedules, and an episode.
 
-use crate::action::{self, Side};
+use crate::action::{self, Heads, Side};
 use crate::actor::{Actor, Outbox};
 use crate::audit::{Depth, PANIC, Stopped};
 use crate::builder::Builder;
@@ -115,7 +115,7 @@ impl Lane {
             registry,
             plan,
             is_open: false,
-            spec: Spec::new(0, action::space(0)),
+            spec: Spec::new(0, Heads::plain(0).space()),
             action: Vec::new(),
             summary: Vec::new(),
             broken: None,
@@ -124,8 +124,9 @@ impl Lane {
         lane.begin(plan.episode);
         let reserves = lane.world.resource::<MarketViews>().reserves.len();
         let obs_dim = lane.world.resource::<Observations>().row.len();
-        lane.spec = Spec::new(obs_dim, action::space(reserves))
-            .with_rows(reserve_rows(reserves, Visibility::Public));
+        let heads = Heads::of(lane.chain().pooled(lane.config().market));
+        lane.spec =
+            Spec::new(obs_dim, heads.space()).with_rows(reserve_rows(reserves, Visibility::Public));
         lane.action = vec![action::HOLD as f32; lane.spec.action.dim()];
         lane
     }
@@ -205,13 +206,14 @@ impl Lane {
         self.open_block();
         if let Some(action) = action {
             let side = self.world.get_resource::<Side>().copied();
+            let heads = Heads::of(self.chain().pooled(self.config().market));
             let mut pending = self.world.resource_mut::<PendingAction>();
             pending.values.clear();
             pending.values.extend_from_slice(action);
             pending.waits = true;
             // Heads that are not this side's are not moved from here.
             if let Some(side) = side {
-                side.keep(&mut pending.values);
+                side.keep(heads, &mut pending.values);
             }
             let block = self.episode_state().block;
             self.world.resource_mut::<Decisions>().push(block, action);
@@ -544,7 +546,7 @@ fn prepare(world: &mut World, episode: u64) {
     genesis.update(&chain.state_hash());
     genesis.update(&episode.to_le_bytes());
     let digest = BlockDigest::starting_at(*genesis.finalize().as_bytes());
-    let reserves = market.reserves.len();
+    let (reserves, heads) = (market.reserves.len(), Heads::of(chain.pooled(market.market)));
     let columns = if config.record_metrics {
         let every = u64::from(config.metrics_every_blocks.max(1));
         let contracts = world.get_resource::<Perpetuals>().map_or(0, |p| p.ids().len());
@@ -579,7 +581,7 @@ fn prepare(world: &mut World, episode: u64) {
     world.init_resource::<Factors>();
     let factors = world.resource::<Factors>().0.len();
     let perpetuals = world.resource::<Perpetuals>().views().len();
-    world.insert_resource(Observations::new(reserves, books, perpetuals, factors));
+    world.insert_resource(Observations::new(heads, books, perpetuals, factors));
     world.insert_resource(EpisodeTotals::default());
     world.insert_resource(RewardState::default());
     world.insert_resource(BlockMetrics::default());
@@ -594,7 +596,7 @@ fn prepare(world: &mut World, episode: u64) {
     let config = world.resource::<Config>();
     let every = u64::from(config.decision_every_blocks.max(1));
     let most = (config.episode_blocks / every + 1).min(MOST_DECISIONS) as usize;
-    decisions.begin(most, action::space(reserves).dim());
+    decisions.begin(most, heads.count());
     world.insert_resource(decisions);
     look(world);
 }

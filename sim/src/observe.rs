@@ -1,10 +1,12 @@
 //! The observation table: name, unit, scale, visibility and extractor of every field.
 //!
-//! A learner's row is `[globals | reserve 0 | reserve 1 | … | book 0 | … | perpetual 0 | … | factor 0 | …]`, the
-//! books being those of the exchange and the factors the scenario's exogenous streams, in worlds that have any;
+//! A learner's row is `[globals | reserve 0 | reserve 1 | … | book 0 | … | perpetual 0 | … | factor 0 | … | design |
+//! oracle of a reserve with two | …]`, the books being those of the exchange and the factors the scenario's exogenous
+//! streams, in worlds that have any;
 //! each value divided by its field's scale and clamped to ±[`CLAMP`]. A risk policy sees the public fields only: what a real one could read from
 //! the chain, from exchanges and from its own market.
 
+use crate::action::Heads;
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::environment::Rows;
@@ -12,7 +14,7 @@ use crate::exchange::{BookVenue, Exchange};
 use crate::factors::Factors;
 use crate::perpetuals::{PerpetualView, Perpetuals};
 use crate::prices::FairPrices;
-use crate::views::{Belief, MarketViews, PositionViews};
+use crate::views::{Belief, MarketViews, OtherOracleView, PositionViews};
 use bevy_ecs::prelude::Resource;
 use markets::units::SECONDS_PER_YEAR;
 use protocols::risk_params::RiskParam;
@@ -240,6 +242,27 @@ pub const PERPETUAL_FIELDS: &[PerpetualField] = fields!(PerpetualField:
     ("perp_uncovered", "share of open interest", 0.01, Hidden, |_, p| p.share(p.uncovered_usd)),
 );
 
+/// Fields of a market whose liquidations have a design.
+pub const DESIGN_FIELDS: &[Field] = fields!(Field:
+    ("toxic_stop", "0 or 1", 1.0, Public,
+        |s| s.market.design.map_or(0.0, |d| f64::from(u8::from(d.stops_when_toxic)))),
+    ("bonus_at_line", "share of the bonus", 1.0, Public,
+        |s| s.market.design.map_or(1.0, |d| d.bonus_at_line.ratio())),
+);
+
+/// Fields of each reserve that has two oracles.
+pub const ORACLE_FIELDS: &[ReserveField] = fields!(ReserveField:
+    ("oracle", "0 or 1: which of the two is read", 1.0, Public,
+        |s, i| other(s, i, |o| f64::from(u8::from(o.second_is_read)))),
+    ("other_oracle_gap", "log", 0.02, Public,
+        |s, i| other(s, i, |o| ln_ratio(o.usd, s.market.reserves[i].mid_usd))),
+    ("other_oracle_usable", "0 or 1", 1.0, Public,
+        |s, i| other(s, i, |o| f64::from(u8::from(o.usable)))),
+);
+
+fn other(s: &Sight<'_>, i: usize, of: impl Fn(&OtherOracleView) -> f64) -> f64 {
+    s.market.reserves[i].other_oracle.as_ref().map_or(0.0, of)
+}
 fn ln(x: f64) -> f64 {
     libm::log(x.max(1e-300))
 }
@@ -336,6 +359,38 @@ pub fn perpetual_names(symbols: &[&str], visibility: Visibility) -> Vec<String> 
     symbols.iter().flat_map(|s| seen.clone().map(move |f| format!("{s}_{}", f.name))).collect()
 }
 
+/// Further values in a row of a market with such heads: of its design, and of its second oracles.
+#[must_use]
+pub fn heads_dim(heads: Heads, visibility: Visibility) -> usize {
+    let design = DESIGN_FIELDS.iter().filter(|f| heads.has_design() && f.visibility <= visibility);
+    let oracle = ORACLE_FIELDS.iter().filter(|f| f.visibility <= visibility);
+    design.count() + heads.with_two_oracles().count() * oracle.count()
+}
+
+/// Names of these, `symbols` being those of the reserves.
+#[must_use]
+pub fn heads_names(heads: Heads, symbols: &[&str], visibility: Visibility) -> Vec<String> {
+    let design = DESIGN_FIELDS.iter().filter(|f| heads.has_design() && f.visibility <= visibility);
+    let mut names: Vec<String> = design.map(|f| f.name.to_owned()).collect();
+    for symbol in heads.with_two_oracles().filter_map(|reserve| symbols.get(reserve)) {
+        let seen = ORACLE_FIELDS.iter().filter(|f| f.visibility <= visibility);
+        names.extend(seen.map(|f| format!("{symbol}_{}", f.name)));
+    }
+    names
+}
+
+/// Units and scales of these.
+#[must_use]
+pub fn heads_units(heads: Heads, visibility: Visibility) -> Vec<(&'static str, f64)> {
+    let design = DESIGN_FIELDS.iter().filter(|f| heads.has_design() && f.visibility <= visibility);
+    let mut units: Vec<_> = design.map(|f| (f.unit, f.scale)).collect();
+    for _ in heads.with_two_oracles() {
+        let seen = ORACLE_FIELDS.iter().filter(|f| f.visibility <= visibility);
+        units.extend(seen.map(|f| (f.unit, f.scale)));
+    }
+    units
+}
+
 /// The name of a factor's column.
 #[must_use]
 pub fn factor_name(factor: &str) -> String {
@@ -350,7 +405,7 @@ pub fn reserve_rows(reserves: usize, visibility: Visibility) -> Rows {
 }
 
 /// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility) + perpetual_dim(perpetuals, visibility) +
-/// factors]`.
+/// factors + heads_dim(heads, visibility)]`.
 pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
     let mut slots = row.iter_mut();
     let mut put = |value: f64, scale: f64| {
@@ -380,6 +435,17 @@ pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
     for factor in &sight.factors.0 {
         put(factor.value(), factor.scale);
     }
+    if sight.market.design.is_some() {
+        for field in DESIGN_FIELDS.iter().filter(|f| f.visibility <= visibility) {
+            put((field.extract)(sight), field.scale);
+        }
+    }
+    for (reserve, view) in sight.market.reserves.iter().enumerate() {
+        let fields = ORACLE_FIELDS.iter().filter(|f| f.visibility <= visibility);
+        for field in fields.filter(|_| view.other_oracle.is_some()) {
+            put((field.extract)(sight, reserve), field.scale);
+        }
+    }
 }
 
 /// The risk policy's row and mask of the open block.
@@ -394,15 +460,16 @@ pub struct Observations {
 }
 
 impl Observations {
-    /// Zeros for a market with this many reserves, at an exchange with this many books, in a world with this
-    /// many perpetual futures and factors.
+    /// Zeros for a market with these heads, at an exchange with this many books, in a world with this many perpetual
+    /// futures and factors.
     #[must_use]
-    pub fn new(reserves: usize, books: usize, perpetuals: usize, factors: usize) -> Self {
+    pub fn new(heads: Heads, books: usize, perpetuals: usize, factors: usize) -> Self {
         let public = Visibility::Public;
+        let market = dim(heads.reserves(), public) + heads_dim(heads, public);
         let venues = book_dim(books, public) + perpetual_dim(perpetuals, public);
         Self {
-            row: vec![0.0; dim(reserves, public) + venues + factors],
-            mask: vec![0.0; crate::action::heads(reserves) * crate::action::CHOICES],
+            row: vec![0.0; market + venues + factors],
+            mask: vec![0.0; heads.choices()],
             due: false,
         }
     }

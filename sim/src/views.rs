@@ -11,6 +11,7 @@ use crate::chain::Chain;
 use crate::prices::{FairPrices, unit};
 use bevy_ecs::prelude::Resource;
 use markets::units::{Amount, AssetId, FeedId, MarketId, PoolId, SECONDS_PER_YEAR};
+use protocols::lending::LiquidationDesign;
 use serde::{Deserialize, Serialize};
 
 /// A reserve as anybody sees it, its interest projected to now.
@@ -65,6 +66,19 @@ pub struct ReserveView {
     pub frozen: bool,
     /// Bad debt written off and not covered, in whole tokens.
     pub deficit: f64,
+    /// The second oracle, where there is one.
+    pub other_oracle: Option<OtherOracleView>,
+}
+
+/// The oracle of a reserve with two that is not read now.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OtherOracleView {
+    /// Its price in USD; the last one where it has none now.
+    pub usd: f64,
+    /// Whether it has one.
+    pub usable: bool,
+    /// Whether the market reads the second of the two.
+    pub second_is_read: bool,
 }
 
 /// Moving figures of one reserve's exchange mid.
@@ -99,6 +113,8 @@ pub struct MarketViews {
     pub pending_changes: u32,
     /// Liquidated, exponential sum over a day, in USD.
     pub liquidated_24h_usd: f64,
+    /// What liquidations are like where they are not Aave v3's.
+    pub design: Option<LiquidationDesign>,
     weight_1h: f64,
     weight_24h: f64,
 }
@@ -138,6 +154,11 @@ impl MarketViews {
                 borrow_cap: 0.0,
                 frozen: false,
                 deficit: 0.0,
+                other_oracle: r.other_oracle.map(|other| OtherOracleView {
+                    usd: mid,
+                    usable: false,
+                    second_is_read: other.is_read,
+                }),
             }
         });
         let reserves: Vec<_> = reserves.collect();
@@ -158,6 +179,7 @@ impl MarketViews {
             close_factor: 0.0,
             pending_changes: 0,
             liquidated_24h_usd: 0.0,
+            design: None,
             weight_1h: weight(3_600.0),
             weight_24h: weight(86_400.0),
         };
@@ -171,13 +193,13 @@ impl MarketViews {
         let now = chain.clock().timestamp;
         self.close_factor = pooled.state.close_factor.ratio();
         self.pending_changes = pooled.state.pending.len() as u32;
+        self.design = pooled.state.design;
         for (view, reserve) in self.reserves.iter_mut().zip(&pooled.reserves) {
-            match chain.price(view.feed) {
-                Ok(price) => {
-                    view.oracle_usd = price.usd();
-                    view.oracle_usable = true;
-                }
-                Err(_) => view.oracle_usable = false,
+            view.feed = reserve.feed;
+            read_oracle(chain, view.feed, &mut view.oracle_usd, &mut view.oracle_usable);
+            if let (Some(other), Some(seen)) = (reserve.other_oracle, &mut view.other_oracle) {
+                seen.second_is_read = other.is_read;
+                read_oracle(chain, other.feed, &mut seen.usd, &mut seen.usable);
             }
             view.mid_usd = prices.usd(view.asset);
             let years = now.saturating_sub(reserve.last_update) as f64 / SECONDS_PER_YEAR as f64;
@@ -209,6 +231,17 @@ impl MarketViews {
         }
     }
 
+    /// The bonus that liquidating a position of this health pays in a reserve, beyond par, as a ratio
+    /// ([`LiquidationDesign::bonus`]).
+    #[must_use]
+    pub fn bonus(&self, reserve: usize, health_factor: f64) -> f64 {
+        let whole = self.reserves[reserve].bonus;
+        let Some(design) = &self.design else { return whole };
+        let least = design.bonus_at_line.ratio();
+        let grown = (1.0 - health_factor) / (1.0 - design.full_bonus_at.ratio());
+        whole * (least + (1.0 - least) * grown.clamp(0.0, 1.0))
+    }
+
     /// Everything supplied, at the exchange's mid, in USD.
     #[must_use]
     pub fn supplied_usd(&self) -> f64 {
@@ -235,6 +268,17 @@ impl MarketViews {
             track.last_usd = mid;
         }
         self.liquidated_24h_usd -= day * self.liquidated_24h_usd;
+    }
+}
+
+/// Reads a feed's price; where it has none, the last one stays.
+fn read_oracle(chain: &Chain, feed: FeedId, usd: &mut f64, usable: &mut bool) {
+    match chain.price(feed) {
+        Ok(price) => {
+            *usd = price.usd();
+            *usable = true;
+        }
+        Err(_) => *usable = false,
     }
 }
 

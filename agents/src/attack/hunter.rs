@@ -190,7 +190,7 @@ impl Hunter {
                 continue;
             }
             let close = if health < ALL_BELOW { 1.0 } else { views.close_factor };
-            let bonus = 1.0 + view.bonus;
+            let bonus = 1.0 + views.bonus(usize::from(self.prey.reserve), health);
             let most = (loan.debt_usd * close).min(loan.held * after / bonus);
             let repaid = most.min(left_usd).max(0.0);
             left_usd -= repaid;

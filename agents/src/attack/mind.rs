@@ -94,7 +94,7 @@ pub fn think(
     let Some(attacker) = attackers.iter().find(|a| a.has_ground()) else { return };
     let Mind { assailant, row, mask, action, .. } = &mut *mind;
     let public = seen.dim();
-    let heads = sim::action::heads(views.reserves.len());
+    let heads = seen.heads().count();
     row.resize(public + heads + FIELDS.len(), 0.0);
     seen.write_row(&mut row[..public]);
     row[public..public + heads].fill(0.0);

@@ -2,7 +2,7 @@
 //! simulation itself uses.
 
 use protocols::risk_params::RiskRegime;
-use sim::action::{ActionField, MARKET_ACTIONS, RESERVE_ACTIONS};
+use sim::action::{ActionField, Heads};
 use sim::observe::{
     BOOK_FIELDS, BookField, GLOBAL_FIELDS, PERPETUAL_FIELDS, PerpetualField, RESERVE_FIELDS,
     Visibility, factor_name,
@@ -69,19 +69,29 @@ pub fn factor_fields<'a>(
     factors.into_iter().map(row).collect()
 }
 
-/// The rows of what it may move under `regime`.
+/// The rows of what a risk policy sees of the market's liquidation design and of its reserves' second oracles,
+/// `symbols` being those of all its reserves.
 #[must_use]
-pub fn action_heads(symbols: &[&str], regime: &RiskRegime) -> Vec<ActionHead> {
-    let head = |name: String, field: &ActionField| ActionHead {
+pub fn heads_fields(heads: Heads, symbols: &[&str]) -> Vec<ObservationField> {
+    let names = sim::observe::heads_names(heads, symbols, Visibility::Public);
+    let fields = sim::observe::heads_units(heads, Visibility::Public);
+    let row = |(name, (unit, scale)): (String, (&str, f64))| ObservationField {
+        name,
+        unit: unit.into(),
+        scale,
+        visibility: format!("{:?}", Visibility::Public),
+    };
+    names.into_iter().zip(fields).map(row).collect()
+}
+
+/// The rows of what it may move under `regime`, `symbols` being those of the market's reserves.
+#[must_use]
+pub fn action_heads(heads: Heads, symbols: &[&str], regime: &RiskRegime) -> Vec<ActionHead> {
+    let head = |(name, (_, field)): (String, (Option<u16>, &ActionField))| ActionHead {
         name,
         unit: field.unit.into(),
         choices: field.choices.map(Into::into).to_vec(),
         rule: *regime.rule(field.param),
     };
-    let mut rows = Vec::new();
-    for symbol in symbols {
-        rows.extend(RESERVE_ACTIONS.iter().map(|f| head(format!("{symbol}_{}", f.name), f)));
-    }
-    rows.extend(MARKET_ACTIONS.iter().map(|f| head(f.name.into(), f)));
-    rows
+    heads.names(symbols).into_iter().zip(heads.targets()).map(head).collect()
 }

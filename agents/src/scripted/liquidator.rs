@@ -166,6 +166,16 @@ struct Scene<'a> {
     gas_usd: f64,
 }
 
+impl Scene<'_> {
+    /// What liquidating a borrower pays beyond par in a collateral, as a ratio.
+    fn bonus(&self, borrower: AccountId, collateral: usize) -> f64 {
+        if self.views.design.is_none() {
+            return self.views.reserves[collateral].bonus;
+        }
+        self.views.bonus(collateral, self.positions.belief(borrower).health_factor)
+    }
+}
+
 impl Liquidator {
     /// Leaves the inventory as it is until a block.
     pub(crate) const fn hold(&mut self, until_block: u64) {
@@ -202,12 +212,12 @@ impl Liquidator {
         best
     }
 
-    /// A liquidation that the market would not quote yet: the largest collateral against the largest debt,
+    /// A liquidation that the market would not quote yet, of a borrower who will have this health: the largest collateral against the largest debt,
     /// half of it at most, out of own means, the collateral for the exchange.
     fn guess(
         &self,
         scene: &Scene<'_>,
-        borrower: AccountId,
+        (borrower, health): (AccountId, f64),
         means: &[Amount; MAX_RESERVES],
     ) -> Option<Attempt> {
         let position = scene.chain.pooled(self.market).position(borrower);
@@ -222,11 +232,12 @@ impl Liquidator {
         let debt = position.borrowed_reserves().max_by(|a, b| owes(*a).total_cmp(&owes(*b)))?;
         let of_d = &scene.views.reserves[usize::from(debt)];
         let of_c = &scene.views.reserves[usize::from(collateral)];
-        let wanted = 0.5 * owes(debt).min(has(collateral) / (1.0 + of_c.bonus)) / of_d.mid_usd;
+        let bonus = scene.views.bonus(usize::from(collateral), health);
+        let wanted = 0.5 * owes(debt).min(has(collateral) / (1.0 + bonus)) / of_d.mid_usd;
         let own = means.get(usize::from(debt)).copied().unwrap_or(Amount::ZERO);
         let repay = Amount::from_f64_floor(wanted / of_d.unit).min(own);
         let cost = scene.exchange.cost_ratio(of_c.asset) + scene.exchange.cost_ratio(of_d.asset);
-        let profit_usd = repay.to_f64() * of_d.unit * of_d.mid_usd * (of_c.bonus - cost);
+        let profit_usd = repay.to_f64() * of_d.unit * of_d.mid_usd * (bonus - cost);
         let route = Route::Exchange;
         (!repay.is_zero() && collateral != debt).then_some(Attempt {
             borrower,
@@ -253,7 +264,7 @@ impl Liquidator {
             scene.positions.collateral_tokens(scene.views, borrower, c) * of_c.oracle_usd;
         let owed_usd = scene.positions.debt_tokens(scene.views, borrower, d) * of_d.oracle_usd;
         // What a dollar at the oracle's price brings at the exchange's.
-        let edge = (1.0 + of_c.bonus)
+        let edge = (1.0 + scene.bonus(borrower, c))
             * (of_c.mid_usd.max(of_c.pool_usd) / of_c.oracle_usd)
             * (of_d.oracle_usd / of_d.mid_usd)
             - 1.0;
@@ -298,8 +309,8 @@ impl Liquidator {
         );
         // Smallest units of collateral received per unit of debt repaid, after the protocol's fee.
         let fee = pooled.reserves[usize::from(collateral)].config.liquidation_protocol_fee.ratio();
-        let received =
-            d.oracle_usd / c.oracle_usd * (1.0 + c.bonus * (1.0 - fee)) * d.unit / c.unit;
+        let bonus = scene.bonus(borrower, usize::from(collateral));
+        let received = d.oracle_usd / c.oracle_usd * (1.0 + bonus * (1.0 - fee)) * d.unit / c.unit;
         let mut offered = match route {
             Route::Exchange | Route::Pool(_) => own,
             Route::Flash(_) => pooled.available(scene.chain, &pooled.reserves[usize::from(debt)]),
@@ -616,13 +627,15 @@ fn wager(
     for (i, belief) in scene.positions.beliefs().enumerate() {
         let near = belief.health_factor >= 1.0 && belief.health_factor < conduct::NEAR;
         let borrower = AccountId(i as u32);
-        if sent == MAX_ATTEMPTS
-            || !near
-            || health_at(scene.views, scene.positions, borrower, &usd) >= 1.0
-        {
+        if sent == MAX_ATTEMPTS || !near {
             continue;
         }
-        let Some(attempt) = liquidator.guess(scene, borrower, &means) else { continue };
+        let health = health_at(scene.views, scene.positions, borrower, &usd);
+        if health >= 1.0 {
+            continue;
+        }
+        let guess = liquidator.guess(scene, (borrower, health), &means);
+        let Some(attempt) = guess else { continue };
         let gas_used = liquidator.bundle(scene.views, &attempt, buffer);
         let gas = gas_bid(&clock, gas_used + gas_used / 4, tip);
         let cost_usd = scene.gas_usd * gas_used as f64;

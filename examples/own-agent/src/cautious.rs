@@ -1,6 +1,6 @@
 //! A risk policy: from a row of the observation table to a choice per head of the action table.
 
-use ballast::sim::action::{CHOICES, UP, hold, names as heads};
+use ballast::sim::action::{CHOICES, Heads, UP, hold};
 use ballast::sim::observe::{Visibility, names as fields};
 
 /// Freezes whatever trades in a pool once its price has left the exchange's.
@@ -15,7 +15,7 @@ impl Cautious {
     pub(crate) fn choose(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         hold(action);
         let fields = fields(&SYMBOLS, Visibility::Public);
-        let heads = heads(&SYMBOLS);
+        let heads = Heads::plain(SYMBOLS.len()).names(&SYMBOLS);
         for symbol in SYMBOLS {
             let gap = fields.iter().position(|f| *f == format!("{symbol}_pool_gap"));
             let head = heads.iter().position(|h| *h == format!("{symbol}_frozen"));

@@ -102,6 +102,9 @@ pub enum LendingError {
     /// The account has a collateral whose LTV would be zero in the e-mode.
     #[error("a collateral would have LTV zero in the e-mode")]
     InvalidCollateralInEmode,
+    /// The market's design refuses liquidations past the toxic frontier.
+    #[error("past the toxic frontier: a liquidation would raise the position's loan to value")]
+    PastToxicFrontier,
     /// A reserve is in its time of grace.
     #[error("the reserve's grace period has not passed")]
     LiquidationGraceSentinelCheckFailed,

@@ -7,6 +7,7 @@
 //! Not here: credit delegation, bridged supply, borrowing at a stable rate.
 
 mod borrow;
+pub mod design;
 mod error;
 mod liquidate;
 mod modes;
@@ -18,6 +19,7 @@ mod treasury;
 mod version;
 mod views;
 
+pub use design::LiquidationDesign;
 pub use error::LendingError;
 pub use liquidate::LiquidationCall;
 pub use modes::{EModeCategory, MAX_E_MODES};
@@ -49,6 +51,8 @@ pub struct MarketState {
     pub close_factor_changed_at: u64,
     /// Risk changes that wait for their delay to pass, oldest first.
     pub pending: ArrayVec<PendingChange, MAX_PENDING>,
+    /// What liquidations are like where they are not Aave v3's.
+    pub design: Option<LiquidationDesign>,
 }
 
 /// A lending market: its reserves, everybody's flags, and its own state.
@@ -133,6 +137,7 @@ impl Default for MarketState {
             close_factor: DEFAULT_CLOSE_FACTOR,
             close_factor_changed_at: 0,
             pending: ArrayVec::new(),
+            design: None,
         }
     }
 }

@@ -216,9 +216,19 @@ impl Pooled {
         }
         let shares = view.balance(borrower, of_collateral.a_token);
         let feed_of = |index, reserve| self.feed_within(position, index, reserve);
-        let bonus = match category.filter(|mode| mode.takes(collateral)) {
+        let whole = match category.filter(|mode| mode.takes(collateral)) {
             Some(mode) => mode.liquidation_bonus,
             None => of_collateral.config.liquidation_bonus,
+        };
+        let bonus = match &self.state.design {
+            Some(design) => {
+                let bonus = design.bonus(whole, health.health_factor);
+                if design.refuses(&health, bonus) {
+                    return Err(LendingError::PastToxicFrontier);
+                }
+                bonus
+            }
+            None => whole,
         };
         let terms = Terms {
             version,

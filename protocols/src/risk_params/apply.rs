@@ -26,13 +26,7 @@ pub fn standing(
     param: RiskParam,
 ) -> Result<Standing, RiskError> {
     let Some(index) = reserve else {
-        return match param {
-            RiskParam::CloseFactor => Ok(Standing {
-                value: u64::from(state.close_factor.0),
-                last: state.close_factor_changed_at,
-            }),
-            _ => Err(RiskError::NoSuchReserve),
-        };
+        return of_market(state, param);
     };
     let reserve = reserves.get(usize::from(index)).ok_or(RiskError::NoSuchReserve)?;
     let config = &reserve.config;
@@ -43,9 +37,25 @@ pub fn standing(
         RiskParam::SupplyCap => config.supply_cap,
         RiskParam::BorrowCap => config.borrow_cap,
         RiskParam::Frozen => u64::from(config.frozen),
-        RiskParam::CloseFactor => return Err(RiskError::NoSuchReserve),
+        RiskParam::Oracle => {
+            u64::from(reserve.other_oracle.ok_or(RiskError::NoOtherOracle)?.is_read)
+        }
+        RiskParam::CloseFactor | RiskParam::ToxicStop | RiskParam::BonusAtLine => {
+            return Err(RiskError::NoSuchReserve);
+        }
     };
     Ok(Standing { value, last: reserve.last_changed_at[param.index()] })
+}
+
+fn of_market(state: &MarketState, param: RiskParam) -> Result<Standing, RiskError> {
+    let design = || state.design.as_ref().ok_or(RiskError::NoDesign);
+    let (value, last) = match param {
+        RiskParam::CloseFactor => (u64::from(state.close_factor.0), state.close_factor_changed_at),
+        RiskParam::ToxicStop => (u64::from(design()?.stops_when_toxic), design()?.changed_at[0]),
+        RiskParam::BonusAtLine => (u64::from(design()?.bonus_at_line.0), design()?.changed_at[1]),
+        _ => return Err(RiskError::NoSuchReserve),
+    };
+    Ok(Standing { value, last })
 }
 
 /// Into a reserve (Aave `PoolConfigurator.configureReserveAsCollateral`: LTV at most the
@@ -64,8 +74,15 @@ pub(crate) fn to_reserve(
         RiskParam::SupplyCap => config.supply_cap = change.value,
         RiskParam::BorrowCap => config.borrow_cap = change.value,
         RiskParam::Frozen => config.frozen = change.value != 0,
-        RiskParam::CloseFactor => return Err(RiskError::NoSuchReserve),
+        RiskParam::Oracle => {
+            reserve.other_oracle.ok_or(RiskError::NoOtherOracle)?;
+            reserve.read_other_oracle(change.value != 0);
+        }
+        RiskParam::CloseFactor | RiskParam::ToxicStop | RiskParam::BonusAtLine => {
+            return Err(RiskError::NoSuchReserve);
+        }
     }
+    let config = &reserve.config;
     if config.ltv > config.liquidation_threshold {
         return Err(RiskError::LtvAboveThreshold);
     }
@@ -82,11 +99,23 @@ pub(crate) fn to_market(
     change: &RiskChange,
     now: u64,
 ) -> Result<(), RiskError> {
-    if change.param != RiskParam::CloseFactor {
-        return Err(RiskError::NoSuchReserve);
+    let bps = Bps(u32::try_from(change.value).unwrap_or(u32::MAX).min(Bps::ONE.0));
+    match change.param {
+        RiskParam::CloseFactor => {
+            state.close_factor = bps;
+            state.close_factor_changed_at = now;
+        }
+        RiskParam::ToxicStop => {
+            let design = state.design.as_mut().ok_or(RiskError::NoDesign)?;
+            design.stops_when_toxic = change.value != 0;
+            design.changed_at[0] = now;
+        }
+        RiskParam::BonusAtLine => {
+            let design = state.design.as_mut().ok_or(RiskError::NoDesign)?;
+            design.bonus_at_line = bps;
+            design.changed_at[1] = now;
+        }
+        _ => return Err(RiskError::NoSuchReserve),
     }
-    let bps = u32::try_from(change.value).unwrap_or(u32::MAX);
-    state.close_factor = Bps(bps.min(Bps::ONE.0));
-    state.close_factor_changed_at = now;
     Ok(())
 }

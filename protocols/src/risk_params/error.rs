@@ -11,6 +11,12 @@ pub enum RiskError {
     /// No such reserve, or a reserve named for a market-wide parameter.
     #[error("no such reserve for this parameter")]
     NoSuchReserve,
+    /// The reserve has one feed only.
+    #[error("the reserve has no other oracle to read")]
+    NoOtherOracle,
+    /// The market's liquidations have no design that could be moved.
+    #[error("the market has no liquidation design")]
+    NoDesign,
     /// The regime does not let the policy move this parameter.
     #[error("the regime does not allow this parameter to be moved")]
     NotAllowed,

@@ -32,11 +32,19 @@ pub enum RiskParam {
     CloseFactor,
     /// Whether a reserve is frozen: 0 or 1.
     Frozen,
+    /// Which of its two feeds a reserve reads: 0 the first, 1 the other.
+    Oracle,
+    /// Whether the market refuses liquidations past the toxic frontier: 0 or 1.
+    ToxicStop,
+    /// Share of a bonus that the market pays at a health factor of one, in bps.
+    BonusAtLine,
 }
 
 impl RiskParam {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 10;
+    /// How many, the first, a reserve may have.
+    pub const OF_RESERVES: usize = 8;
     /// All, in the order of [`RiskParam::index`].
     pub const ALL: [Self; Self::COUNT] = [
         Self::Ltv,
@@ -46,6 +54,9 @@ impl RiskParam {
         Self::BorrowCap,
         Self::CloseFactor,
         Self::Frozen,
+        Self::Oracle,
+        Self::ToxicStop,
+        Self::BonusAtLine,
     ];
     /// Position in [`RiskParam::ALL`].
     #[must_use]
@@ -55,7 +66,7 @@ impl RiskParam {
     /// Whether it belongs to the market rather than to one reserve.
     #[must_use]
     pub const fn is_market_wide(self) -> bool {
-        matches!(self, Self::CloseFactor)
+        matches!(self, Self::CloseFactor | Self::ToxicStop | Self::BonusAtLine)
     }
 }
 

@@ -37,6 +37,12 @@ pub struct RiskRegime {
     pub close_factor: Rule,
     /// Rule of [`RiskParam::Frozen`].
     pub frozen: Rule,
+    /// Rule of [`RiskParam::Oracle`], where a reserve has two.
+    pub oracle: Rule,
+    /// Rule of [`RiskParam::ToxicStop`], where the market has a liquidation design.
+    pub toxic_stop: Rule,
+    /// Rule of [`RiskParam::BonusAtLine`], likewise.
+    pub bonus_at_line: Rule,
 }
 
 const HOUR: u64 = 3_600;
@@ -64,7 +70,8 @@ const fn rule(floor: u64, ceil: u64, raise: Step, cut: Step, min_interval_secs: 
 impl RiskRegime {
     /// What Aave's Risk Stewards allow a policy in production: LTV, threshold and bonus by ±0.50 %
     /// (absolute), caps by ±100 % of their value, never to zero, three days between two changes of a
-    /// parameter, in force at once. Freezing and the close factor are not theirs to move. Bounds
+    /// parameter, in force at once. Freezing, the close
+    /// factor, oracles and the design of liquidations are not theirs to move. Bounds
     /// beyond "never to zero": LTV and threshold to 95 %, bonus to 25 %. A policy's step is the whole
     /// half percent, and a quarter of a cap.
     #[must_use]
@@ -85,6 +92,9 @@ impl RiskRegime {
             borrow_cap: cap,
             close_factor: never,
             frozen: never,
+            oracle: never,
+            toxic_stop: never,
+            bonus_at_line: never,
         }
     }
     /// An emergency guardian's rights, all without delay:
@@ -97,6 +107,9 @@ impl RiskRegime {
     /// | caps | 1 token – none | ×2, ÷2 | 1 h | to 1 token |
     /// | close factor | 25 – 100 % | 25 %, 25 % | 1 h | – |
     /// | frozen | 0 – 1 | | 1 h to unfreeze | freeze |
+    /// | oracle | 0 – 1 | | 1 h to go back | to the other |
+    /// | toxic stop | 0 – 1 | | 1 h | – |
+    /// | bonus at the line | 0 – 100 % | 25 %, 25 % | 1 h | – |
     ///
     /// A threshold falls slowly because its fall liquidates people: 1 % an hour gives a borrower time
     /// to top up. A policy's step is the full move.
@@ -118,6 +131,9 @@ impl RiskRegime {
             borrow_cap: cap,
             close_factor: rule(2_500, 10_000, absolute(2_500), absolute(2_500), HOUR),
             frozen: Rule { at_once: AtOnce::Ceil, ..rule(0, 1, absolute(1), absolute(1), HOUR) },
+            oracle: Rule { at_once: AtOnce::Ceil, ..rule(0, 1, absolute(1), absolute(1), HOUR) },
+            toxic_stop: rule(0, 1, absolute(1), absolute(1), HOUR),
+            bonus_at_line: rule(0, 10_000, absolute(2_500), absolute(2_500), HOUR),
         }
     }
     /// The rule of a parameter.
@@ -131,6 +147,9 @@ impl RiskRegime {
             RiskParam::BorrowCap => &self.borrow_cap,
             RiskParam::CloseFactor => &self.close_factor,
             RiskParam::Frozen => &self.frozen,
+            RiskParam::Oracle => &self.oracle,
+            RiskParam::ToxicStop => &self.toxic_stop,
+            RiskParam::BonusAtLine => &self.bonus_at_line,
         }
     }
     /// The value one policy step from `current` ([`Rule::step_value`]): what a learned action's "up" or

@@ -302,10 +302,10 @@ fn a_full_queue_stops_only_what_would_wait() {
 }
 
 #[test]
-fn only_the_close_factor_is_the_markets() {
+fn the_close_factor_and_the_design_are_the_markets() {
     let wide: Vec<RiskParam> =
         RiskParam::ALL.into_iter().filter(|param| param.is_market_wide()).collect();
-    assert_eq!(wide, [RiskParam::CloseFactor]);
+    assert_eq!(wide, [RiskParam::CloseFactor, RiskParam::ToxicStop, RiskParam::BonusAtLine]);
 }
 
 #[test]

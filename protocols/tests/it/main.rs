@@ -7,6 +7,7 @@ mod auctions;
 mod common;
 mod compound;
 mod config;
+mod design;
 mod invariants;
 mod isolated;
 mod limits;

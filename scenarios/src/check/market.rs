@@ -1,7 +1,7 @@
 //! Pools, oracles and the lending market.
 
 use super::{Checker, symbols};
-use crate::schema::{MarketSpec, OracleSpec, PoolSpec, ReserveSpec, Scenario};
+use crate::schema::{DesignSpec, MarketSpec, OracleSpec, PoolSpec, ReserveSpec, Scenario};
 use markets::amm::constant_product::MAX_RESERVE;
 use protocols::risk_params::RiskParam;
 
@@ -70,6 +70,22 @@ impl Checker<'_> {
 
     pub(super) fn oracles(&mut self, s: &Scenario) {
         self.oracles_at("oracles", &s.oracles, s);
+        self.oracles_at("market.other_oracles", &s.market.other_oracles, s);
+        for (i, other) in s.market.other_oracles.iter().enumerate() {
+            let at = format!("market.other_oracles.{i}");
+            let asset = other.asset();
+            if !s.market.reserves.iter().any(|r| r.asset == asset) {
+                self.refuse(
+                    &at,
+                    format!("{asset} is no reserve of the market"),
+                    "name one that is",
+                );
+            }
+            if s.oracles.contains(other) {
+                let hint = "give it another source, window or node";
+                self.refuse(&at, format!("{asset}'s second oracle is its first"), hint);
+            }
+        }
     }
 
     /// Feeds that stand at `list`; pool feeds quote in a push feed among them or among the scenario's.
@@ -142,6 +158,13 @@ impl Checker<'_> {
             }
             self.oracles_at(&format!("{at}.oracles"), &further.oracles, s);
             self.market_at(&format!("{at}.market"), &further.market, &further.oracles, s);
+            if !further.market.other_oracles.is_empty() {
+                self.refuse(
+                    &format!("{at}.market.other_oracles"),
+                    "nobody manages this market's risk, so nobody would ever switch its oracles",
+                    "remove them, or put the feed that it shall read among its `oracles`",
+                );
+            }
         }
     }
 
@@ -150,16 +173,23 @@ impl Checker<'_> {
         let symbols = symbols(s);
         self.within(&format!("{at}.flash_premium_bps"), f64::from(m.flash_premium_bps), 0.0, 1e4);
         self.within(&format!("{at}.close_factor_bps"), f64::from(m.close_factor_bps), 1.0, 1e4);
+        if let Some(DesignSpec { toxic_stop: _, bonus_at_line_bps, full_bonus_at_bps }) = m.design {
+            let at = format!("{at}.design");
+            self.within(&format!("{at}.bonus_at_line_bps"), f64::from(bonus_at_line_bps), 0.0, 1e4);
+            let bps = f64::from(full_bonus_at_bps);
+            self.within(&format!("{at}.full_bonus_at_bps"), bps, 1.0, 9_999.0);
+        }
         let params: Vec<String> = m.rules.iter().map(|r| format!("{:?}", r.param)).collect();
         self.unique(&format!("{at}.rules"), "param", params.iter().map(String::as_str));
         for (i, over) in m.rules.iter().enumerate() {
             let most = match over.param {
                 RiskParam::SupplyCap | RiskParam::BorrowCap => f64::MAX,
-                RiskParam::Frozen => 1.0,
+                RiskParam::Frozen | RiskParam::Oracle | RiskParam::ToxicStop => 1.0,
                 RiskParam::Ltv
                 | RiskParam::LiquidationThreshold
                 | RiskParam::LiquidationBonus
-                | RiskParam::CloseFactor => 1e4,
+                | RiskParam::CloseFactor
+                | RiskParam::BonusAtLine => 1e4,
             };
             self.within(&format!("{at}.rules.{i}.rule.ceil"), over.rule.ceil as f64, 0.0, most);
             if over.rule.floor > over.rule.ceil {

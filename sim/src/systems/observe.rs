@@ -1,12 +1,13 @@
 //! Observe: one row per due learner.
 
-use crate::action::Side;
+use crate::action::{Heads, Side};
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::exchange::Exchange;
 use crate::factors::Factors;
 use crate::observe::{
-    Observations, Sight, Visibility, book_dim, dim, health_shares, perpetual_dim, write_row,
+    Observations, Sight, Visibility, book_dim, dim, heads_dim, health_shares, perpetual_dim,
+    write_row,
 };
 use crate::perpetuals::Perpetuals;
 use crate::prices::FairPrices;
@@ -34,7 +35,13 @@ impl Seen<'_> {
         let public = Visibility::Public;
         let books = book_dim(self.exchange.books().len(), public);
         let perpetuals = perpetual_dim(self.perpetuals.views().len(), public);
-        dim(self.market.reserves.len(), public) + books + perpetuals + self.factors.0.len()
+        let market = dim(self.market.reserves.len(), public) + heads_dim(self.heads(), public);
+        market + books + perpetuals + self.factors.0.len()
+    }
+    /// The heads of the market's action table.
+    #[must_use]
+    pub fn heads(&self) -> Heads {
+        Heads::of(self.chain.pooled(self.market.market))
     }
     /// Writes the public row of this moment, `[Seen::dim]`.
     pub fn write_row(&self, row: &mut [f32]) {
@@ -71,6 +78,6 @@ pub fn look_now(seen: Seen<'_>, mut observations: ResMut<Observations>) {
 fn look(seen: &Seen<'_>, observations: &mut Observations) {
     observations.write(&seen.sight());
     if let Some(side) = &seen.side {
-        side.mask(&mut observations.mask);
+        side.mask(seen.heads(), &mut observations.mask);
     }
 }

@@ -6,7 +6,7 @@ use crate::frame::{
     ReserveHistory, Totals,
 };
 use crate::series::Series;
-use sim::action::{MARKET_ACTIONS, RESERVE_ACTIONS};
+use sim::action::field_of;
 use sim::actor::Wallet;
 use sim::chain::Chain;
 use sim::chain::call::{Call, Log, Outcome, Receipt, Revert, Transaction};
@@ -195,15 +195,17 @@ impl Recorder {
                 Event { block, kind: EventKind::BadDebt, text, usd, account: Some(borrower.0) }
             }
             Log::RiskChanged { change, .. } => {
-                let fields = RESERVE_ACTIONS.iter().chain(&MARKET_ACTIONS);
-                let field = fields.into_iter().find(|field| field.param == change.param);
-                let (name, unit) = field.map_or(("parameter", ""), |f| (f.name, f.unit));
+                let (name, unit) =
+                    field_of(change.param).map_or(("parameter", ""), |f| (f.name, f.unit));
                 let reserve = change
                     .reserve
                     .and_then(|r| self.frame.reserves.get(usize::from(r)))
                     .map_or("market", |reserve| reserve.symbol.as_str());
                 let value = match (name, unit) {
-                    ("frozen", _) => if change.value == 0 { "off" } else { "on" }.to_owned(),
+                    ("oracle", _) => {
+                        if change.value == 0 { "the first" } else { "the other" }.to_owned()
+                    }
+                    (_, "0 or 1") => if change.value == 0 { "off" } else { "on" }.to_owned(),
                     (_, "bps") => format::percent(change.value as f64 / 1e4),
                     _ => format::short(change.value as f64),
                 };

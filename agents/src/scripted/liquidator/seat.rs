@@ -307,7 +307,7 @@ impl Liquidator {
             log10(debt_usd),
             log10(repay_usd),
             if debt_usd > 0.0 { repay_usd / debt_usd } else { 0.0 },
-            of_c.bonus * 10.0,
+            scene.bonus(attempt.borrower, c) * 10.0,
             log10(attempt.profit_usd),
             (attempt.profit_usd / repay_usd.max(1.0)) * 10.0,
             (gas_usd / attempt.profit_usd.max(1e-9)).min(1.0),

@@ -9,7 +9,7 @@ use crate::chain::Chain;
 use crate::chain::call::Log;
 use markets::units::{Amount, AssetId, Bps, FeedId, MarketId, RAY, Ray, U256};
 use protocols::health::Health;
-use protocols::reserve::Reserve;
+use protocols::reserve::{OtherOracle, Reserve};
 use protocols::risk_params::{RiskChange, RiskParam};
 
 type Case = (&'static str, fn(&mut Chain, &World), Option<&'static str>);
@@ -72,6 +72,14 @@ const WHOLES: &[Case] = &[
     (
         "a feed that does not exist",
         |c, w| usd(c, w).feed = FeedId(c.feeds.len() as u16),
+        Some("pooled-reserves-distinct"),
+    ),
+    (
+        "a second feed that does not exist",
+        |c, w| {
+            let feed = FeedId(c.feeds.len() as u16);
+            usd(c, w).other_oracle = Some(OtherOracle { feed, is_read: false });
+        },
         Some("pooled-reserves-distinct"),
     ),
     (

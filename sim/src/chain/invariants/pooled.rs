@@ -3,7 +3,7 @@
 use super::{Checked, Family, Invariant, Step};
 use crate::chain::Chain;
 use crate::chain::call::Log;
-use markets::units::{AccountId, Amount, AssetId, MarketId, Ray, U256};
+use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, Ray, U256};
 use protocols::health::Health;
 use protocols::lending::{Pooled, Version};
 use protocols::reserve::Reserve;
@@ -25,7 +25,7 @@ const SOLVENT: Invariant = Invariant::new(
 );
 const LISTED: Invariant = Invariant::new(
     "pooled-reserves-distinct",
-    "a reserve's assets and price feed exist, and no two reserves share a token",
+    "a reserve's assets and price feeds exist, and no two reserves share a token",
 );
 const DEBT_FLAG: Invariant = Invariant::new(
     "pooled-debt-flags",
@@ -179,7 +179,9 @@ fn whole(chain: &Chain) -> Checked {
             tokens.iter().all(|token| !theirs.contains(token))
         });
         let exists = tokens.iter().all(|token| token.index() < chain.assets.len());
-        let priced = reserve.feed.index() < chain.feeds.len();
+        let is_there = |feed: FeedId| feed.index() < chain.feeds.len();
+        let other = reserve.other_oracle;
+        let priced = is_there(reserve.feed) && other.is_none_or(|other| is_there(other.feed));
         LISTED.require(is_new && exists && priced, || format!("{}: {tokens:?}", book.place()))?;
         let now = chain.clock.timestamp;
         ACCRUED.require(reserve.last_update <= now, || {

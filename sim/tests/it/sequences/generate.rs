@@ -921,11 +921,11 @@ impl<'a> Generator<'a> {
                     }
                     RiskParam::LiquidationBonus => self.rng.below(1_200),
                     RiskParam::SupplyCap | RiskParam::BorrowCap => self.rng.below(10_000_000),
-                    RiskParam::CloseFactor => self.rng.below(11_000),
+                    RiskParam::CloseFactor | RiskParam::BonusAtLine => self.rng.below(11_000),
                     RiskParam::Frozen => u64::from(self.rng.one_in(5)),
+                    RiskParam::Oracle | RiskParam::ToxicStop => self.rng.below(2),
                 };
-                let whole = param == RiskParam::CloseFactor;
-                let reserve = (!whole).then(|| self.rng.below(4) as u16);
+                let reserve = (!param.is_market_wide()).then(|| self.rng.below(4) as u16);
                 Call::ProposeRisk { market, change: RiskChange { reserve, param, value } }
             }
             _ => Call::Checkpoint { feed: self.rng.of(&w.averages) },

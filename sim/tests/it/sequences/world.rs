@@ -32,10 +32,10 @@ use protocols::auction::dutch::Dutch;
 use protocols::auction::english::English;
 use protocols::interest::RateStrategy;
 use protocols::isolated::{Irm, Isolated};
-use protocols::lending::{EModeCategory, Pooled, Version};
+use protocols::lending::{EModeCategory, LiquidationDesign, Pooled, Version};
 use protocols::margin_desk::MarginDesk;
 use protocols::perpetual::{FundingTerms, Perpetual, PerpetualMarket, PerpetualTerms};
-use protocols::reserve::{Reserve, ReserveConfig};
+use protocols::reserve::{OtherOracle, Reserve, ReserveConfig};
 use protocols::risk_params::RiskRegime;
 use protocols::vault::{House, Ilk, Int, State, Vault};
 use sim::chain::call::{
@@ -138,11 +138,13 @@ fn reserve_config() -> ReserveConfig {
     }
 }
 
+/// With another feed for WETH liquidations have a design too.
 fn pooled(
     chain: &mut Chain,
     version: Version,
     admin: AccountId,
     listed: [(AssetId, u8, FeedId); 3],
+    other_weth: Option<FeedId>,
 ) -> MarketId {
     let name = format!("{version:?}");
     let mut regime = RiskRegime::guardian();
@@ -166,6 +168,10 @@ fn pooled(
         let config = reserve_config();
         let new = Reserve::of_version(version, token, supply, debt, feed, decimals, config, NOW);
         market.add_reserve(new);
+    }
+    if let Some(feed) = other_weth {
+        market.reserves[1].other_oracle = Some(OtherOracle { feed, is_read: false });
+        market.state.design = Some(LiquidationDesign::flat(Wad::new(9 * 10_u128.pow(17))));
     }
     chain.add_market(Market::Pooled(market))
 }
@@ -432,8 +438,8 @@ impl World {
         // Lending.
         let listed = |weth_feed| [(usd, 6, usd_feed), (weth, 18, weth_feed), (btc, 8, btc_feed)];
         let pooled = vec![
-            pooled(&mut chain, Version::V3_6, admin, listed(weth_feed)),
-            pooled(&mut chain, Version::V3_0_2, admin, listed(lowest)),
+            pooled(&mut chain, Version::V3_6, admin, listed(weth_feed), Some(other_weth)),
+            pooled(&mut chain, Version::V3_0_2, admin, listed(lowest), None),
         ];
         let compound = compound::market(&mut chain, admin, listed(mantissa));
         let blue = chain.add_account("blue");

@@ -1,0 +1,180 @@
+//! Markets whose liquidations have a design and whose reserves have two oracles: what a policy sees of them, what it
+//! moves, and what comes of it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use agents::policy::{Hold, RiskPolicy};
+use protocols::risk_params::RiskParam;
+use scenarios::arena::{Arena, PathChoice, WorldAddress};
+use scenarios::assemble::Worlds;
+use scenarios::card::{Training, card};
+use scenarios::load::{Loaded, load};
+use scenarios::manifest::Build;
+use scenarios::statics::StaticParams;
+use sim::action::{CHOICES, Heads, Side, UP, hold};
+use sim::reward::EpisodeTotals;
+use std::path::Path;
+
+fn try_load(name: &str, set: &[&str]) -> Result<Loaded, String> {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("library").join(name);
+    let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
+    load(&library, &set).map_err(|rejected| {
+        rejected.problems.iter().map(|p| format!("{p} ({:?})", p.place())).collect()
+    })
+}
+
+const SECOND: &str = "market.other_oracles=[Push(asset: \"TAIL\", heartbeat_secs: 3600, deviation_bps: 100, lag_secs: 12)]";
+const DESIGN: &str = "market.design=(bonus_at_line_bps: 2000)";
+
+/// Chooses `UP` for one head wherever that is legal, and holds the others.
+struct Raises(usize);
+
+impl RiskPolicy for Raises {
+    fn name(&self) -> &str {
+        "raises one head"
+    }
+    fn reset(&mut self) {}
+    fn act(&mut self, _obs: &[f32], mask: &[f32], action: &mut [f32]) {
+        hold(action);
+        if mask[self.0 * CHOICES + UP] > 0.5 {
+            action[self.0] = UP as f32;
+        }
+    }
+}
+
+fn play(loaded: &Loaded, policy: &mut dyn RiskPolicy, instance: u64) -> EpisodeTotals {
+    let worlds = Worlds::new(loaded).unwrap();
+    let world = WorldAddress { seed: 5, instance, path: PathChoice::Drawn };
+    let mut lane = worlds.lane(world, StaticParams::default(), true);
+    lane.run(u64::MAX, Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
+    assert!(lane.broken().is_none(), "{:?}", lane.broken());
+    lane.totals().clone()
+}
+
+#[test]
+fn heads_and_columns_are_there_for_what_the_market_has() {
+    let names = |set: &[&str]| {
+        let loaded = try_load("siege.ron", set).unwrap();
+        let card = card(
+            &loaded,
+            "p",
+            Training { seeds: vec![1], updates: 1, decisions: 1 },
+            &Build::this(&[]),
+        );
+        let worlds = Worlds::new(&loaded).unwrap();
+        assert_eq!(worlds.spec().obs_dim, card.observations.len());
+        assert_eq!(worlds.spec().action.dim(), card.actions.len());
+        let columns: Vec<String> = card.observations.iter().map(|o| o.name.clone()).collect();
+        let heads: Vec<String> = card.actions.iter().map(|a| a.name.clone()).collect();
+        (columns, heads)
+    };
+    let plain = names(&[]);
+    let both = names(&[SECOND, DESIGN]);
+    let (columns, heads) = (plain.0.len(), plain.1.len());
+    assert_eq!(both.0[..columns], plain.0);
+    assert_eq!(both.1[..heads], plain.1);
+    assert_eq!(both.1[heads..], ["toxic_stop", "bonus_at_line", "TAIL_oracle"]);
+    let more = [
+        "toxic_stop",
+        "bonus_at_line",
+        "TAIL_oracle",
+        "TAIL_other_oracle_gap",
+        "TAIL_other_oracle_usable",
+    ];
+    assert_eq!(both.0[columns..], more);
+}
+
+#[test]
+fn whoever_reads_the_other_oracle_ends_the_siege() {
+    let siege = |more: &[&str]| {
+        let mut set = vec!["episode_hours=4", "agents.attackers.0.discovery_hours=0.0", SECOND];
+        set.extend(more);
+        try_load("siege.ron", &set).unwrap()
+    };
+    let loaded = siege(&[]);
+    let held = play(&loaded, &mut Hold, 1);
+    let oracle = Worlds::new(&loaded).unwrap().spec().action.dim() - 1;
+    let switched = play(&loaded, &mut Raises(oracle), 1);
+    assert_eq!(switched.changes, 1);
+    // It looks every ten minutes: what is taken before is taken.
+    assert!(
+        held.attacker_profit_usd > 10.0 * switched.attacker_profit_usd.max(1.0),
+        "{held:?}\n{switched:?}"
+    );
+    // From the first block on there is nothing to take.
+    let other = Worlds::new(&loaded).unwrap();
+    let change =
+        protocols::risk_params::RiskChange { reserve: Some(3), param: RiskParam::Oracle, value: 1 };
+    let statics = StaticParams(vec![change]);
+    let world = WorldAddress { seed: 5, instance: 1, path: PathChoice::Drawn };
+    let mut lane = other.lane(world, statics, true);
+    lane.run(u64::MAX, None);
+    assert_eq!(lane.totals().attacker_profit_usd, 0.0);
+    assert!(lane.broken().is_none());
+}
+
+#[test]
+fn a_bonus_that_grows_takes_less_from_borrowers() {
+    let (mut flat, mut curve) = (0.0, 0.0);
+    let (mut liquidated_flat, mut liquidated_curve) = (0.0, 0.0);
+    for instance in 0..3 {
+        let of = |set: &[&str]| {
+            let loaded = try_load("crash.ron", set).unwrap();
+            play(&loaded, &mut Hold, instance)
+        };
+        let (a, b) = (of(&[]), of(&[DESIGN]));
+        flat += a.borrower_losses_usd;
+        curve += b.borrower_losses_usd;
+        liquidated_flat += a.liquidated_usd;
+        liquidated_curve += b.liquidated_usd;
+    }
+    assert!(liquidated_flat > 0.0 && liquidated_curve > 0.0);
+    let (flat, curve) = (flat / liquidated_flat, curve / liquidated_curve);
+    assert!(curve < 0.8 * flat, "of what is liquidated: {curve}, flat {flat}");
+}
+
+#[test]
+fn the_search_tries_designs_and_oracles_and_leaves_other_markets_as_they_were() {
+    let params = |set: &[&str], side: Side| {
+        let worlds = Worlds::new(&try_load("siege.ron", set).unwrap()).unwrap();
+        let drawn = (1..200).flat_map(|i| StaticParams::random(worlds.deployed(), side, 3, i).0);
+        let mut params: Vec<RiskParam> = drawn.map(|change| change.param).collect();
+        params.sort();
+        params.dedup();
+        params
+    };
+    let further = [RiskParam::Oracle, RiskParam::ToxicStop, RiskParam::BonusAtLine];
+    let all = params(&[SECOND, DESIGN], Side::Both);
+    assert!(further.iter().all(|param| all.contains(param)), "{all:?}");
+    let mine = params(&[SECOND, DESIGN], Side::Collateral);
+    assert_eq!(further.map(|param| mine.contains(&param)), [true, false, false]);
+    assert!(params(&[], Side::Both).iter().all(|param| !further.contains(param)));
+    // A static design stands from before the first block.
+    let worlds = Worlds::new(&try_load("siege.ron", &[SECOND, DESIGN]).unwrap()).unwrap();
+    let drawn = |i| StaticParams::random(worlds.deployed(), Side::Both, 3, i);
+    let with = (1..200).map(drawn).find(|s| s.0.iter().any(|c| c.param == RiskParam::ToxicStop));
+    let mut market = worlds.deployed().clone();
+    with.unwrap().apply(&mut market);
+    assert!(market.state.design.unwrap().stops_when_toxic);
+    assert_eq!(Heads::of(&market), Heads::of(worlds.deployed()));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_place() {
+    let refused = |set: &[&str]| try_load("siege.ron", set).unwrap_err();
+    let push = |asset: &str| {
+        format!(
+            "market.other_oracles=[Push(asset: {asset:?}, heartbeat_secs: 3600, deviation_bps: 100)]"
+        )
+    };
+    let same = refused(&["market.other_oracles=[Spot(asset: \"TAIL\", pool: \"TAIL/USDC\")]"]);
+    assert!(same.contains("TAIL's second oracle is its first"), "{same}");
+    let unknown = refused(&[&push("NOPE")]);
+    assert!(unknown.contains("NOPE"), "{unknown}");
+    let share = refused(&["market.design=(bonus_at_line_bps: 10001)"]);
+    assert!(share.contains("bonus_at_line_bps"), "{share}");
+    let health = refused(&["market.design=(full_bonus_at_bps: 10000)"]);
+    assert!(health.contains("full_bonus_at_bps"), "{health}");
+    let field = refused(&["market.design=(pause: true)"]);
+    assert!(field.contains("pause"), "{field}");
+}
