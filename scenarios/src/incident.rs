@@ -3,8 +3,9 @@
 //! A figure is a *reproduction* where the file fixes everything that leads to it: it tests the mechanisms.
 //! It is of a *model* where behaviour decides: it tests the behaviour, and only such figures are scored.
 
-use crate::cascade::{self, Cascade, Friction};
+use crate::cascade::{self, Cascade, Friction, PathSpec};
 use crate::check::Checker;
+use crate::episode::hex;
 use crate::load::{read, typed};
 use crate::problem::Rejected;
 use crate::stage::{Placed, Played, Refusal, Stage, place, play};
@@ -153,6 +154,8 @@ pub struct Measured {
     pub swept: Option<(f64, f64)>,
     /// What mechanical liquidation at the recorded price has, without anybody's behaviour.
     pub null: Option<f64>,
+    /// Of a reproduction, whether it is as near as it must be ([`Figure::is_met`]).
+    pub reproduced: Option<bool>,
 }
 
 impl Figure {
@@ -212,8 +215,11 @@ pub struct Replayed {
     pub incident: Incident,
     /// Where it was read from.
     pub path: PathBuf,
-    /// A hash over its text: the file as it was before the run.
+    /// A hash over its text and the price files that it names: the incident as it was before the run.
     pub hash: String,
+    /// The digest of the chain's state before the first transaction of the timeline, drawn borrowers included: the
+    /// position book.
+    pub book: String,
     /// The stage before and after.
     pub played: Played,
     /// Its figures.
@@ -257,10 +263,28 @@ pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
     let root = tree::parse(&source.text).ok();
     let mut checker = Checker::new(&source, root.as_ref());
     checker.header(&incident);
-    let measured = measured(&incident, path.parent().unwrap_or(Path::new("")), &mut checker);
+    let base = path.parent().unwrap_or(Path::new(""));
+    let hash = hash(&source.text, &incident, base);
+    let measured = measured(&incident, base, &mut checker);
     let (played, figures) = finish(checker, path, file, measured)?;
-    let hash = blake3::hash(source.text.as_bytes()).to_hex().to_string();
-    Ok(Replayed { incident, path: path.to_owned(), hash, played, figures })
+    let book = hex(&played.before.chain.state_hash());
+    Ok(Replayed { incident, path: path.to_owned(), hash, book, played, figures })
+}
+
+/// A hash over an incident's text and the price files that it names; a file that cannot be read is refused where it is
+/// played.
+fn hash(text: &str, incident: &Incident, base: &Path) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(text.as_bytes());
+    for price in incident.cascade.iter().flat_map(|cascade| &cascade.prices) {
+        if let PathSpec::Csv(file) = &price.path
+            && let Ok(bytes) = std::fs::read(base.join(file))
+        {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(&bytes);
+        }
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 fn finish<T>(
@@ -303,10 +327,11 @@ fn measured(
         let values = values(incident, &played, checker)?;
         Some((played, values))
     };
-    let (played, middle) = run(&Friction::MIDDLE, checker)?;
+    let frictions = cascade.friction.sweep();
+    let (played, middle) = run(&frictions[0], checker)?;
     let (_, null) = run(&Friction::NONE, checker)?;
     let mut swept = vec![middle.clone()];
-    for friction in Friction::sweep().iter().skip(1) {
+    for friction in &frictions[1..] {
         swept.push(run(friction, checker)?.1);
     }
     let figures = incident.figures.iter().enumerate().map(|(i, figure)| {
@@ -333,6 +358,7 @@ fn single(figure: &Figure, simulated: f64) -> Measured {
             .map(|recorded| simulated / recorded),
         swept: None,
         null: None,
+        reproduced: (figure.kind == Kind::Reproduction).then(|| figure.is_met(simulated)),
     }
 }
 
@@ -341,6 +367,9 @@ impl Checker<'_> {
         if incident.schema != SCHEMA {
             let message = format!("schema {} is not known to this build", incident.schema);
             self.refuse("schema", message, format!("this build reads schema {SCHEMA}"));
+        }
+        if incident.id.trim().is_empty() {
+            self.refuse("id", "an incident needs a name for files and reports", "bzx1_2020_02_15");
         }
         if incident.sources.is_empty() {
             self.refuse("sources", "an incident without sources", "say where its facts are from");
@@ -359,6 +388,38 @@ impl Checker<'_> {
             |i| format!("figures.{i}.name"),
             incident.figures.iter().map(|f| f.name.as_str()),
         );
+        if let Some(cascade) = &incident.cascade {
+            self.cascade(cascade);
+        }
+    }
+
+    /// What a cascade must have, and its numbers.
+    fn cascade(&mut self, cascade: &Cascade) {
+        if cascade.keepers.is_empty() {
+            let help = "without keepers nobody liquidates: add (market: \"…\")";
+            self.refuse("cascade.keepers", "a cascade needs somebody who liquidates", help);
+        }
+        let friction = &cascade.friction;
+        let lists = [
+            ("depth_left", &friction.depth_left, 1e-6, 1.0),
+            ("half_life_secs", &friction.half_life_secs, 1.0, 1e7),
+        ];
+        for (name, list, least, most) in lists {
+            let at = format!("cascade.friction.{name}");
+            if list.is_empty() {
+                self.refuse(&at, "there is nothing to simulate with", "write at least one number");
+            }
+            for (i, value) in list.iter().enumerate() {
+                self.within(&format!("{at}.{i}"), *value, least, most);
+            }
+        }
+        for (i, report) in cascade.reports.iter().enumerate() {
+            let at = format!("cascade.reports.{i}.deviation_bps");
+            self.within(&at, report.deviation_bps, 0.0, 1e4);
+        }
+        for (i, outlet) in cascade.outlets.iter().enumerate() {
+            self.within(&format!("cascade.outlets.{i}.depth_usd"), outlet.depth_usd, 1.0, 1e15);
+        }
     }
 }
 

@@ -86,6 +86,12 @@ pub(crate) fn read(path: &Path) -> Result<String, Rejected> {
 /// No scenario is longer.
 const MOST_BYTES: u64 = 16 << 20;
 
+/// Whether a file's text is an incident's: it sets a stage.
+#[must_use]
+pub fn is_incident(text: &str) -> bool {
+    text.lines().any(|line| line.trim_start().starts_with("stage: ("))
+}
+
 /// As [`load`], for a text; `path` names it and anchors relative price files.
 ///
 /// # Errors
@@ -98,6 +104,11 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
             "the file is empty",
             "a scenario begins `(schema: 1, name: …)`; start from one under scenarios/library",
         ));
+    }
+    if is_incident(text) {
+        let message = "this is an incident, not a scenario: it sets a stage and has recorded figures";
+        let help = format!("play it with `ballast incidents {file}`, or search it with `ballast attack {file}`");
+        return Err(Rejected::whole(path, message, help));
     }
     let (source, scenario) = typed::<Scenario>(&file, text, overrides)?;
     let root = tree::parse(&source.text).ok();
@@ -212,7 +223,7 @@ fn explain(source: &Source, error: &SpannedError) -> Problem {
                 .to_owned(),
         ),
         RonError::ExpectedInteger => Some("a whole, non-negative number is needed here".to_owned()),
-        _ => Some("see scenarios/library for a scenario that uses every field".to_owned()),
+        _ => Some("docs/scenarios.md has every field; names stand before values: `(asset: \"WETH\", beta: 0.7)`".to_owned()),
     };
     source.problem(Some(at), error.code.to_string(), help)
 }

@@ -60,7 +60,7 @@ struct Searched {
 /// Searches, and strikes where it pays. "No" where nothing pays.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let seed = args.play.seed.unwrap_or(1);
-    if is_incident(&args.scenario) {
+    if std::fs::read_to_string(&args.scenario).is_ok_and(|text| is_incident(&text)) {
         if args.mempool {
             let why = "an incident's stage has no mempool: leave --mempool out";
             return Err(Failure::Message(format!("{}: {why}", args.scenario.display())));
@@ -100,6 +100,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         "bad_debt_usd": recorded.totals.bad_debt_usd,
         "attacker_profit_usd": recorded.totals.attacker_profit_usd,
         "liquidated_usd": recorded.totals.liquidated_usd,
+        "further_markets": recorded.further,
     });
     value["scenario_hash"] = json!(loaded.hash);
     write_tables(folder.path(), std::slice::from_ref(&recorded))?;
@@ -149,12 +150,6 @@ fn pays(args: &Args, attack: &Attack) -> bool {
 fn verdict(args: &Args, report: &Report) -> Verdict {
     let found = report.best.as_ref().is_some_and(|attack| pays(args, attack));
     if found { Verdict::Yes } else { Verdict::No }
-}
-
-/// Whether a file is an incident's: it sets a stage.
-fn is_incident(path: &Path) -> bool {
-    let Ok(text) = std::fs::read_to_string(path) else { return false };
-    text.lines().any(|line| line.trim_start().starts_with("stage: ("))
 }
 
 /// The search, and what it is held against: random search with the same budget, other optimisers on the
@@ -221,7 +216,8 @@ fn attack_facts(ground: &Ground, attack: &Attack) -> Value {
         "gas_usd": record.gas_usd,
         "own_capital_usd": record.own_capital_usd,
         "flash_usd": record.flash_usd,
-        "bad_debt_usd": played.loss_usd,
+        "bad_debt_usd": played.bad_debt_usd,
+        "protocol_loss_usd": played.loss_usd,
         "spent_usd": played.spent_usd(),
         "loss_per_usd_spent": (played.spent_usd() > 0.0).then(|| attack.harm_per_usd()),
         "steps": steps,
@@ -272,7 +268,7 @@ fn text(value: &Value) -> String {
         text += &format!(
             "protocol loss per own dollar spent: {}, {} USD lost for {} USD spent\n",
             if per.is_null() { "without bound (it pays for itself)".to_owned() } else { usd(per) },
-            usd(&harm["bad_debt_usd"]),
+            usd(&harm["protocol_loss_usd"]),
             usd(&harm["spent_usd"])
         );
     }
@@ -282,11 +278,15 @@ fn text(value: &Value) -> String {
         // An incident's stage has nobody who would do anything afterwards.
         if let Some(after) = value.get("aftermath") {
             text += &format!(
-                "; after {} further blocks bad debt {} USD, attackers' profit {} USD",
+                "; after {} further blocks bad debt {} USD in the first market, attackers' profit there {} USD",
                 after["blocks"],
                 usd(&after["bad_debt_usd"]),
                 usd(&after["attacker_profit_usd"])
             );
+            for further in after["further_markets"].as_array().into_iter().flatten() {
+                let name = further["market"].as_str().unwrap_or_default();
+                text += &format!("; bad debt {} USD in {name}", usd(&further["bad_debt_usd"]));
+            }
         }
         text += "\n";
     }
@@ -302,6 +302,9 @@ fn text(value: &Value) -> String {
         );
     }
     let control = &value["control"];
+    if !found && control["share"].as_f64().is_some_and(|share| share < 0.95) {
+        text += "the positive control was not found either: that nothing was found says little; give more with --budget\n";
+    }
     text += &format!(
         "positive control: found {} of a planted {} USD ({:.1} %)\n",
         usd(&control["found_usd"]),
@@ -311,13 +314,23 @@ fn text(value: &Value) -> String {
     text
 }
 
+/// What an attack took from those who had deposited in vaults.
+fn vaults_loss(attack: &Value) -> f64 {
+    let usd = |key: &str| attack[key].as_f64().unwrap_or(0.0);
+    usd("protocol_loss_usd") - usd("bad_debt_usd")
+}
+
 fn attack_text(attack: &Value, usd: &dyn Fn(&Value) -> String) -> String {
     let mut text = format!(
-        "  own capital {} USD, flash loans {} USD, gas {} USD; bad debt left behind {} USD\n",
+        "  own capital {} USD, flash loans {} USD, gas {} USD; bad debt left behind {} USD{}\n",
         usd(&attack["own_capital_usd"]),
         usd(&attack["flash_usd"]),
         usd(&attack["gas_usd"]),
-        usd(&attack["bad_debt_usd"])
+        usd(&attack["bad_debt_usd"]),
+        match vaults_loss(attack) {
+            lost if lost > 0.0 => format!(", {} USD taken from a vault's depositors", money(lost)),
+            _ => String::new(),
+        }
     );
     for (i, step) in attack["steps"].as_array().into_iter().flatten().enumerate() {
         text += &format!("  {}. {}\n", i + 1, step.as_str().unwrap_or_default());

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Args {
     /// Scenario file.
     scenario: PathBuf,
-    /// The change: a parameter of the market, `market.reserves.WETH.threshold_bps=8000`. May be given
+    /// The change: a parameter of the market, `market.reserves.WETH.threshold_bps=8100`. May be given
     /// repeatedly.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,

@@ -2,7 +2,7 @@
 
 use crate::output::{Failure, Output, Verdict};
 use rayon::prelude::*;
-use scenarios::incident::{Kind, Replayed, replay};
+use scenarios::incident::{Measured, Replayed, replay};
 use scenarios::problem::Rejected;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         let show = if args.markdown { markdown } else { text };
         sound.iter().map(show).collect()
     });
-    Ok(Verdict::Yes)
+    // A model may miss; a reproduction that is off is a mechanism that is wrong.
+    let off = sound.iter().flat_map(|played| &played.figures).any(|f| f.reproduced == Some(false));
+    Ok(if off { Verdict::No } else { Verdict::Yes })
 }
 
 fn list(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -71,6 +73,7 @@ fn facts(played: &Replayed) -> serde_json::Value {
         "name": played.incident.name,
         "file": played.path,
         "hash": played.hash,
+        "book": played.book,
         "start_utc": played.incident.stage.start_utc,
         "sources": played.incident.sources,
         "figures": played.figures,
@@ -80,24 +83,22 @@ fn facts(played: &Replayed) -> serde_json::Value {
 fn text(played: &Replayed) -> String {
     let incident = &played.incident;
     let mut text = format!(
-        "{}  {}  ({}, file {})\n",
+        "{}  {}  ({}, file {}, book {})\n",
         &incident.stage.start_utc[..10.min(incident.stage.start_utc.len())],
         incident.name,
         incident.id,
-        &played.hash[..12]
+        &played.hash[..12],
+        &played.book[..12]
     );
     text += &format!(
-        "  {:<34} {:>16} {:>16} {:>8}  {:<12} confidence\n",
+        "  {:<34} {:>16} {:>16} {:>8}  {:<14} confidence\n",
         "figure", "recorded", "simulated", "ratio", "tests"
     );
     for one in &played.figures {
         let figure = &one.figure;
-        let tests = match figure.kind {
-            Kind::Reproduction => "mechanisms",
-            Kind::Model => "a model",
-        };
+        let tests = verdict(one);
         text += &format!(
-            "  {:<34} {:>16} {:>16} {:>8}  {:<12} {:.2}\n",
+            "  {:<34} {:>16} {:>16} {:>8}  {:<14} {:.2}\n",
             format!("{} ({})", figure.name, figure.unit),
             figure.recorded.map_or_else(|| "-".to_owned(), number),
             number(one.simulated),
@@ -106,16 +107,12 @@ fn text(played: &Replayed) -> String {
             figure.confidence,
         );
         if let Some((low, high)) = one.swept {
-            let verdict = match one.beats_null() {
-                Some(true) => "; nearer than the null",
-                Some(false) => "; no nearer than the null",
-                None => "",
-            };
             text += &format!(
-                "    swept {} to {}; null {}{verdict}\n",
+                "    swept {} to {}; null {}{}\n",
                 number(low),
                 number(high),
                 number(one.null.unwrap_or(f64::NAN)),
+                against_null(one),
             );
         }
         if !figure.note.is_empty() {
@@ -123,6 +120,25 @@ fn text(played: &Replayed) -> String {
         }
     }
     text + "\n"
+}
+
+/// What a figure tests, and whether a reproduction is as near as it must be.
+const fn verdict(one: &Measured) -> &'static str {
+    match one.reproduced {
+        Some(true) => "mechanisms",
+        Some(false) => "mechanisms: OFF",
+        None => "a model",
+    }
+}
+
+/// Whether a scored figure is nearer to the record than the null; the null may be nothing at all.
+fn against_null(one: &Measured) -> &'static str {
+    match (one.beats_null(), one.null) {
+        (Some(true), Some(0.0)) => "; nearer than the null, which has nothing",
+        (Some(true), _) => "; nearer than the null",
+        (Some(false), _) => "; no nearer than the null",
+        (None, _) => "",
+    }
 }
 
 /// An incident as a section of a Markdown page.
@@ -135,13 +151,10 @@ fn markdown(played: &Replayed) -> String {
     for one in &played.figures {
         let figure = &one.figure;
         let ratio = one.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.4}"));
-        let tests = match figure.kind {
-            Kind::Reproduction => "mechanisms",
-            Kind::Model => "a model",
-        };
+        let tests = verdict(one);
         let swept = one.swept.map_or_else(String::new, |(low, high)| {
             let null = number(one.null.unwrap_or(f64::NAN));
-            format!("{} to {}; {null}", number(low), number(high))
+            format!("{} to {}; {null}{}", number(low), number(high), against_null(one))
         });
         text += &format!(
             "| {} ({}) | {} | {:.2} | {} | {ratio} | {tests} | {swept} |\n",

@@ -13,6 +13,8 @@ pub struct Books {
     pub wealth_usd: f64,
     /// Debt that the collateral behind it does not cover, each market for itself.
     pub shortfall_usd: f64,
+    /// What stands behind the shares of vaults that others hold.
+    pub entrusted_usd: f64,
 }
 
 impl Books {
@@ -23,7 +25,12 @@ impl Books {
         books.wealth_usd += fair.wallet_usd(chain, account);
         for pool in chain.pools() {
             let Some((share, coins)) = backing(chain, pool) else { continue };
-            books.wealth_usd += share_usd(chain, share, &coins, account, fair);
+            let own_usd = share_usd(chain, share, &coins, account, fair);
+            books.wealth_usd += own_usd;
+            if pool.share_vault().is_some() {
+                let all = coins.iter().map(|(coin, amount)| coin_usd(chain, *coin, *amount, fair));
+                books.entrusted_usd += all.sum::<f64>() - own_usd;
+            }
         }
         for id in 0..chain.markets().len() {
             let equity = fair.equity_usd(chain, MarketId(id as u16), account);

@@ -71,6 +71,8 @@ pub struct Played {
     /// came out where it was tried and came to more. It ranks unfinished candidates.
     pub potential_usd: f64,
     /// What lenders are short of now and were not before, in USD.
+    pub bad_debt_usd: f64,
+    /// The same, and what others' shares of vaults are worth less, in USD.
     pub loss_usd: f64,
     /// How far it got: steps that went through, and the part of the loans that could be repaid.
     pub progress: f64,
@@ -87,6 +89,7 @@ impl Played {
     const FAILED: Self = Self {
         profit_usd: f64::NEG_INFINITY,
         potential_usd: f64::NEG_INFINITY,
+        bad_debt_usd: 0.0,
         loss_usd: 0.0,
         progress: 0.0,
         distortion: 0.0,

@@ -27,6 +27,53 @@ pub struct Cascade {
     /// What a transaction must pay to be included: hours after the start, and gwei. Nothing where absent.
     #[serde(default)]
     pub gas_gwei: Vec<(f64, f64)>,
+    /// How thin books become and how fast they refill: what is not known, and is swept.
+    #[serde(default)]
+    pub friction: FrictionSpec,
+}
+
+/// What is not known of a cascade. The first of each list is what figures are simulated with; every combination of
+/// the others is swept, and two more seeds of the book with the first ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FrictionSpec {
+    /// Depth that is left where prices fall by a tenth within an hour, as shares of quiet times'.
+    pub depth_left: Vec<f64>,
+    /// Half-lives of a displacement and of lost depth, in seconds.
+    pub half_life_secs: Vec<f64>,
+}
+
+impl Default for FrictionSpec {
+    /// Recorded are 0.007 (Curve's 3pool of USDC and USDT in March 2023), 0.02 (a synthetic dollar's book, 2025) and
+    /// 0.09 (3pool of USDC and DAI; docs/calibration.md, liquidity). The middle, 0.3, and a book that does not thin are
+    /// judgement: the records are of the assets that lost their peg. So are the half-lives, from ten minutes to two
+    /// hours.
+    fn default() -> Self {
+        Self { depth_left: vec![0.3, 0.007, 0.09, 1.0], half_life_secs: vec![1_800.0, 600.0, 7_200.0] }
+    }
+}
+
+impl FrictionSpec {
+    /// What figures are simulated with first, then everything that is swept.
+    #[must_use]
+    pub fn sweep(&self) -> Vec<Friction> {
+        let first = |list: &[f64]| list.first().copied().unwrap_or(1.0);
+        let middle = Friction {
+            depth_left: first(&self.depth_left),
+            half_life_secs: first(&self.half_life_secs),
+            seed: 1,
+            on: true,
+        };
+        let mut all = vec![middle];
+        for depth_left in self.depth_left.iter().skip(1) {
+            for half_life_secs in self.half_life_secs.iter().skip(1) {
+                let (depth_left, half_life_secs) = (*depth_left, *half_life_secs);
+                all.push(Friction { depth_left, half_life_secs, ..middle });
+            }
+        }
+        all.extend([2, 3].map(|seed| Friction { seed, ..middle }));
+        all
+    }
 }
 
 /// The fair price of an asset over time.
@@ -191,21 +238,4 @@ pub struct Friction {
 impl Friction {
     /// The null model: mechanical liquidation at the recorded price.
     pub const NONE: Self = Self { depth_left: 1.0, half_life_secs: 1.0, seed: 1, on: false };
-    /// The middle of the sweep.
-    pub const MIDDLE: Self = Self { depth_left: 0.3, half_life_secs: 1_800.0, seed: 1, on: true };
-
-    /// The middle first, then every corner: depth left from 0.007 (the worst recorded, Curve's 3pool in March
-    /// 2023; docs/calibration.md, liquidity) to all of it, half-lives from ten minutes to two hours (judgement),
-    /// and other luck.
-    #[must_use]
-    pub fn sweep() -> Vec<Self> {
-        let mut all = vec![Self::MIDDLE];
-        for depth_left in [0.007, 1.0] {
-            for half_life_secs in [600.0, 7_200.0] {
-                all.push(Self { depth_left, half_life_secs, ..Self::MIDDLE });
-            }
-        }
-        all.extend([2, 3].map(|seed| Self { seed, ..Self::MIDDLE }));
-        all
-    }
 }

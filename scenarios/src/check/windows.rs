@@ -31,11 +31,16 @@ impl Checker<'_> {
                     self.others(s, i, &mut window, base);
                     read.push((i, window));
                 }
-                Err(error) => self.refuse(
-                    &format!("windows.{i}.csv"),
-                    error.to_string(),
-                    "price files are named relative to the scenario file",
-                ),
+                Err(error) => {
+                    let help = match &error {
+                        WindowError::File(_) => "price files are named relative to the scenario file",
+                        WindowError::Flawed { .. } => {
+                            "a window is played bar after bar: fill the gaps in the file, or cut the window around them"
+                        }
+                        WindowError::OtherBars { .. } => "give it the window's bars",
+                    };
+                    self.refuse(&format!("windows.{i}.csv"), error.to_string(), help);
+                }
             }
         }
         for (i, test) in read.iter().filter(|(_, w)| w.role == Role::Test) {

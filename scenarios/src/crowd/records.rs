@@ -123,14 +123,14 @@ pub fn records(p: &Population, e: Option<&Episode>) -> Vec<Record> {
             e.bonus_net_of_gas_ratio,
             [63.59 / 807.46; 2],
             false,
-            "R: Qin et al., arXiv 2106.09389, 2019-2021, bonuses of 5 to 15 %",
+            "R: Qin et al., arXiv 2106.06389, 2019-2021, bonuses of 5 to 15 %",
         ),
         Row(
             "share of liquidations that tip above average",
             e.above_average_tip_share,
             [0.74; 2],
             true,
-            "K 0.85: Qin et al., arXiv 2106.09389",
+            "K 0.85: Qin et al., arXiv 2106.06389",
         ),
         Row(
             "tips as a share of the bonus",

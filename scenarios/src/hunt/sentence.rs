@@ -1,8 +1,11 @@
 //! A transaction's calls in words.
 
-use markets::units::{AccountId, AssetId, MarketId, PoolId};
-use sim::chain::call::{AmountExpr, Call, CompoundCall, DeskCall, PairCall, PerpetualCall};
+use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId};
+use sim::chain::call::{
+    AmountExpr, Call, CompoundCall, DeskCall, PairCall, PerpetualCall, StableSwapCall,
+};
 use sim::chain::{Chain, Market};
+use sim::worth::backing;
 
 /// A call in words, amounts in whole tokens.
 #[must_use]
@@ -18,15 +21,31 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
     };
     let account = |id: AccountId| chain.accounts()[id.index()].clone();
     let pool = |id: PoolId| account(chain.pool(id).account());
-    let market = |id: MarketId| {
+    // Compound's markets are accounts of their own, one per asset.
+    let lender = |id: MarketId, asset: AssetId| {
         account(match &chain.markets()[id.index()] {
             Market::Pooled(market) => market.account,
-            Market::Compound(market) => market.admin,
+            Market::Compound(market) => {
+                let token = market.token_of(asset).and_then(|token| market.token(token).ok());
+                token.map_or(market.admin, |token| token.account)
+            }
             Market::MarginDesk(market) => market.account,
             Market::Isolated(market) => market.account,
             Market::Vault(market) => market.account,
             Market::Perpetual(market) => market.account,
         })
+    };
+    let market = |id: MarketId| lender(id, AssetId(0));
+    let coins = |id: PoolId, amounts: &[Amount]| {
+        let coins = backing(chain, chain.pool(id)).map(|(_, coins)| coins).unwrap_or_default();
+        let given = coins.iter().zip(amounts).filter(|(_, amount)| !amount.is_zero());
+        let words = given.map(|((coin, _), amount)| much(*coin, AmountExpr::Exact(*amount)));
+        words.collect::<Vec<_>>().join(" and ")
+    };
+    let shares = |id: PoolId, amount: AmountExpr| match (backing(chain, chain.pool(id)), amount) {
+        (_, AmountExpr::All) => "all shares".to_owned(),
+        (Some((share, _)), amount) => much(share, amount),
+        (None, other) => format!("{other:?} shares"),
     };
     match *call {
         Call::FlashLoan { market: id, asset, amount, .. } => {
@@ -36,16 +55,16 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
             format!("sell {} to {}", much(asset_in, amount), pool(id))
         }
         Call::Supply { market: id, asset, amount } => {
-            format!("supply {} to {}", much(asset, amount), market(id))
+            format!("supply {} to {}", much(asset, amount), lender(id, asset))
         }
         Call::Withdraw { market: id, asset, amount } => {
-            format!("withdraw {} from {}", much(asset, amount), market(id))
+            format!("withdraw {} from {}", much(asset, amount), lender(id, asset))
         }
         Call::Borrow { market: id, asset, amount } => {
-            format!("borrow {} from {}", much(asset, amount), market(id))
+            format!("borrow {} from {}", much(asset, amount), lender(id, asset))
         }
         Call::Repay { market: id, asset, amount } => {
-            format!("repay {} to {}", much(asset, amount), market(id))
+            format!("repay {} to {}", much(asset, amount), lender(id, asset))
         }
         Call::Transfer { to, asset, amount } => {
             format!("transfer {} to {}", much(asset, amount), account(to))
@@ -53,7 +72,7 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
         Call::Liquidate { market: id, borrower, collateral, debt, amount } => format!(
             "liquidate {} at {}: {} for {}",
             account(borrower),
-            market(id),
+            lender(id, debt),
             much(debt, amount),
             symbol(collateral)
         ),
@@ -78,14 +97,41 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
             });
             format!("flash swap of {} from {}", taken.unwrap_or_default(), pool(id))
         }
-        Call::Compound(CompoundCall::Redeem { market: id, asset, .. }) => {
-            format!("redeem all but the first shares of {} at {}", symbol(asset), market(id))
+        Call::Compound(CompoundCall::Redeem { market: id, asset, tokens }) => {
+            let token = match &chain.markets()[id.index()] {
+                Market::Compound(market) => {
+                    market.token_of(asset).and_then(|token| market.token(token).ok())
+                }
+                _ => None,
+            };
+            let what = token.map_or_else(|| symbol(asset), |token| much(token.c_token, tokens));
+            format!("redeem {what} at {}", lender(id, asset))
         }
         Call::SetCollateral { market: id, asset, enabled: true } => {
-            format!("enter {} at {}", symbol(asset), market(id))
+            format!("enter {} at {}", symbol(asset), lender(id, asset))
         }
-        Call::AddLiquidity { pool: id, .. } => format!("add liquidity to {}", pool(id)),
-        Call::RemoveLiquidity { pool: id, .. } => format!("remove liquidity from {}", pool(id)),
+        Call::AddLiquidity { pool: id, max0, max1 } => {
+            format!("add at most {} to {}", coins(id, &[max0, max1]), pool(id))
+        }
+        Call::RemoveLiquidity { pool: id, shares: amount } => {
+            format!("remove the liquidity of {} from {}", shares(id, amount), pool(id))
+        }
+        Call::StableSwap(ref call) => match *call {
+            StableSwapCall::Exchange { pool: id, asset_in, asset_out, amount, .. } => {
+                format!("sell {} for {} to {}", much(asset_in, amount), symbol(asset_out), pool(id))
+            }
+            StableSwapCall::AddLiquidity { pool: id, ref amounts, .. } => {
+                format!("add {} to {}", coins(id, amounts), pool(id))
+            }
+            StableSwapCall::RemoveLiquidity { pool: id, shares: amount, .. } => {
+                format!("remove the liquidity of {} from {}", shares(id, amount), pool(id))
+            }
+            StableSwapCall::RemoveLiquidityOneCoin { pool: id, shares: amount, asset_out, .. } => {
+                let amount = shares(id, amount);
+                format!("remove the liquidity of {amount} from {} in {}", pool(id), symbol(asset_out))
+            }
+            ref other => other.kind().replace('_', " "),
+        },
         ref other => other.kind().replace('_', " "),
     }
 }

@@ -70,6 +70,9 @@ impl Builder {
             rates: spec.rates.as_ref().map_or(ReserveConfig::OPEN.rates, rates),
             ..ReserveConfig::OPEN
         };
+        config.check().map_err(|error| {
+            (format!("{}: {error}", spec.asset), "no deployed market would take this".to_owned())
+        })?;
         Ok(Reserve::new(asset, a_token, debt_token, feed, decimals, config, now))
     }
 

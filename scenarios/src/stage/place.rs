@@ -31,6 +31,7 @@ pub(crate) fn place(stage: &Stage, at: &str, checker: &mut Checker<'_>) -> Optio
         return None;
     };
     checker.within(&format!("{at}block_secs"), f64::from(stage.block_secs), 1.0, 86_400.0);
+    names_once(stage, at, checker);
     let mut builder = Builder::new(stage, start.0 - u64::from(stage.block_secs));
     let mut each = |path: String, done: Result<(), Refusal>| {
         if let Err((message, help)) = done {
@@ -76,6 +77,18 @@ pub(crate) fn place(stage: &Stage, at: &str, checker: &mut Checker<'_>) -> Optio
         fair[id.index()] = asset.usd;
     }
     Some(Placed { chain: builder.chain, names: builder.names, fair })
+}
+
+/// Refuses two things of a kind with one name: only one of them would be meant by it.
+fn names_once(stage: &Stage, at: &str, checker: &mut Checker<'_>) {
+    let mut once = |list: &str, field: &str, names: Vec<&str>| {
+        checker.once(|i| format!("{at}{list}.{i}.{field}"), names.into_iter());
+    };
+    once("assets", "symbol", stage.assets.iter().map(|a| a.symbol.as_str()).collect());
+    once("accounts", "name", stage.accounts.iter().map(|a| a.name.as_str()).collect());
+    once("feeds", "name", stage.feeds.iter().map(|f| f.name()).collect());
+    once("pools", "name", stage.pools.iter().map(|p| p.name()).collect());
+    once("markets", "name", stage.markets.iter().map(|m| m.name()).collect());
 }
 
 /// Builds a chain.

@@ -55,6 +55,11 @@ impl Pool {
     pub(super) const fn stable_swap_mut(&mut self) -> Option<&mut StableSwap> {
         if let Self::StableSwap(pool) = self { Some(pool) } else { None }
     }
+    /// The vault of shares, if it is one.
+    #[must_use]
+    pub const fn share_vault(&self) -> Option<&ShareVault> {
+        if let Self::ShareVault(vault) = self { Some(vault) } else { None }
+    }
     /// The account that holds its reserves.
     #[must_use]
     pub const fn account(&self) -> AccountId {

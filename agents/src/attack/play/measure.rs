@@ -50,10 +50,13 @@ impl Player<'_> {
         let lost = hand.written_off_usd + written_off_usd(chain.logs(), fair)
             - written_off_usd(self.ground.chain.logs(), fair);
         let gas_usd = fair.gas_usd(&self.ground.chain, gas);
+        let bad_debt_usd = (after.shortfall_usd - self.before.shortfall_usd + lost).max(0.0);
+        let taken_usd = (self.before.entrusted_usd - after.entrusted_usd).max(0.0);
         Played {
             profit_usd: after.wealth_usd - self.before.wealth_usd - gas_usd,
             potential_usd: potential,
-            loss_usd: (after.shortfall_usd - self.before.shortfall_usd + lost).max(0.0),
+            bad_debt_usd,
+            loss_usd: bad_debt_usd + taken_usd,
             progress: 1e4,
             distortion,
             state,
