@@ -3,9 +3,11 @@
 
 mod fragment;
 mod garch;
+mod merton;
 mod table;
 
 pub use garch::{Estimate, GarchFit};
+pub use merton::Merton;
 
 use crate::dates::{DAY_SECS, Utc};
 use crate::klines::{Flaw, FlawKind, Klines};
@@ -98,6 +100,8 @@ pub struct Calibration {
     pub targeted: GarchFit,
     /// Jumps.
     pub jumps: Jumps,
+    /// Merton's jump diffusion; `None` where nothing jumps.
+    pub merton: Option<Merton>,
     /// Hill index of falls.
     pub left_tail: Option<Estimate>,
     /// Hill index of rises.
@@ -180,6 +184,7 @@ pub fn calibrate(klines: &Klines, selection: &Selection) -> Result<Calibration, 
         student: garch::student(&squares, variance).map_err(failed)?,
         targeted: garch::targeted(&squares, variance, PERSISTENCE_CAP).map_err(failed)?,
         jumps: jumps(&runs, klines.bar_secs),
+        merton: merton::merton(&all, YEAR_SECS / klines.bar_secs as f64),
         left_tail: tail(-1.0),
         right_tail: tail(1.0),
         flaws: klines.flaws.clone(),

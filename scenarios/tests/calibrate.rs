@@ -112,6 +112,50 @@ fn jumps_are_found_again_as_often_and_as_large() {
 }
 
 #[test]
+fn merton_is_found_again_within_its_errors_small_jumps_included() {
+    // Half of the second's jumps, and a quarter of the first's, are below four deviations.
+    for (seed, rate, mean, sd, rest) in
+        [(51, 95.0, -0.5, 4.0, 0.78), (52, 200.0, 0.0, 5.0, 0.78), (53, 60.0, 8.0, 1.0, 0.5)]
+    {
+        let spec = JumpDiffusion {
+            drift_per_year: 0.0,
+            vol_per_sqrt_year: rest / 100.0 * 8_760_f64.sqrt(),
+            jumps_per_year: rate,
+            mean_log_jump: mean / 100.0,
+            log_jump_sd: sd / 100.0,
+            common_jumps: false,
+        };
+        let calibration = fit(&record(PriceSpec::JumpDiffusion(spec), 60_000, seed));
+        let found = calibration.merton.expect("it jumps");
+        for (name, estimate, known) in [
+            ("rate", &found.per_year, rate),
+            ("mean", &found.mean_percent, mean),
+            ("deviation", &found.sd_percent, sd),
+            ("rest", &found.rest_sd_percent, rest),
+        ] {
+            let Estimate { value, standard_error } = *estimate;
+            let error = standard_error.expect("an error");
+            assert!(error < 0.15 * known.abs().max(1.0), "{name}: ± {error}");
+            assert!((value - known).abs() < 3.0 * error, "{seed} {name}: {value} ± {error}, {known}");
+        }
+        let path = calibration.path_entries().pop().expect("a path");
+        assert!(path.contains("JumpDiffusion"), "{path}");
+    }
+    // A plain diffusion has none, or as good as none.
+    let spec = JumpDiffusion {
+        drift_per_year: 0.0,
+        vol_per_sqrt_year: 0.005 * 8_760_f64.sqrt(),
+        jumps_per_year: 0.0,
+        mean_log_jump: 0.0,
+        log_jump_sd: 0.0,
+        common_jumps: false,
+    };
+    let found = fit(&record(PriceSpec::JumpDiffusion(spec), 20_000, 54)).merton;
+    let variance = found.map_or(0.0, |m| m.per_year.value / 8_760.0 * m.sd_percent.value.powi(2));
+    assert!(variance < 0.02 * 0.25, "{found:?}");
+}
+
+#[test]
 fn what_is_left_out_is_not_seen_and_the_dates_say_so() {
     let mut klines = record(PriceSpec::Garch(Garch::targeting(0.9, 0.06, 0.91, 6.0)), 3_000, 44);
     let hour = |i: u64| Utc(START + i * 3_600);

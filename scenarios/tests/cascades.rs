@@ -47,6 +47,69 @@ fn one_borrower_is_liquidated_as_on_paper() {
 }
 
 #[test]
+fn what_is_not_known_is_the_files_to_say() {
+    let file = "incidents/aave_2024_04_13.ron";
+    let seized = |friction: &str| {
+        let figures = figures(file, &["cascade.books.0.accounts=200", friction]);
+        let seized = named(&figures, "liquidated in 48 hours");
+        (seized.simulated, seized.swept.expect("a sweep"))
+    };
+    let (here, _) = seized("cascade.friction=()");
+    let (thin, _) = seized("cascade.friction=(depth_left: [0.007])");
+    assert!(thin < here, "{thin} and {here}");
+    // Nothing but the book's luck is left, and every sweep holds what it was simulated with.
+    let (one, (low, high)) = seized("cascade.friction=(depth_left: [0.3], half_life_secs: [1800.0])");
+    assert_eq!(one, here);
+    assert!(low <= one && one <= high);
+}
+
+#[test]
+fn what_a_path_fixes_is_reproduced() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(library("incidents")).expect("the library is there") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("reads");
+        if !(text.contains("\n    cascade: (") && text.contains("kind: Reproduction")) {
+            continue;
+        }
+        let few = "cascade.books.*.accounts=20".to_owned();
+        let played = replay(&path, &[few]);
+        let played = played.unwrap_or_else(|e| panic!("{}: {:?}", path.display(), e.places()));
+        for one in played.figures.iter().filter(|one| one.reproduced.is_some()) {
+            assert_eq!(one.reproduced, Some(true), "{}: {one:?}", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen}");
+}
+
+#[test]
+fn an_incidents_hash_covers_its_prices_and_its_book_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for part in ["incidents", "data"] {
+        std::fs::create_dir(folder.path().join(part)).expect("a folder");
+    }
+    let file = |part: &str| folder.path().join(part);
+    let (incident, prices) = ("incidents/steth_2022_06.ron", "data/steth_2022_06.csv");
+    for part in [incident, prices] {
+        std::fs::copy(library(part), file(part)).expect("copies");
+    }
+    let play = |set: &str| {
+        let set = ["cascade.hours=2.0".to_owned(), set.to_owned()];
+        replay(&file(incident), &set).unwrap_or_else(|e| panic!("{:?}", e.places()))
+    };
+    let few = "cascade.books.0.accounts=20";
+    let before = play(few);
+    let text = std::fs::read_to_string(file(prices)).expect("reads");
+    assert!(text.contains("1745.01"));
+    std::fs::write(file(prices), text.replace("1745.01", "1645.01")).expect("writes");
+    let after = play(few);
+    assert_ne!(before.hash, after.hash);
+    assert_eq!(before.book, after.book);
+    assert_ne!(after.book, play("cascade.books.0.accounts=21").book);
+}
+
+#[test]
 fn the_same_file_comes_to_the_same_figures() {
     let small = ["cascade.books.0.accounts=200"];
     let once = figures("incidents/aave_2024_04_13.ron", &small);
@@ -100,6 +163,10 @@ fn what_cannot_be_is_refused_where_it_stands() {
         ("cascade.reports.0.feed=\"ETH\"", "unknown feed"),
         ("cascade.keepers.0.market=\"Aavve\"", "unknown market"),
         ("cascade.outlets.0.depth_usd=0.0", "a depth of 0 USD"),
+        ("cascade.friction=(depth_left: [])", "nothing to simulate with"),
+        ("cascade.friction=(half_life_secs: [0.0])", "half_life_secs"),
+        ("cascade.reports.0.deviation_bps=-50.0", "deviation_bps"),
+        ("cascade.keepers=[]", "needs somebody who liquidates"),
     ] {
         let refused = replay(&file, &[set.to_owned()]).expect_err(set);
         let places = refused.places();

@@ -218,6 +218,13 @@ fn mistakes_are_refused_on_their_line_with_a_fix() {
         (r#"tokens: "400000""#, r#"tokens: "4e5""#, "4e5", &["decimal"]),
         ("fee_pips: 0", "fee_pips: 1000000", "fee_pips: 1000000", &["100 %"]),
         (
+            r#"(name: "attacker"),"#,
+            r#"(name: "attacker"), (name: "attacker"),"#,
+            r#"(name: "attacker"), ("#,
+            &["twice"],
+        ),
+        ("ltv_bps: 7500", "ltv_bps: 17500", "Pooled(name", &["17500", "deployed"]),
+        (
             "recorded: 4.0, unit: \"USD\", basis: Derived, confidence: 1.0",
             "recorded: 4.0, unit: \"USD\", basis: Derived, confidence: 2.0",
             "confidence: 2.0",

@@ -8,6 +8,7 @@ use agents::attack::synthesis::{Attack, Options, Report, Rivals, random_search, 
 use scenarios::episode::{hex, write_tables};
 use scenarios::folder::Folder;
 use scenarios::hunt::{self, Hunt, Staged, sentence};
+use scenarios::load::is_incident;
 use scenarios::manifest::{Build, Manifest, RunError, RunKind};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

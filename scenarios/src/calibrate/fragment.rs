@@ -1,7 +1,7 @@
 //! A calibration as RON that can be pasted in a scenario.
 
 use super::table::number;
-use super::{Calibration, Jumps};
+use super::{Calibration, Merton};
 use markets::price::HOUR_SECS;
 use std::path::Path;
 
@@ -22,7 +22,7 @@ impl Calibration {
     /// Kinds of path for `paths.train`. GARCH is hourly in a scenario: of other bars there is none.
     #[must_use]
     pub fn path_entries(&self) -> Vec<String> {
-        let Self { targeted: fit, jumps, bar_secs, .. } = self;
+        let Self { targeted: fit, merton, sd_percent, bar_secs, .. } = self;
         let mut entries = Vec::new();
         if *bar_secs == u64::from(HOUR_SECS) {
             let nu = fit.nu.map_or(1e3, |nu| nu.value.min(1e3));
@@ -34,16 +34,21 @@ impl Calibration {
                 real(nu)
             ));
         }
-        let Jumps { per_year, mean_percent, sd_percent, rest_sd_percent, .. } = jumps;
         let hours = *bar_secs as f64 / f64::from(HOUR_SECS);
         let weight = if entries.is_empty() { "1.0" } else { "0.0" };
+        // Without jumps it is a plain diffusion.
+        let figures = merton.map_or([*sd_percent, 0.0, 0.0, 0.0], |merton| {
+            let Merton { per_year, mean_percent, sd_percent, rest_sd_percent, .. } = merton;
+            [rest_sd_percent, per_year, mean_percent, sd_percent].map(|figure| figure.value)
+        });
+        let [rest, per_year, mean, sd] = figures;
         entries.push(format!(
             "JumpDiffusion(weight: {weight}, vol_percent_per_sqrt_hour: {}, jumps_per_year: {}, \
              jump_mean_percent: {}, jump_sd_percent: {})",
-            real(rest_sd_percent / hours.sqrt()),
-            real(per_year.value),
-            real(mean_percent.value),
-            real(*sd_percent)
+            real(rest / hours.sqrt()),
+            real(per_year),
+            real(mean),
+            real(sd)
         ));
         entries
     }
@@ -61,16 +66,14 @@ impl Calibration {
         let note = if hourly { "" } else { "    // No Garch: it needs hourly bars.\n" };
         format!(
             "    // Fitted by `ballast calibrate` on {file}\n    // (BLAKE3 {hash}),\n    // {returns} returns over \
-             bars of {secs} s. GARCH with the sample's variance and alpha + beta <= 0.99;\n    // jumps beyond \
-             {threshold} bipower deviations of the {window} bars before. Give a kind weight 0 to leave it out.\n    \
+             bars of {secs} s. GARCH with the sample's variance and alpha + beta <= 0.99;\n    // Merton's \
+             jumps by maximum likelihood. Give a kind weight 0 to leave it out.\n    \
              // Hill tail index of the record: left {left}, right {right}.\n{note}    fitted_on: [\n{fits}    ],\n    \
              paths: (\n        train: [\n{paths}        ],\n    ),\n",
             file = self.file.replace(['\n', '\r'], " "),
             hash = self.hash,
             returns = self.returns,
             secs = self.bar_secs,
-            threshold = self.jumps.threshold,
-            window = self.jumps.window_bars,
             left = tail(&self.left_tail),
             right = tail(&self.right_tail),
             fits = list(self.fitted_on_entries(), "        "),

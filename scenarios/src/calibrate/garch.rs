@@ -287,7 +287,7 @@ fn sandwich(
 
 /// The inverse of a small symmetric matrix by Gauss and Jordan; `None` unless every pivot is positive, as a
 /// minimum's are.
-fn inverse(mut a: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
+pub(super) fn inverse(mut a: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
     let n = a.len();
     let mut b: Vec<Vec<f64>> =
         (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();

@@ -46,6 +46,17 @@ impl Calibration {
         line("  median magnitude, %", number(jumps.median_size_percent));
         line("  falls among them", format!("{:.0} %", 100.0 * jumps.negative_share));
         line("  standard deviation of the rest", number(jumps.rest_sd_percent));
+        match &self.merton {
+            None => line("Merton's jump diffusion, by likelihood", "nothing jumps".to_owned()),
+            Some(merton) => {
+                let likelihood = format!("log likelihood {:.1}", merton.log_likelihood);
+                line("Merton's jump diffusion, by likelihood", likelihood);
+                line("  jumps a year", estimate(&merton.per_year));
+                line("  mean of a jump, %", estimate(&merton.mean_percent));
+                line("  standard deviation of jumps, %", estimate(&merton.sd_percent));
+                line("  standard deviation of the rest", estimate(&merton.rest_sd_percent));
+            }
+        }
         let tail = |tail: &Option<Estimate>| tail.as_ref().map_or("none".to_owned(), estimate);
         let share = 100.0 * TAIL_SHARE;
         line(&format!("Hill index, left (top {share} %)"), tail(&self.left_tail));

@@ -3,7 +3,7 @@
 use super::{Checker, symbols};
 use crate::dates::{DAY_SECS, Utc};
 use crate::schema::{PriceSource, Role, Scenario};
-use crate::windows::Window;
+use crate::windows::{Window, WindowError};
 use markets::price::HOUR_SECS;
 use std::path::Path;
 
