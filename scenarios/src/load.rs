@@ -106,8 +106,11 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
         ));
     }
     if is_incident(text) {
-        let message = "this is an incident, not a scenario: it sets a stage and has recorded figures";
-        let help = format!("play it with `ballast incidents {file}`, or search it with `ballast attack {file}`");
+        let message =
+            "this is an incident, not a scenario: it sets a stage and has recorded figures";
+        let help = format!(
+            "play it with `ballast incidents {file}`, or search it with `ballast attack {file}`"
+        );
         return Err(Rejected::whole(path, message, help));
     }
     let (source, scenario) = typed::<Scenario>(&file, text, overrides)?;

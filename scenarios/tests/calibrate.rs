@@ -136,7 +136,10 @@ fn merton_is_found_again_within_its_errors_small_jumps_included() {
             let Estimate { value, standard_error } = *estimate;
             let error = standard_error.expect("an error");
             assert!(error < 0.15 * known.abs().max(1.0), "{name}: ± {error}");
-            assert!((value - known).abs() < 3.0 * error, "{seed} {name}: {value} ± {error}, {known}");
+            assert!(
+                (value - known).abs() < 3.0 * error,
+                "{seed} {name}: {value} ± {error}, {known}"
+            );
         }
         let path = calibration.path_entries().pop().expect("a path");
         assert!(path.contains("JumpDiffusion"), "{path}");

@@ -58,7 +58,8 @@ fn what_is_not_known_is_the_files_to_say() {
     let (thin, _) = seized("cascade.friction=(depth_left: [0.007])");
     assert!(thin < here, "{thin} and {here}");
     // Nothing but the book's luck is left, and every sweep holds what it was simulated with.
-    let (one, (low, high)) = seized("cascade.friction=(depth_left: [0.3], half_life_secs: [1800.0])");
+    let (one, (low, high)) =
+        seized("cascade.friction=(depth_left: [0.3], half_life_secs: [1800.0])");
     assert_eq!(one, here);
     assert!(low <= one && one <= high);
 }

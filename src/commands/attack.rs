@@ -11,7 +11,7 @@ use scenarios::hunt::{self, Hunt, Staged, sentence};
 use scenarios::load::is_incident;
 use scenarios::manifest::{Build, Manifest, RunError, RunKind};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Blocks played after an attack, so that what it leaves behind is liquidated or written off: an hour.
 const AFTERMATH_BLOCKS: u64 = 300;

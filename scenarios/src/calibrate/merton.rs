@@ -116,7 +116,11 @@ impl Mixture {
         let (quiet, stirred) = self.parts(r);
         let all = quiet + stirred;
         // Beyond what a double holds a return is a jump for certain.
-        if all > 0.0 { (stirred / all, libm::log(all)) } else { (1.0, libm::log(f64::MIN_POSITIVE)) }
+        if all > 0.0 {
+            (stirred / all, libm::log(all))
+        } else {
+            (1.0, libm::log(f64::MIN_POSITIVE))
+        }
     }
 
     /// One round of the search, and the likelihood that it set out from.

@@ -49,7 +49,10 @@ impl Default for FrictionSpec {
     /// judgement: the records are of the assets that lost their peg. So are the half-lives, from ten minutes to two
     /// hours.
     fn default() -> Self {
-        Self { depth_left: vec![0.3, 0.007, 0.09, 1.0], half_life_secs: vec![1_800.0, 600.0, 7_200.0] }
+        Self {
+            depth_left: vec![0.3, 0.007, 0.09, 1.0],
+            half_life_secs: vec![1_800.0, 600.0, 7_200.0],
+        }
     }
 }
 

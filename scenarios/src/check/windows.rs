@@ -33,7 +33,9 @@ impl Checker<'_> {
                 }
                 Err(error) => {
                     let help = match &error {
-                        WindowError::File(_) => "price files are named relative to the scenario file",
+                        WindowError::File(_) => {
+                            "price files are named relative to the scenario file"
+                        }
                         WindowError::Flawed { .. } => {
                             "a window is played bar after bar: fill the gaps in the file, or cut the window around them"
                         }

@@ -126,9 +126,15 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
             StableSwapCall::RemoveLiquidity { pool: id, shares: amount, .. } => {
                 format!("remove the liquidity of {} from {}", shares(id, amount), pool(id))
             }
-            StableSwapCall::RemoveLiquidityOneCoin { pool: id, shares: amount, asset_out, .. } => {
+            StableSwapCall::RemoveLiquidityOneCoin {
+                pool: id, shares: amount, asset_out, ..
+            } => {
                 let amount = shares(id, amount);
-                format!("remove the liquidity of {amount} from {} in {}", pool(id), symbol(asset_out))
+                format!(
+                    "remove the liquidity of {amount} from {} in {}",
+                    pool(id),
+                    symbol(asset_out)
+                )
             }
             ref other => other.kind().replace('_', " "),
         },
