@@ -25,10 +25,10 @@ use sim::reward::Objective;
 ///   interval, whichever is longer.
 /// - `D_i`, in USD: the market's debt, divided over the collaterals by what each lets be owed (threshold `t_i` times
 ///   collateral).
-/// - `N_i`, in USD: what is drawn against collateral i within H, [`DRAWN`](outlook::DRAWN) of the room: of
+/// - `N_i`, in USD: what is drawn against collateral i within H, a twentieth of the room: of
 ///   `max(0, LTV_i · (collateral_i + arriving_i) − D_i)`, summed over collaterals and no more than what can still be
-///   borrowed, which of each reserve is the lesser of what is at hand and what its cap leaves. `arriving_i` is
-///   `DRAWN` of what is supplied, no more than its cap leaves. A frozen reserve takes nothing in and lends nothing.
+///   borrowed, which of each reserve is the lesser of what is at hand and what its cap leaves. `arriving_i` is a
+///   twentieth of what is supplied, no more than its cap leaves. A frozen reserve takes nothing in and lends nothing.
 /// - `ℓ_i(c)`, the loss of a dollar owed with c dollars of collateral i by the oracle, a ratio: that of
 ///   `D − C(1 − g)/(1 + b)` where it is above zero (docs/numbers.md, *Who is hit*), at g's expectation, `1 − g =
 ///   (1 + r) · exp(−oracle gap) · exp(−displacement)`. The return r over H has the observed volatility (the larger
