@@ -28,7 +28,8 @@ use sim::reward::Objective;
 /// - `N_i`, in USD: what is drawn against collateral i within H, a twentieth of the room: of
 ///   `max(0, LTV_i · (collateral_i + arriving_i) − D_i)`, summed over collaterals and no more than what can still be
 ///   borrowed, which of each reserve is the lesser of what is at hand and what its cap leaves. `arriving_i` is a
-///   twentieth of what is supplied, no more than its cap leaves. A frozen reserve takes nothing in and lends nothing.
+///   twentieth of what is supplied, no more than its cap leaves. A frozen reserve takes nothing in,
+///   lends nothing and backs no new debt.
 /// - `ℓ_i(c)`, the loss of a dollar owed with c dollars of collateral i by the oracle, a ratio: that of
 ///   `D − C(1 − g)/(1 + b)` where it is above zero (docs/numbers.md, *Who is hit*), at g's expectation, `1 − g =
 ///   (1 + r) · exp(−oracle gap) · exp(−displacement)`. The return r over H has the observed volatility (the larger
@@ -55,6 +56,8 @@ pub struct Greedy {
     decision_secs: u64,
     /// Caps as deployed, in tokens, supply and borrow, by reserve.
     caps_tokens: Vec<[u64; 2]>,
+    /// Whether each can be borrowed at all.
+    lends: Vec<bool>,
     outlook: Outlook,
 }
 
@@ -78,6 +81,7 @@ impl Greedy {
             objective,
             decision_secs,
             caps_tokens: caps.collect(),
+            lends: market.reserves.iter().map(|r| r.config.borrowing_enabled).collect(),
             outlook: Outlook::default(),
         }
     }
@@ -197,7 +201,7 @@ impl RiskPolicy for Greedy {
     fn reset(&mut self) {}
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         action.fill(HOLD as f32);
-        self.outlook.read(obs, self.caps_tokens.len());
+        self.outlook.read(obs, self.lends.iter().copied());
         while let Some(chosen) = self.best(mask, action) {
             choose(mask, action, chosen.head, chosen.choice);
             let stance = self.outlook.stance(chosen.reserve);
@@ -273,14 +277,14 @@ mod tests {
     fn an_oracle_that_is_far_too_high_closes_the_room_by_one_move() {
         // ln 1.5 over the exchange: a dollar at an LTV of 0.8 has 0.8333 of collateral, 0.7937 less the bonus.
         let pumped = and(&[("A_oracle_gap", 0.405_465)]);
-        assert_eq!(asked(&mut greedy(OBJECTIVE), &pumped), [(head(0, "brake"), DOWN)]);
-        // Where the brake may not be pulled, nothing of B is lent any more.
+        assert_eq!(asked(&mut greedy(OBJECTIVE), &pumped), [(head(0, "frozen"), UP)]);
+        // Where it may not be frozen the brake comes to the same.
         let (mut policy, mut action) = (greedy(OBJECTIVE), vec![9.0; heads(2)]);
         let mut mask = vec![1.0; heads(2) * CHOICES];
-        mask[head(0, "brake") * CHOICES + DOWN] = 0.0;
+        mask[head(0, "frozen") * CHOICES + UP] = 0.0;
         policy.act(&row(&pumped), &mask, &mut action);
         let moved: Vec<usize> = (0..action.len()).filter(|i| action[*i] != HOLD as f32).collect();
-        assert_eq!((moved, action[head(1, "frozen")]), (vec![head(1, "frozen")], UP as f32));
+        assert_eq!((moved, action[head(0, "brake")]), (vec![head(0, "brake")], DOWN as f32));
         // And where a change costs more than all that may be lost, nothing is done.
         let dear = Objective { churn_price_usd: 1e6, ..OBJECTIVE };
         assert_eq!(asked(&mut greedy(dear), &pumped), []);
@@ -300,7 +304,7 @@ mod tests {
         let moves = asked(&mut greedy(free), &and(&thin));
         let close_factor = head_of(2, 0);
         assert!(moves.contains(&(close_factor, DOWN)), "{moves:?}");
-        assert!(moves.contains(&(head(0, "brake"), DOWN)), "{moves:?}");
+        assert!(moves.contains(&(head(0, "frozen"), UP)), "{moves:?}");
         assert!(!moves.iter().any(|(at, _)| *at == head(0, "threshold")), "{moves:?}");
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Stance {
 struct Reserve {
     seen: Seen,
     stance: Stance,
+    /// Whether it can be borrowed at all.
+    lends: bool,
     /// The market's debt that stands against it, in USD.
     debt_usd: f64,
 }
@@ -61,8 +63,8 @@ pub(super) struct Outlook {
 }
 
 impl Outlook {
-    /// Reads a row of a market with so many reserves.
-    pub(super) fn read(&mut self, obs: &[f32], reserves: usize) {
+    /// Reads a row of a market whose reserves can be borrowed, or not.
+    pub(super) fn read(&mut self, obs: &[f32], lends: impl Iterator<Item = bool>) {
         self.close_factor = seen_of_market(obs, "close_factor").unwrap_or(0.0);
         let mut rest = 1.0;
         for (share, name) in self.shares.iter_mut().zip(SHARES) {
@@ -71,7 +73,8 @@ impl Outlook {
         }
         self.shares[SHARES.len()] = rest.max(0.0);
         self.reserves.clear();
-        self.reserves.extend((0..reserves).map(|i| Reserve::of(Seen::read(obs, i))));
+        let read = |(i, lends)| Reserve::of(Seen::read(obs, i), lends);
+        self.reserves.extend(lends.enumerate().map(read));
         let carried = |r: &Reserve| r.seen.threshold * r.seen.collateral_usd;
         let carried_usd: f64 = self.reserves.iter().map(carried).sum();
         let debt_usd = market_usd(obs, "borrowed").max(0.0);
@@ -126,7 +129,7 @@ impl Outlook {
 
     /// The fall that a collateral is held against.
     fn fall(&self, reserve: &Reserve, secs: f64) -> Fall {
-        let Reserve { seen, stance, debt_usd } = reserve;
+        let Reserve { seen, stance, debt_usd, .. } = reserve;
         let near = self.shares[0] + self.shares[1];
         let sold_usd = self.close_factor * (1.0 + stance.bonus) * debt_usd * near;
         let displacement = seen.displacement(sold_usd);
@@ -140,7 +143,7 @@ impl Outlook {
 }
 
 impl Reserve {
-    fn of(seen: Seen) -> Self {
+    fn of(seen: Seen, lends: bool) -> Self {
         let cap = |filled_usd: f64, used: f64| {
             if used > 0.0 { filled_usd / used } else { f64::INFINITY }
         };
@@ -153,21 +156,23 @@ impl Reserve {
             frozen: seen.frozen,
             close_factor: 0.0,
         };
-        Self { seen, stance, debt_usd: 0.0 }
+        Self { seen, stance, lends, debt_usd: 0.0 }
     }
 
     /// What may still be borrowed against it, in USD.
     fn room_usd(&self) -> f64 {
-        let Self { seen, stance, debt_usd } = self;
+        let Self { seen, stance, debt_usd, .. } = self;
+        if stance.frozen {
+            return 0.0;
+        }
         let left_usd = (stance.supply_cap_usd - seen.supplied_usd).max(0.0);
-        let arriving_usd =
-            if stance.frozen { 0.0 } else { left_usd.min(DRAWN * seen.supplied_usd) };
+        let arriving_usd = left_usd.min(DRAWN * seen.supplied_usd);
         (stance.ltv * (seen.collateral_usd + arriving_usd) - debt_usd).max(0.0)
     }
     /// What may still be borrowed of it, in USD.
     fn lendable_usd(&self) -> f64 {
-        let Self { seen, stance, .. } = self;
-        if stance.frozen {
+        let Self { seen, stance, lends, .. } = self;
+        if stance.frozen || !lends {
             return 0.0;
         }
         let at_hand_usd = seen.supplied_usd - seen.borrowed_usd;
@@ -251,7 +256,7 @@ mod tests {
         assert!(even.loss(1.3) < even.loss(1.25) && even.loss(1.3) > 0.0);
     }
 
-    /// 10 M of collateral at an LTV of 0.8, 5 M owed, of another reserve 4 M at hand.
+    /// 10 M of collateral that is not lent, at an LTV of 0.8; 5 M owed, of another reserve 4 M at hand.
     fn outlook() -> Outlook {
         let collateral = Seen {
             supplied_usd: 20e6,
@@ -264,7 +269,7 @@ mod tests {
         };
         let lent = Seen { supplied_usd: 9e6, borrowed_usd: 5e6, ..Seen::default() };
         let mut outlook = Outlook {
-            reserves: vec![Reserve::of(collateral), Reserve::of(lent)],
+            reserves: vec![Reserve::of(collateral, false), Reserve::of(lent, true)],
             shares: [0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9],
             close_factor: 0.5,
         };
@@ -278,6 +283,7 @@ mod tests {
         // 1 M arrives: 0.8 · 11 M − 5 M; no more than 4 M at hand.
         assert!((outlook.reserves[0].room_usd() - 3.8e6).abs() < 1e-6);
         assert_eq!(outlook.reserves[1].lendable_usd(), 4e6);
+        assert_eq!(outlook.reserves[0].lendable_usd(), 0.0);
         // 0.05 · 3.8 M drawn at 3.65 % for a day are 19 dollars; nothing falls.
         let day = outlook.estimate_usd(&OBJECTIVE, 86_400.0);
         assert!((day - 19.0).abs() < 1e-9, "{day}");
@@ -289,6 +295,9 @@ mod tests {
         // A supply cap that is reached lets nothing arrive: 0.8 · 10 M − 5 M.
         outlook.reserves[0].stance.supply_cap_usd = 20e6;
         assert_eq!(outlook.reserves[0].room_usd(), 3e6);
+        // A frozen collateral backs no new debt.
+        outlook.reserves[0].stance.frozen = true;
+        assert_eq!(outlook.reserves[0].room_usd(), 0.0);
     }
 
     #[test]
