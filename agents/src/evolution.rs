@@ -149,9 +149,9 @@ impl Evolution {
         let norm = sqrt(self.p_sigma.iter().map(|p| p * p).sum::<f64>());
         let settled = 1.0 - libm::pow(1.0 - c_sigma, 2.0 * f64::from(self.generation));
         let h = norm / sqrt(settled) / self.chi_n < 1.4 + 2.0 / (n as f64 + 1.0);
-        for i in 0..n {
-            let gain = if h { sqrt(c_c * (2.0 - c_c) * self.mu_eff) * y_w[i] } else { 0.0 };
-            self.p_c[i] = (1.0 - c_c) * self.p_c[i] + gain;
+        for (p, y) in self.p_c.iter_mut().zip(&y_w) {
+            let gain = if h { sqrt(c_c * (2.0 - c_c) * self.mu_eff) * y } else { 0.0 };
+            *p = (1.0 - c_c) * *p + gain;
         }
         let lost = if h { 0.0 } else { c_1 * c_c * (2.0 - c_c) };
         for i in 0..n {
