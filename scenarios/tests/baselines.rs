@@ -146,11 +146,11 @@ fn cma_es_climbs_a_hill_with_the_worlds_and_the_budget_of_the_random_search() {
     };
     let ltv = value(RiskParam::Ltv, Some(0)).unwrap();
     let close_factor = value(RiskParam::CloseFactor, None).unwrap();
-    assert!(
-        ltv.abs_diff(6_000) < 300 && close_factor.abs_diff(7_500) < 300,
-        "{ltv} {close_factor}"
-    );
-    assert!(hill.height(&found.statics) > hill.height(&StaticParams::default()));
+    let near = ltv.abs_diff(6_000) < 600 && close_factor.abs_diff(7_500) < 600;
+    assert!(near, "{ltv} {close_factor}");
+    // Nine tenths of the way up: the deployed parameters lie 2.05² + 2.5² below the top.
+    let (height, deployed) = (hill.height(&found.statics), hill.height(&StaticParams::default()));
+    assert!(height > 0.1 * deployed && deployed < -10.0, "{height} {deployed}");
     let again = cma_es::search(&hill, &SearchWorlds::Training, &spec, budget, 7, &|_| ());
     assert_eq!(again.unwrap(), found, "the same again");
     let other = cma_es::search(&hill, &SearchWorlds::Training, &spec, budget, 8, &|_| ());
