@@ -1,8 +1,16 @@
 //! Risk policies that are written down: what a learned one is held against, with the same eyes and hands.
 
+mod gauntlet_caps;
+mod greedy;
+mod sight;
+
+pub use gauntlet_caps::GauntletCaps;
+pub use greedy::Greedy;
+
 use crate::policy::{RiskPolicy, is_legal, offset_of, seen};
-use libm::{exp, pow, sqrt};
+use libm::{exp, sqrt};
 use protocols::risk_params::{Direction, RiskParam, Rule};
+use sight::{dollars, market_usd};
 use sim::action::{DOWN, HOLD, RESERVE_ACTIONS, UP, stepped};
 
 /// Position, among a reserve's heads, of the brake.
@@ -173,18 +181,16 @@ impl RiskPolicy for SmartLtv {
     }
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         action.fill(HOLD as f32);
-        // "supplied" of the market is log10(1 + USD) − 6, the depths are log10(1 + USD) − 5.
-        let usd = |log10: f64, less: f64| pow(10.0, log10 + less) - 1.0;
-        let market_usd =
-            crate::policy::seen_of_market(obs, "supplied").map_or(0.0, |v| usd(v, 6.0));
+        let supplied_usd = market_usd(obs, "supplied");
         for reserve in 0..self.is_collateral.len() {
             let of = |name: &str| seen(obs, reserve, name).unwrap_or(0.0);
             let was = *self.is_collateral[reserve].get_or_insert(of("ltv") > 0.0);
             if !was {
                 continue;
             }
-            let liquidity = usd(of("exchange_depth"), 5.0) + usd(of("pool_depth"), 5.0);
-            let debt = market_usd * of("supplied") * of("ltv");
+            // The depths are log10(1 + USD) − 5.
+            let liquidity = dollars(of("exchange_depth"), 5.0) + dollars(of("pool_depth"), 5.0);
+            let debt = supplied_usd * of("supplied") * of("ltv");
             let daily = of("volatility_24h") / sqrt(365.0);
             let goal = Self::ltv(daily, liquidity, debt, of("bonus"));
             steer_ltv(&self.rule, reserve, goal, (obs, mask), action);
@@ -195,11 +201,15 @@ impl RiskPolicy for SmartLtv {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocols::risk_params::{AtOnce, Step};
+    use markets::units::{AccountId, AssetId, Bps, FeedId};
+    use protocols::interest::RateStrategy;
+    use protocols::lending::Pooled;
+    use protocols::reserve::{Reserve, ReserveConfig};
+    use protocols::risk_params::{AtOnce, RiskRegime, Step};
     use sim::action::{CHOICES, heads};
     use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility, dim, names};
 
-    const RULE: Rule = Rule {
+    pub(super) const RULE: Rule = Rule {
         enabled: true,
         floor: 0,
         ceil: 9_000,
@@ -212,7 +222,7 @@ mod tests {
     };
 
     /// A row of two reserves, A and B, from values in their own units.
-    fn row(values: &[(&str, f64)]) -> Vec<f32> {
+    pub(super) fn row(values: &[(&str, f64)]) -> Vec<f32> {
         let mut row = vec![0.0; dim(2, Visibility::Public)];
         let names = names(&["A", "B"], Visibility::Public);
         for (name, value) in values {
@@ -226,7 +236,34 @@ mod tests {
         row
     }
 
-    fn asked(policy: &mut dyn RiskPolicy, values: &[(&str, f64)]) -> Vec<(usize, usize)> {
+    /// Two reserves under the guardian's regime, a million tokens as cap of each kind.
+    pub(super) fn market() -> Pooled {
+        let regime = RiskRegime::guardian();
+        let mut market = Pooled::new(AccountId(0), AccountId(1), AccountId(2), regime);
+        let config = ReserveConfig {
+            supply_cap: 1_000_000,
+            borrow_cap: 1_000_000,
+            rates: RateStrategy {
+                optimal_usage_bps: Bps(9_000),
+                base_bps: Bps(0),
+                slope1_bps: Bps(400),
+                slope2_bps: Bps(6_000),
+            },
+            ..ReserveConfig::OPEN
+        };
+        for i in 0..2 {
+            let token = |kind: u16| AssetId(3 * i + kind);
+            let feed = FeedId(i);
+            market.add_reserve(Reserve::new(token(0), token(1), token(2), feed, 18, config, 0));
+        }
+        market
+    }
+
+    /// The heads that a policy moves, everything being legal, and their choices.
+    pub(super) fn asked(
+        policy: &mut dyn RiskPolicy,
+        values: &[(&str, f64)],
+    ) -> Vec<(usize, usize)> {
         let mask = vec![1.0; heads(2) * CHOICES];
         let mut action = vec![9.0; heads(2)];
         policy.act(&row(values), &mask, &mut action);

@@ -4,7 +4,8 @@
 //!   seat, and whoever trades at the exchange's books or a perpetual future.
 //! - [`attack`]: searchers of atomic bundles that cost the protocol money.
 //! - [`policy`], [`baselines`] and [`frozen`]: risk policies, written down or trained, in plain Rust;
-//!   [`partner`]: one that holds the heads that another leaves; [`bounds`]: of actions that are numbers; [`set`]: a reader of rows.
+//!   [`partner`]: one that holds the heads that another leaves; [`bounds`]: of actions that are numbers; [`set`]: a reader of rows;
+//!   [`evolution`]: a maximiser for attackers and for static parameters.
 //! - [`learn`]: the trainer (its steps need feature `tch`). [`export`]: what a trained policy ships as.
 //!
 //! Participants read a world's resources and append to its outbox; [`install`] adds their systems to a
@@ -14,6 +15,7 @@ mod account;
 pub mod attack;
 pub mod baselines;
 pub mod bounds;
+pub mod evolution;
 pub mod export;
 pub mod frozen;
 pub mod learn;

@@ -7,9 +7,9 @@ use crate::load::Loaded;
 use crate::report::{BEST_STATIC, GroupResult};
 use crate::reproduction::BrokenWorld;
 use crate::schema::{Baseline, Role, Scenario};
-use crate::search::{Found, SearchWorlds, search};
+use crate::search::{Found, SearchWorlds, cma_es, search};
 use crate::statics::StaticParams;
-use agents::baselines::{Delist, FreezeRule, SmartLtv};
+use agents::baselines::{Delist, FreezeRule, GauntletCaps, Greedy, SmartLtv};
 use agents::export::bundle::{ActionHead, Metadata, ObservationField, PolicyCard};
 use agents::export::tables;
 use agents::frozen::FrozenPolicy;
@@ -59,6 +59,9 @@ pub struct Statics {
     pub best: Option<Found>,
     /// On the test windows.
     pub hindsight: Option<Found>,
+    /// On training paths, by CMA-ES.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cma_es: Option<Found>,
 }
 
 /// Runs the searches that the baselines need, each with at least `budget_blocks`.
@@ -80,31 +83,40 @@ pub fn search_statics(
     };
     let tests: Vec<usize> =
         (0..loaded.windows.len()).filter(|i| loaded.windows[*i].role == Role::Test).collect();
-    let best = baselines
-        .contains(&Baseline::BestStatic)
+    let asks = |any: &[Baseline]| any.iter().any(|b| baselines.contains(b));
+    let best = asks(&[Baseline::BestStatic, Baseline::StaticFreezeRule])
         .then(|| run(&SearchWorlds::Training, &[]))
         .transpose()?;
-    let hindsight = baselines.contains(&Baseline::BestStaticInHindsight) && !tests.is_empty();
+    let hindsight = asks(&[Baseline::BestStaticInHindsight]) && !tests.is_empty();
     // Hindsight knows what foresight found.
     let found: Vec<StaticParams> = best.iter().map(|f| f.statics.clone()).collect();
     let hindsight = hindsight.then(|| run(&SearchWorlds::Hindsight(tests), &found)).transpose()?;
-    Ok(Statics { best, hindsight })
+    let evolved =
+        || cma_es::search(arena, &SearchWorlds::Training, &e.search, budget_blocks, seed, progress);
+    let cma_es = asks(&[Baseline::CmaEs]).then(evolved).transpose()?;
+    Ok(Statics { best, hindsight, cma_es })
 }
 
 /// The contestant of a baseline; `None` where its search was not run.
 #[must_use]
 pub fn baseline<'a>(
     which: Baseline,
+    scenario: &Scenario,
     deployed: &Pooled,
     statics: &Statics,
 ) -> Option<Contestant<'a>> {
     let hold = || -> Vec<MakePolicy<'a>> { vec![Box::new(|| Box::new(Hold))] };
-    let fixed = |name: &str, found: &Option<Found>| {
+    let under = |name: &str, found: &Option<Found>, policies: Vec<MakePolicy<'a>>| {
         found.as_ref().map(|found| Contestant {
             name: name.to_owned(),
             statics: found.statics.clone(),
-            policies: hold(),
+            policies,
         })
+    };
+    let fixed = |name: &str, found: &Option<Found>| under(name, found, hold());
+    let freeze_rule = || -> Vec<MakePolicy<'a>> {
+        let reserves = deployed.reserves.len();
+        vec![Box::new(move || Box::new(FreezeRule::new(reserves)))]
     };
     let plain = |name: &str, policies: Vec<MakePolicy<'a>>| {
         Some(Contestant { name: name.to_owned(), statics: StaticParams::default(), policies })
@@ -123,9 +135,20 @@ pub fn baseline<'a>(
             let reserves = deployed.reserves.len();
             plain("freeze all", vec![Box::new(move || Box::new(FreezeAll::new(reserves)))])
         }
-        Baseline::FreezeRule => {
-            let reserves = deployed.reserves.len();
-            plain("freeze rule", vec![Box::new(move || Box::new(FreezeRule::new(reserves)))])
+        Baseline::FreezeRule => plain("freeze rule", freeze_rule()),
+        Baseline::StaticFreezeRule => {
+            under("best static with freeze rule", &statics.best, freeze_rule())
+        }
+        Baseline::CmaEs => fixed("static by CMA-ES", &statics.cma_es),
+        Baseline::GauntletCaps => {
+            let policy = GauntletCaps::new(deployed);
+            plain("Gauntlet-style caps", vec![Box::new(move || Box::new(policy.clone()))])
+        }
+        Baseline::Greedy => {
+            let every_blocks = u64::from(scenario.decision_every_blocks);
+            let secs = every_blocks * u64::from(scenario.block_secs);
+            let policy = Greedy::new(deployed, scenario.objective, secs);
+            plain("greedy", vec![Box::new(move || Box::new(policy.clone()))])
         }
         Baseline::Delist => {
             let reserves = deployed.reserves.len();

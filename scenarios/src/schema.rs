@@ -413,6 +413,14 @@ pub enum Baseline {
     Delist,
     /// Steers LTVs to RiskDAO's formula ([`agents::baselines::SmartLtv`]).
     SmartLtv,
+    /// The best constant parameters, and the freeze rule on top.
+    StaticFreezeRule,
+    /// Steers caps to what liquidations could sell ([`agents::baselines::GauntletCaps`]).
+    GauntletCaps,
+    /// The best constant parameters found by CMA-ES on training paths, as large a search as the other.
+    CmaEs,
+    /// The best single step by a formula, at every decision ([`agents::baselines::Greedy`]).
+    Greedy,
 }
 
 /// The search for the best static parameters.

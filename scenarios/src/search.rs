@@ -1,6 +1,8 @@
 //! The best constant parameters: random search, then refinement around the best, with at least the
 //! learner's budget of simulated blocks, on the learner's own distribution of worlds.
 
+pub mod cma_es;
+
 use crate::arena::{Arena, PathChoice, WorldAddress};
 use crate::reproduction::BrokenWorld;
 use crate::schema::SearchSpec;
@@ -45,6 +47,9 @@ struct Candidate {
 }
 
 impl Candidate {
+    const fn new(statics: StaticParams) -> Self {
+        Self { statics, objectives: Vec::new() }
+    }
     fn score(&self) -> f64 {
         mean(&self.objectives)
     }
@@ -68,9 +73,7 @@ pub fn search(
     let mut blocks = 0;
     let mut tried: u64 = 0;
     let mut worlds_used = 0;
-    let start =
-        |statics: &StaticParams| Candidate { statics: statics.clone(), objectives: Vec::new() };
-    let mut elites: Vec<Candidate> = starts.iter().map(start).collect();
+    let mut elites: Vec<Candidate> = starts.iter().cloned().map(Candidate::new).collect();
     let mut round = 0;
     while round <= u64::from(spec.refinements) || blocks < budget_blocks {
         let mut pool: Vec<Candidate> = Vec::with_capacity(spec.candidates as usize + ELITES);
@@ -81,7 +84,7 @@ pub fn search(
                 Some(elite) if k % 4 != 3 => elite.statics.neighbour(deployed, side, seed, index),
                 _ => StaticParams::random(deployed, side, seed, index),
             };
-            pool.push(Candidate { statics, objectives: Vec::new() });
+            pool.push(Candidate::new(statics));
         }
         tried += u64::from(spec.candidates);
         let fresh = worlds(which, seed, worlds_used, spec.paths as usize);
@@ -96,18 +99,33 @@ pub fn search(
         elites = pool;
         round += 1;
     }
-    // The best of many is lucky: choose among the elites on worlds that none has seen.
+    let last = worlds(which, seed, worlds_used, spec.paths as usize * FINAL_FACTOR);
+    let (best, spent) = choose(arena, elites, &last, progress)?;
+    Ok(Found {
+        objective_usd: best.score(),
+        statics: best.statics,
+        blocks: blocks + spent,
+        candidates: tried,
+    })
+}
+
+/// The best of many is lucky: chooses among the elites and the deployed parameters on worlds that none has seen.
+/// Returns the choice and the blocks spent.
+fn choose(
+    arena: &impl Arena,
+    mut elites: Vec<Candidate>,
+    last: &[WorldAddress],
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(Candidate, u64), Box<BrokenWorld>> {
     for elite in &mut elites {
         elite.objectives.clear();
     }
     if !elites.iter().any(|e| e.statics.0.is_empty()) {
-        elites.push(Candidate { statics: StaticParams::default(), objectives: Vec::new() });
+        elites.push(Candidate::new(StaticParams::default()));
     }
-    let last = worlds(which, seed, worlds_used, spec.paths as usize * FINAL_FACTOR);
-    blocks += evaluate(arena, &mut elites, &last, progress)?;
+    let blocks = evaluate(arena, &mut elites, last, progress)?;
     elites.sort_by(|a, b| b.score().total_cmp(&a.score()));
-    let best = elites.swap_remove(0);
-    Ok(Found { objective_usd: best.score(), statics: best.statics, blocks, candidates: tried })
+    Ok((elites.swap_remove(0), blocks))
 }
 
 /// Plays all candidates on the same worlds; returns the blocks spent.

@@ -3,6 +3,10 @@
 //! The search may set what a risk policy of the same regime may ever reach, no more: the bounds are
 //! the regime's own.
 
+mod coordinates;
+
+pub use coordinates::Coordinates;
+
 use crate::stats::Draw;
 use markets::units::Bps;
 use protocols::lending::{MarketState, Pooled};

@@ -24,8 +24,9 @@ pub(crate) struct Args {
     /// Scenario file.
     scenario: PathBuf,
     /// A policy bundle (a folder), or a baseline: deployed, best-static, best-static-in-hindsight,
-    /// volatility-rule, freeze-all, freeze-rule, delist, smart-ltv. May be given repeatedly; bundles count as training seeds of one
-    /// learned policy. Default: the scenario's baselines.
+    /// volatility-rule, freeze-all, freeze-rule, delist, smart-ltv, static-freeze-rule, gauntlet-caps, cma-es,
+    /// greedy. May be given repeatedly; bundles count as training seeds of one learned policy. Default: the
+    /// scenario's baselines.
     #[arg(long)]
     policy: Vec<String>,
     #[command(flatten)]
@@ -129,7 +130,8 @@ pub(crate) fn compare(
 ) -> Result<(Report, Vec<GroupResult>), Box<BrokenWorld>> {
     let mut contestants: Vec<Contestant<'_>> =
         arms.iter().map(|(name, policies)| learned(name, policies)).collect();
-    contestants.extend(baselines.iter().filter_map(|b| baseline(*b, worlds.deployed(), statics)));
+    let made = |b: &Baseline| baseline(*b, &loaded.scenario, worlds.deployed(), statics);
+    contestants.extend(baselines.iter().filter_map(made));
     let bar = progress_bar("evaluate", 0);
     let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n))?;
     bar.finish_and_clear();
@@ -141,7 +143,12 @@ pub(crate) fn compare(
     }
     let symbols: Vec<&str> =
         loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
-    for (name, found) in [("best static", &statics.best), ("in hindsight", &statics.hindsight)] {
+    let searches = [
+        ("best static", &statics.best),
+        ("in hindsight", &statics.hindsight),
+        ("by CMA-ES", &statics.cma_es),
+    ];
+    for (name, found) in searches {
         if let Some(found) = found {
             let what = found.statics.describe(&symbols);
             fact(
@@ -150,7 +157,7 @@ pub(crate) fn compare(
             );
         }
     }
-    if statics.best.is_some() || statics.hindsight.is_some() {
+    if searches.iter().any(|(_, found)| found.is_some()) {
         fact(
             "static parameters",
             "stand from before the first block, so that borrowers open under them; every other \
@@ -186,12 +193,16 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>),
             "freeze-rule" => baselines.push(Baseline::FreezeRule),
             "delist" => baselines.push(Baseline::Delist),
             "smart-ltv" => baselines.push(Baseline::SmartLtv),
+            "static-freeze-rule" => baselines.push(Baseline::StaticFreezeRule),
+            "gauntlet-caps" => baselines.push(Baseline::GauntletCaps),
+            "cma-es" => baselines.push(Baseline::CmaEs),
+            "greedy" => baselines.push(Baseline::Greedy),
             path if Path::new(path).is_dir() => bundles.push(PathBuf::from(path)),
             _ => {
                 return Err(Failure::Message(format!(
                     "--policy {name}: neither a bundle nor a baseline; baselines are deployed, \
                      best-static, best-static-in-hindsight, volatility-rule, freeze-all, freeze-rule, delist, \
-                     smart-ltv"
+                     smart-ltv, static-freeze-rule, gauntlet-caps, cma-es, greedy"
                 )));
             }
         }

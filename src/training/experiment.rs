@@ -301,7 +301,7 @@ fn against_static(
         worlds: arena::worlds(e.seed, 0, paths, PathChoice::Drawn),
     };
     let judged = arms.iter().take(1).map(|(name, policies)| learned(name, policies));
-    let fixed = baseline(Baseline::BestStatic, worlds.deployed(), statics);
+    let fixed = baseline(Baseline::BestStatic, &loaded.scenario, worlds.deployed(), statics);
     let contestants: Vec<Contestant<'_>> = judged.chain(fixed).collect();
     let results = evaluate(worlds, &[group], &contestants, &|_| ())?;
     let report = Report::build("", "", Vec::new(), &results, e.bootstrap_resamples, e.seed);

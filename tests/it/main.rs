@@ -1,6 +1,7 @@
 //! The command line from outside: what it prints, leaves behind and returns.
 
 mod bad_input;
+mod baselines;
 mod bundles;
 mod determinism;
 mod economics;
