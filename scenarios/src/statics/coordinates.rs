@@ -133,8 +133,8 @@ impl Coordinate {
 mod tests {
     use super::*;
     use markets::units::{AccountId, AssetId, Bps, FeedId, Wad};
-    use protocols::lending::LiquidationDesign;
     use protocols::interest::RateStrategy;
+    use protocols::lending::LiquidationDesign;
     use protocols::reserve::{OtherOracle, Reserve, ReserveConfig};
     use protocols::risk_params::{RiskChange, RiskRegime};
 
@@ -204,7 +204,11 @@ mod tests {
         let mut further = guardian.clone();
         further.state.design = Some(LiquidationDesign::flat(Wad::new(9 * 10_u128.pow(17))));
         further.reserves[0].other_oracle = Some(OtherOracle { feed: FeedId(1), is_read: false });
-        assert_eq!(Coordinates::of(&further, Side::Both).len(), 9, "oracle, stop, bonus at the line");
+        assert_eq!(
+            Coordinates::of(&further, Side::Both).len(),
+            9,
+            "oracle, stop, bonus at the line"
+        );
         let coordinates = Coordinates::of(&further, Side::Liquidation);
         let found = coordinates.statics(&[0.5, 0.5, 0.6, 0.25]).0;
         let change = |param, value| RiskChange { reserve: None, param, value };
