@@ -9,7 +9,7 @@
 //! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
 //! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
 //!   made for them. [`liquidation`]: liquidators that learn. [`experiment`]: all of it from one file.
-//!   [`levels`]: worlds of a curriculum.
+//!   [`levels`]: worlds of a curriculum. [`held_out`], [`shift`]: worlds that training never sees.
 
 pub mod arena;
 pub mod assemble;
@@ -28,6 +28,7 @@ pub mod exploit;
 pub mod factors;
 pub mod folder;
 mod genesis;
+pub mod held_out;
 pub mod hunt;
 pub mod impact;
 pub mod incident;
@@ -47,6 +48,7 @@ pub mod report;
 pub mod reproduction;
 pub mod schema;
 pub mod search;
+pub mod shift;
 pub mod stage;
 pub mod statics;
 pub mod stats;

@@ -11,7 +11,7 @@ use scenarios::arena::{self, Arena, Contestant, PathChoice};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
 use scenarios::evaluate::{
-    Group, Statics, baseline, evaluate, learned, refuse_misfit, search_statics,
+    Group, Statics, baseline, evaluate, learned, moved, refuse_misfit, search_statics,
 };
 use scenarios::experiment::report::{Outcome, Spot};
 use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load, step};
@@ -142,7 +142,9 @@ impl Workbench<'_> {
             Ok(report)
         })?;
         let grid = match &self.experiment.grid {
-            Some(grid) => self.kept("grid", &loaded.hash, || self.grid(grid, &arms, &statics))?,
+            Some(grid) => {
+                self.kept("grid", &loaded.hash, || self.grid(loaded, grid, &arms, &statics))?
+            }
             None => Vec::new(),
         };
         let exploited = match self.experiment.exploit {
@@ -206,16 +208,28 @@ impl Workbench<'_> {
     }
 
     /// Learned against best static in every place of the grid.
-    fn grid(&self, grid: &Grid, arms: &[Arm], statics: &Statics) -> Result<Vec<Spot>, Failure> {
+    fn grid(
+        &self,
+        here: &Loaded,
+        grid: &Grid,
+        arms: &[Arm],
+        statics: &Statics,
+    ) -> Result<Vec<Spot>, Failure> {
         let mut spots = Vec::new();
         for place in self.experiment.places() {
             let loaded = load_scenario(&self.scenario, &place.set)?;
             let worlds = self.args.audit.worlds(&loaded)?;
             let at = place.values.join(", ");
-            let against_static = against_static(&worlds, &loaded, grid.paths, arms, statics, &at)
+            let mut seen: Vec<Arm> = Vec::new();
+            for (name, policies) in arms.iter().take(1) {
+                let moved = moved(policies, &here.scenario, &loaded.scenario);
+                let moved = moved.map_err(|e| Failure::Message(format!("grid, {at}: {e}")))?;
+                seen.push((name.clone(), moved));
+            }
+            let against_static = against_static(&worlds, &loaded, grid.paths, &seen, statics, &at)
                 .map_err(|failure| {
-                reproducible(failure, &worlds, &loaded, &self.folder.join("grid"))
-            })?;
+                    reproducible(failure, &worlds, &loaded, &self.folder.join("grid"))
+                })?;
             spots.push(Spot { values: place.values, against_static });
         }
         Ok(spots)
@@ -300,7 +314,7 @@ fn against_static(
         about: String::new(),
         worlds: arena::worlds(e.seed, 0, paths, PathChoice::Drawn),
     };
-    let judged = arms.iter().take(1).map(|(name, policies)| learned(name, policies));
+    let judged = arms.iter().map(|(name, policies)| learned(name, policies));
     let fixed = baseline(Baseline::BestStatic, worlds.deployed(), statics);
     let contestants: Vec<Contestant<'_>> = judged.chain(fixed).collect();
     let results = evaluate(worlds, &[group], &contestants, &|_| ())?;

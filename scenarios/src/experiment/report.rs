@@ -3,7 +3,8 @@
 use super::{Expectation, Experiment};
 use crate::evaluate::Statics;
 use crate::exploit;
-use crate::report::{Comparison, Report, cell, short};
+use crate::report::{Comparison, Report, cell, estimate, short};
+use crate::shift;
 use crate::stats::Estimate;
 use crate::totals::{COLUMNS, Column};
 use agents::attack::Goal;
@@ -124,6 +125,7 @@ impl Outcome {
         text += &self.answer();
         text += &self.tables();
         text += &self.differences();
+        text += &shift::to_markdown(&self.report.shifts);
         text += &self.grid_table();
         text += &self.exploit_table();
         text += "## Facts\n\n";
@@ -266,10 +268,6 @@ impl Outcome {
     }
 }
 
-fn estimate(e: &Estimate) -> String {
-    format!("{} [{}, {}]", short(e.mean), short(e.low), short(e.high))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Axis, Grid, Variant};
@@ -319,6 +317,7 @@ mod tests {
                 facts: Vec::new(),
                 rows: Vec::new(),
                 comparisons: vec![comparison(true, primary)],
+                shifts: Vec::new(),
             },
             grid: ["low", "high"].into_iter().zip(grid).map(spot).collect(),
             exploited: Vec::new(),
