@@ -6,6 +6,7 @@ use crate::reproduction::BrokenWorld;
 use crate::schema::SearchSpec;
 use crate::statics::StaticParams;
 use crate::stats::mean;
+use crate::tail_budget::{TailBudget, score};
 use crate::totals::Totals;
 use agents::policy::Hold;
 use rayon::prelude::*;
@@ -40,18 +41,27 @@ pub struct Found {
 
 struct Candidate {
     statics: StaticParams,
-    /// Objectives on this round's worlds, in world order.
-    objectives: Vec<f64>,
+    /// What it came to on this round's worlds, in world order.
+    totals: Vec<Totals>,
 }
 
 impl Candidate {
-    fn score(&self) -> f64 {
-        mean(&self.objectives)
+    const fn new(statics: StaticParams) -> Self {
+        Self { statics, totals: Vec::new() }
+    }
+    fn objective_usd(&self) -> f64 {
+        mean(&self.totals.iter().map(|t| t.objective_usd).collect::<Vec<_>>())
     }
 }
 
+/// The best first: by the mean objective, those that keep the budget before those that do not.
+fn rank(candidates: &mut [Candidate], budget: Option<TailBudget>) {
+    candidates.sort_by(|a, b| score(budget, &b.totals).total_cmp(&score(budget, &a.totals)));
+}
+
 /// Searches until both the rounds of `spec` and `budget_blocks` are spent. `starts` compete from the
-/// first round on, and candidates are drawn around them.
+/// first round on, and candidates are drawn around them. Where policies learn under a budget for the tail of bad
+/// debt, what is found keeps it too.
 ///
 /// # Errors
 /// An invariant broke in some world.
@@ -68,9 +78,8 @@ pub fn search(
     let mut blocks = 0;
     let mut tried: u64 = 0;
     let mut worlds_used = 0;
-    let start =
-        |statics: &StaticParams| Candidate { statics: statics.clone(), objectives: Vec::new() };
-    let mut elites: Vec<Candidate> = starts.iter().map(start).collect();
+    let budget = arena.tail_budget();
+    let mut elites: Vec<Candidate> = starts.iter().cloned().map(Candidate::new).collect();
     let mut round = 0;
     while round <= u64::from(spec.refinements) || blocks < budget_blocks {
         let mut pool: Vec<Candidate> = Vec::with_capacity(spec.candidates as usize + ELITES);
@@ -81,16 +90,16 @@ pub fn search(
                 Some(elite) if k % 4 != 3 => elite.statics.neighbour(deployed, side, seed, index),
                 _ => StaticParams::random(deployed, side, seed, index),
             };
-            pool.push(Candidate { statics, objectives: Vec::new() });
+            pool.push(Candidate::new(statics));
         }
         tried += u64::from(spec.candidates);
         let fresh = worlds(which, seed, worlds_used, spec.paths as usize);
         worlds_used += spec.paths as usize;
         // Newcomers and elites meet on the same fresh worlds.
-        elites.iter_mut().for_each(|elite| elite.objectives.clear());
+        elites.iter_mut().for_each(|elite| elite.totals.clear());
         pool.append(&mut elites);
         blocks += evaluate(arena, &mut pool, &fresh, progress)?;
-        pool.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        rank(&mut pool, budget);
         pool.dedup_by(|a, b| a.statics == b.statics);
         pool.truncate(ELITES);
         elites = pool;
@@ -98,16 +107,17 @@ pub fn search(
     }
     // The best of many is lucky: choose among the elites on worlds that none has seen.
     for elite in &mut elites {
-        elite.objectives.clear();
+        elite.totals.clear();
     }
     if !elites.iter().any(|e| e.statics.0.is_empty()) {
-        elites.push(Candidate { statics: StaticParams::default(), objectives: Vec::new() });
+        elites.push(Candidate::new(StaticParams::default()));
     }
     let last = worlds(which, seed, worlds_used, spec.paths as usize * FINAL_FACTOR);
     blocks += evaluate(arena, &mut elites, &last, progress)?;
-    elites.sort_by(|a, b| b.score().total_cmp(&a.score()));
+    rank(&mut elites, budget);
     let best = elites.swap_remove(0);
-    Ok(Found { objective_usd: best.score(), statics: best.statics, blocks, candidates: tried })
+    let objective_usd = best.objective_usd();
+    Ok(Found { objective_usd, statics: best.statics, blocks, candidates: tried })
 }
 
 /// Plays all candidates on the same worlds; returns the blocks spent.
@@ -128,7 +138,7 @@ fn evaluate(
         })
         .collect::<Result<_, Box<BrokenWorld>>>()?;
     for ((c, _), t) in jobs.iter().zip(&totals) {
-        pool[*c].objectives.push(t.objective_usd);
+        pool[*c].totals.push(*t);
     }
     Ok(totals.iter().map(|t| t.blocks).sum())
 }

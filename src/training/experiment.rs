@@ -1,5 +1,7 @@
 //! An experiment, step by step; every step that is finished stays, so that an interrupted one goes on.
 
+mod front;
+
 use super::train;
 use crate::commands::eval::{Arm, admit, compare, training_budget};
 use crate::commands::experiment::Args;
@@ -51,7 +53,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let threads = Play { seed: None, threads: args.threads, set: Vec::new() }.start_threads()?;
     // What is wrong with any place of the experiment is said before hours are spent on it.
     let loaded = load_scenario(&scenario, &experiment.set)?;
-    for arm in experiment.arms() {
+    let front = experiment.front_arms().into_iter().map(|(_, arm)| arm);
+    for arm in experiment.arms().into_iter().chain(front) {
         load_scenario(&scenario, &arm.set)?;
     }
     refuse_grid(&experiment, &scenario, &loaded)?;
@@ -151,6 +154,7 @@ impl Workbench<'_> {
             Some(spec) => self.exploit(spec, loaded)?,
             None => Vec::new(),
         };
+        let front = self.front()?;
         Ok(Outcome {
             experiment: self.experiment.clone(),
             scenario_hash: loaded.hash.clone(),
@@ -158,6 +162,7 @@ impl Workbench<'_> {
             report,
             grid,
             exploited,
+            front,
         })
     }
 

@@ -1,5 +1,6 @@
 //! What came of an experiment: the answer first, and what it depends on.
 
+use super::front::{self, Point};
 use super::{Expectation, Experiment};
 use crate::evaluate::Statics;
 use crate::exploit;
@@ -36,6 +37,9 @@ pub struct Outcome {
     pub grid: Vec<Spot>,
     /// What attackers reached against each policy, by its name.
     pub exploited: Vec<(String, exploit::report::Report)>,
+    /// Learned and static under each budget.
+    #[serde(default)]
+    pub front: Vec<Point>,
 }
 
 /// A place of the grid.
@@ -128,6 +132,7 @@ impl Outcome {
         text += &shift::to_markdown(&self.report.shifts);
         text += &self.grid_table();
         text += &self.exploit_table();
+        text += &front::to_markdown(&self.front);
         text += "## Facts\n\n";
         for (name, value) in &self.report.facts {
             text += &format!("- {name}: {value}\n");
@@ -308,6 +313,7 @@ mod tests {
                 ablations: Vec::new(),
                 grid: Some(Grid { paths: 1, axes }),
                 exploit: None,
+                front: None,
             },
             scenario_hash: String::new(),
             statics: Statics::default(),
@@ -321,6 +327,7 @@ mod tests {
             },
             grid: ["low", "high"].into_iter().zip(grid).map(spot).collect(),
             exploited: Vec::new(),
+            front: Vec::new(),
         }
     }
 
