@@ -8,6 +8,9 @@ const LEARNED: RGBColor = RGBColor(200, 60, 40);
 const STATIC: RGBColor = RGBColor(60, 100, 180);
 const SIZE: (u32, u32) = (900, 560);
 
+/// A line of the picture: its name, its colour, and what of a point is on it.
+type Side = (&'static str, RGBColor, fn(&Point) -> &Standing);
+
 /// The picture, as SVG: each point at its estimate, lines for the intervals, the budget beside it.
 ///
 /// # Errors
@@ -52,7 +55,7 @@ fn draw(
         .label_style(("sans-serif", 12))
         .axis_desc_style(("sans-serif", 15))
         .draw()?;
-    let of: [(&str, RGBColor, fn(&Point) -> &Standing); 2] =
+    let of: [Side; 2] =
         [("learned", LEARNED, |p| &p.learned), ("best static", STATIC, |p| &p.fixed)];
     for (name, colour, standing) in of {
         let at = |p: &Point| (place(standing(p).tail_usd.mean), standing(p).value_usd.mean);
