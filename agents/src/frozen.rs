@@ -8,10 +8,12 @@ use sim::environment::ActionSpace;
 use thiserror::Error;
 
 mod check;
+mod view;
 
 use crate::bounds::Bounds;
 use crate::set::SetEncoder;
 use check::{check, outputs};
+pub use view::View;
 
 /// The logit of an illegal choice: far below any real one, yet finite, so that nothing becomes NaN.
 pub const MASKED_LOGIT: f32 = -1e9;
@@ -38,6 +40,14 @@ pub enum FrozenError {
         tensor: String,
         /// Flat index in it.
         index: usize,
+    },
+    /// A view of a row that is too short for it.
+    #[error("column {column} of a row of {width} values")]
+    Column {
+        /// Which column.
+        column: usize,
+        /// Values in the row.
+        width: usize,
     },
     /// Numbers without bounds, or without room between them.
     #[error("{0}")]
@@ -145,6 +155,8 @@ pub struct FrozenPolicy {
     /// What is remembered of the episode, `[memory.width]`, and scratch for it.
     state: Vec<f32>,
     gates: Vec<f32>,
+    /// Which values of its rows it sees, where they have more; no part of what is stored.
+    view: Option<View>,
     /// Derived: `1 / sqrt(var + epsilon)`.
     inverse_std: Vec<f32>,
     /// Derived: `[inputs, outputs]` of each layer, so that the inner loop runs over outputs.
@@ -217,6 +229,7 @@ impl FrozenPolicy {
             .collect();
         Ok(Self {
             name: name.into(),
+            view: None,
             inverse_std: normaliser.inverse_std(),
             heads,
             bounds,
@@ -328,20 +341,21 @@ impl FrozenPolicy {
         Self::of(name, action, normaliser, (set, memory), layers).map_err(|e| e.to_string())
     }
 
-    /// The masked logits of one observation: `obs` `[obs_dim]`, `mask` `[logits_dim]` (1 = legal).
+    /// The masked logits of one observation: `obs` `[row_dim]`, `mask` `[logits_dim]` (1 = legal).
     /// An illegal choice has exactly [`MASKED_LOGIT`]; of numbers, the means before they are squashed, whether read
     /// or not. With memory, the observation is remembered.
     pub fn logits(&mut self, obs: &[f32], mask: &[f32]) -> &[f32] {
-        assert_eq!(obs.len(), self.obs_dim(), "Invariant: observation width");
+        assert_eq!(obs.len(), self.row_dim(), "Invariant: observation width");
         assert_eq!(mask.len(), self.logits_dim(), "Invariant: mask width");
         let clip = self.normaliser.clip;
+        let statistics = self.normaliser.mean.iter().zip(&self.inverse_std);
+        let normal =
+            |(x, (mean, inverse)): (f32, (&f32, &f32))| ((x - mean) * inverse).clamp(-clip, clip);
         self.front.clear();
-        self.front.extend(
-            obs.iter()
-                .zip(&self.normaliser.mean)
-                .zip(&self.inverse_std)
-                .map(|((x, mean), inverse)| ((x - mean) * inverse).clamp(-clip, clip)),
-        );
+        match &self.view {
+            None => self.front.extend(obs.iter().copied().zip(statistics).map(normal)),
+            Some(view) => self.front.extend(view.of(obs).zip(statistics).map(normal)),
+        }
         if let Some(set) = &self.set {
             set.read(&self.front, &mut self.back, &mut self.scratch);
             std::mem::swap(&mut self.front, &mut self.back);

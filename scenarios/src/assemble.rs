@@ -147,6 +147,11 @@ impl Worlds {
         &self.deployed
     }
 
+    /// What they are worlds of.
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.shared.scenario
+    }
+
     /// Which heads policies hold.
     #[must_use]
     pub fn held_side(&self) -> Side {

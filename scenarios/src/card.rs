@@ -2,12 +2,14 @@
 //! limits, where it was trained.
 
 use crate::genesis::{heads, regime};
+use crate::held_out;
 use crate::load::Loaded;
 use crate::manifest::{Build, DateSplit};
 use crate::schema::Scenario;
 use agents::export::bundle::ObservationField;
 use agents::export::bundle::{PolicyCard, Provenance};
 use agents::export::tables;
+use agents::frozen::View;
 use std::collections::BTreeMap;
 
 /// What training adds to a card.
@@ -34,6 +36,28 @@ pub fn observations(s: &Scenario) -> Vec<ObservationField> {
     fields
 }
 
+/// Where the values of a policy's rows lie in the rows of a world, by name; none where the rows are the same.
+///
+/// # Errors
+/// The name of the first value that the world's rows lack.
+pub(crate) fn view(
+    policy: &[ObservationField],
+    world: &[ObservationField],
+) -> Result<Option<View>, String> {
+    let same = |a: &ObservationField, b: &ObservationField| {
+        a.name == b.name && a.unit == b.unit && (a.scale / b.scale - 1.0).abs() < 1e-9
+    };
+    let column = |field: &ObservationField| {
+        let found = world.iter().position(|there| same(field, there));
+        found.ok_or_else(|| field.name.clone())
+    };
+    let columns = policy.iter().map(column).collect::<Result<Vec<usize>, String>>()?;
+    if columns.iter().copied().eq(0..world.len()) {
+        return Ok(None);
+    }
+    Ok(View::new(columns, world.len()).ok())
+}
+
 /// The card of a policy trained on a scenario.
 #[must_use]
 pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> PolicyCard {
@@ -58,6 +82,8 @@ pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> P
             train_windows: (dates.train.iter().map(|r| format!("{}/{}", r.start, r.end)))
                 .chain(dates.fitted.iter().map(|f| format!("{}/{}", f.start_utc, f.end_utc)))
                 .collect(),
+            seen: Some(held_out::seen(s)),
+            held_out: held_out::worlds_of_card(loaded),
             updates: training.updates,
             decisions: training.decisions,
             commit: build.commit.clone(),

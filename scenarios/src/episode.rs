@@ -8,6 +8,7 @@ use crate::reproduction::BrokenWorld;
 use crate::schema::{FurtherMarketSpec, PerpetualSpec, Scenario};
 use crate::statics::StaticParams;
 use crate::table::{Table, Values};
+use crate::tail_budget::TailBudget;
 use crate::totals::Totals;
 use agents::attack::Attacker;
 use agents::policy::RiskPolicy;
@@ -150,6 +151,10 @@ impl Arena for Worlds {
 
     fn side(&self) -> Side {
         self.held_side()
+    }
+
+    fn tail_budget(&self) -> Option<TailBudget> {
+        TailBudget::of(self.scenario())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::genesis::{heads, regime};
 use crate::load::Loaded;
 use crate::report::{BEST_STATIC, GroupResult};
 use crate::reproduction::BrokenWorld;
-use crate::schema::{Baseline, Role, Scenario};
+use crate::schema::{Baseline, EvaluateSpec, Role, Scenario};
 use crate::search::{Found, SearchWorlds, cma_es, search};
 use crate::statics::StaticParams;
 use agents::baselines::{Delist, FreezeRule, GauntletCaps, Greedy, SmartLtv};
@@ -30,16 +30,27 @@ pub struct Group {
     pub worlds: Vec<WorldAddress>,
 }
 
-/// The groups of a scenario: fresh draws of the training mixture, then every test window.
+/// Names the parameters as deployed, never moved, in reports.
+pub const DEPLOYED: &str = "deployed";
+/// Names the group of unseen draws of the training mixture.
+pub const FRESH: &str = "fresh";
+
+/// Unseen draws of the training mixture.
+#[must_use]
+pub fn fresh(e: &EvaluateSpec) -> Vec<WorldAddress> {
+    worlds(e.seed, 0, e.fresh_paths, PathChoice::Drawn)
+}
+
+/// The groups of a scenario that its own worlds make: fresh draws of the training mixture, then every test window.
 #[must_use]
 pub fn groups(loaded: &Loaded) -> Vec<Group> {
     let e = &loaded.scenario.evaluate;
     let mut groups = Vec::new();
     if e.fresh_paths > 0 {
         groups.push(Group {
-            name: "fresh".to_owned(),
+            name: FRESH.to_owned(),
             about: "unseen draws of the training mixture".to_owned(),
-            worlds: worlds(e.seed, 0, e.fresh_paths, PathChoice::Drawn),
+            worlds: fresh(e),
         });
     }
     for (i, window) in loaded.windows.iter().enumerate().filter(|(_, w)| w.role == Role::Test) {
@@ -122,7 +133,7 @@ pub fn baseline<'a>(
         Some(Contestant { name: name.to_owned(), statics: StaticParams::default(), policies })
     };
     match which {
-        Baseline::Deployed => plain("deployed", hold()),
+        Baseline::Deployed => plain(DEPLOYED, hold()),
         Baseline::BestStatic => fixed(BEST_STATIC, &statics.best),
         Baseline::BestStaticInHindsight => fixed("best static in hindsight", &statics.hindsight),
         Baseline::VolatilityRule => {
@@ -227,7 +238,46 @@ pub fn refuse_overlap(loaded: &Loaded, metadata: &Metadata) -> Result<(), String
     Ok(())
 }
 
-/// Refuses a policy that would see or do something else here than where it was trained: another side, another
+/// A bundle's policy as it sees the worlds of a scenario: it picks the values that it was trained with by name.
+///
+/// # Errors
+/// As [`refuse_misfit`].
+pub fn fitted(
+    loaded: &Loaded,
+    policy: FrozenPolicy,
+    card: &PolicyCard,
+) -> Result<FrozenPolicy, String> {
+    refuse_misfit(loaded, card)?;
+    seeing(&loaded.scenario, policy, &card.observations)
+}
+
+/// A policy whose rows have these `fields`, as it sees a scenario's rows.
+pub(crate) fn seeing(
+    scenario: &Scenario,
+    policy: FrozenPolicy,
+    fields: &[ObservationField],
+) -> Result<FrozenPolicy, String> {
+    let rows = crate::card::observations(scenario);
+    let view = crate::card::view(fields, &rows);
+    let view = view.map_err(|column| format!("the scenario has no `{column}` to see"))?;
+    let Some(view) = view else { return Ok(policy) };
+    policy.seeing(view).map_err(|error| error.to_string())
+}
+
+/// Policies that see a scenario's rows, as they see another's.
+///
+/// # Errors
+/// What the other scenario's rows lack.
+pub fn moved(
+    policies: &[FrozenPolicy],
+    here: &Scenario,
+    there: &Scenario,
+) -> Result<Vec<FrozenPolicy>, String> {
+    let fields = crate::card::observations(here);
+    policies.iter().map(|policy| seeing(there, policy.clone(), &fields)).collect()
+}
+
+/// Refuses a policy that would see less or do something else here than where it was trained: another side, another
 /// regime, another market, other bounds.
 ///
 /// # Errors
@@ -244,8 +294,8 @@ pub fn refuse_misfit(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String>
     refuse_other_market(&loaded.scenario, policy, side)
 }
 
-/// Refuses a policy that would see something else here than where it was trained, or do something else with the
-/// heads of a side.
+/// Refuses a policy that would see less here than where it was trained, or do something else with the heads of a
+/// side.
 ///
 /// # Errors
 /// A sentence that says what differs and how to mend it.
@@ -266,20 +316,18 @@ pub(crate) fn refuse_other_market(
     }
     let symbols: Vec<&str> = market.reserves.iter().map(|r| r.asset.as_str()).collect();
     let fields = crate::card::observations(scenario);
-    let same_field = |(a, b): (&ObservationField, &ObservationField)| {
-        a.name == b.name && a.unit == b.unit && (a.scale / b.scale - 1.0).abs() < 1e-9
-    };
-    let sees_the_same = fields.len() == policy.observations.len()
-        && fields.iter().zip(&policy.observations).all(same_field);
+    let lacking = crate::card::view(&policy.observations, &fields).err();
     let all = heads(market);
     let heads = tables::action_heads(all, &symbols, &regime(market));
     let moves = |heads: &[ActionHead]| -> Vec<(String, Vec<String>)> {
         heads.iter().map(|h| (h.name.clone(), h.choices.clone())).collect()
     };
-    if !sees_the_same || moves(&heads) != moves(&policy.actions) {
+    if lacking.is_some() || moves(&heads) != moves(&policy.actions) {
+        let lacking =
+            lacking.map_or_else(String::new, |c| format!("; it sees `{c}`, which is not here"));
         return Err(format!(
             "policy \"{name}\" was made for another market: it takes {} observations and {} heads, \
-             this scenario has {} and {}, with reserves {}; evaluate it on a scenario with the \
+             this scenario has {} and {}, with reserves {}{lacking}; evaluate it on a scenario with the \
              reserves of \"{}\", or train one on this scenario",
             policy.observations.len(),
             policy.actions.len(),

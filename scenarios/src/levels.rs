@@ -324,8 +324,10 @@ pub(crate) fn refused(loaded: &Loaded, source: &Source, root: Option<&Node>) -> 
 
 /// Whether the scenario can be played with overrides, and looks the same to a policy.
 fn possible(loaded: &Loaded, set: &[String]) -> Result<(), String> {
-    let alone = std::iter::once("train.curriculum=None".to_owned());
-    let all: Vec<String> = set.iter().cloned().chain(alone).collect();
+    let mut all = [set, &["train.curriculum=None".to_owned()]].concat();
+    if !loaded.scenario.evaluate.held_out.is_empty() {
+        all.push("evaluate.held_out=[]".to_owned());
+    }
     let there = from_text(&loaded.path, &loaded.text, &all).map_err(|rejected| {
         let first = rejected.problems.first().map(ToString::to_string);
         first.unwrap_or_else(|| "it is refused".to_owned())

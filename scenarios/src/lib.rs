@@ -7,9 +7,9 @@
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
 //! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
-//! - [`arena`], [`search`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
+//! - [`arena`], [`search`], [`tail_budget`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
 //!   made for them. [`liquidation`]: liquidators that learn. [`experiment`]: all of it from one file.
-//!   [`levels`]: worlds of a curriculum.
+//!   [`levels`]: worlds of a curriculum. [`held_out`], [`shift`]: worlds that training never sees.
 
 pub mod arena;
 pub mod assemble;
@@ -28,6 +28,7 @@ pub mod exploit;
 pub mod factors;
 pub mod folder;
 mod genesis;
+pub mod held_out;
 pub mod hunt;
 pub mod impact;
 pub mod incident;
@@ -47,10 +48,12 @@ pub mod report;
 pub mod reproduction;
 pub mod schema;
 pub mod search;
+pub mod shift;
 pub mod stage;
 pub mod statics;
 pub mod stats;
 pub mod table;
+pub mod tail_budget;
 pub mod totals;
 mod tree;
 pub mod windows;

@@ -3,6 +3,7 @@
 use crate::assemble;
 use crate::check::{self, Files};
 use crate::factors::Series;
+use crate::held_out::{self, Unseen};
 use crate::levels;
 use crate::other::{self, Other};
 use crate::positions::Snapshot;
@@ -37,6 +38,8 @@ pub struct Loaded {
     pub snapshots: Vec<Snapshot>,
     /// Files of its exogenous streams, in the scenario's order; empty for streams without one.
     pub series: Vec<Series>,
+    /// Worlds that its training never plays, in the scenario's order.
+    pub unseen: Arc<[Unseen]>,
     /// Who holds the heads that its policy leaves.
     pub other: Option<Other>,
     /// The frozen liquidator that it names.
@@ -141,6 +144,7 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
         windows,
         snapshots,
         series,
+        unseen: Arc::new([]),
         other: None,
         liquidator: None,
         hash: hasher.finalize().to_hex().to_string(),
@@ -149,6 +153,11 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
         let problems = check::refused(&source, root.as_ref(), path, message, help);
         Rejected { file: file.clone(), problems }
     };
+    let unseen = held_out::read(&loaded, &source, root.as_ref());
+    loaded.unseen = unseen.map_err(|problems| Rejected { file: file.clone(), problems })?.into();
+    for unseen in loaded.unseen.iter() {
+        hasher.update(unseen.loaded.hash.as_bytes());
+    }
     if let Some(other) =
         other::read(&loaded, base).map_err(|reason| refused("train.other", reason))?
     {

@@ -1,7 +1,7 @@
 //! The manifest: what a run was, complete enough to do it again.
 
 use crate::load::{Loaded, ron_options};
-use crate::schema::{FitSpec, Role};
+use crate::schema::{FitSpec, HeldOut, Role};
 use ron::ser::PrettyConfig;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -150,6 +150,9 @@ pub struct Manifest {
     pub build: Build,
     /// Dates seen and kept.
     pub dates: DateSplit,
+    /// Worlds that training, validation and searches never play.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_out: Vec<HeldOut>,
     /// Digest of the first state, hexadecimal.
     pub start_digest: String,
     /// Digest of the history at the end, hexadecimal.
@@ -178,6 +181,7 @@ impl Manifest {
             threads,
             build,
             dates: DateSplit::of(loaded),
+            held_out: loaded.scenario.evaluate.held_out.clone(),
             start_digest: String::new(),
             end_digest: String::new(),
             blocks: 0,

@@ -1,7 +1,8 @@
 //! Who no longer learns beside a scenario's policy: the holder of the heads that it leaves (`train.other`), and a
 //! liquidator (`train.liquidator`).
 
-use crate::evaluate::{refuse_other_market, refuse_overlap};
+use crate::evaluate::{refuse_other_market, refuse_overlap, seeing};
+use crate::held_out::refuse_seen;
 use crate::load::Loaded;
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
@@ -51,6 +52,8 @@ pub(crate) fn read(loaded: &Loaded, base: &Path) -> Result<Option<Other>, (Strin
     }
     refuse_other_market(&loaded.scenario, card, side).map_err(named_bundle)?;
     refuse_overlap(loaded, &metadata).map_err(named_bundle)?;
+    refuse_seen(loaded, card).map_err(named_bundle)?;
+    let policy = seeing(&loaded.scenario, policy, &card.observations).map_err(named_bundle)?;
     Ok(Some(Other { policy, side, hash: report.bundle }))
 }
 

@@ -1,6 +1,7 @@
 //! The comparison: every policy on the same worlds, with intervals that cover training seeds and
 //! paths, and one plain sentence about learned against static.
 
+use crate::shift::{self, Shift};
 use crate::stats::{
     Estimate, crossed_bootstrap, crossed_resamples, detectable, holm, interquartile_mean, interval,
     mean, p_value,
@@ -100,6 +101,9 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Learned against the others.
     pub comparisons: Vec<Comparison>,
+    /// Every policy in worlds that training never sees, against fresh ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shifts: Vec<Shift>,
 }
 
 /// Names the policy whose differences are reported.
@@ -174,6 +178,7 @@ impl Report {
             facts,
             rows,
             comparisons,
+            shifts: Vec::new(),
         }
     }
 
@@ -258,7 +263,7 @@ impl Report {
                 line(format!("| {} | {} | {role} | {p} | {detectable} |", c.group, c.against));
             }
         }
-        line("\n## Facts\n".to_owned());
+        line(format!("\n{}## Facts\n", shift::to_markdown(&self.shifts)));
         for (name, value) in &self.facts {
             line(format!("- {name}: {value}"));
         }
@@ -286,8 +291,13 @@ impl Row {
 }
 
 pub(crate) fn cell(cell: &Cell) -> String {
-    let Estimate { mean, low, high } = cell.estimate;
-    format!("{} [{}, {}]", short(mean), short(low), short(high))
+    estimate(&cell.estimate)
+}
+
+/// A figure and its interval: `12.3k [11.0k, 13.4k]`.
+pub(crate) fn estimate(estimate: &Estimate) -> String {
+    let Estimate { mean, low, high } = estimate;
+    format!("{} [{}, {}]", short(*mean), short(*low), short(*high))
 }
 
 /// Three digits or so: `-166.8M`, `12.3k`, `512`, `0.4`.

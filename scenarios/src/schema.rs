@@ -12,6 +12,7 @@ use sim::reward::Objective;
 pub use crate::books::BookSpec;
 pub use crate::cohorts::{Cohorts, FurtherCohorts};
 pub use crate::factors::{FactorSpec, StreamSpec};
+pub use crate::held_out::{HeldOut, HeldOutKind};
 pub use crate::perpetuals::{ContractSpec, PerpetualSpec};
 pub use crate::positions::{AboveLtv, PositionsSpec, Tending};
 pub use prices::*;
@@ -373,6 +374,9 @@ pub struct EvaluateSpec {
     pub search: SearchSpec,
     /// Resamples of the bootstrap.
     pub bootstrap_resamples: u32,
+    /// Worlds that training never plays, each a further group.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_out: Vec<HeldOut>,
 }
 
 impl Default for EvaluateSpec {
@@ -390,6 +394,7 @@ impl Default for EvaluateSpec {
             ],
             search: SearchSpec::default(),
             bootstrap_resamples: 2_000,
+            held_out: Vec::new(),
         }
     }
 }

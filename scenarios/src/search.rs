@@ -8,6 +8,7 @@ use crate::reproduction::BrokenWorld;
 use crate::schema::SearchSpec;
 use crate::statics::StaticParams;
 use crate::stats::mean;
+use crate::tail_budget::{TailBudget, score};
 use crate::totals::Totals;
 use agents::policy::Hold;
 use rayon::prelude::*;
@@ -42,21 +43,27 @@ pub struct Found {
 
 struct Candidate {
     statics: StaticParams,
-    /// Objectives on this round's worlds, in world order.
-    objectives: Vec<f64>,
+    /// What it came to on this round's worlds, in world order.
+    totals: Vec<Totals>,
 }
 
 impl Candidate {
     const fn new(statics: StaticParams) -> Self {
-        Self { statics, objectives: Vec::new() }
+        Self { statics, totals: Vec::new() }
     }
-    fn score(&self) -> f64 {
-        mean(&self.objectives)
+    fn objective_usd(&self) -> f64 {
+        mean(&self.totals.iter().map(|t| t.objective_usd).collect::<Vec<_>>())
     }
 }
 
+/// The best first: by the mean objective, those that keep the budget before those that do not.
+fn rank(candidates: &mut [Candidate], budget: Option<TailBudget>) {
+    candidates.sort_by(|a, b| score(budget, &b.totals).total_cmp(&score(budget, &a.totals)));
+}
+
 /// Searches until both the rounds of `spec` and `budget_blocks` are spent. `starts` compete from the
-/// first round on, and candidates are drawn around them.
+/// first round on, and candidates are drawn around them. Where policies learn under a budget for the tail of bad
+/// debt, what is found keeps it too.
 ///
 /// # Errors
 /// An invariant broke in some world.
@@ -73,6 +80,7 @@ pub fn search(
     let mut blocks = 0;
     let mut tried: u64 = 0;
     let mut worlds_used = 0;
+    let budget = arena.tail_budget();
     let mut elites: Vec<Candidate> = starts.iter().cloned().map(Candidate::new).collect();
     let mut round = 0;
     while round <= u64::from(spec.refinements) || blocks < budget_blocks {
@@ -90,10 +98,10 @@ pub fn search(
         let fresh = worlds(which, seed, worlds_used, spec.paths as usize);
         worlds_used += spec.paths as usize;
         // Newcomers and elites meet on the same fresh worlds.
-        elites.iter_mut().for_each(|elite| elite.objectives.clear());
+        elites.iter_mut().for_each(|elite| elite.totals.clear());
         pool.append(&mut elites);
         blocks += evaluate(arena, &mut pool, &fresh, progress)?;
-        pool.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        rank(&mut pool, budget);
         pool.dedup_by(|a, b| a.statics == b.statics);
         pool.truncate(ELITES);
         elites = pool;
@@ -102,7 +110,7 @@ pub fn search(
     let last = worlds(which, seed, worlds_used, spec.paths as usize * FINAL_FACTOR);
     let (best, spent) = choose(arena, elites, &last, progress)?;
     Ok(Found {
-        objective_usd: best.score(),
+        objective_usd: best.objective_usd(),
         statics: best.statics,
         blocks: blocks + spent,
         candidates: tried,
@@ -118,13 +126,13 @@ fn choose(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Candidate, u64), Box<BrokenWorld>> {
     for elite in &mut elites {
-        elite.objectives.clear();
+        elite.totals.clear();
     }
     if !elites.iter().any(|e| e.statics.0.is_empty()) {
         elites.push(Candidate::new(StaticParams::default()));
     }
     let blocks = evaluate(arena, &mut elites, last, progress)?;
-    elites.sort_by(|a, b| b.score().total_cmp(&a.score()));
+    rank(&mut elites, arena.tail_budget());
     Ok((elites.swap_remove(0), blocks))
 }
 
@@ -146,7 +154,7 @@ fn evaluate(
         })
         .collect::<Result<_, Box<BrokenWorld>>>()?;
     for ((c, _), t) in jobs.iter().zip(&totals) {
-        pool[*c].objectives.push(t.objective_usd);
+        pool[*c].totals.push(*t);
     }
     Ok(totals.iter().map(|t| t.blocks).sum())
 }

@@ -15,6 +15,7 @@ use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, SearchSpec};
 use scenarios::search::{Found, SearchWorlds, cma_es, search};
 use scenarios::statics::StaticParams;
+use scenarios::tail_budget::TailBudget;
 use scenarios::totals::Totals;
 use sim::action::Side;
 use std::collections::BTreeSet;
@@ -111,6 +112,9 @@ impl Hill {
 }
 
 impl Arena for Hill {
+    fn tail_budget(&self) -> Option<TailBudget> {
+        None
+    }
     fn play(
         &self,
         world: WorldAddress,

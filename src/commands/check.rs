@@ -39,10 +39,17 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         return Err(Failure::Rejected(rejected));
     }
     let facts: Vec<_> = sound.iter().map(facts).collect();
-    output.result(&json!({"scenarios": facts}), || {
-        sound.iter().map(|l| format!("{}: sound ({})\n", l.path.display(), &l.hash[..16])).collect()
-    });
+    output.result(&json!({"scenarios": facts}), || sound.iter().map(sentences).collect());
     Ok(Verdict::Yes)
+}
+
+/// What there is to say of a sound scenario: its hash, and what it keeps out of training.
+fn sentences(loaded: &Loaded) -> String {
+    let held_out = loaded.unseen.iter().map(|unseen| {
+        format!("  held out of training: {}, {}\n", unseen.held_out.name, unseen.describe())
+    });
+    let sound = format!("{}: sound ({})\n", loaded.path.display(), &loaded.hash[..16]);
+    std::iter::once(sound).chain(held_out).collect()
 }
 
 fn facts(loaded: &Loaded) -> serde_json::Value {
@@ -51,5 +58,6 @@ fn facts(loaded: &Loaded) -> serde_json::Value {
         "name": loaded.scenario.name,
         "hash": loaded.hash,
         "windows": loaded.windows.len(),
+        "held_out": scenarios::held_out::worlds_of_card(loaded),
     })
 }

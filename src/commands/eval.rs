@@ -8,13 +8,15 @@ use agents::frozen::FrozenPolicy;
 use scenarios::arena::{Arena, Contestant};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::{
-    Statics, baseline, evaluate, groups, learned, refuse_misfit, refuse_overlap, search_statics,
+    Statics, baseline, evaluate, fitted, groups, learned, refuse_overlap, search_statics,
 };
 use scenarios::folder::OutFile;
+use scenarios::held_out::{add_twins, refuse_seen};
 use scenarios::load::Loaded;
 use scenarios::report::{GroupResult, LEARNED, Report};
 use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, EvaluateSpec};
+use scenarios::shift::shifts;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -96,6 +98,13 @@ fn against(args: &Args, loaded: &Loaded, worlds: Worlds) -> Result<Worlds, Failu
     if args.attacker.is_empty() {
         return Ok(worlds);
     }
+    if let Some(wider) = loaded.unseen.iter().find(|unseen| unseen.is_wider()) {
+        return Err(Failure::Message(format!(
+            "--attacker: attackers see what the policy sees, and in the held-out worlds \"{}\" that is more than \
+             they were made with; judge without them (--set evaluate.held_out=[])",
+            wider.held_out.name
+        )));
+    }
     let spec = worlds.spec();
     let mut mixture = Vec::new();
     for path in &args.attacker {
@@ -128,18 +137,36 @@ pub(crate) fn compare(
     baselines: &[Baseline],
     statics: &Statics,
 ) -> Result<(Report, Vec<GroupResult>), Box<BrokenWorld>> {
-    let mut contestants: Vec<Contestant<'_>> =
-        arms.iter().map(|(name, policies)| learned(name, policies)).collect();
-    let made = |b: &Baseline| baseline(*b, &loaded.scenario, worlds.deployed(), statics);
-    contestants.extend(baselines.iter().filter_map(made));
+    let contestants = |seen_by: &dyn Fn(&FrozenPolicy) -> FrozenPolicy| -> Vec<Contestant<'_>> {
+        let judged = arms.iter().map(|(name, policies)| {
+            learned(name, &policies.iter().map(seen_by).collect::<Vec<_>>())
+        });
+        let made = |b: &Baseline| baseline(*b, &loaded.scenario, worlds.deployed(), statics);
+        judged.chain(baselines.iter().filter_map(made)).collect()
+    };
     let bar = progress_bar("evaluate", 0);
-    let results = evaluate(worlds, &groups(loaded), &contestants, &|n| bar.inc(n))?;
-    bar.finish_and_clear();
+    let progress = |n| bar.inc(n);
+    let here = contestants(&FrozenPolicy::clone);
+    let mut results = evaluate(worlds, &groups(loaded), &here, &progress)?;
     let e = &loaded.scenario.evaluate;
+    let mut shifted = Vec::new();
+    for unseen in loaded.unseen.iter() {
+        let there = contestants(&|policy| unseen.seen_by(policy));
+        let there = unseen.play(worlds, &there, &progress)?;
+        // The first group is the fresh worlds, which these are but for the overrides.
+        let fresh = results.first();
+        shifted.extend(fresh.map(|here| shifts(&there, here, e.bootstrap_resamples, e.seed)));
+        results.push(there);
+    }
+    add_twins(&loaded.unseen, &mut results);
+    bar.finish_and_clear();
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut fact = |name: &str, value: String| facts.push((name.to_owned(), value));
     for group in groups(loaded) {
         fact(&group.name, format!("{} ({} paths)", group.about, group.worlds.len()));
+    }
+    for unseen in loaded.unseen.iter() {
+        fact(&format!("held out: {}", unseen.held_out.name), unseen.describe());
     }
     let symbols: Vec<&str> =
         loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
@@ -166,9 +193,9 @@ pub(crate) fn compare(
         );
     }
     let s = &loaded.scenario;
-    let report =
+    let built =
         Report::build(&s.name, &loaded.hash, facts, &results, e.bootstrap_resamples, e.seed);
-    Ok((report, results))
+    Ok((Report { shifts: shifted.concat(), ..built }, results))
 }
 
 /// All blocks that training simulates; zero without a training section.
@@ -215,7 +242,6 @@ pub(crate) fn admit(loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failur
     let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
     let (policy, metadata, _) = bundle::load(path).map_err(|e| named(e.to_string()))?;
     refuse_overlap(loaded, &metadata).map_err(named)?;
-    let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
-    refuse_misfit(loaded, &metadata.policy).map_err(named)?;
-    Ok(policy)
+    refuse_seen(loaded, &metadata.policy).map_err(named)?;
+    fitted(loaded, policy, &metadata.policy).map_err(named)
 }

@@ -1,5 +1,7 @@
 //! An experiment, step by step; every step that is finished stays, so that an interrupted one goes on.
 
+mod front;
+
 use super::train;
 use crate::commands::eval::{Arm, admit, compare, training_budget};
 use crate::commands::experiment::Args;
@@ -11,7 +13,7 @@ use scenarios::arena::{self, Arena, Contestant, PathChoice};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
 use scenarios::evaluate::{
-    Group, Statics, baseline, evaluate, learned, refuse_misfit, search_statics,
+    Group, Statics, baseline, evaluate, learned, moved, refuse_misfit, search_statics,
 };
 use scenarios::experiment::report::{Outcome, Spot};
 use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load, step};
@@ -51,7 +53,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let threads = Play { seed: None, threads: args.threads, set: Vec::new() }.start_threads()?;
     // What is wrong with any place of the experiment is said before hours are spent on it.
     let loaded = load_scenario(&scenario, &experiment.set)?;
-    for arm in experiment.arms() {
+    let front = experiment.front_arms().into_iter().map(|(_, arm)| arm);
+    for arm in experiment.arms().into_iter().chain(front) {
         load_scenario(&scenario, &arm.set)?;
     }
     refuse_grid(&experiment, &scenario, &loaded)?;
@@ -142,13 +145,16 @@ impl Workbench<'_> {
             Ok(report)
         })?;
         let grid = match &self.experiment.grid {
-            Some(grid) => self.kept("grid", &loaded.hash, || self.grid(grid, &arms, &statics))?,
+            Some(grid) => {
+                self.kept("grid", &loaded.hash, || self.grid(loaded, grid, &arms, &statics))?
+            }
             None => Vec::new(),
         };
         let exploited = match self.experiment.exploit {
             Some(spec) => self.exploit(spec, loaded)?,
             None => Vec::new(),
         };
+        let front = self.front()?;
         Ok(Outcome {
             experiment: self.experiment.clone(),
             scenario_hash: loaded.hash.clone(),
@@ -156,6 +162,7 @@ impl Workbench<'_> {
             report,
             grid,
             exploited,
+            front,
         })
     }
 
@@ -206,16 +213,28 @@ impl Workbench<'_> {
     }
 
     /// Learned against best static in every place of the grid.
-    fn grid(&self, grid: &Grid, arms: &[Arm], statics: &Statics) -> Result<Vec<Spot>, Failure> {
+    fn grid(
+        &self,
+        here: &Loaded,
+        grid: &Grid,
+        arms: &[Arm],
+        statics: &Statics,
+    ) -> Result<Vec<Spot>, Failure> {
         let mut spots = Vec::new();
         for place in self.experiment.places() {
             let loaded = load_scenario(&self.scenario, &place.set)?;
             let worlds = self.args.audit.worlds(&loaded)?;
             let at = place.values.join(", ");
-            let against_static = against_static(&worlds, &loaded, grid.paths, arms, statics, &at)
+            let mut seen: Vec<Arm> = Vec::new();
+            for (name, policies) in arms.iter().take(1) {
+                let moved = moved(policies, &here.scenario, &loaded.scenario);
+                let moved = moved.map_err(|e| Failure::Message(format!("grid, {at}: {e}")))?;
+                seen.push((name.clone(), moved));
+            }
+            let against_static = against_static(&worlds, &loaded, grid.paths, &seen, statics, &at)
                 .map_err(|failure| {
-                reproducible(failure, &worlds, &loaded, &self.folder.join("grid"))
-            })?;
+                    reproducible(failure, &worlds, &loaded, &self.folder.join("grid"))
+                })?;
             spots.push(Spot { values: place.values, against_static });
         }
         Ok(spots)
@@ -300,7 +319,7 @@ fn against_static(
         about: String::new(),
         worlds: arena::worlds(e.seed, 0, paths, PathChoice::Drawn),
     };
-    let judged = arms.iter().take(1).map(|(name, policies)| learned(name, policies));
+    let judged = arms.iter().map(|(name, policies)| learned(name, policies));
     let fixed = baseline(Baseline::BestStatic, &loaded.scenario, worlds.deployed(), statics);
     let contestants: Vec<Contestant<'_>> = judged.chain(fixed).collect();
     let results = evaluate(worlds, &[group], &contestants, &|_| ())?;

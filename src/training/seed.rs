@@ -9,7 +9,7 @@ use agents::learn::levels::Curriculum;
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
 use agents::learn::{LearnError, PpoConfig, network};
 use indicatif::ProgressBar;
-use scenarios::arena::{self, PathChoice, compete};
+use scenarios::arena::{self, Arena, PathChoice, compete};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::learned;
 use scenarios::levels::{Course, LevelLane, Syllabus};
@@ -17,7 +17,7 @@ use scenarios::load::Loaded;
 use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{LeagueSpec, TrainSpec};
 use scenarios::statics::StaticParams;
-use scenarios::stats::mean;
+use scenarios::tail_budget::score;
 use serde::{Deserialize, Serialize};
 use sim::action::{CHOICES, HOLD};
 use sim::environment::Environment;
@@ -40,7 +40,7 @@ pub(crate) struct Trained {
     pub(crate) seed: u64,
     /// The policy that validated best.
     pub(crate) policy: FrozenPolicy,
-    /// Its mean objective on validation worlds, in USD per episode.
+    /// Its score on validation worlds, in USD per episode: their mean objective, if it keeps its budget.
     pub(crate) score: f64,
     pub(crate) best_update: u64,
     pub(crate) best_decisions: u64,
@@ -362,7 +362,8 @@ pub(super) fn checkpoint_path(folder: &Path, seed: u64) -> Result<PathBuf, Failu
     Ok(dir.join("latest.ckpt"))
 }
 
-/// Mean objective on worlds drawn like training's that training does not play, and the blocks spent.
+/// What a policy counts on worlds drawn like training's that training does not play ([`score`]: the mean objective,
+/// less what its tail has beyond the budget that it learns under), and the blocks spent.
 fn validate(
     shared: &Shared<'_>,
     policy: &FrozenPolicy,
@@ -373,8 +374,8 @@ fn validate(
     let contestant = learned(policy.name(), std::slice::from_ref(policy));
     let entries = compete(shared.worlds, &[contestant], &worlds, &|_| ())?;
     let totals = &entries[0].totals[0];
-    let objectives: Vec<f64> = totals.iter().map(|t| t.objective_usd).collect();
-    Ok((mean(&objectives), totals.iter().map(|t| t.blocks).sum()))
+    let budget = shared.worlds.tail_budget();
+    Ok((score(budget, totals), totals.iter().map(|t| t.blocks).sum()))
 }
 
 /// Moves the bar; where there is no terminal, a line every tenth of the way.

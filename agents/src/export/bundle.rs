@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use super::card::{
-    ActionHead, Metadata, Network, ObservationField, PolicyCard, Provenance, TensorEntry,
+    ActionHead, HeldOutWorlds, Metadata, Network, ObservationField, PolicyCard, Provenance, Seen,
+    TensorEntry,
 };
 pub use super::golden::{GoldenCase, GoldenCases, golden_cases};
 use super::{golden, onnx};

@@ -34,6 +34,32 @@ pub struct ActionHead {
     pub rule: Rule,
 }
 
+/// What there was in the worlds that a policy was trained in, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Places to trade or borrow at: `dealer WETH`, `book TAIL`, `pool TAIL/USDC`.
+    pub venues: Vec<String>,
+    /// Families of attacks: `flash-loan attackers`.
+    pub attacks: Vec<String>,
+    /// Kinds of oracles: `Spot on TAIL`.
+    pub oracles: Vec<String>,
+}
+
+/// Worlds that training, validation and searches never played.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldOutWorlds {
+    /// Name in reports.
+    pub name: String,
+    /// What of them is new: `Venue`, `Attack` or `Oracle`.
+    pub kind: String,
+    /// What is new, by name.
+    pub new: Vec<String>,
+    /// How they differ from the scenario, as `--set` takes it.
+    pub set: Vec<String>,
+}
+
 /// Where a policy comes from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +72,12 @@ pub struct Provenance {
     pub seeds: Vec<u64>,
     /// Ranges of recorded prices seen in training, as dates.
     pub train_windows: Vec<String>,
+    /// What there was in training; none in bundles that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// What was kept out of training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_out: Vec<HeldOutWorlds>,
     /// Updates until this policy.
     pub updates: u64,
     /// Decisions until this policy.

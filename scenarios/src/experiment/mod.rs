@@ -1,5 +1,7 @@
 //! Experiments: one file that says what is asked, on which scenario, what is trained and how it is judged.
 
+pub mod front;
+pub mod front_plot;
 pub mod report;
 pub mod step;
 
@@ -8,6 +10,7 @@ use crate::load::{read, typed};
 use crate::problem::Rejected;
 use crate::report::LEARNED;
 use crate::tree;
+use front::Front;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +49,9 @@ pub struct Experiment {
     /// Attackers made against each policy.
     #[serde(default)]
     pub exploit: Option<Exploiting>,
+    /// Budgets for the tail of bad debt, each with a policy and static parameters of its own.
+    #[serde(default)]
+    pub front: Option<Front>,
 }
 
 /// What is expected of learned against best static, before anything is played.
@@ -205,6 +211,9 @@ fn check(experiment: &Experiment, checker: &mut Checker<'_>) {
     if let Some(blocks) = experiment.search_blocks {
         checker.within("search_blocks", blocks as f64, 1.0, MOST_BLOCKS);
     }
+    if let Some(front) = &experiment.front {
+        front.check(experiment, checker);
+    }
     if let Some(exploit) = &experiment.exploit {
         checker.within("exploit.attackers", exploit.attackers as f64, 1.0, 100.0);
         checker.within("exploit.budget_blocks", exploit.budget_blocks as f64, 1.0, MOST_BLOCKS);
@@ -225,6 +234,7 @@ mod tests {
             (name: "q", values: [(name: "off"), (name: "on", set: ["q=1", "r=1"])]),
         ]),
         exploit: (attackers: 1, budget_blocks: 10, worlds: 1, head_start_hours: 1.0),
+        front: (budgets_usd: [500, 6000], set: ["f=3"]),
     )"#;
 
     fn read(text: &str) -> Result<Experiment, Rejected> {
@@ -244,6 +254,10 @@ mod tests {
         let values: Vec<String> = places.iter().map(|p| p.values.join(" ")).collect();
         assert_eq!(values, ["low off", "low on", "high off", "high on"]);
         assert_eq!(places[3].set, ["x=1", "p=2", "q=1", "r=1"]);
+        let front = experiment.front_arms();
+        assert_eq!((front.len(), front[1].0, front[1].1.name.as_str()), (2, 6_000, "budget_6000"));
+        let tail = r#"train.ppo.tail=Budget(cost: "bad_debt_usd", level: 0.95, budget: 6000.0)"#;
+        assert_eq!(front[1].1.set, ["x=1", "f=3", tail]);
     }
 
     #[test]
@@ -259,6 +273,10 @@ mod tests {
             ("budget_blocks: 10", "budget_blocks: 0", "budget_blocks"),
             ("worlds: 1", "worlds: 0", "worlds"),
             ("hours: 1.0", "hours: -1.0", "head_start_hours"),
+            ("[500, 6000]", "[]", "0 budgets"),
+            ("[500, 6000]", "[6000, 500]", "ascend"),
+            ("[500, 6000]", "[0, 500]", "above 0"),
+            (r#"name: "blind""#, r#"name: "budget_500""#, "another policy's name"),
         ] {
             assert!(TEXT.contains(from), "{from}");
             let rejected = read(&TEXT.replacen(from, to, 1)).expect_err(to);

@@ -1,9 +1,11 @@
 //! What came of an experiment: the answer first, and what it depends on.
 
+use super::front::{self, Point};
 use super::{Expectation, Experiment};
 use crate::evaluate::Statics;
 use crate::exploit;
-use crate::report::{Comparison, Report, cell, short};
+use crate::report::{Comparison, Report, cell, estimate, short};
+use crate::shift;
 use crate::stats::Estimate;
 use crate::totals::{COLUMNS, Column};
 use agents::attack::Goal;
@@ -35,6 +37,9 @@ pub struct Outcome {
     pub grid: Vec<Spot>,
     /// What attackers reached against each policy, by its name.
     pub exploited: Vec<(String, exploit::report::Report)>,
+    /// Learned and static under each budget.
+    #[serde(default)]
+    pub front: Vec<Point>,
 }
 
 /// A place of the grid.
@@ -124,8 +129,10 @@ impl Outcome {
         text += &self.answer();
         text += &self.tables();
         text += &self.differences();
+        text += &shift::to_markdown(&self.report.shifts);
         text += &self.grid_table();
         text += &self.exploit_table();
+        text += &front::to_markdown(&self.front);
         text += "## Facts\n\n";
         for (name, value) in &self.report.facts {
             text += &format!("- {name}: {value}\n");
@@ -266,10 +273,6 @@ impl Outcome {
     }
 }
 
-fn estimate(e: &Estimate) -> String {
-    format!("{} [{}, {}]", short(e.mean), short(e.low), short(e.high))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Axis, Grid, Variant};
@@ -310,6 +313,7 @@ mod tests {
                 ablations: Vec::new(),
                 grid: Some(Grid { paths: 1, axes }),
                 exploit: None,
+                front: None,
             },
             scenario_hash: String::new(),
             statics: Statics::default(),
@@ -319,9 +323,11 @@ mod tests {
                 facts: Vec::new(),
                 rows: Vec::new(),
                 comparisons: vec![comparison(true, primary)],
+                shifts: Vec::new(),
             },
             grid: ["low", "high"].into_iter().zip(grid).map(spot).collect(),
             exploited: Vec::new(),
+            front: Vec::new(),
         }
     }
 

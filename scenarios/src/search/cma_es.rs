@@ -1,11 +1,12 @@
 //! The best constant parameters by CMA-ES, beside the random search: whether that one is limited by how it searches.
 
-use super::{Candidate, ELITES, FINAL_FACTOR, Found, SearchWorlds, choose, evaluate, worlds};
+use super::{Candidate, ELITES, FINAL_FACTOR, Found, SearchWorlds, choose, evaluate, rank, worlds};
 use crate::arena::Arena;
 use crate::reproduction::BrokenWorld;
 use crate::schema::SearchSpec;
 use crate::statics::Coordinates;
 use crate::stats::Draw;
+use crate::tail_budget::score;
 use agents::evolution::Evolution;
 use markets::price::draw::normal;
 
@@ -18,7 +19,7 @@ const DRAWS: u64 = 0x0c3a_e500;
 /// Searches from the deployed parameters until both the rounds of `spec` and `budget_blocks` are spent. A round is a
 /// generation, of `spec`'s candidates or of the tutorial's number, whichever is larger; it plays the same worlds as
 /// the random search's round of the same number. The last mean and the best of the last generation are chosen among
-/// as the random search's elites are.
+/// as the random search's elites are, and under the same budget for the tail.
 ///
 /// # Errors
 /// An invariant broke in some world.
@@ -31,7 +32,7 @@ pub fn search(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Found, Box<BrokenWorld>> {
     let coordinates = Coordinates::of(arena.deployed(), arena.side());
-    let n = coordinates.len();
+    let (n, budget) = (coordinates.len(), arena.tail_budget());
     let population = (spec.candidates as usize).max(Evolution::default_population(n));
     let mut evolution = Evolution::new(coordinates.deployed(), FIRST_STEP, population);
     let mut best = Vec::new();
@@ -47,10 +48,10 @@ pub fn search(
         worlds_used += spec.paths as usize;
         blocks += evaluate(arena, &mut pool, &fresh, progress)?;
         candidates += pool.len() as u64;
-        let values: Vec<f64> = pool.iter().map(Candidate::score).collect();
+        let values: Vec<f64> = pool.iter().map(|c| score(budget, &c.totals)).collect();
         evolution.tell(&values);
         evolution.confine(0.0, 1.0);
-        pool.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        rank(&mut pool, budget);
         pool.truncate(ELITES - 1);
         best = pool;
         round += 1;
@@ -59,7 +60,7 @@ pub fn search(
     let last = worlds(which, seed, worlds_used, spec.paths as usize * FINAL_FACTOR);
     let (chosen, spent) = choose(arena, best, &last, progress)?;
     Ok(Found {
-        objective_usd: chosen.score(),
+        objective_usd: chosen.objective_usd(),
         statics: chosen.statics,
         blocks: blocks + spent,
         candidates,
