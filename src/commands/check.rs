@@ -1,8 +1,9 @@
-//! `ballast check`: is this scenario sound?
+//! `ballast check`: is this scenario, or an incident's stage, sound?
 
 use crate::output::{Failure, Output, Verdict};
 use scenarios::assemble::Worlds;
-use scenarios::load::{Loaded, load};
+use scenarios::incident;
+use scenarios::load::{Loaded, is_incident, load};
 use scenarios::problem::Rejected;
 use serde_json::json;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Scenario files.
+    /// Scenario files, or incident files: of these the stage is set and nothing played.
     #[arg(required = true)]
     scenarios: Vec<PathBuf>,
     /// Override a value of the scenario: `--set train.lanes=16`. May be given repeatedly.
@@ -20,9 +21,15 @@ pub(crate) struct Args {
 
 /// Checks all files before failing.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
-    let mut sound = Vec::new();
-    let mut rejected = Vec::new();
+    let (mut sound, mut staged, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     for path in &args.scenarios {
+        if std::fs::read_to_string(path).is_ok_and(|text| is_incident(&text)) {
+            match incident::stage(path, &args.set) {
+                Ok((incident, _, _)) => staged.push((path, incident.id)),
+                Err(error) => rejected.push(error),
+            }
+            continue;
+        }
         match load(path, &args.set) {
             Ok(loaded) => match Worlds::new(&loaded) {
                 Ok(_) => sound.push(loaded),
@@ -39,7 +46,16 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         return Err(Failure::Rejected(rejected));
     }
     let facts: Vec<_> = sound.iter().map(facts).collect();
-    output.result(&json!({"scenarios": facts}), || sound.iter().map(sentences).collect());
+    let stages: Vec<_> = staged.iter().map(|(path, id)| json!({"file": path, "id": id})).collect();
+    output.result(&json!({"scenarios": facts, "stages": stages}), || {
+        let stage = |(path, id): &(&PathBuf, String)| {
+            format!(
+                "{}: the stage of {id} is sound; `ballast incidents` plays it\n",
+                path.display()
+            )
+        };
+        sound.iter().map(sentences).chain(staged.iter().map(stage)).collect()
+    });
     Ok(Verdict::Yes)
 }
 
