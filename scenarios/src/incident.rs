@@ -265,7 +265,13 @@ pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
     checker.header(&incident);
     let base = path.parent().unwrap_or(Path::new(""));
     let hash = hash(&source.text, &incident, base);
-    let measured = measured(&incident, base, &mut checker);
+    let measured = if checker.count() == 0 {
+        measured(&incident, base, &mut checker)
+    } else {
+        // Nothing is played; what else is wrong with the stage is said too.
+        let _placed = place(&incident.stage, "stage.", &mut checker);
+        None
+    };
     let (played, figures) = finish(checker, path, file, measured)?;
     let book = hex(&played.before.chain.state_hash());
     Ok(Replayed { incident, path: path.to_owned(), hash, book, played, figures })

@@ -1,16 +1,16 @@
 //! Merton's jump diffusion by maximum likelihood.
 //!
-//! A bar's log return is normal, and with a small probability has one jump besides, normal too: the mixture that
-//! Ball and Torous take for Merton's process over short bars (Journal of Financial and Quantitative Analysis 18, 1983;
-//! two jumps in one bar are left out, in an hour one in a hundred bars with a jump at 200 jumps a year). Fitted by
-//! expectation and maximisation (Dempster, Laird, Rubin, 1977); standard errors from the outer product of the scores.
-//! Unlike a count of what is beyond a threshold this misses no jump for being small, and takes no large move of the
-//! diffusion for one. A record with fat tails or changing volatility is not Merton's, and then the mixture's second
-//! part is whatever moves more than usual.
+//! A bar's log return is normal, and has a Poisson number of jumps besides, each normal too (Merton, Journal of
+//! Financial Economics 3, 1976; the likelihood as Ball and Torous, Journal of Financial and Quantitative Analysis 18,
+//! 1983; here with up to three jumps a bar). Fitted by expectation and maximisation (Dempster, Laird, Rubin, 1977), the
+//! jumps being what is not seen; standard errors from the outer product of the scores. Unlike a count of what is beyond a
+//! threshold this misses no jump for being small, and takes no large move of the diffusion for one. A record with fat
+//! tails or changing volatility is not Merton's, and then its jumps are whatever moves more than usual.
 
 use super::garch::{Estimate, inverse};
 use markets::price::facts;
 use serde::Serialize;
+use std::f64::consts::TAU;
 
 /// A fitted jump diffusion; sizes in percent (log).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -27,165 +27,153 @@ pub struct Merton {
     pub log_likelihood: f64,
 }
 
-/// The mixture of two normals: both means, both variances, and how probable the second is.
-#[derive(Clone, Copy, Debug)]
-struct Mixture {
-    /// Probability of a jump in a bar.
-    share: f64,
-    /// Mean without a jump, and what a jump adds.
-    mean: f64,
-    jump: f64,
-    /// Variance without a jump, and with one.
-    quiet: f64,
-    stirred: f64,
-}
-
+/// Most jumps in a bar.
+const MOST_JUMPS: usize = 3;
 /// Most rounds of the search.
-const MOST_ROUNDS: usize = 3_000;
+const MOST_ROUNDS: usize = 2_000;
 /// The search ends where a round adds less than this to the likelihood's logarithm, per return.
-const LEAST_GAIN: f64 = 1e-11;
+const LEAST_GAIN: f64 = 1e-10;
 /// Median magnitude of a standard normal.
 const NORMAL_QUARTILE: f64 = 0.674_489_75;
 
+/// The process, per bar.
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    /// Jumps a bar.
+    rate: f64,
+    /// Mean without jumps, and of a jump.
+    mean: f64,
+    jump: f64,
+    /// Variance without jumps, and of a jump.
+    quiet: f64,
+    jump_variance: f64,
+}
+
+/// How probable each number of jumps in a bar is.
+type Counts = [f64; MOST_JUMPS + 1];
+
 /// Fits returns in percent, `bars_per_year` of them a year. `None` where nothing jumps.
 pub(super) fn merton(returns: &[f64], bars_per_year: f64) -> Option<Merton> {
-    let mut at = Mixture::start(returns)?;
-    let mut reached = f64::NEG_INFINITY;
+    let mut at = Process::start(returns)?;
+    let (n, mut reached) = (returns.len() as f64, f64::NEG_INFINITY);
     for _ in 0..MOST_ROUNDS {
         let (next, likelihood) = at.round(returns);
         let gain = likelihood - reached;
         (at, reached) = (next, likelihood);
-        if gain.abs() < LEAST_GAIN * returns.len() as f64 {
+        if gain.abs() < LEAST_GAIN * n {
             break;
         }
     }
-    let (n, jump_variance) = (returns.len() as f64, at.stirred - at.quiet);
     // Three parameters more than a plain diffusion has must be worth it (Schwarz's criterion).
-    let sd = facts::moments(returns).sd;
-    let plain = -0.5 * n * (libm::log(std::f64::consts::TAU * sd * sd) + 1.0);
-    let is_worth_it = 2.0 * (reached - plain) > 3.0 * libm::log(n);
-    if !(is_worth_it && jump_variance > 0.0 && at.share < 0.5) {
+    let variance = facts::moments(returns).sd.powi(2);
+    let plain = -0.5 * n * (libm::log(TAU * variance) + 1.0);
+    if 2.0 * (reached - plain) <= 3.0 * libm::log(n) {
         return None;
     }
-    let errors = at.covariance(returns);
-    let sd = |of: &dyn Fn(&[Vec<f64>]) -> f64| {
-        errors.as_ref().map(|v| of(v)).filter(|v| *v > 0.0).map(f64::sqrt)
-    };
+    let errors = at.covariance(returns).map(|v| [0, 2, 3, 4].map(|i| v[i][i]));
+    let error = |i: usize| errors.map(|v| v[i]).filter(|v| *v > 0.0).map(f64::sqrt);
     let estimate = |value, standard_error: Option<f64>| Estimate { value, standard_error };
-    let (size, rest) = (jump_variance.sqrt(), at.quiet.sqrt());
-    // A bar has a jump with probability 1 − exp(−rate).
-    let rate = -libm::log1p(-at.share) * bars_per_year;
+    let (rest, size) = (at.quiet.sqrt(), at.jump_variance.sqrt());
     Some(Merton {
-        per_year: estimate(rate, sd(&|v| v[0][0]).map(|e| e * bars_per_year / (1.0 - at.share))),
-        mean_percent: estimate(at.jump, sd(&|v| v[2][2])),
-        sd_percent: estimate(
-            size,
-            sd(&|v| v[3][3] + v[4][4] - 2.0 * v[3][4]).map(|e| e / (2.0 * size)),
-        ),
-        rest_sd_percent: estimate(rest, sd(&|v| v[3][3]).map(|e| e / (2.0 * rest))),
+        per_year: estimate(at.rate * bars_per_year, error(0).map(|e| e * bars_per_year)),
+        mean_percent: estimate(at.jump, error(1)),
+        sd_percent: estimate(size, error(3).map(|e| e / (2.0 * size))),
+        rest_sd_percent: estimate(rest, error(2).map(|e| e / (2.0 * rest))),
         log_likelihood: reached,
     })
 }
 
-impl Mixture {
-    /// A hundredth of the bars with a jump of five quiet deviations, the quiet one by the median magnitude.
+impl Process {
+    /// A jump of five quiet deviations in a hundredth of the bars, the quiet one by the median magnitude.
     fn start(returns: &[f64]) -> Option<Self> {
         let magnitudes: Vec<f64> = returns.iter().map(|r| r.abs()).collect();
-        let quiet = facts::quantile(&magnitudes, 0.5) / NORMAL_QUARTILE;
-        let quiet = quiet * quiet;
-        (quiet > 0.0).then_some(Self {
-            share: 0.01,
-            mean: 0.0,
-            jump: 0.0,
-            quiet,
-            stirred: 26.0 * quiet,
-        })
+        let quiet = (facts::quantile(&magnitudes, 0.5) / NORMAL_QUARTILE).powi(2);
+        let jump_variance = 25.0 * quiet;
+        (quiet > 0.0).then_some(Self { rate: 0.01, mean: 0.0, jump: 0.0, quiet, jump_variance })
     }
 
-    /// Densities of a return without a jump and with one, each times its probability.
-    fn parts(&self, r: f64) -> (f64, f64) {
-        let normal = |off: f64, variance: f64| {
-            libm::exp(-0.5 * off * off / variance) / (std::f64::consts::TAU * variance).sqrt()
-        };
-        let quiet = (1.0 - self.share) * normal(r - self.mean, self.quiet);
-        (quiet, self.share * normal(r - self.mean - self.jump, self.stirred))
+    /// What a return is off the mean of a bar with so many jumps, and that bar's variance.
+    fn off(&self, r: f64, jumps: usize) -> (f64, f64) {
+        let k = jumps as f64;
+        (r - self.mean - k * self.jump, self.quiet + k * self.jump_variance)
     }
 
-    /// How probable it is that a return has a jump in it, and the logarithm of its density.
-    fn posterior(&self, r: f64) -> (f64, f64) {
-        let (quiet, stirred) = self.parts(r);
-        let all = quiet + stirred;
-        // Beyond what a double holds a return is a jump for certain.
+    /// How probable so many jumps are in a bar with this return, and the logarithm of its density.
+    fn posterior(&self, r: f64) -> (Counts, f64) {
+        let mut weight = libm::exp(-self.rate);
+        let mut counts = Counts::default();
+        for (k, count) in counts.iter_mut().enumerate() {
+            let (off, variance) = self.off(r, k);
+            *count = weight * libm::exp(-0.5 * off * off / variance) / (TAU * variance).sqrt();
+            weight *= self.rate / (k + 1) as f64;
+        }
+        let all: f64 = counts.iter().sum();
         if all > 0.0 {
-            (stirred / all, libm::log(all))
+            counts.iter_mut().for_each(|count| *count /= all);
+            (counts, libm::log(all))
         } else {
-            (1.0, libm::log(f64::MIN_POSITIVE))
+            // Beyond what a double holds there are as many jumps as there can be.
+            let mut most = Counts::default();
+            most[MOST_JUMPS] = 1.0;
+            (most, libm::log(f64::MIN_POSITIVE))
         }
     }
 
     /// One round of the search, and the likelihood that it set out from.
     fn round(&self, returns: &[f64]) -> (Self, f64) {
-        let (mut quiet, mut stirred) = (Sums::default(), Sums::default());
-        let mut likelihood = 0.0;
+        let (mut likelihood, mut number, mut sum, mut squares) = (0.0, 0.0, 0.0, 0.0);
+        let (mut rest, mut rest_squares) = (0.0, 0.0);
         for r in returns {
-            let (p, log) = self.posterior(*r);
+            let (counts, log) = self.posterior(*r);
             likelihood += log;
-            quiet.add(1.0 - p, *r);
-            stirred.add(p, *r);
+            for (k, p) in counts.into_iter().enumerate() {
+                let jumps = k as f64;
+                let (off, variance) = self.off(*r, k);
+                // The sum of a bar's jumps, given its return: normal.
+                let share = jumps * self.jump_variance / variance;
+                let mean = jumps * self.jump + share * off;
+                let spread = share * self.quiet;
+                number += p * jumps;
+                sum += p * mean;
+                if k > 0 {
+                    let within = (jumps - 1.0) * self.jump_variance;
+                    squares += p * ((mean * mean + spread) / jumps + within);
+                }
+                rest += p * (r - mean);
+                rest_squares += p * ((r - mean) * (r - mean) + spread);
+            }
         }
-        let quiet_variance = quiet.variance();
+        let n = returns.len() as f64;
+        let (jump, mean) = (sum / number, rest / n);
         let next = Self {
-            share: stirred.weight / returns.len() as f64,
-            mean: quiet.mean(),
-            jump: stirred.mean() - quiet.mean(),
-            quiet: quiet_variance,
-            stirred: stirred.variance().max(quiet_variance),
+            rate: number / n,
+            mean,
+            jump,
+            quiet: (rest_squares / n - mean * mean).max(f64::MIN_POSITIVE),
+            jump_variance: (squares / number - jump * jump).max(f64::MIN_POSITIVE),
         };
         (next, likelihood)
     }
 
-    /// Covariance of share, mean, jump, quiet and stirred variance; `None` where it is singular.
+    /// Covariance of rate, mean, jump, quiet and jumps' variance; `None` where it is singular.
     fn covariance(&self, returns: &[f64]) -> Option<Vec<Vec<f64>>> {
         let mut information = vec![vec![0.0; 5]; 5];
         for r in returns {
-            let (p, _) = self.posterior(*r);
-            let (off, jump_off) = (r - self.mean, r - self.mean - self.jump);
-            let (by_quiet, by_stirred) = (off / self.quiet, jump_off / self.stirred);
-            let score = [
-                p / self.share - (1.0 - p) / (1.0 - self.share),
-                (1.0 - p) * by_quiet + p * by_stirred,
-                p * by_stirred,
-                0.5 * (1.0 - p) * (by_quiet * by_quiet - 1.0 / self.quiet),
-                0.5 * p * (by_stirred * by_stirred - 1.0 / self.stirred),
-            ];
+            let (counts, _) = self.posterior(*r);
+            let mut score = [0.0; 5];
+            for (k, p) in counts.into_iter().enumerate() {
+                let jumps = k as f64;
+                let (off, variance) = self.off(*r, k);
+                let by = off / variance;
+                let by_variance = 0.5 * (by * by - 1.0 / variance);
+                let each =
+                    [jumps / self.rate - 1.0, by, jumps * by, by_variance, jumps * by_variance];
+                score.iter_mut().zip(each).for_each(|(s, e)| *s += p * e);
+            }
             for (row, a) in information.iter_mut().zip(score) {
-                for (cell, b) in row.iter_mut().zip(score) {
-                    *cell += a * b;
-                }
+                row.iter_mut().zip(score).for_each(|(cell, b)| *cell += a * b);
             }
         }
         inverse(information)
-    }
-}
-
-/// Weighted sums of returns.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    weight: f64,
-    sum: f64,
-    squares: f64,
-}
-
-impl Sums {
-    fn add(&mut self, weight: f64, r: f64) {
-        self.weight += weight;
-        self.sum += weight * r;
-        self.squares += weight * r * r;
-    }
-    fn mean(&self) -> f64 {
-        self.sum / self.weight
-    }
-    fn variance(&self) -> f64 {
-        (self.squares / self.weight - self.mean() * self.mean()).max(f64::MIN_POSITIVE)
     }
 }
