@@ -166,7 +166,7 @@ fn what_cannot_be_is_refused_where_it_stands() {
         ("cascade.outlets.0.depth_usd=0.0", "a depth of 0 USD"),
         ("cascade.friction=(depth_left: [])", "nothing to simulate with"),
         ("cascade.friction=(half_life_secs: [0.0])", "must lie between 1"),
-        ("cascade.reports.0.deviation_bps=-50.0", "must lie between 0"),
+        ("cascade.reports.0.deviation_bps=-50.0", "must not be negative"),
         ("cascade.keepers=[]", "needs somebody who liquidates"),
     ] {
         let refused = replay(&file, &[set.to_owned()]).expect_err(set);
