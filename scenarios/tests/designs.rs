@@ -48,7 +48,7 @@ fn play(loaded: &Loaded, policy: &mut dyn RiskPolicy, instance: u64) -> EpisodeT
     let mut lane = worlds.lane(world, StaticParams::default(), true);
     lane.run(u64::MAX, Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
     assert!(lane.broken().is_none(), "{:?}", lane.broken());
-    lane.totals().clone()
+    *lane.totals()
 }
 
 #[test]
