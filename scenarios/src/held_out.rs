@@ -6,7 +6,7 @@ use crate::assemble::Worlds;
 use crate::card::{self, observations};
 use crate::check::Checker;
 use crate::evaluate::{DEPLOYED, FRESH, fresh};
-use crate::genesis::regime;
+use crate::genesis::{heads, regime};
 use crate::levels::is_fixed;
 use crate::load::{Loaded, from_text};
 use crate::problem::{Problem, Source};
@@ -158,10 +158,12 @@ pub fn seen(s: &Scenario) -> Seen {
         };
         format!("{kind} on {}", o.asset())
     };
+    let further = s.markets.iter().flat_map(|m| &m.oracles);
+    let feeds = s.oracles.iter().chain(&s.market.other_oracles).chain(further);
     Seen {
         venues: listed.chain(pools).chain(perpetuals).chain(markets).collect(),
         attacks: attacks.iter().filter(|(_, met)| *met).map(|(n, _)| (*n).to_owned()).collect(),
-        oracles: s.oracles.iter().map(oracle).collect(),
+        oracles: feeds.map(oracle).collect(),
     }
 }
 
@@ -278,10 +280,11 @@ fn ready(loaded: &Loaded, held_out: &HeldOut) -> Result<Unseen, (String, String)
     let reserves = |s: &Scenario| -> Vec<String> {
         s.market.reserves.iter().map(|r| r.asset.clone()).collect()
     };
-    if regime(&here.market) != regime(market) || reserves(here) != reserves(&there.scenario) {
+    let same_heads = heads(&here.market) == heads(market) && regime(&here.market) == regime(market);
+    if !same_heads || reserves(here) != reserves(&there.scenario) {
         return refuse(
             "a policy would hold other heads there".to_owned(),
-            "leave the reserves, the regime and its rules as they are",
+            "leave the reserves, their second oracles, the design of liquidations, the regime and its rules as they are",
         );
     }
     let view =

@@ -7,7 +7,7 @@
 use crate::assemble::Worlds;
 use crate::card::observations;
 use crate::check::Checker;
-use crate::genesis::regime;
+use crate::genesis::{heads, regime};
 use crate::load::{Loaded, from_text, typed};
 use crate::problem::{Problem, Source};
 use crate::schema::{CurriculumSpec, ParameterSpec, Role, Scenario};
@@ -336,6 +336,6 @@ fn possible(loaded: &Loaded, set: &[String]) -> Result<(), String> {
     let (here, there) = (&loaded.scenario, &there.scenario);
     let same = observations(here) == observations(there)
         && regime(&here.market) == regime(&there.market)
-        && here.market.reserves.len() == there.market.reserves.len();
+        && heads(&here.market) == heads(&there.market);
     if same { Ok(()) } else { Err("a policy would see or do something else there".to_owned()) }
 }

@@ -92,7 +92,7 @@ const MOST_BYTES: u64 = 16 << 20;
 /// Whether a file's text is an incident's: it sets a stage.
 #[must_use]
 pub fn is_incident(text: &str) -> bool {
-    text.lines().any(|line| line.trim_start().starts_with("stage: ("))
+    tree::parse(text).is_ok_and(|root| root.child(text, "stage").is_some())
 }
 
 /// As [`load`], for a text; `path` names it and anchors relative price files.

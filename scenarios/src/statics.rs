@@ -90,12 +90,15 @@ impl StaticParams {
             market.state.close_factor = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
         }
         if let Some(design) = &mut market.state.design {
-            if draw.unit() < rate && is_free(RiskParam::ToxicStop) {
-                design.stops_when_toxic = draw.unit() < 0.5;
+            let (chosen, stops) = (draw.unit() < rate, draw.unit() < 0.5);
+            if chosen && is_free(RiskParam::ToxicStop) {
+                design.stops_when_toxic = stops;
             }
-            if draw.unit() < rate && is_free(RiskParam::BonusAtLine) {
-                let (rule, now) = (regime.bonus_at_line, u64::from(design.bonus_at_line.0));
-                design.bonus_at_line = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
+            let (rule, now) = (regime.bonus_at_line, u64::from(design.bonus_at_line.0));
+            let chosen = draw.unit() < rate;
+            let share = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
+            if chosen && is_free(RiskParam::BonusAtLine) {
+                design.bonus_at_line = share;
             }
         }
         for reserve in &mut market.reserves {

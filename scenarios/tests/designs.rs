@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use agents::policy::{Hold, RiskPolicy};
+use markets::units::Wad;
 use protocols::risk_params::RiskParam;
 use scenarios::arena::{Arena, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
@@ -13,6 +14,7 @@ use scenarios::manifest::Build;
 use scenarios::statics::StaticParams;
 use sim::action::{CHOICES, Heads, Side, UP, hold};
 use sim::reward::EpisodeTotals;
+use sim::views::MarketViews;
 use std::path::Path;
 
 fn try_load(name: &str, set: &[&str]) -> Result<Loaded, String> {
@@ -158,6 +160,35 @@ fn the_search_tries_designs_and_oracles_and_leaves_other_markets_as_they_were() 
 }
 
 #[test]
+fn what_is_believed_of_a_bonus_is_what_is_paid() {
+    let worlds = Worlds::new(&try_load("siege.ron", &[DESIGN]).unwrap()).unwrap();
+    let world = WorldAddress { seed: 5, instance: 1, path: PathChoice::Drawn };
+    let lane = worlds.lane(world, StaticParams::default(), false);
+    let views = lane.world().resource::<MarketViews>();
+    let pooled = lane.chain().pooled(lane.config().market);
+    let design = pooled.state.design.unwrap();
+    for (i, reserve) in pooled.reserves.iter().enumerate() {
+        let whole = reserve.config.liquidation_bonus;
+        for percent in [20, 90, 94, 95, 96, 97, 98, 99] {
+            let paid = design.bonus(whole, Wad::new(percent * 10_u128.pow(16))).ratio();
+            let believed = views.bonus(i, percent as f64 / 100.0);
+            // Floored to a basis point, twice.
+            assert!(
+                (0.0..2e-4).contains(&(believed - paid + 1e-9)),
+                "{percent}: {believed} and {paid}"
+            );
+        }
+    }
+    // Debt of 100 on collateral of 105 at 5 % is at the frontier; the design here does not stop there.
+    assert!(!views.refuses(100.0, 105.0, 0.05));
+    let stops = "market.design=(toxic_stop: true)";
+    let worlds = Worlds::new(&try_load("siege.ron", &[stops]).unwrap()).unwrap();
+    let lane = worlds.lane(world, StaticParams::default(), false);
+    let views = lane.world().resource::<MarketViews>();
+    assert!(views.refuses(100.0, 105.0, 0.05) && !views.refuses(100.0, 105.1, 0.05));
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_place() {
     let refused = |set: &[&str]| try_load("siege.ron", set).unwrap_err();
     let push = |asset: &str| {
@@ -173,6 +204,9 @@ fn what_cannot_be_is_refused_with_its_place() {
     assert!(share.contains("bonus_at_line_bps"), "{share}");
     let health = refused(&["market.design=(full_bonus_at_bps: 10000)"]);
     assert!(health.contains("full_bonus_at_bps"), "{health}");
+    let reserve = r#"(asset: "TAIL", ltv_bps: 0, threshold_bps: 0, bonus_bps: 0, protocol_fee_bps: 0, reserve_factor_bps: 0, supply_cap_tokens: 0, borrow_cap_tokens: 0, borrowing: false, rates: (base_bps: 0, slope1_bps: 0, slope2_bps: 0, optimal_bps: 8000))"#;
+    let many = refused(&[&format!("market.reserves=[{}]", [reserve; 200].join(", "))]);
+    assert!(many.contains("200 reserves"), "{many}");
     let field = refused(&["market.design=(pause: true)"]);
     assert!(field.contains("pause"), "{field}");
 }

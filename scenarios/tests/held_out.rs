@@ -310,6 +310,9 @@ fn what_cannot_be_held_out_is_refused_at_its_place() {
         assert!(refused.contains(words), "{held_out}: {refused}");
         assert!(!refused.contains("line 0:"), "{held_out}: {refused}");
     }
+    let second = r#"(name: "x", kind: Oracle, about: "", set: ["oracles.TAIL=Twap(asset: \"TAIL\", pool: \"TAIL/USDC\", window_secs: 60)", "market.other_oracles=[Spot(asset: \"TAIL\", pool: \"TAIL/USDC\")]"])"#;
+    let refused = try_siege(&[&format!("evaluate.held_out=[{second}]")]).unwrap_err();
+    assert!(refused.contains("would hold other heads"), "{refused}");
     let two = r#"(name: "x", kind: Venue, about: "", set: ["exchange.listings.TAIL.book=()", "market.regime=Steward"])"#;
     let refused = try_siege(&[&format!("evaluate.held_out=[{two}]")]).unwrap_err();
     assert!(refused.contains("would hold other heads"), "{refused}");

@@ -80,9 +80,19 @@ pub const ORACLE_ACTION: ActionField = ActionField {
 
 /// The kind of head that steps a parameter.
 #[must_use]
-pub fn field_of(param: RiskParam) -> Option<&'static ActionField> {
-    let all = RESERVE_ACTIONS.iter().chain(&MARKET_ACTIONS).chain(&DESIGN_ACTIONS);
-    all.chain([&ORACLE_ACTION]).find(|field| field.param == param && !field.is_brake)
+pub const fn field_of(param: RiskParam) -> &'static ActionField {
+    match param {
+        RiskParam::Ltv => &RESERVE_ACTIONS[0],
+        RiskParam::LiquidationThreshold => &RESERVE_ACTIONS[1],
+        RiskParam::LiquidationBonus => &RESERVE_ACTIONS[2],
+        RiskParam::SupplyCap => &RESERVE_ACTIONS[3],
+        RiskParam::BorrowCap => &RESERVE_ACTIONS[4],
+        RiskParam::Frozen => &RESERVE_ACTIONS[5],
+        RiskParam::CloseFactor => &MARKET_ACTIONS[0],
+        RiskParam::ToxicStop => &DESIGN_ACTIONS[0],
+        RiskParam::BonusAtLine => &DESIGN_ACTIONS[1],
+        RiskParam::Oracle => &ORACLE_ACTION,
+    }
 }
 
 /// Which heads a market has: what there is to move, whether or not its regime lets a policy move it.
@@ -444,7 +454,7 @@ mod tests {
         assert_eq!(names(design)[15..], ["A_oracle", "B_oracle"]);
         assert_eq!(design.space().dim(), design.count());
         for param in RiskParam::ALL {
-            assert_eq!(field_of(param).map(|field| field.param), Some(param));
+            assert!(field_of(param).param == param && !field_of(param).is_brake);
         }
     }
 

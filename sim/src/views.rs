@@ -242,6 +242,14 @@ impl MarketViews {
         whole * (least + (1.0 - least) * grown.clamp(0.0, 1.0))
     }
 
+    /// Whether the market refuses to liquidate a position of these values at a bonus
+    /// ([`LiquidationDesign::refuses`]).
+    #[must_use]
+    pub fn refuses(&self, debt_usd: f64, collateral_usd: f64, bonus: f64) -> bool {
+        let stops = self.design.is_some_and(|design| design.stops_when_toxic);
+        stops && debt_usd * (1.0 + bonus) >= collateral_usd
+    }
+
     /// Everything supplied, at the exchange's mid, in USD.
     #[must_use]
     pub fn supplied_usd(&self) -> f64 {

@@ -13,8 +13,6 @@ pub struct Books {
     pub wealth_usd: f64,
     /// Debt that the collateral behind it does not cover, each market for itself.
     pub shortfall_usd: f64,
-    /// What stands behind the shares of vaults that others hold.
-    pub entrusted_usd: f64,
 }
 
 impl Books {
@@ -25,12 +23,7 @@ impl Books {
         books.wealth_usd += fair.wallet_usd(chain, account);
         for pool in chain.pools() {
             let Some((share, coins)) = backing(chain, pool) else { continue };
-            let own_usd = share_usd(chain, share, &coins, account, fair);
-            books.wealth_usd += own_usd;
-            if pool.share_vault().is_some() {
-                let all = coins.iter().map(|(coin, amount)| coin_usd(chain, *coin, *amount, fair));
-                books.entrusted_usd += all.sum::<f64>() - own_usd;
-            }
+            books.wealth_usd += share_usd(chain, share, &coins, account, fair);
         }
         for id in 0..chain.markets().len() {
             let equity = fair.equity_usd(chain, MarketId(id as u16), account);
@@ -39,6 +32,20 @@ impl Books {
         }
         books
     }
+}
+
+/// Vaults' shares, and what stands behind a smallest unit of each, in USD at fair prices.
+pub(super) fn vaults<'a>(
+    chain: &'a Chain,
+    fair: &'a Fair,
+) -> impl Iterator<Item = (AssetId, f64)> + 'a {
+    let vaults = chain.pools().iter().filter(|pool| pool.share_vault().is_some());
+    vaults.filter_map(move |pool| {
+        let (share, coins) = backing(chain, pool)?;
+        let supply = chain.ledger().total_supply(share);
+        let all = coins.iter().map(|(coin, amount)| coin_usd(chain, *coin, *amount, fair));
+        (!supply.is_zero()).then(|| (share, all.sum::<f64>() / supply.to_f64()))
+    })
 }
 
 /// What an account's shares of a pool are worth by what stands behind them. A share that has a price of its

@@ -10,7 +10,7 @@ mod perform;
 mod settle;
 
 use super::moves::{Lender, Move};
-use super::outcome::{Books, written_off_usd};
+use super::outcome::{Books, vaults, written_off_usd};
 use markets::units::{AccountId, Amount, AssetId};
 use measure::prices;
 use serde::{Deserialize, Serialize};
@@ -157,6 +157,8 @@ pub struct Player<'a> {
     /// The copy that is played on; out of its place only while it is.
     fork: Option<Chain>,
     before: Books,
+    /// Vaults' shares before: how many are others', in smallest units, and what stands behind one, in USD.
+    entrusted: Vec<(AssetId, f64, f64)>,
     /// Wallet before, by asset.
     wallet: Vec<Amount>,
     /// The largest balance in the open transaction, by asset.
@@ -188,6 +190,12 @@ impl<'a> Player<'a> {
             ground,
             fork: Some(chain.clone()),
             before: Books::of(chain, ground.attacker, &ground.fair),
+            entrusted: vaults(chain, &ground.fair)
+                .map(|(share, usd)| {
+                    let own = chain.balance(ground.attacker, share).to_f64();
+                    (share, chain.ledger().total_supply(share).to_f64() - own, usd)
+                })
+                .collect(),
             peak: wallet.clone(),
             wallet,
             prices: prices(chain).collect(),

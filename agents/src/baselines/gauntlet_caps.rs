@@ -39,7 +39,8 @@ const HOLDING_SECS: f64 = 3_600.0;
 /// Judgements: the volatility in the second term, h of an hour, σ the larger of the hour's and the day's, and the
 /// factor 10 in it, which is taken over from the first. Left out, because a policy does not observe it: what a
 /// long or short attack needs to break even, average daily volume, and the circulating supply, which is all that
-/// Gauntlet's rule for stablecoins knows; these are treated as any other token.
+/// Gauntlet's rule for stablecoins knows; these are treated as any other token. The bonus is the whole one, also where a
+/// market's design pays a part of it.
 ///
 /// The row shows a cap by the part of it that is used. One of which nothing is used is left as it is.
 #[derive(Clone, Debug, PartialEq)]

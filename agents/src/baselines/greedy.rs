@@ -44,7 +44,8 @@ use sim::reward::Objective;
 ///
 /// Judgements: the twentieth that is drawn or arrives within a step, whatever H is; Student's law with 3 degrees of
 /// freedom (fits of hourly returns find 2.7 to 3.4, scenarios/library/data/calibration.ron); all debt as if in
-/// dollars; 0.95; new debt at the line of its LTV. Left out: revenue, borrowers' losses to liquidations, the tail
+/// dollars; 0.95; new debt at the line of its LTV. Left out: second oracles and designs of liquidations, which
+/// it leaves as they are and whose bonus it takes for the whole; revenue, borrowers' losses to liquidations, the tail
 /// term (what has been lost so far is not observed), and everything beyond H. So thresholds, which move who is
 /// liquidated when and not what a sudden fall leaves, hold for ever, and what was cut in a crash is seldom given
 /// back: a step's usage is worth less than a change costs.

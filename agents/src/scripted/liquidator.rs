@@ -233,6 +233,11 @@ impl Liquidator {
         let of_d = &scene.views.reserves[usize::from(debt)];
         let of_c = &scene.views.reserves[usize::from(collateral)];
         let bonus = scene.views.bonus(usize::from(collateral), health);
+        let owned: f64 = position.collateral_reserves().map(has).sum();
+        let owed: f64 = position.borrowed_reserves().map(owes).sum();
+        if scene.views.refuses(owed, owned, bonus) {
+            return None;
+        }
         let wanted = 0.5 * owes(debt).min(has(collateral) / (1.0 + bonus)) / of_d.mid_usd;
         let own = means.get(usize::from(debt)).copied().unwrap_or(Amount::ZERO);
         let repay = Amount::from_f64_floor(wanted / of_d.unit).min(own);

@@ -33,7 +33,7 @@ pub struct Cascade {
 }
 
 /// What is not known of a cascade. The first of each list is what figures are simulated with; every combination of
-/// the others is swept, and two more seeds of the book with the first ones.
+/// the others (of the first, where a list has no others) is swept, and two more seeds of the book with the first ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FrictionSpec {
@@ -68,9 +68,10 @@ impl FrictionSpec {
             on: true,
         };
         let mut all = vec![middle];
-        for depth_left in self.depth_left.iter().skip(1) {
-            for half_life_secs in self.half_life_secs.iter().skip(1) {
-                let (depth_left, half_life_secs) = (*depth_left, *half_life_secs);
+        // A list of one is known: it is combined with the other list's others.
+        let others = |list: &'_ [f64]| list[usize::from(list.len() > 1)..].to_vec();
+        for depth_left in others(&self.depth_left) {
+            for half_life_secs in others(&self.half_life_secs) {
                 all.push(Friction { depth_left, half_life_secs, ..middle });
             }
         }

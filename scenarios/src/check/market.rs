@@ -3,6 +3,7 @@
 use super::{Checker, symbols};
 use crate::schema::{DesignSpec, MarketSpec, OracleSpec, PoolSpec, ReserveSpec, Scenario};
 use markets::amm::constant_product::MAX_RESERVE;
+use protocols::position::MAX_RESERVES;
 use protocols::risk_params::RiskParam;
 
 /// Least and most that one side of a pool is worth, in USD. All the world's pools together hold less
@@ -205,6 +206,13 @@ impl Checker<'_> {
                 &format!("{at}.reserves"),
                 "a market needs reserves",
                 "add one per asset lent",
+            );
+        }
+        if m.reserves.len() > MAX_RESERVES {
+            self.refuse(
+                &format!("{at}.reserves"),
+                format!("{} reserves: a market lists at most {MAX_RESERVES}", m.reserves.len()),
+                "move some of them to a market of their own (`markets`)",
             );
         }
         self.unique(

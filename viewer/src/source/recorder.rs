@@ -6,7 +6,7 @@ use crate::frame::{
     ReserveHistory, Totals,
 };
 use crate::series::Series;
-use sim::action::field_of;
+use sim::action::{ActionField, DOWN, UP, field_of};
 use sim::actor::Wallet;
 use sim::chain::Chain;
 use sim::chain::call::{Call, Log, Outcome, Receipt, Revert, Transaction};
@@ -195,16 +195,13 @@ impl Recorder {
                 Event { block, kind: EventKind::BadDebt, text, usd, account: Some(borrower.0) }
             }
             Log::RiskChanged { change, .. } => {
-                let (name, unit) =
-                    field_of(change.param).map_or(("parameter", ""), |f| (f.name, f.unit));
+                let ActionField { name, unit, choices, .. } = *field_of(change.param);
                 let reserve = change
                     .reserve
                     .and_then(|r| self.frame.reserves.get(usize::from(r)))
                     .map_or("market", |reserve| reserve.symbol.as_str());
                 let value = match (name, unit) {
-                    ("oracle", _) => {
-                        if change.value == 0 { "the first" } else { "the other" }.to_owned()
-                    }
+                    ("oracle", _) => choices[if change.value == 0 { DOWN } else { UP }].to_owned(),
                     (_, "0 or 1") => if change.value == 0 { "off" } else { "on" }.to_owned(),
                     (_, "bps") => format::percent(change.value as f64 / 1e4),
                     _ => format::short(change.value as f64),

@@ -1,7 +1,7 @@
 //! What a candidate came to, and what it would with a loan more.
 
 use super::super::moves::Move;
-use super::super::outcome::{Books, max_borrow, supplied, written_off_usd};
+use super::super::outcome::{Books, max_borrow, supplied, vaults, written_off_usd};
 use super::{Hand, Part, Played, Player, Record};
 use markets::units::{Amount, AssetId, FeedId, MarketId};
 use sim::chain::call::{AmountExpr, Call};
@@ -51,7 +51,14 @@ impl Player<'_> {
             - written_off_usd(self.ground.chain.logs(), fair);
         let gas_usd = fair.gas_usd(&self.ground.chain, gas);
         let bad_debt_usd = (after.shortfall_usd - self.before.shortfall_usd + lost).max(0.0);
-        let taken_usd = (self.before.entrusted_usd - after.entrusted_usd).max(0.0);
+        // What others' shares of vaults are worth less; whoever holds them now.
+        let now = |share: AssetId| vaults(chain, fair).find(|(of, _)| *of == share);
+        let entrusted = self.entrusted.iter();
+        let taken_usd: f64 = entrusted
+            .map(|(share, others, usd)| {
+                others * (usd - now(*share).map_or(0.0, |(_, usd)| usd)).max(0.0)
+            })
+            .sum();
         Played {
             profit_usd: after.wealth_usd - self.before.wealth_usd - gas_usd,
             potential_usd: potential,

@@ -184,7 +184,7 @@ impl Chain {
         }
     }
 
-    /// Whether a pooled liquidation took more than its bonus allows, but for a smallest unit of each asset.
+    /// Whether a pooled liquidation took more than the whole of its bonus allows, but for a smallest unit of each asset.
     pub(super) fn exceeds(&self, target: &Target, seized: Amount, repaid: Amount) -> bool {
         let exceeds = || {
             let pooled = self.markets.get(target.market.index())?.pooled()?;
