@@ -70,10 +70,9 @@ const fn rule(floor: u64, ceil: u64, raise: Step, cut: Step, min_interval_secs: 
 impl RiskRegime {
     /// What Aave's Risk Stewards allow a policy in production: LTV, threshold and bonus by ±0.50 %
     /// (absolute), caps by ±100 % of their value, never to zero, three days between two changes of a
-    /// parameter, in force at once. Freezing, the close
-    /// factor, oracles and the design of liquidations are not theirs to move. Bounds
-    /// beyond "never to zero": LTV and threshold to 95 %, bonus to 25 %. A policy's step is the whole
-    /// half percent, and a quarter of a cap.
+    /// parameter, in force at once. Freezing, the close factor, oracles and the design of liquidations are
+    /// not theirs to move. Bounds beyond "never to zero": LTV and threshold to 95 %, bonus to 25 %. A
+    /// policy's step is the whole half percent, and a quarter of a cap.
     #[must_use]
     pub const fn steward() -> Self {
         let half_percent = Step::Absolute(50);
