@@ -58,6 +58,18 @@ fn a_spot_oracle_is_attacked_and_its_twin_is_not_at_equal_budget() {
 }
 
 #[test]
+fn an_empty_market_among_others_is_emptied_whatever_the_draws() {
+    let path = library("stages/empty_market.ron");
+    let staged = Staged::load(&path, &[], 1, 0).unwrap();
+    for seed in 1..=2 {
+        let options = Options { simulations: 60_000, seed, ..Options::default() };
+        let earned = profit(&search(&staged.ground, &options));
+        // All that three markets lend.
+        assert!(earned > 0.99 * 612_500.0, "seed {seed}: {earned}");
+    }
+}
+
+#[test]
 fn a_scenario_without_attackers_gets_a_searcher_with_gas_money_only() {
     let dir = tempfile::tempdir().unwrap();
     let loaded = quiet(&library("calm.ron"), &["agents.attackers=[]".to_owned()]).unwrap();
@@ -157,14 +169,22 @@ const INCIDENTS: [Searched; 6] = [
              Supply(market: \"Fuse 23\", asset: \"VUSD\", much: All)])]",
         ],
     },
-    // 14.85 million in four loans.
+    // 14.85 million in four loans. In the twin somebody has supplied, as in Fuse's.
     Searched {
         incident: "inverse_2022_04_02",
         blocks: 0,
         wait: 1,
         simulations: 400_000,
         least_usd: 8_000_000.0,
-        twin: &["stage.feeds.INV/USD=Push(name: \"INV/USD\", usd: 378.0)"],
+        twin: &[
+            "stage.feeds.INV/USD=Push(name: \"INV/USD\", usd: 378.0)",
+            "stage.accounts.lenders.holds=[(asset: \"WETH\", tokens: \"1588\"), (asset: \"WBTC\", tokens: \"94\"), \
+             (asset: \"DOLA\", tokens: \"3999669\"), (asset: \"YFI\", tokens: \"39\"), \
+             (asset: \"INV\", tokens: \"1000\")]",
+            "stage.setup=[(by: \"lenders\", calls: [Supply(market: \"Anchor\", asset: \"INV\", much: All), \
+             Supply(market: \"Anchor\", asset: \"WETH\", much: All), Supply(market: \"Anchor\", asset: \"WBTC\", much: All), \
+             Supply(market: \"Anchor\", asset: \"DOLA\", much: All), Supply(market: \"Anchor\", asset: \"YFI\", much: All)])]",
+        ],
     },
     // 6.7 million. In the twin somebody has supplied already.
     Searched {

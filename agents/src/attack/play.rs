@@ -76,8 +76,8 @@ pub struct Played {
     pub loss_usd: f64,
     /// How far it got: steps that went through, and the part of the loans that could be repaid.
     pub progress: f64,
-    /// How far oracles were moved before open ends were closed: the sum of |ln| of their prices over those
-    /// before; a feed that was silenced counts as one.
+    /// How far oracles and prices of shares were moved before open ends were closed: the sum of |ln| of the prices
+    /// over those before; what was silenced counts as one.
     pub distortion: f64,
     /// A name of the state that it led to, before open ends were closed.
     pub state: u64,
@@ -163,7 +163,7 @@ pub struct Player<'a> {
     wallet: Vec<Amount>,
     /// The largest balance in the open transaction, by asset.
     peak: Vec<Amount>,
-    /// What feeds said before, in USD; 0 where nothing.
+    /// What feeds said before, and what shares redeemed for.
     prices: Vec<f64>,
     calls: Vec<Call>,
     /// Candidates played so far.

@@ -510,6 +510,17 @@ impl Search<'_> {
                         more.insert(at, Step::of(*action, *share));
                         all.push(more);
                     }
+                    // What the amounts before were tuned to carry is full: another loan needs more of them.
+                    if matches!(action, Move::Borrow { .. }) {
+                        let mut more = steps.to_vec();
+                        for step in &mut more[..at] {
+                            if step.action.spends().is_some() {
+                                step.share = (2.0 * step.share).min(1.0);
+                            }
+                        }
+                        more.insert(at, Step::of(*action, 1.0));
+                        all.push(more);
+                    }
                 }
             }
         }

@@ -6,6 +6,7 @@ use super::{Hand, Part, Played, Player, Record};
 use markets::units::{Amount, AssetId, FeedId, MarketId};
 use sim::chain::call::{AmountExpr, Call};
 use sim::chain::{Chain, Market, Pool};
+use sim::worth::backing;
 
 /// Loans that are tried after a candidate: so many first ones, and so many in a row.
 pub(super) const LOANS_AHEAD: usize = 3;
@@ -189,7 +190,7 @@ impl Player<'_> {
         credits
     }
 
-    /// How far oracles have been moved.
+    /// How far oracles have been moved, and prices of shares.
     fn distortion(&self, chain: &Chain) -> f64 {
         let moved = self.prices.iter().zip(prices(chain)).map(|(before, now)| {
             if *before > 0.0 && now > 0.0 {
@@ -240,8 +241,24 @@ impl Player<'_> {
     }
 }
 
-/// What every feed says, in USD; 0 where it says nothing.
+/// What every feed says, in USD; then what a share of every cToken and vault redeems for, which a market believes
+/// without a feed. 0 where there is nothing to be said.
 pub(super) fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
-    (0..chain.feeds().len())
-        .map(|feed| chain.price(FeedId(feed as u16)).map_or(0.0, |price| price.usd()))
+    let feeds = (0..chain.feeds().len())
+        .map(|feed| chain.price(FeedId(feed as u16)).map_or(0.0, |price| price.usd()));
+    let compounds = chain.markets().iter().filter_map(|market| match market {
+        Market::Compound(compound) => Some(compound),
+        _ => None,
+    });
+    let c_tokens = compounds.flat_map(|compound| {
+        let rate = |token| compound.exchange_rate_stored(chain, token as u16);
+        (0..compound.tokens.len()).map(move |token| rate(token).map_or(0.0, |rate| rate.to_f64()))
+    });
+    let vaults = chain.pools().iter().filter(|pool| pool.share_vault().is_some()).map(|pool| {
+        let Some((share, coins)) = backing(chain, pool) else { return 0.0 };
+        let supply = chain.ledger().total_supply(share).to_f64();
+        let all: f64 = coins.iter().map(|(_, held)| held.to_f64()).sum();
+        if supply > 0.0 { all / supply } else { 0.0 }
+    });
+    feeds.chain(c_tokens).chain(vaults)
 }
