@@ -3,6 +3,7 @@
 use super::front::{Point, Standing};
 use crate::report::short;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 const LEARNED: RGBColor = RGBColor(200, 60, 40);
 const STATIC: RGBColor = RGBColor(60, 100, 180);
@@ -88,8 +89,12 @@ fn draw(
                 .draw_series([across, along].map(|line| PathElement::new(line, colour.mix(0.4))))?;
         }
         let label = |(at, budget): Label| {
+            // On the side on which there is room.
+            let (side, beside) =
+                if at.0 > 0.6 * right { (HPos::Right, -6) } else { (HPos::Left, 6) };
             let font = ("sans-serif", 12).into_font().color(&colour);
-            EmptyElement::at(at) + Text::new(budget, (6, below), font)
+            let text = font.pos(Pos::new(side, VPos::Top));
+            EmptyElement::at(at) + Text::new(budget, (beside, below), text)
         };
         chart.draw_series(budgets(points, at, near).into_iter().map(label))?;
         let dots = points.iter().map(|p| Circle::new(at(p), 4, colour.filled()));
