@@ -1,0 +1,191 @@
+//! Templates: attacks that a search found, for whoever sits in an attacker's seat to make again when it likes.
+//!
+//! A template is a list of moves in one transaction, each with a share of what is at hand when it is made, so
+//! that it fits any block of any world of its scenario, where pools, markets and assets have the same numbers.
+//! Its size is the share of the flash loans that it begins with, or where there are none of what it spends
+//! first; the rest follows. It is offered only where a play of it on a fork of the chain, now, earns the
+//! attacker's least profit at one of the [`SIZES`].
+
+use super::Attacker;
+use super::moves::Move;
+use super::play::{Ground, Player, Record, Step};
+use super::seat::SIZES;
+use super::spot_oracle::Sight;
+use super::synthesis::Attack;
+use crate::scripted::arbitrageur::bid;
+use crate::scripted::gas_of;
+use bevy_ecs::prelude::Resource;
+use markets::units::{AccountId, Amount, AssetId};
+use serde::{Deserialize, Serialize};
+use sim::actor::{Actor, Outbox, Wallet};
+use sim::chain::Chain;
+use sim::chain::call::{Call, Outcome, Transaction, TxBuffer, TxHeader};
+use sim::worth::Fair;
+use std::sync::Arc;
+
+/// Values that a seated attacker sees of each template: the most that it earns now, and the share of its size
+/// at which.
+pub const TEMPLATE_FIELDS: usize = 2;
+/// The mark of the guard; searched calls use none.
+const MARK: u8 = 0;
+
+/// An attack that a search found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Template(Vec<Step>);
+
+/// The templates of a world's seat, in the order of its choices.
+#[derive(Resource, Clone, Debug, Default, PartialEq)]
+pub struct Templates(pub Arc<[Template]>);
+
+/// The most that a template earns now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Chance {
+    /// In USD, gas at the base fee paid; −∞ where no size goes through.
+    pub(super) usd: f64,
+    /// The share of its size.
+    pub(super) size: f64,
+}
+
+impl Template {
+    /// An attack's moves with amounts as shares of what was at hand; `None` where it takes more than one
+    /// transaction.
+    #[must_use]
+    pub fn of(attack: &Attack) -> Option<Self> {
+        if attack.record.parts.len() != 1 || attack.steps.iter().any(|s| s.action.ends_transaction()) {
+            return None;
+        }
+        let sizes = attack.record.sizes.iter();
+        let steps = attack.steps.iter().zip(sizes).map(|(step, size)| match size {
+            _ if step.share >= 1.0 || size.hand <= 0.0 => Step::of(step.action, step.share),
+            size => Step::of(step.action, size.used / size.hand),
+        });
+        Some(Self(steps.collect()))
+    }
+
+    /// Its moves.
+    pub fn moves(&self) -> impl Iterator<Item = Move> {
+        self.0.iter().map(|step| step.action)
+    }
+
+    /// Its moves with this share of its size.
+    #[must_use]
+    pub fn steps(&self, size: f64) -> Vec<Step> {
+        let mut steps = self.0.clone();
+        let is_loan = |step: &&mut Step| matches!(step.action, Move::Flash(_));
+        let mut loans = steps.iter_mut().filter(is_loan).peekable();
+        if loans.peek().is_some() {
+            loans.for_each(|step| step.share *= size);
+        } else if let Some(first) = steps.iter_mut().find(|s| s.action.spends().is_some()) {
+            first.share *= size;
+        }
+        steps
+    }
+
+    /// The most that it earns now, of all sizes; of equal ones the smallest.
+    fn chance(&self, player: &mut Player<'_>) -> Chance {
+        let mut best = Chance { usd: f64::NEG_INFINITY, size: 0.0 };
+        for size in SIZES {
+            let usd = player.play(&self.steps(size)).profit_usd;
+            if usd > best.usd {
+                best = Chance { usd, size };
+            }
+        }
+        best
+    }
+
+    fn is_possible_on(&self, chain: &Chain) -> bool {
+        self.moves().all(|action| action.is_possible_on(chain))
+    }
+}
+
+/// The chain as an attacker sees it in the open block, from one of its accounts.
+fn ground(sight: &Sight<'_>, attacker: AccountId) -> Ground {
+    Ground {
+        chain: sight.chain.clone(),
+        attacker,
+        fair: Fair::new(sight.chain, &sight.prices.fair),
+        pending: TxBuffer::default(),
+        // No template waits.
+        block_secs: 0,
+        wait_blocks: 0,
+    }
+}
+
+/// What templates earn now from an account, in their order; `each` hears of every one.
+pub(super) fn look(
+    templates: &[Template],
+    sight: &Sight<'_>,
+    account: AccountId,
+    mut each: impl FnMut(usize, Chance),
+) {
+    if templates.is_empty() {
+        return;
+    }
+    let ground = ground(sight, account);
+    let mut player = Player::new(&ground);
+    for (i, template) in templates.iter().enumerate() {
+        if template.is_possible_on(sight.chain) {
+            each(i, template.chance(&mut player));
+        }
+    }
+}
+
+impl Attacker {
+    /// Submits a template's transaction with this share of its size, if that pays now.
+    pub(super) fn make(
+        &mut self,
+        template: &Template,
+        size: f64,
+        sight: &Sight<'_>,
+        (actor, outbox): (&Actor, &mut Outbox),
+    ) {
+        if !template.is_possible_on(sight.chain) {
+            return;
+        }
+        let account = self.accounts[self.current];
+        let mut ground = ground(sight, account);
+        self.simulations += 1;
+        let Some(record) = Player::new(&ground).record(&template.steps(size)) else { return };
+        let profit_usd = record.played.profit_usd;
+        let Some(calls) = guarded(&record, &mut ground) else { return };
+        let gas = record.parts.iter().map(|part| part.gas).sum::<u64>() + 2 * gas_of::MARK;
+        let purse = self.gas.held(sight.chain, account).min(self.purse);
+        let clock = sight.chain.clock();
+        let before_gas_usd = profit_usd + record.gas_usd;
+        let price_usd = sight.gas_price_usd;
+        match bid(&clock, gas, before_gas_usd, self.bid_share, price_usd, purse) {
+            Some((gas, left_usd)) if left_usd >= self.min_profit_usd => {
+                outbox.submit(actor, Wallet(account), gas, &calls);
+                self.submitted = true;
+                self.last_expected_usd = left_usd;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The calls of a played template, undone unless what gained most gains 99 % of it again; `None` where they
+/// fail as one transaction.
+fn guarded(record: &Record, ground: &mut Ground) -> Option<Vec<Call>> {
+    let [part] = record.parts.as_slice() else { return None };
+    let (by, fair, count) = (ground.attacker, &ground.fair, ground.chain.assets().len());
+    let assets = || (0..count).map(|i| AssetId(i as u16));
+    let holdings =
+        |chain: &Chain| -> Vec<Amount> { assets().map(|a| chain.balance(by, a)).collect() };
+    let before = holdings(&ground.chain);
+    let header = TxHeader::free(by);
+    let tx = Transaction { header: &header, calls: &part.calls };
+    let (_, after) = ground.chain.simulate(tx, |chain, receipt| {
+        (receipt.outcome == Outcome::Success).then(|| holdings(chain))
+    });
+    let after = after?;
+    let gains = assets().map(|a| (a, after[a.index()].saturating_sub(before[a.index()])));
+    let most = gains.max_by(|a, b| fair.usd(a.0, a.1).total_cmp(&fair.usd(b.0, b.1)));
+    let mut calls = part.calls.clone();
+    if let Some((asset, gain)) = most.filter(|(_, gain)| !gain.is_zero()) {
+        let min_gain = Amount::from_f64_floor(0.99 * gain.to_f64());
+        calls.insert(0, Call::Mark { mark: MARK, asset });
+        calls.push(Call::RequireGain { mark: MARK, asset, min_gain });
+    }
+    Some(calls)
+}
