@@ -90,7 +90,9 @@ impl Assailant {
         let mut bytes = Vec::new();
         if !templates.is_empty() {
             bytes.extend_from_slice(WITH_TEMPLATES);
-            bytes.extend(postcard::to_stdvec(templates).expect("moves and numbers always serialise"));
+            bytes.extend(
+                postcard::to_stdvec(templates).expect("moves and numbers always serialise"),
+            );
         }
         bytes.extend(policy.to_bytes());
         Some(bytes)
@@ -115,8 +117,7 @@ impl Assailant {
         let order = |act: Act| Act::ALL.iter().position(|a| *a == act).unwrap_or(0) as f32;
         let everything = (SIZES.len() - 1) as f32;
         let templates = mask.len() - logits(0);
-        let (own, of_templates) =
-            row[row.len() - fields(templates)..].split_at(FIELDS.len());
+        let (own, of_templates) = row[row.len() - fields(templates)..].split_at(FIELDS.len());
         let seen = |name: &str| FIELDS.iter().position(|f| *f == name).map_or(0.0, |i| own[i]);
         action[1] = everything;
         action[0] = match self {

@@ -5,9 +5,9 @@
 //! It is asked in the last block before each of the policy's decisions and in the first after it: what is
 //! done in the one is what the policy reads, what it decided is what the other finds.
 
+use super::Attacker;
 use super::mind::{Mind, drawn};
 use super::seat::{self, Order, Seat};
-use super::Attacker;
 use super::spot_oracle::Sight;
 use super::template::Templates;
 use crate::account::Account;
@@ -259,7 +259,8 @@ impl AttackLane {
         decide: sim::lane::Decide<'_>,
         each: &mut dyn FnMut(&Lane),
     ) -> EpisodeTotals {
-        let (mut row, mut mask) = (vec![0.0; self.spec.obs_dim], vec![0.0; self.spec.action.logits()]);
+        let (mut row, mut mask) =
+            (vec![0.0; self.spec.obs_dim], vec![0.0; self.spec.action.logits()]);
         let mut action = vec![0.0; self.spec.action.dim()];
         while self.advance(each) {
             self.write_rows(&mut row, &mut mask);

@@ -155,9 +155,8 @@ impl Attacker {
     /// Turns to the next account without debt; rests where there is none.
     fn turn(&mut self, chain: &Chain) {
         let n = self.accounts.len();
-        let free = (1..=n)
-            .map(|i| (self.current + i) % n)
-            .find(|i| !owes(chain, self.accounts[*i]));
+        let free =
+            (1..=n).map(|i| (self.current + i) % n).find(|i| !owes(chain, self.accounts[*i]));
         match free {
             Some(next) => self.current = next,
             None => self.resting_until = chain.clock().block + self.rest_blocks,

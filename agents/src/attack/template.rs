@@ -51,7 +51,9 @@ impl Template {
     /// transaction.
     #[must_use]
     pub fn of(attack: &Attack) -> Option<Self> {
-        if attack.record.parts.len() != 1 || attack.steps.iter().any(|s| s.action.ends_transaction()) {
+        if attack.record.parts.len() != 1
+            || attack.steps.iter().any(|s| s.action.ends_transaction())
+        {
             return None;
         }
         let sizes = attack.record.sizes.iter();
