@@ -1,7 +1,8 @@
 //! Templates of attack for the attackers' seat: what a search finds in the scenario's own world while nobody
 //! attacks, once, before anybody learns there ([`agents::attack::Template`]).
 
-use crate::assemble::{AssembleError, Worlds};
+use crate::AssembleError;
+use crate::assemble::Worlds;
 use crate::hunt::{Hunt, quieted, sentence};
 use crate::load::Loaded;
 use crate::problem::Rejected;
