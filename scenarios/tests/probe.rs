@@ -18,7 +18,7 @@ fn probe() {
         let found = find(&loaded).unwrap();
         println!("{simulations} {seed}: {:?}", t.elapsed());
         for (i, f) in found.iter().enumerate() {
-            println!("{}\n   {:?}", f.account.sentence(i), f.template);
+            println!("{}", f.account.sentence(i));
         }
         let worlds = Worlds::new(&loaded).unwrap().with_templates(found.iter().map(|f| f.template.clone()));
         let policy: MakePolicy<'_> = Box::new(|| Box::new(Hold));

@@ -27,6 +27,8 @@ const MOST_STEPS: usize = 9;
 const PROMISING: [usize; 2] = [24, 16];
 /// Simulations that a child's amounts get.
 const BREEDING_SIMULATIONS: u64 = 160;
+/// A move that adds less than this share of the profit is not needed.
+const NEEDLESS: f64 = 1e-7;
 /// Proposals that are bred.
 const POOL: usize = 12;
 
@@ -211,7 +213,7 @@ fn searched<'a>(ground: &'a Ground, options: &Options, kinds: Option<Kinds>) -> 
         search.tune(&mut best, Aim::Profit, left, &mut rng);
     }
     if let Some((profit, steps)) = search.tracker.best.take() {
-        search.tracker.best = Some(search.simplify(profit, steps));
+        search.tracker.best = Some(search.simplify(profit, steps, NEEDLESS));
     }
     search
 }
@@ -479,14 +481,20 @@ impl Search<'_> {
         }
     }
 
-    /// Leaves out of a bundle that earns `profit` what it does not need.
-    fn simplify(&mut self, mut profit: f64, mut steps: Vec<Step>) -> (f64, Vec<Step>) {
+    /// Leaves out of a bundle that earns `profit` what it does not need: each move that brings less than this
+    /// share of it.
+    fn simplify(
+        &mut self,
+        mut profit: f64,
+        mut steps: Vec<Step>,
+        needless: f64,
+    ) -> (f64, Vec<Step>) {
         let mut at = 0;
         while at < steps.len() && steps.len() > 1 {
             let mut fewer = steps.clone();
             fewer.remove(at);
             let played = self.player.play(&fewer);
-            if played.is_feasible() && played.profit_usd >= profit - 1e-7 * profit.abs() {
+            if played.is_feasible() && played.profit_usd >= profit - needless * profit.abs() {
                 profit = played.profit_usd;
                 steps = fewer;
                 continue;

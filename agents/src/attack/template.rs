@@ -8,7 +8,7 @@
 
 use super::Attacker;
 use super::moves::Move;
-use super::play::{Ground, Player, Record, Step};
+use super::play::{Ground, Played, Player, Record, Step};
 use super::seat::SIZES;
 use super::spot_oracle::Sight;
 use super::synthesis::Attack;
@@ -83,13 +83,26 @@ impl Template {
         steps
     }
 
+    /// Its moves with this share of its size and without those that cannot be made now (a cap is full, a
+    /// reserve lends nothing), and what they come to.
+    fn fitted(&self, size: f64, player: &mut Player<'_>) -> (Vec<Step>, Played) {
+        let mut steps = self.steps(size);
+        loop {
+            let played = player.play(&steps);
+            match played.stopped_at().filter(|at| *at < steps.len()) {
+                Some(at) => drop(steps.remove(at)),
+                None => return (steps, played),
+            }
+        }
+    }
+
     /// The most that it earns now, of all sizes; of equal ones the smallest.
     fn chance(&self, player: &mut Player<'_>) -> Chance {
         let mut best = Chance { usd: f64::NEG_INFINITY, size: 0.0 };
         for size in SIZES {
-            let usd = player.play(&self.steps(size)).profit_usd;
-            if usd > best.usd {
-                best = Chance { usd, size };
+            let (_, played) = self.fitted(size, player);
+            if played.profit_usd > best.usd {
+                best = Chance { usd: played.profit_usd, size };
             }
         }
         best
@@ -146,8 +159,10 @@ impl Attacker {
         }
         let account = self.accounts[self.current];
         let mut ground = ground(sight, account);
-        self.simulations += 1;
-        let Some(record) = Player::new(&ground).record(&template.steps(size)) else { return };
+        let mut player = Player::new(&ground);
+        let (steps, _) = template.fitted(size, &mut player);
+        self.simulations += player.simulations;
+        let Some(record) = player.record(&steps) else { return };
         let profit_usd = record.played.profit_usd;
         let Some(calls) = guarded(&record, &mut ground) else { return };
         let gas = record.parts.iter().map(|part| part.gas).sum::<u64>() + 2 * gas_of::MARK;

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// A kind's amounts get this part of the search's simulations once more.
 const TUNING: u64 = 20;
+/// A move that adds less than this share of the profit is left out: elsewhere it may not be possible.
+const NEEDLESS: f64 = 0.01;
 /// Kinds that are looked at again for each that is wanted: without what they do not need, some are one.
 const SPARE: usize = 3;
 
@@ -55,7 +57,7 @@ pub fn several(ground: &Ground, options: &Options, most: usize, least_usd: f64) 
     let found = search.tracker.kinds.take().map_or_else(Vec::new, |kinds| kinds.most(most * SPARE));
     let mut needed = Kinds::new(least_usd);
     for (profit, steps) in found {
-        let (profit, steps) = search.simplify(profit, steps);
+        let (profit, steps) = search.simplify(profit, steps, NEEDLESS);
         needed.note(&steps, profit);
     }
     let mut attacks: Vec<Attack> = Vec::new();
