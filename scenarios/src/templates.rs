@@ -30,7 +30,7 @@ pub struct TemplatesSpec {
 
 impl Default for TemplatesSpec {
     fn default() -> Self {
-        Self { simulations: 50_000, most: 4, blocks: 50, seed: 1 }
+        Self { simulations: 100_000, most: 4, blocks: 50, seed: 1 }
     }
 }
 

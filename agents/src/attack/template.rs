@@ -70,8 +70,7 @@ impl Template {
     }
 
     /// Its moves with this share of its size.
-    #[must_use]
-    pub fn steps(&self, size: f64) -> Vec<Step> {
+    fn steps(&self, size: f64) -> Vec<Step> {
         let mut steps = self.0.clone();
         let is_loan = |step: &&mut Step| matches!(step.action, Move::Flash(_));
         let mut loans = steps.iter_mut().filter(is_loan).peekable();
@@ -85,7 +84,8 @@ impl Template {
 
     /// Its moves with this share of its size and without those that cannot be made now (a cap is full, a
     /// reserve lends nothing), and what they come to.
-    fn fitted(&self, size: f64, player: &mut Player<'_>) -> (Vec<Step>, Played) {
+    #[must_use]
+    pub fn fitted(&self, size: f64, player: &mut Player<'_>) -> (Vec<Step>, Played) {
         let mut steps = self.steps(size);
         loop {
             let played = player.play(&steps);

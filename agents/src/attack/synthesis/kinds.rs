@@ -56,8 +56,15 @@ pub fn several(ground: &Ground, options: &Options, most: usize, least_usd: f64) 
     let mut rng = Streams::new(options.seed, 0).at(Purpose::Search, 5, 0, 0);
     let found = search.tracker.kinds.take().map_or_else(Vec::new, |kinds| kinds.most(most * SPARE));
     let mut needed = Kinds::new(least_usd);
-    for (profit, steps) in found {
-        let (profit, steps) = search.simplify(profit, steps, NEEDLESS);
+    for (mut profit, mut steps) in found {
+        // What a later move needs is not needed once that is gone.
+        loop {
+            let before = steps.len();
+            (profit, steps) = search.simplify(profit, steps, NEEDLESS);
+            if steps.len() == before {
+                break;
+            }
+        }
         needed.note(&steps, profit);
     }
     let mut attacks: Vec<Attack> = Vec::new();
