@@ -40,20 +40,20 @@ pub struct Found {
     /// What to do.
     pub template: Template,
     /// What it is known as.
-    pub account: Account,
+    pub description: Description,
 }
 
 /// A template in words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Account {
+pub struct Description {
     /// What it earned where it was found, gas at the base fee paid, in USD.
     pub profit_usd: f64,
     /// Its calls there.
     pub steps: Vec<String>,
 }
 
-impl Account {
+impl Description {
     /// As an item of a list; the first number is 0.
     #[must_use]
     pub fn sentence(&self, number: usize) -> String {
@@ -77,8 +77,8 @@ impl Found {
     fn of(chain: &Chain, attack: &Attack) -> Option<Self> {
         let calls = attack.record.parts.iter().flat_map(|part| &part.calls);
         let steps = calls.map(|call| sentence(chain, call)).collect();
-        let account = Account { profit_usd: attack.record.played.profit_usd, steps };
-        Some(Self { template: Template::of(attack)?, account })
+        let description = Description { profit_usd: attack.record.played.profit_usd, steps };
+        Some(Self { template: Template::of(attack)?, description })
     }
 }
 

@@ -71,11 +71,14 @@ fn what_is_found_is_of_different_kinds_best_first_and_the_same_again() {
     let found = find(&loaded).unwrap();
     assert_eq!(found, find(&loaded).unwrap());
     assert!((2..=3).contains(&found.len()), "{found:?}");
-    assert!(found.is_sorted_by(|a, b| a.account.profit_usd >= b.account.profit_usd), "{found:?}");
-    assert!(found[0].account.profit_usd > 1_000_000.0, "{found:?}");
+    assert!(
+        found.is_sorted_by(|a, b| a.description.profit_usd >= b.description.profit_usd),
+        "{found:?}"
+    );
+    assert!(found[0].description.profit_usd > 1_000_000.0, "{found:?}");
     for (i, one) in found.iter().enumerate() {
-        let loans = one.account.steps.iter().filter(|step| step.starts_with("borrow")).count();
-        assert!(loans > 0 && one.account.steps[0].starts_with("flash loan"), "{one:?}");
+        let loans = one.description.steps.iter().filter(|step| step.starts_with("borrow")).count();
+        assert!(loans > 0 && one.description.steps[0].starts_with("flash loan"), "{one:?}");
         let needs = |found: &Found| {
             let mut moves: Vec<_> = found.template.moves().collect();
             moves.sort_unstable();
@@ -89,7 +92,7 @@ fn what_is_found_is_of_different_kinds_best_first_and_the_same_again() {
     let ground = Hunt::untaped(&Worlds::new(&quiet).unwrap(), 1, 50).ground(0, false);
     for one in &found {
         let again = one.template.fitted(1.0, &mut Player::new(&ground)).1.profit_usd;
-        assert!((again / one.account.profit_usd - 1.0).abs() < 1e-6, "{again}: {one:?}");
+        assert!((again / one.description.profit_usd - 1.0).abs() < 1e-6, "{again}: {one:?}");
     }
     // Another seed is another world and other draws; who asks for none gets none.
     let other = "agents.templates=(simulations: 50000, most: 3, seed: 2)";

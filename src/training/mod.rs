@@ -29,7 +29,7 @@ use scenarios::report::{LEARNED, Report};
 use scenarios::schema::{Role, TrainSpec};
 use scenarios::statics::StaticParams;
 use scenarios::table::{Table, Values};
-use scenarios::templates::Account;
+use scenarios::templates::Description;
 use scenarios::totals::COLUMNS;
 use seed::{Log, Trained, train_seeds};
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ fn train(
 fn through(
     args: &Args,
     loaded: &Loaded,
-    (worlds, templates): (&Worlds, &[Account]),
+    (worlds, templates): (&Worlds, &[Description]),
     spec: &TrainSpec,
     threads: usize,
     folder: Folder,
@@ -226,7 +226,7 @@ fn observe(worlds: &Worlds, policy: &FrozenPolicy, seed: u64) -> Result<Vec<Row>
 
 /// Evaluation, and its files.
 fn judge(
-    (worlds, templates): (&Worlds, &[Account]),
+    (worlds, templates): (&Worlds, &[Description]),
     loaded: &Loaded,
     spec: &TrainSpec,
     trained: &[Trained],

@@ -206,3 +206,114 @@ fn guarded(record: &Record, ground: &mut Ground) -> Option<Vec<Call>> {
     }
     Some(calls)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::super::moves::Lender;
+    use super::super::synthesis::{Options, size};
+    use super::*;
+    use crate::test_world::{self, MARKET, POOL, PRICES, TAIL, Terms, USDC, WETH};
+    use markets::units::PoolId;
+    use sim::chain::call::AmountExpr;
+
+    const FLASH: Move = Move::Flash(Lender::Market { market: MARKET, asset: USDC });
+    const PUMP: Move = Move::Swap { pool: POOL, from: USDC, to: TAIL };
+    const SUPPLY: Move = Move::Supply { market: MARKET, asset: TAIL };
+
+    /// A market with so much USDC and WETH to lend, searched by somebody with gas money only.
+    fn ground(usdc: f64, weth: f64) -> Ground {
+        let mut chain = test_world::chain(&Terms::default());
+        let [lender, attacker] = ["lender", "attacker"].map(|name| chain.add_account(name));
+        for (account, asset, tokens) in
+            [(lender, USDC, usdc), (lender, WETH, weth), (attacker, WETH, 20.0)]
+        {
+            let amount = test_world::amount(asset, tokens);
+            if !amount.is_zero() {
+                chain.genesis_mint(account, asset, amount).unwrap();
+            }
+            if account == lender && !amount.is_zero() {
+                let supply = Call::Supply { market: MARKET, asset, amount: AmountExpr::All };
+                let done = test_world::system(&mut chain, lender, &[supply]).outcome;
+                assert_eq!(done, Outcome::Success);
+            }
+        }
+        let fair = Fair::new(&chain, &PRICES);
+        let pending = TxBuffer::default();
+        Ground { chain, attacker, fair, pending, block_secs: 12, wait_blocks: 0 }
+    }
+
+    fn borrow(asset: AssetId) -> Move {
+        Move::Borrow { market: MARKET, asset }
+    }
+
+    fn template(ground: &Ground, moves: &[Move]) -> Template {
+        let options = Options { simulations: 4_000, ..Options::default() };
+        Template::of(&size(ground, moves, &options).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn its_size_is_that_of_its_loans_or_of_what_it_spends_first() {
+        let steps = [(FLASH, 0.8), (PUMP, 0.5), (SUPPLY, 1.0)].map(|(m, s)| Step::of(m, s));
+        let shares = |template: &Template| -> Vec<f64> {
+            template.steps(0.25).iter().map(|step| step.share).collect()
+        };
+        assert_eq!(shares(&Template(steps.to_vec())), [0.2, 0.5, 1.0]);
+        assert_eq!(shares(&Template(steps[1..].to_vec())), [0.125, 1.0]);
+        assert_eq!(Template(steps.to_vec()).steps(1.0), steps);
+    }
+
+    #[test]
+    fn what_cannot_be_done_now_is_left_out() {
+        let rich = ground(2e6, 200.0);
+        let moves = [FLASH, PUMP, SUPPLY, borrow(WETH), borrow(USDC)];
+        let template = template(&rich, &moves);
+        let made = |ground: &Ground| {
+            let mut player = Player::new(ground);
+            let (steps, played) = template.fitted(1.0, &mut player);
+            (steps.iter().map(|step| step.action).collect::<Vec<_>>(), played.profit_usd)
+        };
+        let (all, most) = made(&rich);
+        assert_eq!(all, moves);
+        assert!(most > 100_000.0, "{most}");
+        let (fewer, less) = made(&ground(2e6, 0.0));
+        assert_eq!(fewer, [FLASH, PUMP, SUPPLY, borrow(USDC)]);
+        assert!(less > 10_000.0 && less < most, "{less} {most}");
+        // Without anything to lend nothing is left that could be done.
+        let (none, nothing) = made(&ground(0.0, 0.0));
+        assert!(none.is_empty() && nothing <= 0.0, "{none:?} {nothing}");
+        let elsewhere =
+            Template(vec![Step::of(Move::Swap { pool: PoolId(7), from: USDC, to: TAIL }, 1.0)]);
+        assert!(template.is_possible_on(&rich.chain) && !elsewhere.is_possible_on(&rich.chain));
+    }
+
+    #[test]
+    fn whoever_comes_first_makes_it_fail_without_a_trace_but_gas() {
+        let mut ground = ground(2e6, 200.0);
+        let template = template(&ground, &[FLASH, PUMP, SUPPLY, borrow(WETH), borrow(USDC)]);
+        let mut player = Player::new(&ground);
+        let (steps, played) = template.fitted(1.0, &mut player);
+        let record = player.record(&steps).unwrap();
+        let before = ground.chain.state_hash();
+        let calls = guarded(&record, &mut ground).unwrap();
+        assert_eq!(before, ground.chain.state_hash(), "it was only tried");
+        let by = ground.attacker;
+        let wealth =
+            |chain: &Chain| crate::attack::outcome::Books::of(chain, by, &ground.fair).wealth_usd;
+        let mut alone = ground.chain.clone();
+        assert_eq!(test_world::system(&mut alone, by, &calls).outcome, Outcome::Success);
+        let earned = wealth(&alone) - wealth(&ground.chain) - record.gas_usd;
+        assert!((earned / played.profit_usd - 1.0).abs() < 1e-9, "{earned} {played:?}");
+        // Somebody sold a little to the pool before it.
+        let mut raced = ground.chain.clone();
+        let other = raced.add_account("other");
+        raced.genesis_mint(other, TAIL, test_world::amount(TAIL, 20_000.0)).unwrap();
+        let min_out = Amount::ZERO;
+        let sale = Call::Swap { pool: POOL, asset_in: TAIL, amount: AmountExpr::All, min_out };
+        assert_eq!(test_world::system(&mut raced, other, &[sale]).outcome, Outcome::Success);
+        let before = wealth(&raced);
+        assert_ne!(test_world::system(&mut raced, by, &calls).outcome, Outcome::Success);
+        assert_eq!(wealth(&raced), before);
+    }
+}
