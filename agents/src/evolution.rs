@@ -93,11 +93,6 @@ impl Evolution {
     pub const fn step(&self) -> f64 {
         self.sigma
     }
-    /// Candidates per generation.
-    #[must_use]
-    pub const fn population(&self) -> usize {
-        self.population
-    }
     /// Keeps the mean within a box, for a caller whose coordinates mean nothing beyond it.
     pub fn confine(&mut self, low: f64, high: f64) {
         for x in &mut self.mean {
@@ -218,7 +213,7 @@ mod tests {
         // n = 10: λ = 4 + ⌊3 · 2.3026⌋, μ = 5, μ_eff and the rates by its table 1.
         assert_eq!(Evolution::default_population(10), 10);
         let evolution = Evolution::new(vec![0.0; 10], 1.0, 10);
-        assert_eq!((evolution.population(), evolution.weights.len()), (10, 5));
+        assert_eq!((evolution.population, evolution.weights.len()), (10, 5));
         assert!((evolution.mu_eff - 3.167_299).abs() < 1e-6, "{}", evolution.mu_eff);
         assert!((evolution.c_sigma - 5.167_299 / 18.167_299).abs() < 1e-6);
         assert!((evolution.c_1 - 2.0 / (11.3 * 11.3 + 3.167_299)).abs() < 1e-9);

@@ -75,7 +75,8 @@ pub struct Statics {
     pub cma_es: Option<Found>,
 }
 
-/// Runs the searches that the baselines need, each with at least `budget_blocks`.
+/// Runs the searches that the baselines need, each with at least `budget_blocks`; `starts` compete in that of the
+/// best on training paths from its first round on.
 ///
 /// # Errors
 /// An invariant broke in some world.
@@ -83,6 +84,7 @@ pub fn search_statics(
     arena: &impl Arena,
     loaded: &Loaded,
     baselines: &[Baseline],
+    starts: &[StaticParams],
     budget_blocks: u64,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Statics, Box<BrokenWorld>> {
@@ -96,7 +98,7 @@ pub fn search_statics(
         (0..loaded.windows.len()).filter(|i| loaded.windows[*i].role == Role::Test).collect();
     let asks = |any: &[Baseline]| any.iter().any(|b| baselines.contains(b));
     let best = asks(&[Baseline::BestStatic, Baseline::StaticFreezeRule])
-        .then(|| run(&SearchWorlds::Training, &[]))
+        .then(|| run(&SearchWorlds::Training, starts))
         .transpose()?;
     let hindsight = asks(&[Baseline::BestStaticInHindsight]) && !tests.is_empty();
     // Hindsight knows what foresight found.

@@ -127,6 +127,14 @@ pub(crate) fn heads(market: &MarketSpec) -> Heads {
     Heads::new(market.reserves.iter().map(has_two), market.design.is_some())
 }
 
+/// Whether the same choices are the same moves in two markets: reserves, heads and rules alike.
+pub(crate) fn same_moves(here: &MarketSpec, there: &MarketSpec) -> bool {
+    let assets = here.reserves.iter().map(|reserve| &reserve.asset);
+    let same_heads = heads(here) == heads(there)
+        && assets.eq(there.reserves.iter().map(|reserve| &reserve.asset));
+    same_heads && regime(here) == regime(there)
+}
+
 /// A liquidation design from its figures.
 fn design(spec: DesignSpec) -> LiquidationDesign {
     let full_bonus_at = Wad::new(u128::from(spec.full_bonus_at_bps) * 10_u128.pow(14));

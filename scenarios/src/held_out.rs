@@ -6,7 +6,7 @@ use crate::assemble::Worlds;
 use crate::card::{self, observations};
 use crate::check::Checker;
 use crate::evaluate::{DEPLOYED, FRESH, fresh};
-use crate::genesis::{heads, regime};
+use crate::genesis::same_moves;
 use crate::levels::is_fixed;
 use crate::load::{Loaded, from_text};
 use crate::problem::{Problem, Source};
@@ -276,12 +276,8 @@ fn ready(loaded: &Loaded, held_out: &HeldOut) -> Result<Unseen, (String, String)
         (format!("no such world can be: {message}"), "change the overrides".to_owned())
     })?;
     let new = new(loaded, &there.scenario, held_out.kind)?;
-    let (here, market) = (&loaded.scenario, &there.scenario.market);
-    let reserves = |s: &Scenario| -> Vec<String> {
-        s.market.reserves.iter().map(|r| r.asset.clone()).collect()
-    };
-    let same_heads = heads(&here.market) == heads(market) && regime(&here.market) == regime(market);
-    if !same_heads || reserves(here) != reserves(&there.scenario) {
+    let here = &loaded.scenario;
+    if !same_moves(&here.market, &there.scenario.market) {
         return refuse(
             "a policy would hold other heads there".to_owned(),
             "leave the reserves, their second oracles, the design of liquidations, the regime and its rules as they are",

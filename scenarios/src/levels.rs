@@ -7,7 +7,7 @@
 use crate::assemble::Worlds;
 use crate::card::observations;
 use crate::check::Checker;
-use crate::genesis::{heads, regime};
+use crate::genesis::same_moves;
 use crate::load::{Loaded, from_text, typed};
 use crate::problem::{Problem, Source};
 use crate::schema::{CurriculumSpec, ParameterSpec, Role, Scenario};
@@ -334,8 +334,6 @@ fn possible(loaded: &Loaded, set: &[String]) -> Result<(), String> {
     })?;
     Worlds::new(&there).map_err(|error| error.to_string())?;
     let (here, there) = (&loaded.scenario, &there.scenario);
-    let same = observations(here) == observations(there)
-        && regime(&here.market) == regime(&there.market)
-        && heads(&here.market) == heads(&there.market);
+    let same = observations(here) == observations(there) && same_moves(&here.market, &there.market);
     if same { Ok(()) } else { Err("a policy would see or do something else there".to_owned()) }
 }

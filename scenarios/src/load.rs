@@ -89,10 +89,24 @@ pub(crate) fn read(path: &Path) -> Result<String, Rejected> {
 /// No scenario is longer.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Whether a file's text is an incident's: it sets a stage.
+/// Whether a file is an incident's: it sets a stage. One that cannot be read is not.
 #[must_use]
-pub fn is_incident(text: &str) -> bool {
+pub fn is_incident(path: &Path) -> bool {
+    fs::read_to_string(path).is_ok_and(|text| sets_stage(&text))
+}
+
+fn sets_stage(text: &str) -> bool {
     tree::parse(text).is_ok_and(|root| root.child(text, "stage").is_some())
+}
+
+/// What is said of an incident where a scenario is wanted.
+fn incident(path: &Path) -> Rejected {
+    let file = path.display();
+    let message = "this is an incident, not a scenario: it sets a stage and has recorded figures";
+    let help = format!(
+        "play it with `ballast incidents {file}`, or search it with `ballast attack {file}`"
+    );
+    Rejected::whole(path, message, help)
 }
 
 /// As [`load`], for a text; `path` names it and anchors relative price files.
@@ -108,15 +122,9 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
             "a scenario begins `(schema: 1, name: …)`; start from one under scenarios/library",
         ));
     }
-    if is_incident(text) {
-        let message =
-            "this is an incident, not a scenario: it sets a stage and has recorded figures";
-        let help = format!(
-            "play it with `ballast incidents {file}`, or search it with `ballast attack {file}`"
-        );
-        return Err(Rejected::whole(path, message, help));
-    }
-    let (source, scenario) = typed::<Scenario>(&file, text, overrides)?;
+    let read = typed::<Scenario>(&file, text, overrides);
+    let (source, scenario) =
+        read.map_err(|rejected| if sets_stage(text) { incident(path) } else { rejected })?;
     let root = tree::parse(&source.text).ok();
     let base = path.parent().unwrap_or_else(|| Path::new(""));
     let Files { windows, snapshots, series } =

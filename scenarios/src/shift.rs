@@ -1,7 +1,7 @@
 //! The same policy in two groups of the same seeds and paths: what the difference between the worlds is worth to it.
 
 use crate::report::{GroupResult, estimate as figure};
-use crate::stats::{Estimate, crossed_resamples, interval, mean};
+use crate::stats::{Estimate, crossed_bootstrap, mean};
 use crate::totals::Totals;
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,7 @@ pub fn shifts(there: &GroupResult, here: &GroupResult, resamples: u32, seed: u64
             let differences: Vec<Vec<f64>> = pairs
                 .map(|(a, b)| a.iter().zip(b).map(|(a, b)| value(a) - value(b)).collect())
                 .collect();
-            let flat: Vec<f64> = differences.iter().flatten().copied().collect();
-            interval(mean(&flat), &crossed_resamples(&differences, resamples, seed, mean))
+            crossed_bootstrap(&differences, resamples, seed, mean)
         };
         shifts.push(Shift {
             policy: entry.policy.clone(),

@@ -44,7 +44,7 @@ fn compared(loaded: &Loaded, threads: usize) -> (Statics, Vec<GroupResult>) {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
         let worlds = Worlds::new(loaded).unwrap();
-        let statics = search_statics(&worlds, loaded, &NEW, 0, &|_| ()).unwrap();
+        let statics = search_statics(&worlds, loaded, &NEW, &[], 0, &|_| ()).unwrap();
         let made = |b: &Baseline| baseline(*b, &loaded.scenario, worlds.deployed(), &statics);
         let contestants: Vec<Contestant<'_>> = NEW.iter().filter_map(made).collect();
         let results = evaluate(&worlds, &groups(loaded), &contestants, &|_| ()).unwrap();

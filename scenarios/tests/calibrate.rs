@@ -88,17 +88,22 @@ fn integrated_variance_is_said_to_stand_at_the_bound() {
     }
 }
 
+/// So many jumps a year, their mean and deviation, and the deviation of an hour without them, in percent.
+fn jumping(rate: f64, mean: f64, sd: f64, rest: f64) -> JumpDiffusion {
+    JumpDiffusion {
+        drift_per_year: 0.0,
+        vol_per_sqrt_year: rest / 100.0 * 8_760_f64.sqrt(),
+        jumps_per_year: rate,
+        mean_log_jump: mean / 100.0,
+        log_jump_sd: sd / 100.0,
+        common_jumps: false,
+    }
+}
+
 #[test]
 fn jumps_are_found_again_as_often_and_as_large() {
     // Deviation between jumps 0.5 % an hour; jumps of 8 % ± 1 % are all beyond four deviations.
-    let spec = JumpDiffusion {
-        drift_per_year: 0.0,
-        vol_per_sqrt_year: 0.005 * 8_760_f64.sqrt(),
-        jumps_per_year: 60.0,
-        mean_log_jump: 0.08,
-        log_jump_sd: 0.01,
-        common_jumps: false,
-    };
+    let spec = jumping(60.0, 8.0, 1.0, 0.5);
     let found = fit(&record(PriceSpec::JumpDiffusion(spec), 60_000, 43)).jumps;
     // Normals beyond four deviations add 0.6 in 10,000 hours, more as the deviation itself errs by 5 %:
     // some 6 to 12 in 60,000.
@@ -117,14 +122,7 @@ fn merton_is_found_again_within_its_errors_small_jumps_included() {
     for (seed, rate, mean, sd, rest) in
         [(51, 95.0, -0.5, 4.0, 0.78), (52, 200.0, 0.0, 5.0, 0.78), (53, 60.0, 8.0, 1.0, 0.5)]
     {
-        let spec = JumpDiffusion {
-            drift_per_year: 0.0,
-            vol_per_sqrt_year: rest / 100.0 * 8_760_f64.sqrt(),
-            jumps_per_year: rate,
-            mean_log_jump: mean / 100.0,
-            log_jump_sd: sd / 100.0,
-            common_jumps: false,
-        };
+        let spec = jumping(rate, mean, sd, rest);
         let calibration = fit(&record(PriceSpec::JumpDiffusion(spec), 60_000, seed));
         let found = calibration.merton.expect("it jumps");
         for (name, estimate, known) in [
@@ -145,14 +143,7 @@ fn merton_is_found_again_within_its_errors_small_jumps_included() {
         assert!(path.contains("JumpDiffusion"), "{path}");
     }
     // A plain diffusion has none, or as good as none.
-    let spec = JumpDiffusion {
-        drift_per_year: 0.0,
-        vol_per_sqrt_year: 0.005 * 8_760_f64.sqrt(),
-        jumps_per_year: 0.0,
-        mean_log_jump: 0.0,
-        log_jump_sd: 0.0,
-        common_jumps: false,
-    };
+    let spec = jumping(0.0, 0.0, 0.0, 0.5);
     let found = fit(&record(PriceSpec::JumpDiffusion(spec), 20_000, 54)).merton;
     let variance = found.map_or(0.0, |m| m.per_year.value / 8_760.0 * m.sd_percent.value.powi(2));
     assert!(variance < 0.02 * 0.25, "{found:?}");

@@ -359,36 +359,35 @@ pub fn perpetual_names(symbols: &[&str], visibility: Visibility) -> Vec<String> 
     symbols.iter().flat_map(|s| seen.clone().map(move |f| format!("{s}_{}", f.name))).collect()
 }
 
-/// Further values in a row of a market with such heads: of its design, and of its second oracles.
-#[must_use]
-pub fn heads_dim(heads: Heads, visibility: Visibility) -> usize {
-    let design = DESIGN_FIELDS.iter().filter(|f| heads.has_design() && f.visibility <= visibility);
-    let oracle = ORACLE_FIELDS.iter().filter(|f| f.visibility <= visibility);
-    design.count() + heads.with_two_oracles().count() * oracle.count()
+/// A column that a market has for its design, or a reserve for its second oracle.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadsColumn {
+    /// The reserve; none for the market.
+    pub reserve: Option<usize>,
+    /// Name, without the reserve's symbol.
+    pub name: &'static str,
+    /// Unit before scaling.
+    pub unit: &'static str,
+    /// What is divided by.
+    pub scale: f64,
 }
 
-/// Names of these, `symbols` being those of the reserves.
-#[must_use]
-pub fn heads_names(heads: Heads, symbols: &[&str], visibility: Visibility) -> Vec<String> {
-    let design = DESIGN_FIELDS.iter().filter(|f| heads.has_design() && f.visibility <= visibility);
-    let mut names: Vec<String> = design.map(|f| f.name.to_owned()).collect();
-    for symbol in heads.with_two_oracles().filter_map(|reserve| symbols.get(reserve)) {
-        let seen = ORACLE_FIELDS.iter().filter(|f| f.visibility <= visibility);
-        names.extend(seen.map(|f| format!("{symbol}_{}", f.name)));
-    }
-    names
-}
-
-/// Units and scales of these.
-#[must_use]
-pub fn heads_units(heads: Heads, visibility: Visibility) -> Vec<(&'static str, f64)> {
-    let design = DESIGN_FIELDS.iter().filter(|f| heads.has_design() && f.visibility <= visibility);
-    let mut units: Vec<_> = design.map(|f| (f.unit, f.scale)).collect();
-    for _ in heads.with_two_oracles() {
-        let seen = ORACLE_FIELDS.iter().filter(|f| f.visibility <= visibility);
-        units.extend(seen.map(|f| (f.unit, f.scale)));
-    }
-    units
+/// The further columns in a row of a market with such heads: of its design, and of its second oracles.
+pub fn heads_columns(heads: Heads, visibility: Visibility) -> impl Iterator<Item = HeadsColumn> {
+    let design =
+        DESIGN_FIELDS.iter().filter(move |f| heads.has_design() && f.visibility <= visibility);
+    let design =
+        design.map(|f| HeadsColumn { reserve: None, name: f.name, unit: f.unit, scale: f.scale });
+    let oracles = heads.with_two_oracles().flat_map(move |reserve| {
+        let seen = ORACLE_FIELDS.iter().filter(move |f| f.visibility <= visibility);
+        seen.map(move |f| HeadsColumn {
+            reserve: Some(reserve),
+            name: f.name,
+            unit: f.unit,
+            scale: f.scale,
+        })
+    });
+    design.chain(oracles)
 }
 
 /// The name of a factor's column.
@@ -405,7 +404,7 @@ pub fn reserve_rows(reserves: usize, visibility: Visibility) -> Rows {
 }
 
 /// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility) + perpetual_dim(perpetuals, visibility) +
-/// factors + heads_dim(heads, visibility)]`.
+/// factors + those of [`heads_columns`]]`.
 pub fn write_row(sight: &Sight<'_>, visibility: Visibility, row: &mut [f32]) {
     let mut slots = row.iter_mut();
     let mut put = |value: f64, scale: f64| {
@@ -465,7 +464,7 @@ impl Observations {
     #[must_use]
     pub fn new(heads: Heads, books: usize, perpetuals: usize, factors: usize) -> Self {
         let public = Visibility::Public;
-        let market = dim(heads.reserves(), public) + heads_dim(heads, public);
+        let market = dim(heads.reserves(), public) + heads_columns(heads, public).count();
         let venues = book_dim(books, public) + perpetual_dim(perpetuals, public);
         Self {
             row: vec![0.0; market + venues + factors],

@@ -61,7 +61,7 @@ struct Searched {
 /// Searches, and strikes where it pays. "No" where nothing pays.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let seed = args.play.seed.unwrap_or(1);
-    if std::fs::read_to_string(&args.scenario).is_ok_and(|text| is_incident(&text)) {
+    if is_incident(&args.scenario) {
         if args.mempool {
             let why = "an incident's stage has no mempool: leave --mempool out";
             return Err(Failure::Message(format!("{}: {why}", args.scenario.display())));

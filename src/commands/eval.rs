@@ -67,8 +67,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let bar = progress_bar("search", 0);
     let beside = Path::new("runs").join(format!("{}-eval", loaded.scenario.name));
     let stopped = |world: Box<BrokenWorld>| reproducible(world.into(), &worlds, &loaded, &beside);
-    let statics =
-        search_statics(&worlds, &loaded, &baselines, budget, &|n| bar.inc(n)).map_err(stopped)?;
+    let statics = search_statics(&worlds, &loaded, &baselines, &[], budget, &|n| bar.inc(n))
+        .map_err(stopped)?;
     bar.finish_and_clear();
     let (report, _) = compare(&worlds, &loaded, &arms, &baselines, &statics).map_err(stopped)?;
     if let Some(out) = out {

@@ -134,7 +134,7 @@ impl Workbench<'_> {
             let bar = progress_bar("search", 0);
             let all = training_budget(loaded);
             let budget = self.experiment.search_blocks.unwrap_or(all);
-            let found = search_statics(worlds, loaded, baselines, budget, &|n| bar.inc(n))?;
+            let found = search_statics(worlds, loaded, baselines, &[], budget, &|n| bar.inc(n))?;
             bar.finish_and_clear();
             Ok(found)
         })?;

@@ -97,7 +97,8 @@ fn through(
     } else {
         let bar = progress_bar("search", 0);
         let baselines = &loaded.scenario.evaluate.baselines;
-        let found = search_statics(worlds, loaded, baselines, learner_blocks, &|n| bar.inc(n))?;
+        let found =
+            search_statics(worlds, loaded, baselines, &[], learner_blocks, &|n| bar.inc(n))?;
         bar.finish_and_clear();
         found
     };

@@ -4,27 +4,27 @@
 use protocols::risk_params::RiskRegime;
 use sim::action::{ActionField, Heads};
 use sim::observe::{
-    BOOK_FIELDS, BookField, GLOBAL_FIELDS, PERPETUAL_FIELDS, PerpetualField, RESERVE_FIELDS,
-    Visibility, factor_name,
+    BOOK_FIELDS, BookField, GLOBAL_FIELDS, HeadsColumn, PERPETUAL_FIELDS, PerpetualField,
+    RESERVE_FIELDS, Visibility, factor_name, heads_columns,
 };
 
 use super::card::{ActionHead, ObservationField};
 
+/// A row of what anybody may see.
+fn public(name: String, unit: &str, scale: f64) -> ObservationField {
+    let visibility = format!("{:?}", Visibility::Public);
+    ObservationField { name, unit: unit.into(), scale, visibility }
+}
+
 /// The rows of what a risk policy sees of a market whose reserves have these `symbols`.
 #[must_use]
 pub fn observation_fields(symbols: &[&str]) -> Vec<ObservationField> {
-    let row = |name: String, unit: &str, scale| ObservationField {
-        name,
-        unit: unit.into(),
-        scale,
-        visibility: format!("{:?}", Visibility::Public),
-    };
     let global = GLOBAL_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
     let mut rows: Vec<ObservationField> =
-        global.map(|f| row(f.name.into(), f.unit, f.scale)).collect();
+        global.map(|f| public(f.name.into(), f.unit, f.scale)).collect();
     for symbol in symbols {
         let reserve = RESERVE_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
-        rows.extend(reserve.map(|f| row(format!("{symbol}_{}", f.name), f.unit, f.scale)));
+        rows.extend(reserve.map(|f| public(format!("{symbol}_{}", f.name), f.unit, f.scale)));
     }
     rows
 }
@@ -33,12 +33,8 @@ pub fn observation_fields(symbols: &[&str]) -> Vec<ObservationField> {
 #[must_use]
 pub fn book_fields(symbols: &[&str]) -> Vec<ObservationField> {
     let seen = BOOK_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
-    let row = |symbol: &&str, f: &BookField| ObservationField {
-        name: format!("{symbol}_{}", f.name),
-        unit: f.unit.into(),
-        scale: f.scale,
-        visibility: format!("{:?}", Visibility::Public),
-    };
+    let row =
+        |symbol: &&str, f: &BookField| public(format!("{symbol}_{}", f.name), f.unit, f.scale);
     symbols.iter().flat_map(|symbol| seen.clone().map(move |f| row(symbol, f))).collect()
 }
 
@@ -46,12 +42,8 @@ pub fn book_fields(symbols: &[&str]) -> Vec<ObservationField> {
 #[must_use]
 pub fn perpetual_fields(symbols: &[&str]) -> Vec<ObservationField> {
     let seen = PERPETUAL_FIELDS.iter().filter(|f| f.visibility == Visibility::Public);
-    let row = |symbol: &&str, f: &PerpetualField| ObservationField {
-        name: format!("{symbol}_{}", f.name),
-        unit: f.unit.into(),
-        scale: f.scale,
-        visibility: format!("{:?}", Visibility::Public),
-    };
+    let row =
+        |symbol: &&str, f: &PerpetualField| public(format!("{symbol}_{}", f.name), f.unit, f.scale);
     symbols.iter().flat_map(|symbol| seen.clone().map(move |f| row(symbol, f))).collect()
 }
 
@@ -60,12 +52,7 @@ pub fn perpetual_fields(symbols: &[&str]) -> Vec<ObservationField> {
 pub fn factor_fields<'a>(
     factors: impl IntoIterator<Item = (&'a str, f64)>,
 ) -> Vec<ObservationField> {
-    let row = |(name, scale)| ObservationField {
-        name: factor_name(name),
-        unit: "the stream's own".into(),
-        scale,
-        visibility: format!("{:?}", Visibility::Public),
-    };
+    let row = |(name, scale)| public(factor_name(name), "the stream's own", scale);
     factors.into_iter().map(row).collect()
 }
 
@@ -73,15 +60,15 @@ pub fn factor_fields<'a>(
 /// `symbols` being those of all its reserves.
 #[must_use]
 pub fn heads_fields(heads: Heads, symbols: &[&str]) -> Vec<ObservationField> {
-    let names = sim::observe::heads_names(heads, symbols, Visibility::Public);
-    let fields = sim::observe::heads_units(heads, Visibility::Public);
-    let row = |(name, (unit, scale)): (String, (&str, f64))| ObservationField {
-        name,
-        unit: unit.into(),
-        scale,
-        visibility: format!("{:?}", Visibility::Public),
+    let row = |column: HeadsColumn| {
+        let symbol = column.reserve.and_then(|reserve| symbols.get(reserve));
+        let name = match symbol {
+            Some(symbol) => format!("{symbol}_{}", column.name),
+            None => column.name.to_owned(),
+        };
+        public(name, column.unit, column.scale)
     };
-    names.into_iter().zip(fields).map(row).collect()
+    heads_columns(heads, Visibility::Public).map(row).collect()
 }
 
 /// The rows of what it may move under `regime`, `symbols` being those of the market's reserves.

@@ -4,7 +4,7 @@
 use super::{Experiment, Variant};
 use crate::check::Checker;
 use crate::report::{BEST_STATIC, Entry, LEARNED, estimate};
-use crate::stats::{Estimate, crossed_bootstrap, crossed_resamples, cvar, interval, mean};
+use crate::stats::{Estimate, crossed_bootstrap, cvar, mean};
 use crate::totals::Totals;
 use serde::{Deserialize, Serialize};
 use sim::reward::Objective;
@@ -164,14 +164,12 @@ impl Point {
         let differences: Vec<Vec<f64>> = (0..learned.totals.len())
             .map(|row| (0..learned.totals[row].len()).map(|path| paired((row, path))).collect())
             .collect();
-        let flat: Vec<f64> = differences.iter().flatten().copied().collect();
-        let outcomes = crossed_resamples(&differences, by.resamples, by.seed, mean);
         Self {
             budget_usd,
             learned: standing(budget_usd, learned, value, by),
             fixed: standing(budget_usd, fixed, value, by),
             parameters,
-            difference_usd: interval(mean(&flat), &outcomes),
+            difference_usd: crossed_bootstrap(&differences, by.resamples, by.seed, mean),
         }
     }
 

@@ -8,8 +8,9 @@ const LEARNED: RGBColor = RGBColor(200, 60, 40);
 const STATIC: RGBColor = RGBColor(60, 100, 180);
 const SIZE: (u32, u32) = (900, 560);
 
-/// A line of the picture: its name, its colour, and what of a point is on it.
-type Side = (&'static str, RGBColor, fn(&Point) -> &Standing);
+/// A line of the picture: its name, its colour, what of a point is on it, and how many pixels below a dot its
+/// budget stands.
+type Side = (&'static str, RGBColor, fn(&Point) -> &Standing, i32);
 
 /// The picture, as SVG: each point at its estimate, lines for the intervals, the budget beside it.
 ///
@@ -21,10 +22,28 @@ pub fn svg(points: &[Point], title: &str) -> Result<String, String> {
     Ok(text + "\n")
 }
 
-/// Budgets lie powers of ten apart, and a tail may be nothing.
+/// Budgets lie powers of ten apart, and a tail may be nothing: all up to a dollar is at the left edge.
 fn place(usd: f64) -> f64 {
-    (1.0 + usd.max(0.0)).log10()
+    usd.max(1.0).log10()
 }
+
+/// The budgets beside the dots, those of dots that lie on one another in one place.
+fn budgets(points: &[Point], at: impl Fn(&Point) -> (f64, f64), near: (f64, f64)) -> Vec<Label> {
+    let mut labels: Vec<Label> = Vec::new();
+    for point in points {
+        let (x, y) = at(point);
+        let budget = short(point.budget_usd as f64);
+        let close =
+            |label: &&mut Label| (label.0.0 - x).abs() < near.0 && (label.0.1 - y).abs() < near.1;
+        match labels.iter_mut().find(close) {
+            Some(label) => label.1.push_str(&format!(", {budget}")),
+            None => labels.push(((x, y), format!("≤ {budget}"))),
+        }
+    }
+    labels
+}
+
+type Label = ((f64, f64), String);
 
 fn draw(
     text: &mut String,
@@ -48,16 +67,17 @@ fn draw(
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(RGBColor(225, 225, 225))
-        .x_label_formatter(&|x| short((10f64.powf(*x) - 1.0).max(0.0)))
+        .x_label_formatter(&|x| if *x > 0.0 { short(10f64.powf(*x)) } else { "≤ 1".to_owned() })
         .y_label_formatter(&|y| short(*y))
         .x_desc("CVaR95 of bad debt, USD per episode")
         .y_desc("borrow usage and revenue, USD per episode")
         .label_style(("sans-serif", 12))
         .axis_desc_style(("sans-serif", 15))
         .draw()?;
+    let near = (0.03 * right, 0.04 * (high - low));
     let of: [Side; 2] =
-        [("learned", LEARNED, |p| &p.learned), ("best static", STATIC, |p| &p.fixed)];
-    for (name, colour, standing) in of {
+        [("learned", LEARNED, |p| &p.learned, -18), ("best static", STATIC, |p| &p.fixed, 5)];
+    for (name, colour, standing, below) in of {
         let at = |p: &Point| (place(standing(p).tail_usd.mean), standing(p).value_usd.mean);
         chart.draw_series(LineSeries::new(points.iter().map(at), colour.stroke_width(2)))?;
         for point in points {
@@ -66,10 +86,12 @@ fn draw(
             let along = [(x, s.value_usd.low), (x, s.value_usd.high)];
             chart
                 .draw_series([across, along].map(|line| PathElement::new(line, colour.mix(0.4))))?;
-            let budget = format!("≤ {}", short(point.budget_usd as f64));
-            let label = Text::new(budget, (x, y), ("sans-serif", 12).into_font().color(&colour));
-            chart.draw_series([label])?;
         }
+        let label = |(at, budget): Label| {
+            let font = ("sans-serif", 12).into_font().color(&colour);
+            EmptyElement::at(at) + Text::new(budget, (6, below), font)
+        };
+        chart.draw_series(budgets(points, at, near).into_iter().map(label))?;
         let dots = points.iter().map(|p| Circle::new(at(p), 4, colour.filled()));
         chart
             .draw_series(dots)?
@@ -78,7 +100,7 @@ fn draw(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.85))
         .border_style(RGBColor(180, 180, 180))
         .label_font(("sans-serif", 14))
@@ -112,6 +134,6 @@ mod tests {
         };
         let text = svg(&[point(1_000), point(100_000)], "a front").expect("draws");
         assert!(text.starts_with("<svg") && text.matches("<circle").count() >= 4, "{text}");
-        assert!(text.contains("≤ 1000") && text.contains("≤ 100.0k"), "{text}");
+        assert!(text.contains("≤ 1000, 100.0k") && text.contains("≤ 100.0k"), "{text}");
     }
 }

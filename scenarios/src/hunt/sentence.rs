@@ -21,13 +21,18 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
     };
     let account = |id: AccountId| chain.accounts()[id.index()].clone();
     let pool = |id: PoolId| account(chain.pool(id).account());
+    let c_token = |id: MarketId, asset: AssetId| match &chain.markets()[id.index()] {
+        Market::Compound(market) => {
+            market.token_of(asset).and_then(|token| market.token(token).ok())
+        }
+        _ => None,
+    };
     // Compound's markets are accounts of their own, one per asset.
     let lender = |id: MarketId, asset: AssetId| {
         account(match &chain.markets()[id.index()] {
             Market::Pooled(market) => market.account,
             Market::Compound(market) => {
-                let token = market.token_of(asset).and_then(|token| market.token(token).ok());
-                token.map_or(market.admin, |token| token.account)
+                c_token(id, asset).map_or(market.admin, |token| token.account)
             }
             Market::MarginDesk(market) => market.account,
             Market::Isolated(market) => market.account,
@@ -98,12 +103,7 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
             format!("flash swap of {} from {}", taken.unwrap_or_default(), pool(id))
         }
         Call::Compound(CompoundCall::Redeem { market: id, asset, tokens }) => {
-            let token = match &chain.markets()[id.index()] {
-                Market::Compound(market) => {
-                    market.token_of(asset).and_then(|token| market.token(token).ok())
-                }
-                _ => None,
-            };
+            let token = c_token(id, asset);
             let what = token.map_or_else(|| symbol(asset), |token| much(token.c_token, tokens));
             format!("redeem {what} at {}", lender(id, asset))
         }

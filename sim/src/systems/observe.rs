@@ -6,7 +6,7 @@ use crate::config::{Config, Episode};
 use crate::exchange::Exchange;
 use crate::factors::Factors;
 use crate::observe::{
-    Observations, Sight, Visibility, book_dim, dim, heads_dim, health_shares, perpetual_dim,
+    Observations, Sight, Visibility, book_dim, dim, heads_columns, health_shares, perpetual_dim,
     write_row,
 };
 use crate::perpetuals::Perpetuals;
@@ -35,7 +35,8 @@ impl Seen<'_> {
         let public = Visibility::Public;
         let books = book_dim(self.exchange.books().len(), public);
         let perpetuals = perpetual_dim(self.perpetuals.views().len(), public);
-        let market = dim(self.market.reserves.len(), public) + heads_dim(self.heads(), public);
+        let market =
+            dim(self.market.reserves.len(), public) + heads_columns(self.heads(), public).count();
         market + books + perpetuals + self.factors.0.len()
     }
     /// The heads of the market's action table.

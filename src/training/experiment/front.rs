@@ -13,21 +13,23 @@ use scenarios::experiment::front_plot::svg;
 use scenarios::load::{Loaded, load};
 use scenarios::report::LEARNED;
 use scenarios::schema::Baseline;
+use scenarios::statics::StaticParams;
 
 impl Workbench<'_> {
     /// All points, each kept as soon as it is there, and their picture.
     pub(super) fn front(&self) -> Result<Vec<Point>, Failure> {
-        let mut points = Vec::new();
+        let (mut points, mut found): (Vec<Point>, Vec<StaticParams>) = Default::default();
         for (budget_usd, arm) in self.experiment.front_arms() {
             let loaded = load(&self.scenario, &arm.set)?;
             let policies = self.raise(&arm, &loaded)?;
-            let point = self.kept(&arm.name, &loaded.hash, || {
+            let (point, statics) = self.kept(&arm.name, &loaded.hash, || {
                 let worlds = self.args.audit.worlds(&loaded)?;
-                self.point(budget_usd, &loaded, &worlds, &policies).map_err(|failure| {
+                self.point(budget_usd, &loaded, &worlds, &policies, &found).map_err(|failure| {
                     reproducible(failure, &worlds, &loaded, &self.folder.join(&arm.name))
                 })
             })?;
             points.push(point);
+            found.push(statics);
         }
         if !points.is_empty() {
             let picture = svg(&points, &self.experiment.name).map_err(|reason| {
@@ -38,18 +40,20 @@ impl Workbench<'_> {
         Ok(points)
     }
 
-    /// Static parameters searched under the budget, and both on fresh worlds.
+    /// Static parameters searched under the budget, and both on fresh worlds. What was found under smaller budgets
+    /// keeps this one too, as far as the search could tell: it competes.
     fn point(
         &self,
         budget_usd: u64,
         loaded: &Loaded,
         worlds: &Worlds,
         policies: &[FrozenPolicy],
-    ) -> Result<Point, Failure> {
+        smaller: &[StaticParams],
+    ) -> Result<(Point, StaticParams), Failure> {
         let blocks = self.experiment.search_blocks.unwrap_or_else(|| training_budget(loaded));
         let which = Baseline::BestStatic;
         let bar = progress_bar("search", 0);
-        let statics = search_statics(worlds, loaded, &[which], blocks, &|n| bar.inc(n))?;
+        let statics = search_statics(worlds, loaded, &[which], smaller, blocks, &|n| bar.inc(n))?;
         bar.finish_and_clear();
         let fixed = baseline(which, &loaded.scenario, worlds.deployed(), &statics);
         let contestants: Vec<Contestant<'_>> =
@@ -63,9 +67,11 @@ impl Workbench<'_> {
         };
         let symbols: Vec<&str> =
             loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
-        let found = statics.best.map(|found| found.statics.describe(&symbols));
+        let found = statics.best.map(|found| found.statics).unwrap_or_default();
         let by = Resampling { resamples: e.bootstrap_resamples, seed: e.seed };
         let objective = &loaded.scenario.objective;
-        Ok(Point::new(budget_usd, [learned, fixed], found.unwrap_or_default(), objective, by))
+        let both = [learned, fixed];
+        let point = Point::new(budget_usd, both, found.describe(&symbols), objective, by);
+        Ok((point, found))
     }
 }
