@@ -33,7 +33,7 @@ fn an_attacker_learns_to_choose_a_template_alike_on_any_threads() {
     let siege = library("siege");
     let siege = siege.to_str().expect("UTF-8");
     let exploit = |out: &str, threads: &str, set: &[&str]| {
-        let options = ["--budget", "16000", "--attackers", "1", "--worlds", "2"];
+        let options = ["--budget", "8000", "--attackers", "1", "--worlds", "2"];
         let named =
             ["exploit", "deployed", "--scenario", siege, "--out", out, "--threads", threads];
         let head_start = ["--head-start", "0.1"];
