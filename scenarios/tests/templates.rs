@@ -144,7 +144,7 @@ fn a_strike_by_template_earns_what_the_search_says_in_the_same_block() {
                 &mut |lane| {
                     let mine = lane.world().resource::<AttackerAccounts>().0[0];
                     let sent = lane.block().included().filter(|(tx, _)| tx.header.sender == mine);
-                    let sent: Vec<_> = sent.map(|(_, receipt)| receipt.clone()).collect();
+                    let sent: Vec<_> = sent.map(|(_, receipt)| *receipt).collect();
                     if !sent.is_empty() && receipts.is_empty() {
                         earned = lane.totals().attacker_profit_usd;
                         receipts = sent;
