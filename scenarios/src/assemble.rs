@@ -9,8 +9,8 @@ use crate::positions::{Placing, Snapshot, Tending, place};
 use crate::problem::Problem;
 use crate::schema::{AssetSpec, PositionsSpec, Scenario};
 use crate::statics::StaticParams;
-use agents::attack::Assailant;
 use agents::attack::mind::{Mind, drawn};
+use agents::attack::{Assailant, Template, Templates};
 use agents::partner::Partner;
 use agents::scripted::borrower;
 use agents::scripted::liquidator::mind;
@@ -39,6 +39,7 @@ pub struct Worlds {
     deployed: Arc<Pooled>,
     audit: Depth,
     opponents: Option<Arc<Opponents>>,
+    templates: Templates,
 }
 
 /// Who may sit in the attackers' seat; one is drawn for each episode.
@@ -90,6 +91,7 @@ struct Setup {
     statics: StaticParams,
     record_metrics: bool,
     opponents: Option<Arc<Opponents>>,
+    templates: Templates,
 }
 
 impl Worlds {
@@ -109,6 +111,7 @@ impl Worlds {
                 statics: StaticParams::default(),
                 record_metrics: false,
                 opponents: None,
+                templates: Templates::default(),
             };
             let mut world = World::new();
             world.insert_resource(streams.clone());
@@ -118,7 +121,7 @@ impl Worlds {
         }
         let deployed = deployed.expect("the first choice was built");
         let (deployed, audit) = (Arc::new(deployed), Depth::default());
-        Ok(Self { shared, deployed, audit, opponents: None })
+        Ok(Self { shared, deployed, audit, opponents: None, templates: Templates::default() })
     }
 
     /// The same worlds, with so much looked at after every block of every lane.
@@ -134,6 +137,19 @@ impl Worlds {
     pub fn against(mut self, mixture: Vec<(f64, Assailant)>, idle_blocks: u64) -> Self {
         self.opponents = Some(Arc::new(Opponents { mixture, idle_blocks }));
         self
+    }
+
+    /// The same worlds, where whoever sits in the attackers' seat may choose among these templates.
+    #[must_use]
+    pub fn with_templates(mut self, templates: impl IntoIterator<Item = Template>) -> Self {
+        self.templates = Templates(templates.into_iter().collect());
+        self
+    }
+
+    /// The templates of the attackers' seat.
+    #[must_use]
+    pub fn templates(&self) -> &[Template] {
+        &self.templates.0
     }
 
     /// The same attackers and the same looks in the worlds of another scenario.
@@ -179,7 +195,8 @@ impl Worlds {
         record_metrics: bool,
     ) -> Arc<dyn LaneSetup> {
         let (shared, opponents) = (Arc::clone(&self.shared), self.opponents.clone());
-        Arc::new(Setup { shared, path, statics, record_metrics, opponents })
+        let templates = self.templates.clone();
+        Arc::new(Setup { shared, path, statics, record_metrics, opponents, templates })
     }
 
     /// A lane at the start of a world's episode.
@@ -302,6 +319,7 @@ impl Setup {
         if let Some(liquidator) = &self.shared.liquidator {
             liquidator.enter(world);
         }
+        world.insert_resource(self.templates.clone());
         if let Some(opponents) = &self.opponents {
             opponents.enter(plan, world);
         }
@@ -368,6 +386,7 @@ pub(crate) fn refused_positions(loaded: &Loaded) -> Vec<Problem> {
         statics: StaticParams::default(),
         record_metrics: false,
         opponents: None,
+        templates: Templates::default(),
     };
     let s = &setup.shared.scenario;
     let mut world = World::new();

@@ -3,7 +3,9 @@
 use crate::check::Checker;
 use crate::genesis::{AssembleError, Further};
 use crate::schema::{BuilderSpec, OracleSpec, PerpetualSpec, Scenario, Tending};
+use crate::templates::TemplatesSpec;
 use agents::attack::hunter::{self, HunterConfig};
+use agents::attack::seat::MOST_TEMPLATES;
 use agents::attack::{AttackerConfig, MAX_LOOT};
 use agents::scripted::SpawnError;
 use agents::scripted::arbitrageur::ArbitrageurConfig;
@@ -49,6 +51,10 @@ pub struct Cohorts {
     pub attackers: Vec<AttackerConfig>,
     /// Liquidation hunters.
     pub hunters: Vec<HunterConfig>,
+    /// Search for attacks that whoever learns in the attackers' seat may choose among; without it, it has the
+    /// written one alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub templates: Option<TemplatesSpec>,
 }
 
 /// The participants of a further lending market.
@@ -261,6 +267,15 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
     }
     for (i, attacker) in c.attackers.iter().enumerate() {
         check_attacker(&format!("agents.attackers.{i}"), attacker, &listed, checker);
+    }
+    if let Some(t) = &c.templates {
+        let last = f64::from(s.episode_hours) * 3_600.0 / f64::from(s.block_secs) - 1.0;
+        let ranges = [
+            ("simulations", t.simulations as f64, 100.0, 1e8),
+            ("most", f64::from(t.most), 1.0, MOST_TEMPLATES as f64),
+            ("blocks", t.blocks as f64, 0.0, last.max(0.0)),
+        ];
+        checker.ranges("agents.templates", &ranges);
     }
     for (i, hunter) in c.hunters.iter().enumerate() {
         check_hunter(&format!("agents.hunters.{i}"), hunter, s, checker);

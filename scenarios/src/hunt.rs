@@ -14,9 +14,10 @@ pub use staged::{Setting, Staged, Struck};
 use crate::arena::{PathChoice, WorldAddress};
 use crate::assemble::Worlds;
 use crate::episode::{EpisodeError, Recorded, tape_header, totals};
-use crate::load::{Loaded, load};
+use crate::load::{Loaded, from_text, load};
 use crate::problem::Rejected;
 use crate::receipts::Receipts;
+use crate::schema::Scenario;
 use crate::statics::StaticParams;
 use agents::attack::play::{Ground, Part};
 use markets::units::AccountId;
@@ -54,21 +55,32 @@ fn tip(chain: &Chain, tx: &Transaction<'_>) -> Option<u64> {
 pub fn quiet(path: &Path, overrides: &[String]) -> Result<Loaded, Rejected> {
     let loaded = load(path, overrides)?;
     let mut set = overrides.to_vec();
-    let attackers = loaded.scenario.agents.attackers.len();
-    set.extend((0..attackers).map(|i| format!("agents.attackers.{i}.discovery_hours=1000000.0")));
-    if attackers == 0 {
-        let symbols: Vec<&str> =
-            loaded.scenario.market.reserves.iter().map(|r| r.asset.as_str()).collect();
-        // A collateral without a pool's price is nothing that the scripted one could attack.
-        let (first, other) = (symbols.first(), symbols.get(1).or(symbols.first()));
-        if let (Some(collateral), Some(loot)) = (first, other) {
-            set.push(format!(
-                "agents.attackers=[(cohort: \"searcher\", collateral: \"{collateral}\", loot: \
-                 [\"{loot}\"], accounts: 1, capital_tokens: 0.0, discovery_hours: 1000000.0)]"
-            ));
-        }
-    }
+    set.extend(asleep(&loaded.scenario));
     load(path, &set)
+}
+
+/// The same of a scenario that is loaded.
+pub(crate) fn quieted(loaded: &Loaded) -> Result<Loaded, Rejected> {
+    from_text(&loaded.path, &loaded.text, &asleep(&loaded.scenario))
+}
+
+/// The overrides that put a scenario's attackers to sleep, and one in where it has none.
+fn asleep(s: &Scenario) -> Vec<String> {
+    let attackers = s.agents.attackers.len();
+    if attackers > 0 {
+        let asleep = |i| format!("agents.attackers.{i}.discovery_hours=1000000.0");
+        return (0..attackers).map(asleep).collect();
+    }
+    let symbols: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
+    // A collateral without a pool's price is nothing that the scripted one could attack.
+    let (first, other) = (symbols.first(), symbols.get(1).or(symbols.first()));
+    let searcher = first.zip(other).map(|(collateral, loot)| {
+        format!(
+            "agents.attackers=[(cohort: \"searcher\", collateral: \"{collateral}\", loot: \
+             [\"{loot}\"], accounts: 1, capital_tokens: 0.0, discovery_hours: 1000000.0)]"
+        )
+    });
+    searcher.into_iter().collect()
 }
 
 /// A lane that has been played up to the block to search, half open.
@@ -92,21 +104,34 @@ impl Hunt {
         blocks: u64,
         tape: &Path,
     ) -> Result<Self, EpisodeError> {
-        let world = WorldAddress { seed, instance: 0, path: PathChoice::Drawn };
-        let mut lane = worlds.lane(world, StaticParams::default(), true);
-        let start = lane.digest();
+        let mut hunt = Self::at_start(worlds, seed, true);
         let header = tape_header(&loaded.scenario.name, &loaded.hash, None, "hold");
         let sink = BufWriter::new(File::create(tape)?);
-        lane.record_to(Box::new(sink), header, SNAPSHOT_EVERY_BLOCKS)?;
+        hunt.lane.record_to(Box::new(sink), header, SNAPSHOT_EVERY_BLOCKS)?;
+        hunt.play(blocks);
+        hunt.open();
+        Ok(hunt)
+    }
+
+    /// The same, with nothing recorded.
+    #[must_use]
+    pub fn untaped(worlds: &Worlds, seed: u64, blocks: u64) -> Self {
+        let mut hunt = Self::at_start(worlds, seed, false);
+        hunt.play(blocks);
+        hunt.open();
+        hunt
+    }
+
+    fn at_start(worlds: &Worlds, seed: u64, record_metrics: bool) -> Self {
+        let world = WorldAddress { seed, instance: 0, path: PathChoice::Drawn };
+        let lane = worlds.lane(world, StaticParams::default(), record_metrics);
+        let start = lane.digest();
         let account = lane.world().get_resource::<AttackerAccounts>();
         let account = account.and_then(|accounts| accounts.0.first()).copied();
         let account = account.expect("Invariant: a quiet scenario has an attacker");
         // Nobody's: it orders ties behind everybody's.
         let actor = Actor { id: u32::MAX - 1, key: 0 };
-        let mut hunt = Self { lane, actor, account, receipts: Receipts::default(), start };
-        hunt.play(blocks);
-        hunt.open();
-        Ok(hunt)
+        Self { lane, actor, account, receipts: Receipts::default(), start }
     }
 
     /// Opens the next block, to be searched.

@@ -54,6 +54,7 @@ pub mod statics;
 pub mod stats;
 pub mod table;
 pub mod tail_budget;
+pub mod templates;
 pub mod totals;
 mod tree;
 pub mod windows;

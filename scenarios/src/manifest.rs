@@ -153,6 +153,9 @@ pub struct Manifest {
     /// Worlds that training, validation and searches never play.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_out: Vec<HeldOut>,
+    /// Templates of attack that the attackers' seat had: the calls of each, in words, where it was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<Vec<String>>,
     /// Digest of the first state, hexadecimal.
     pub start_digest: String,
     /// Digest of the history at the end, hexadecimal.
@@ -182,6 +185,7 @@ impl Manifest {
             build,
             dates: DateSplit::of(loaded),
             held_out: loaded.scenario.evaluate.held_out.clone(),
+            templates: Vec::new(),
             start_digest: String::new(),
             end_digest: String::new(),
             blocks: 0,

@@ -15,6 +15,7 @@ pub use crate::factors::{FactorSpec, StreamSpec};
 pub use crate::held_out::{HeldOut, HeldOutKind};
 pub use crate::perpetuals::{ContractSpec, PerpetualSpec};
 pub use crate::positions::{AboveLtv, PositionsSpec, Tending};
+pub use crate::templates::TemplatesSpec;
 pub use prices::*;
 pub use train::*;
 

@@ -53,7 +53,7 @@ pub(crate) struct Args {
 /// Compares and prints the report.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = load(args)?;
-    let worlds = against(args, &loaded, args.audit.worlds(&loaded)?)?;
+    let worlds = against(args, &loaded)?;
     let (bundles, baselines) = chosen(args, &loaded)?;
     let mut policies = Vec::new();
     for path in &bundles {
@@ -93,10 +93,10 @@ fn load(args: &Args) -> Result<Loaded, Failure> {
     play.load(&args.scenario)
 }
 
-/// The same worlds, with the attackers that were named.
-fn against(args: &Args, loaded: &Loaded, worlds: Worlds) -> Result<Worlds, Failure> {
+/// The worlds, with the attackers that were named.
+fn against(args: &Args, loaded: &Loaded) -> Result<Worlds, Failure> {
     if args.attacker.is_empty() {
-        return Ok(worlds);
+        return args.audit.worlds(loaded);
     }
     if let Some(wider) = loaded.unseen.iter().find(|unseen| unseen.is_wider()) {
         return Err(Failure::Message(format!(
@@ -105,13 +105,15 @@ fn against(args: &Args, loaded: &Loaded, worlds: Worlds) -> Result<Worlds, Failu
             wider.held_out.name
         )));
     }
+    let (worlds, _) = args.audit.seated(loaded)?;
     let spec = worlds.spec();
     let mut mixture = Vec::new();
     for path in &args.attacker {
         let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
         let bytes = std::fs::read(path).map_err(|error| named(error.to_string()))?;
         let attacker =
-            Assailant::learned(&bytes, spec.obs_dim, spec.action.dim()).map_err(named)?;
+            Assailant::learned(&bytes, spec.obs_dim, spec.action.dim(), worlds.templates())
+                .map_err(named)?;
         mixture.push((1.0 / args.attacker.len() as f64, attacker));
     }
     Ok(worlds.against(mixture, head_start_blocks(args.head_start, loaded)?))

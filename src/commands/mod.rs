@@ -25,6 +25,7 @@ use scenarios::folder::free_name;
 use scenarios::load::{Loaded, load};
 use scenarios::manifest::{Build, RunError};
 use scenarios::reproduction::{manifest, write_lane};
+use scenarios::templates::{self, Description, TemplatesError};
 use serde_json::json;
 use sim::audit::Depth;
 use sim::chain::Violation;
@@ -68,6 +69,18 @@ impl Audit {
     pub(crate) fn worlds(self, loaded: &Loaded) -> Result<Worlds, Failure> {
         let depth = if self.audit { Depth::Everything } else { Depth::Books };
         Ok(Worlds::new(loaded).map_err(Failure::from_error)?.with_audit(depth))
+    }
+
+    /// The same for those who learn in the attackers' seat: with the templates of attack that the scenario asks
+    /// for, and what there is to say of each.
+    pub(crate) fn seated(self, loaded: &Loaded) -> Result<(Worlds, Vec<Description>), Failure> {
+        let found = templates::find(loaded).map_err(|error| match error {
+            TemplatesError::Rejected(rejected) => rejected.into(),
+            TemplatesError::Assemble(error) => Failure::from_error(error),
+        })?;
+        let (templates, descriptions): (Vec<_>, Vec<_>) =
+            found.into_iter().map(|found| (found.template, found.description)).unzip();
+        Ok((self.worlds(loaded)?.with_templates(templates), descriptions))
     }
 }
 

@@ -29,6 +29,7 @@ use scenarios::report::{LEARNED, Report};
 use scenarios::schema::{Role, TrainSpec};
 use scenarios::statics::StaticParams;
 use scenarios::table::{Table, Values};
+use scenarios::templates::Description;
 use scenarios::totals::COLUMNS;
 use seed::{Log, Trained, train_seeds};
 use serde_json::{Value, json};
@@ -62,11 +63,16 @@ fn train(
             args.scenario.display()
         )));
     };
-    let worlds = args.learning.audit.worlds(loaded)?;
+    let audit = args.learning.audit;
+    // Only a population's attackers choose among templates.
+    let (worlds, templates) = match spec.population {
+        Some(_) => audit.seated(loaded)?,
+        None => (audit.worlds(loaded)?, Vec::new()),
+    };
     network::device(&args.learning.device).map_err(Failure::from_error)?;
     let folder = open_folder(&args.learning, "train", loaded)?;
     let target = folder.target().to_owned();
-    through(args, loaded, &worlds, &spec, threads, folder, output)
+    through(args, loaded, (&worlds, &templates), &spec, threads, folder, output)
         .map_err(|failure| reproducible(failure, &worlds, loaded, &target))
 }
 
@@ -74,7 +80,7 @@ fn train(
 fn through(
     args: &Args,
     loaded: &Loaded,
-    worlds: &Worlds,
+    (worlds, templates): (&Worlds, &[Description]),
     spec: &TrainSpec,
     threads: usize,
     folder: Folder,
@@ -97,10 +103,11 @@ fn through(
         found
     };
     let report = (!args.train_only)
-        .then(|| judge(worlds, loaded, spec, &trained, &statics, folder.path()))
+        .then(|| judge((worlds, templates), loaded, spec, &trained, &statics, folder.path()))
         .transpose()?;
     let recorded = play_chosen(worlds, loaded, &trained[chosen].policy, folder.path())?;
-    let manifest = manifest(args, loaded, spec, threads, learner_blocks, &recorded);
+    let mut manifest = manifest(args, loaded, spec, threads, learner_blocks, &recorded);
+    manifest.templates = templates.iter().map(|t| t.steps.clone()).collect();
     let target = folder.finish(manifest)?;
     let value = json!({
         "run": target,
@@ -220,7 +227,7 @@ fn observe(worlds: &Worlds, policy: &FrozenPolicy, seed: u64) -> Result<Vec<Row>
 
 /// Evaluation, and its files.
 fn judge(
-    worlds: &Worlds,
+    (worlds, templates): (&Worlds, &[Description]),
     loaded: &Loaded,
     spec: &TrainSpec,
     trained: &[Trained],
@@ -241,6 +248,9 @@ fn judge(
                 t.updates, t.best_update, t.score, t.blocks
             ),
         );
+    }
+    for (number, template) in templates.iter().enumerate() {
+        fact("template of attack", template.sentence(number));
     }
     let dates = DateSplit::of(loaded);
     for (name, ranges) in [("training dates", &dates.train), ("test dates", &dates.test)] {

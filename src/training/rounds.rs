@@ -113,9 +113,9 @@ impl<'a> Rounds<'a> {
 
     /// Keeps an attacker that has learned, by a name.
     pub(super) fn store(&self, attacker: &Assailant, name: &str) -> Result<(), Failure> {
-        let Assailant::Learned(learned) = attacker else { return Ok(()) };
+        let Some(bytes) = attacker.stored(self.shared.worlds.templates()) else { return Ok(()) };
         let path = self.folder.join(format!("{name}.bin"));
-        fs::write(&path, learned.to_bytes()).map_err(RunError::io(&path))?;
+        fs::write(&path, bytes).map_err(RunError::io(&path))?;
         Ok(())
     }
 }

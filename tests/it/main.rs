@@ -10,4 +10,6 @@ mod questions;
 mod reproduction;
 mod support;
 #[cfg(feature = "learn")]
+mod templates;
+#[cfg(feature = "learn")]
 mod training;

@@ -5,10 +5,11 @@
 //! It is asked in the last block before each of the policy's decisions and in the first after it: what is
 //! done in the one is what the policy reads, what it decided is what the other finds.
 
+use super::Attacker;
 use super::mind::{Mind, drawn};
 use super::seat::{self, Order, Seat};
 use super::spot_oracle::Sight;
-use super::{Attacker, seat::FIELDS};
+use super::template::Templates;
 use crate::account::Account;
 use crate::policy::RiskPolicy;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,7 @@ pub struct AttackLane {
     met: usize,
     pursuit: Pursuit,
     spec: Spec,
+    templates: Templates,
     /// Scratch: what the policy would decide.
     foreseen: Vec<f32>,
     account: Account,
@@ -125,7 +127,9 @@ impl AttackLane {
             return Err(PursuitError::TooLate { idle, blocks });
         }
         let heads = lane.spec().action.dim();
-        let obs_dim = lane.spec().obs_dim + heads + FIELDS.len();
+        let templates = lane.world().get_resource::<Templates>().cloned().unwrap_or_default();
+        let count = templates.0.len();
+        let obs_dim = lane.spec().obs_dim + heads + seat::fields(count);
         // The policy's row comes first.
         let lane_rows = lane.spec().rows;
         let episode = lane.plan().episode;
@@ -134,7 +138,8 @@ impl AttackLane {
             defenders,
             met: 0,
             pursuit,
-            spec: Spec { rows: lane_rows, ..Spec::new(obs_dim, seat::space()) },
+            spec: Spec { rows: lane_rows, ..Spec::new(obs_dim, seat::space(count)) },
+            templates,
             foreseen: vec![sim::action::HOLD as f32; heads],
             account: Account::default(),
             summary: Vec::new(),
@@ -243,7 +248,7 @@ impl AttackLane {
         };
         let of = (world.resource::<Episode>(), world.resource::<Config>());
         if let Some(attacker) = attackers.iter(world).find(|a| a.has_ground()) {
-            attacker.look(&sight, of, own, mask);
+            attacker.look(&sight, of, &self.templates.0, (own, mask));
         }
     }
 
@@ -254,7 +259,8 @@ impl AttackLane {
         decide: sim::lane::Decide<'_>,
         each: &mut dyn FnMut(&Lane),
     ) -> EpisodeTotals {
-        let (mut row, mut mask) = (vec![0.0; self.spec.obs_dim], vec![0.0; seat::LOGITS]);
+        let (mut row, mut mask) =
+            (vec![0.0; self.spec.obs_dim], vec![0.0; self.spec.action.logits()]);
         let mut action = vec![0.0; self.spec.action.dim()];
         while self.advance(each) {
             self.write_rows(&mut row, &mut mask);

@@ -3,8 +3,9 @@
 
 use super::Attacker;
 use super::assailant::Assailant;
-use super::seat::{FIELDS, LOGITS, Order, Seat, is_turn};
+use super::seat::{Order, Seat, fields, is_turn, logits};
 use super::spot_oracle::Sight;
+use super::template::Templates;
 use bevy_ecs::prelude::*;
 use markets::price::draw;
 use rand::Rng;
@@ -22,7 +23,7 @@ use sim::views::MarketViews;
 pub struct Mind {
     assailant: Assailant,
     idle_blocks: u64,
-    /// `[public row | risk heads | FIELDS]`.
+    /// `[public row | risk heads | its own fields]`.
     row: Vec<f32>,
     mask: Vec<f32>,
     action: Vec<f32>,
@@ -53,13 +54,14 @@ impl Mind {
     /// nothing. Where the world's own attackers look for themselves, they go on doing so.
     pub fn enter(world: &mut World, assailant: &Assailant, idle_blocks: u64) {
         let taken = !matches!(assailant, Assailant::AsWritten);
+        let templates = world.get_resource::<Templates>().map_or(0, |t| t.0.len());
         world.insert_resource(Seat { taken, order: None });
         world.insert_resource(Turns::default());
         world.insert_resource(Self {
             assailant: assailant.clone(),
             idle_blocks,
             row: Vec::new(),
-            mask: vec![0.0; LOGITS],
+            mask: vec![0.0; logits(templates)],
             action: vec![0.0; 2],
         });
     }
@@ -74,6 +76,7 @@ pub struct Around<'w> {
     views: Res<'w, MarketViews>,
     episode: Res<'w, Episode>,
     config: Res<'w, Config>,
+    templates: Option<Res<'w, Templates>>,
 }
 
 /// Gives the seat its order at every turn. It does not see through the policy, which may still be learning:
@@ -87,7 +90,7 @@ pub fn think(
     attackers: Query<&Attacker>,
 ) {
     let (Some(mut mind), Some(mut seat), Some(mut turns)) = (mind, seat, turns) else { return };
-    let Around { chain, exchange, prices, views, episode, config } = &around;
+    let Around { chain, exchange, prices, views, episode, config, templates } = &around;
     if !seat.taken || !is_turn(episode, config.decision_every_blocks, mind.idle_blocks) {
         return;
     }
@@ -95,12 +98,14 @@ pub fn think(
     let Mind { assailant, row, mask, action, .. } = &mut *mind;
     let public = seen.dim();
     let heads = seen.heads().count();
-    row.resize(public + heads + FIELDS.len(), 0.0);
+    let templates = templates.as_ref().map_or(&[][..], |templates| &templates.0);
+    row.resize(public + heads + fields(templates.len()), 0.0);
     seen.write_row(&mut row[..public]);
     row[public..public + heads].fill(0.0);
     let gas_price_usd = prices.usd(chain.gas_asset());
     let sight = Sight { chain, exchange, prices, views, gas_price_usd };
-    attacker.look(&sight, (episode, config), &mut row[public + heads..], mask);
+    let own = &mut row[public + heads..];
+    attacker.look(&sight, (episode, config), templates, (own, mask));
     assailant.decide(turns.0 as usize, row, mask, action);
     turns.0 += 1;
     seat.order = Some(Order::of(action));

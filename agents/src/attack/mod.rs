@@ -8,7 +8,8 @@
 //! One file per family of attacks, each citing its incidents: `spot_oracle`, [`hunter`].
 //!
 //! Beside these scripted families stands a search that knows none: [`synthesis`] looks for the bundle that
-//! earns most in any world, from the calls that are available in it ([`moves`]).
+//! earns most in any world, from the calls that are available in it ([`moves`]). What it finds, whoever sits in
+//! an attacker's seat can make again ([`Template`]).
 
 mod assailant;
 mod back_door;
@@ -25,12 +26,14 @@ pub mod seat;
 mod skeleton;
 mod spot_oracle;
 pub mod synthesis;
+mod template;
+mod venue;
 
 use crate::scripted::arbitrageur::bid;
 use crate::scripted::{Listed, SpawnError, Token, endow, enrol, next_actor_id, waiting_blocks};
 use bevy_ecs::prelude::*;
 use markets::units::{AccountId, MarketId};
-use seat::{Act, Seat};
+use seat::{Act, Order, Seat};
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, ExchangeOrder, Outbox, Wallet};
 use sim::chain::call::Call;
@@ -40,12 +43,14 @@ use sim::exchange::Exchange;
 use sim::prices::FairPrices;
 use sim::rng::{Purpose, Streams};
 use sim::views::MarketViews;
+use sim::worth::entries;
 use spot_oracle::{GAS, Sight, Target, best_by_simulation};
 
 pub use assailant::{Assailant, Sequence};
 pub use back_door::BackDoor;
 pub use lane::{AttackLane, Defenders, Goal, Pursuit, PursuitError};
 pub use spot_oracle::MAX_LOOT;
+pub use template::{TEMPLATE_FIELDS, Template, Templates};
 
 /// An attacker of a collateral whose oracle reads a pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,10 +134,9 @@ impl Attacker {
             return;
         }
         let Some(target) = self.ground else { return };
-        let pooled = chain.pooled(target.market);
         let account = self.accounts[self.current];
         let block = chain.clock().block;
-        if !pooled.position(account).is_borrowing_any() {
+        if !owes(chain, account) {
             self.resting_until = block + self.rest_blocks;
             return;
         }
@@ -145,20 +149,28 @@ impl Attacker {
                 outbox.order(ExchangeOrder { trader: account, actor: actor.id, sell, buy, amount });
             }
         }
-        self.turn(chain, target.market);
+        self.turn(chain);
     }
 
     /// Turns to the next account without debt; rests where there is none.
-    fn turn(&mut self, chain: &Chain, market: MarketId) {
-        let (pooled, n) = (chain.pooled(market), self.accounts.len());
-        let free = (1..=n)
-            .map(|i| (self.current + i) % n)
-            .find(|i| !pooled.position(self.accounts[*i]).is_borrowing_any());
+    fn turn(&mut self, chain: &Chain) {
+        let n = self.accounts.len();
+        let free =
+            (1..=n).map(|i| (self.current + i) % n).find(|i| !owes(chain, self.accounts[*i]));
         match free {
             Some(next) => self.current = next,
             None => self.resting_until = chain.clock().block + self.rest_blocks,
         }
     }
+}
+
+/// Whether an account owes anything to any market.
+fn owes(chain: &Chain, account: AccountId) -> bool {
+    let mut owes = false;
+    for id in 0..chain.markets().len() {
+        entries(chain, MarketId(id as u16), account, |entry| owes |= entry.owed);
+    }
+    owes
 }
 
 /// The reserve whose feed reads a pool, now or on average, and what can be borrowed against it; and whether
@@ -270,6 +282,7 @@ pub fn attack_markets(
     prices: Res<FairPrices>,
     views: Res<MarketViews>,
     seat: Option<ResMut<Seat>>,
+    templates: Option<Res<Templates>>,
     mut outbox: ResMut<Outbox>,
     mut attackers: Query<(&Actor, &mut Attacker)>,
     mut fork: Local<Option<Fork>>,
@@ -296,7 +309,14 @@ pub fn attack_markets(
                 let mine = order.filter(|_| seat_is_free && attacker.has_ground());
                 seat_is_free &= !attacker.has_ground();
                 match mine {
-                    Some(order) if order.act == Act::Strike => (attacker.ground, order.size),
+                    Some(Order { act: Act::Strike, size }) => (attacker.ground, size),
+                    Some(Order { act: Act::Template(number), size }) => {
+                        let found = templates.as_ref().and_then(|t| t.0.get(usize::from(number)));
+                        if let Some(template) = found {
+                            attacker.make(template, size, &sight, (actor, &mut outbox));
+                        }
+                        continue;
+                    }
                     Some(order) => {
                         attacker.obey(order, &sight, actor, &mut outbox);
                         continue;

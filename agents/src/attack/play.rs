@@ -18,6 +18,9 @@ use sim::chain::call::{Call, TxBuffer};
 use sim::chain::{Chain, Session};
 use sim::worth::Fair;
 
+/// Progress of a candidate whose steps all went through, and that could not be closed; more than any has steps.
+const CLOSING: f64 = 1e3;
+
 /// Where an attack is searched: any world, an account in it, and what things are worth.
 #[derive(Clone, Debug)]
 pub struct Ground {
@@ -100,6 +103,11 @@ impl Played {
     #[must_use]
     pub fn is_feasible(&self) -> bool {
         self.profit_usd > f64::NEG_INFINITY
+    }
+    /// The number of the step that failed, where one did.
+    pub(super) fn stopped_at(&self) -> Option<usize> {
+        let failed = !self.is_feasible() && self.progress < CLOSING;
+        failed.then_some(self.progress as usize)
     }
     /// What the attacker gave up for good, gas included, in USD.
     #[must_use]

@@ -2,11 +2,12 @@
 //! looking for its own chance.
 //!
 //! An order has two heads: what ([`Act`]) and how much ([`SIZES`]). A strike is its family's bundle, sized
-//! against the chain as it stands; everything else is a plain call that moves what others see (the pool's
+//! against the chain as it stands; a template ([`Template`]) is one that a search found; everything else is a plain call that moves what others see (the pool's
 //! price, the use of caps and reserves), so that a policy that reads them may be misled before the strike.
 
-use super::Attacker;
 use super::spot_oracle::{Sight, Target};
+use super::template::{self, TEMPLATE_FIELDS, Template};
+use super::{Attacker, owes};
 use crate::scripted::{Token, gas_bid, gas_of, wei};
 use bevy_ecs::prelude::*;
 use markets::units::{AccountId, Amount, U256};
@@ -41,10 +42,12 @@ pub enum Act {
     Borrow,
     /// Repays this share of the cash it owes.
     Repay,
+    /// A template of its world, by its number, at this share of its size; only where it pays.
+    Template(u8),
 }
 
 impl Act {
-    /// All of them; a choice of the first head is a position here.
+    /// All that every seat has; a choice of the first head is a position here, and templates follow.
     pub const ALL: [Self; 10] = [
         Self::Wait,
         Self::Strike,
@@ -61,13 +64,29 @@ impl Act {
 
 /// Shares of what there is, by choice of the second head.
 pub const SIZES: [f64; 4] = [0.125, 0.25, 0.5, 1.0];
+/// Most templates of a seat.
+pub const MOST_TEMPLATES: usize = 16;
+
+/// Choices of the first head where there are so many templates.
+#[must_use]
+pub const fn acts(templates: usize) -> usize {
+    Act::ALL.len() + templates
+}
 /// Entries of a mask.
-pub const LOGITS: usize = Act::ALL.len() + SIZES.len();
+#[must_use]
+pub const fn logits(templates: usize) -> usize {
+    acts(templates) + SIZES.len()
+}
+/// Values that an attacker sees of itself: [`FIELDS`], then [`TEMPLATE_FIELDS`] of each template.
+#[must_use]
+pub const fn fields(templates: usize) -> usize {
+    FIELDS.len() + TEMPLATE_FIELDS * templates
+}
 
 /// The attacker's action space.
 #[must_use]
-pub fn space() -> ActionSpace {
-    ActionSpace::MultiDiscrete { heads: vec![Act::ALL.len() as u32, SIZES.len() as u32] }
+pub fn space(templates: usize) -> ActionSpace {
+    ActionSpace::MultiDiscrete { heads: vec![acts(templates) as u32, SIZES.len() as u32] }
 }
 
 /// What a seated attacker is told.
@@ -84,8 +103,10 @@ impl Order {
     #[must_use]
     pub fn of(action: &[f32]) -> Self {
         let choice = |head: usize| action.get(head).map_or(0, |a| a.round().max(0.0) as usize);
+        let template = |number: usize| u8::try_from(number).map_or(Act::Wait, Act::Template);
+        let act = choice(0);
         Self {
-            act: Act::ALL.get(choice(0)).copied().unwrap_or(Act::Wait),
+            act: Act::ALL.get(act).copied().unwrap_or_else(|| template(act - Act::ALL.len())),
             size: SIZES.get(choice(1)).copied().unwrap_or(1.0),
         }
     }
@@ -168,7 +189,7 @@ impl Target {
     /// What an act has to go by, in whole tokens of its asset.
     fn at_hand(&self, act: Act, means: &Means) -> (Token, f64) {
         match act {
-            Act::Wait | Act::Strike => (self.quote, 0.0),
+            Act::Wait | Act::Strike | Act::Template(_) => (self.quote, 0.0),
             Act::Buy => (self.quote, means.cash),
             Act::Sell | Act::Supply => (self.tail, means.held),
             Act::Withdraw => (self.tail, means.supplied),
@@ -200,7 +221,7 @@ impl Target {
         let swap =
             |asset_in| Call::Swap { pool: self.pool, asset_in, amount, min_out: Amount::ZERO };
         let call = match order.act {
-            Act::Wait | Act::Strike => return None,
+            Act::Wait | Act::Strike | Act::Template(_) => return None,
             Act::Buy | Act::Sell => swap(asset),
             Act::Supply | Act::Lend => Call::Supply { market, asset, amount },
             Act::Withdraw | Act::Recall => Call::Withdraw { market, asset, amount },
@@ -245,24 +266,24 @@ impl Attacker {
         ground.setting(sight, account).map_or(0.0, |setting| setting.bound_usd().max(0.0))
     }
 
-    /// Writes what it sees of itself into `row` (`[FIELDS.len()]`) and what it may do now into `mask`
-    /// (`[LOGITS]`).
+    /// Writes what it sees of itself into `row` (`[fields(templates)]`) and what it may do now into `mask`
+    /// (`[logits(templates)]`).
     pub(super) fn look(
         &self,
         sight: &Sight<'_>,
         (episode, config): (&Episode, &Config),
-        row: &mut [f32],
-        mask: &mut [f32],
+        templates: &[Template],
+        (row, mask): (&mut [f32], &mut [f32]),
     ) {
         row.fill(0.0);
         mask.fill(0.0);
         mask[0] = 1.0;
-        mask[Act::ALL.len()..].fill(1.0);
+        mask[acts(templates.len())..].fill(1.0);
         let Some(ground) = self.ground else { return };
         let means = ground.means(sight, self.accounts[0]);
         let bound = self.strike_bound_usd(sight);
         let pooled = sight.chain.pooled(ground.market);
-        let free = |account: &&AccountId| !pooled.position(**account).is_borrowing_any();
+        let free = |account: &&AccountId| !owes(sight.chain, **account);
         // Cuts and freezes that wait count down, raises and thaws up.
         let pending = |param: RiskParam, now: u64| {
             let mine = pooled.state.pending.iter().filter(|p| {
@@ -307,5 +328,12 @@ impl Attacker {
             };
             *slot = f32::from(u8::from(possible));
         }
+        let account = self.accounts[self.current];
+        template::look(templates, sight, account, |i, chance| {
+            let seen = &mut row[FIELDS.len() + TEMPLATE_FIELDS * i..];
+            (seen[0], seen[1]) = (log10(chance.usd) as f32, chance.size as f32);
+            let possible = chance.usd >= self.min_profit_usd;
+            mask[Act::ALL.len() + i] = f32::from(u8::from(possible));
+        });
     }
 }

@@ -4,6 +4,7 @@
 //! After FlashSyn (Chen, Beillahi, Long, FlashSyn: Flash Loan Attack Synthesis via Counter Example Driven
 //! Approximation, ICSE 2024), but for its approximations: here the world itself is fast enough to be asked.
 
+mod kinds;
 mod rivals;
 
 use super::moves::{Move, catalogue};
@@ -14,6 +15,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use sim::rng::{Purpose, Streams};
 
+use kinds::Kinds;
+pub use kinds::several;
 pub use rivals::{Rivals, random_search, rivals};
 
 /// ln of the range of shares that are tried: from all of it to a ten-thousandth.
@@ -24,6 +27,8 @@ const MOST_STEPS: usize = 9;
 const PROMISING: [usize; 2] = [24, 16];
 /// Simulations that a child's amounts get.
 const BREEDING_SIMULATIONS: u64 = 160;
+/// A move that adds less than this share of the profit is not needed.
+const NEEDLESS: f64 = 1e-7;
 /// Proposals that are bred.
 const POOL: usize = 12;
 
@@ -51,6 +56,8 @@ pub struct Tracker {
     pub curve: Vec<(u64, f64)>,
     best: Option<(f64, Vec<Step>)>,
     harm: Option<(f64, Vec<Step>)>,
+    /// The best of every kind, where that is asked for.
+    kinds: Option<Kinds>,
     least_loss_usd: f64,
     /// The least that counts as spent, in USD: gas, or a dollar.
     floor_usd: f64,
@@ -62,6 +69,7 @@ impl Tracker {
             curve: Vec::new(),
             best: None,
             harm: None,
+            kinds: None,
             least_loss_usd: options.least_loss_usd,
             floor_usd: 1.0,
         }
@@ -74,6 +82,9 @@ impl Tracker {
         if self.best.as_ref().is_none_or(|(best, _)| played.profit_usd > *best) {
             self.best = Some((played.profit_usd, steps.to_vec()));
             self.curve.push((simulations, played.profit_usd));
+        }
+        if let Some(kinds) = &mut self.kinds {
+            kinds.note(steps, played.profit_usd);
         }
         let harm = self.harm_of(played);
         if harm > 0.0 && self.harm.as_ref().is_none_or(|(most, _)| harm > *most) {
@@ -152,12 +163,29 @@ pub struct Report {
 /// Searches a ground for the most profitable bundle and the most harmful one.
 #[must_use]
 pub fn search(ground: &Ground, options: &Options) -> Report {
+    let Search { mut player, tracker, .. } = searched(ground, options, None);
+    let simulations = player.simulations;
+    let mut attack = |found: Option<(f64, Vec<Step>)>| {
+        let (_, steps) = found?;
+        let record = player.record(&steps)?;
+        Some(Attack { steps, record })
+    };
+    Report {
+        best: attack(tracker.best),
+        harm: attack(tracker.harm),
+        simulations,
+        curve: tracker.curve,
+    }
+}
+
+/// The whole search, and where it has got.
+fn searched<'a>(ground: &'a Ground, options: &Options, kinds: Option<Kinds>) -> Search<'a> {
     let streams = Streams::new(options.seed, 0);
     let mut rng = streams.at(Purpose::Search, 0, 0, 0);
     let moves = moves_of(ground);
     let mut search = Search {
         player: Player::new(ground),
-        tracker: Tracker::new(options),
+        tracker: Tracker { kinds, ..Tracker::new(options) },
         moves,
         end: options.simulations,
     };
@@ -184,20 +212,10 @@ pub fn search(ground: &Ground, options: &Options) -> Report {
         let left = search.left();
         search.tune(&mut best, Aim::Profit, left, &mut rng);
     }
-    search.simplify();
-    let Search { mut player, tracker, .. } = search;
-    let simulations = player.simulations;
-    let mut attack = |found: Option<(f64, Vec<Step>)>| {
-        let (_, steps) = found?;
-        let record = player.record(&steps)?;
-        Some(Attack { steps, record })
-    };
-    Report {
-        best: attack(tracker.best),
-        harm: attack(tracker.harm),
-        simulations,
-        curve: tracker.curve,
+    if let Some((profit, steps)) = search.tracker.best.take() {
+        search.tracker.best = Some(search.simplify(profit, steps, NEEDLESS));
     }
+    search
 }
 
 /// Sizes one list of moves, without a search for another; `None` where no size goes through.
@@ -463,15 +481,20 @@ impl Search<'_> {
         }
     }
 
-    /// Leaves out of the best what it does not need.
-    fn simplify(&mut self) {
-        let Some((mut profit, mut steps)) = self.tracker.best.clone() else { return };
+    /// Leaves out of a bundle that earns `profit` what it does not need: each move that brings less than this
+    /// share of it.
+    fn simplify(
+        &mut self,
+        mut profit: f64,
+        mut steps: Vec<Step>,
+        needless: f64,
+    ) -> (f64, Vec<Step>) {
         let mut at = 0;
         while at < steps.len() && steps.len() > 1 {
             let mut fewer = steps.clone();
             fewer.remove(at);
             let played = self.player.play(&fewer);
-            if played.is_feasible() && played.profit_usd >= profit - 1e-7 * profit.abs() {
+            if played.is_feasible() && played.profit_usd >= profit - needless * profit.abs() {
                 profit = played.profit_usd;
                 steps = fewer;
                 continue;
@@ -491,7 +514,7 @@ impl Search<'_> {
             }
             at += 1;
         }
-        self.tracker.best = Some((profit, steps));
+        (profit, steps)
     }
 
     /// Every list that is one move away.

@@ -134,6 +134,7 @@ impl Staged {
             build,
             dates: DateSplit::default(),
             held_out: Vec::new(),
+            templates: Vec::new(),
             start_digest: hex(&self.set.state_hash()),
             end_digest: struck.map_or_else(String::new, |struck| hex(&struck.digest)),
             blocks: struck.map_or(0, |struck| struck.block - set),

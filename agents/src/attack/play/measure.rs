@@ -2,7 +2,7 @@
 
 use super::super::moves::Move;
 use super::super::outcome::{Books, max_borrow, supplied, vaults, written_off_usd};
-use super::{Hand, Part, Played, Player, Record};
+use super::{CLOSING, Hand, Part, Played, Player, Record};
 use markets::units::{Amount, AssetId, FeedId, MarketId};
 use sim::chain::call::{AmountExpr, Call};
 use sim::chain::{Chain, Market, Pool};
@@ -36,7 +36,7 @@ impl Player<'_> {
         let settled = self.settle(chain, hand);
         let gas = hand.gas + hand.session.gas();
         if let Err(part) = settled {
-            let (potential_usd, progress) = (potential, 1e3 + part);
+            let (potential_usd, progress) = (potential, CLOSING + part);
             return Played { potential_usd, progress, distortion, state, ..Played::FAILED };
         }
         hand.gas = gas;
