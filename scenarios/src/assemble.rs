@@ -153,7 +153,8 @@ impl Worlds {
     }
 
     /// The same attackers and the same looks in the worlds of another scenario.
-    pub(crate) fn varied(&self, loaded: &Loaded) -> Self {
+    #[must_use]
+    pub fn varied(&self, loaded: &Loaded) -> Self {
         Self { shared: Shared::new(loaded), ..self.clone() }
     }
 

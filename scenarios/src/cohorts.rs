@@ -276,6 +276,10 @@ pub(crate) fn check(s: &Scenario, checker: &mut Checker<'_>) {
             ("blocks", t.blocks as f64, 0.0, last.max(0.0)),
         ];
         checker.ranges("agents.templates", &ranges);
+        if c.attackers.is_empty() {
+            let message = "templates of attack, and no attacker whose seat they are for";
+            checker.refuse("agents.templates", message, "add one under `agents.attackers`");
+        }
     }
     for (i, hunter) in c.hunters.iter().enumerate() {
         check_hunter(&format!("agents.hunters.{i}"), hunter, s, checker);

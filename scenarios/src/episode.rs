@@ -192,7 +192,7 @@ pub fn totals(lane: &Lane) -> Totals {
     }
 }
 
-/// Bundles that attackers have simulated in a lane's episode.
+/// Bundles that attackers have simulated in a lane's episode, looks at templates left out.
 fn simulations(lane: &Lane) -> u64 {
     let Some(mut query) = lane.world().try_query::<&Attacker>() else { return 0 };
     query.iter(lane.world()).map(|attacker| attacker.simulations).sum()

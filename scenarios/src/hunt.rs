@@ -64,12 +64,15 @@ pub(crate) fn quieted(loaded: &Loaded) -> Result<Loaded, Rejected> {
     from_text(&loaded.path, &loaded.text, &asleep(&loaded.scenario))
 }
 
-/// The overrides that put a scenario's attackers to sleep, and one in where it has none.
+/// The overrides that put a scenario's attackers to sleep, and one in where it has none. Held-out worlds are left
+/// out: nobody is judged, and what they keep from training may be an attacker.
 fn asleep(s: &Scenario) -> Vec<String> {
+    let held_out = !s.evaluate.held_out.is_empty();
+    let all = held_out.then(|| "evaluate.held_out=[]".to_owned()).into_iter();
     let attackers = s.agents.attackers.len();
     if attackers > 0 {
         let asleep = |i| format!("agents.attackers.{i}.discovery_hours=1000000.0");
-        return (0..attackers).map(asleep).collect();
+        return all.chain((0..attackers).map(asleep)).collect();
     }
     let symbols: Vec<&str> = s.market.reserves.iter().map(|r| r.asset.as_str()).collect();
     // A collateral without a pool's price is nothing that the scripted one could attack.
@@ -80,7 +83,7 @@ fn asleep(s: &Scenario) -> Vec<String> {
              [\"{loot}\"], accounts: 1, capital_tokens: 0.0, discovery_hours: 1000000.0)]"
         )
     });
-    searcher.into_iter().collect()
+    all.chain(searcher).collect()
 }
 
 /// A lane that has been played up to the block to search, half open.

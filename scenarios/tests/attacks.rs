@@ -58,7 +58,7 @@ fn a_spot_oracle_is_attacked_and_its_twin_is_not_at_equal_budget() {
 }
 
 #[test]
-fn an_empty_market_among_others_is_emptied_whatever_the_draws() {
+fn an_empty_market_among_others_is_emptied_with_either_draw() {
     let path = library("stages/empty_market.ron");
     let staged = Staged::load(&path, &[], 1, 0).unwrap();
     for seed in 1..=2 {
@@ -240,4 +240,16 @@ fn incidents_are_found_again_and_nothing_in_their_twins() {
             "{incident}"
         );
     }
+}
+
+#[test]
+fn a_scenario_that_keeps_attackers_for_its_judges_is_searched_too() {
+    let set = [
+        "agents.attackers=[]".to_owned(),
+        "evaluate.held_out=[(name: \"attacked\", kind: Attack, about: \"flash loans\", \
+         set: [\"agents.attackers=[(cohort: \\\"attacker\\\", discovery_hours: 6.0)]\"])]"
+            .to_owned(),
+    ];
+    let loaded = quiet(&library("siege.ron"), &set).unwrap();
+    assert_eq!(loaded.scenario.agents.attackers.len(), 1);
 }

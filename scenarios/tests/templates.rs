@@ -118,7 +118,8 @@ fn a_strike_by_template_earns_what_the_search_says_in_the_same_block() {
             let seen_usd = libm::pow(10.0, 6.0 * f64::from(seen[0])) - 1.0;
             let best = SIZES.map(|size| said(&side, template, size)).into_iter();
             let best = best.fold(f64::NEG_INFINITY, f64::max);
-            assert_eq!(mask[Act::ALL.len() + number] > 0.0, best >= 1_000.0);
+            // A tenth of it goes to the builder.
+            assert_eq!(mask[Act::ALL.len() + number] > 0.0, 0.9 * best >= 1_000.0);
             if best > 0.0 {
                 assert!((seen_usd / best - 1.0).abs() < 1e-4, "{seen_usd} {best}");
             }

@@ -153,7 +153,7 @@ pub(crate) fn reproducible(
     let level = (!world.set.is_empty()).then(|| {
         let set: Vec<String> = loaded.overrides.iter().chain(&world.set).cloned().collect();
         let loaded = load(&loaded.path, &set).ok()?;
-        let worlds = Worlds::new(&loaded).ok()?.with_audit(world.broken.depth);
+        let worlds = worlds.varied(&loaded).with_audit(world.broken.depth);
         Some((loaded, worlds))
     });
     let (loaded, worlds) = match &level {

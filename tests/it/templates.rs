@@ -69,8 +69,10 @@ fn an_attacker_learns_to_choose_a_template_alike_on_any_threads() {
 
     let eval = ["eval", siege, "--attacker", "one/attackers/profit-1.bin", "--head-start", "0.1"];
     let report = play(dir.path(), &eval, &SET);
-    let profit = report["report"]["rows"][0]["attacker_profit_usd"].as_f64();
-    assert!(profit.is_none_or(|usd| usd > 0.0), "{report}");
+    let cells = report["report"]["rows"][0]["cells"].as_array().expect("cells");
+    let profit = cells.iter().find(|cell| cell["column"] == "attacker_profit_usd");
+    let profit = profit.and_then(|cell| cell["estimate"]["mean"].as_f64()).expect("a profit");
+    assert!(profit > 0.0, "{report}");
     let bare = bare.iter().flat_map(|set| ["--set", set]);
     let refused = ballast(dir.path(), &eval.into_iter().chain(bare).collect::<Vec<_>>());
     assert_eq!(refused.status.code(), Some(2));

@@ -60,8 +60,8 @@ impl Assailant {
         let policy = FrozenPolicy::from_bytes(bytes)?;
         if known != templates {
             return Err(format!(
-                "an attacker with {}, and this scenario's seat has {}: give `agents.templates` what it was \
-                 made with, or make one here with `ballast exploit`",
+                "an attacker with {}, and this scenario's seat has {}: give `agents.templates`, and all else \
+                 that the search sees of the scenario, what it was made with, or make one here with `ballast exploit`",
                 counted(known.len()),
                 if known.len() == templates.len() {
                     "others".to_owned()

@@ -121,7 +121,7 @@ pub struct Attacker {
     submitted: bool,
     /// Bundles that succeeded.
     pub attacks: u32,
-    /// Bundles simulated in searches.
+    /// Bundles simulated in searches, looks at templates left out.
     pub simulations: u64,
     /// Profit that the last successful bundle was expected to make, in USD.
     pub last_expected_usd: f64,

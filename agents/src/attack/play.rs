@@ -80,7 +80,7 @@ pub struct Played {
     /// How far it got: steps that went through, and the part of the loans that could be repaid.
     pub progress: f64,
     /// How far oracles and prices of shares were moved before open ends were closed: the sum of |ln| of the prices
-    /// over those before; what was silenced counts as one.
+    /// over those before; what was silenced, or began to speak, counts as one.
     pub distortion: f64,
     /// A name of the state that it led to, before open ends were closed.
     pub state: u64,

@@ -2,8 +2,9 @@
 //! looking for its own chance.
 //!
 //! An order has two heads: what ([`Act`]) and how much ([`SIZES`]). A strike is its family's bundle, sized
-//! against the chain as it stands; a template ([`Template`]) is one that a search found; everything else is a plain call that moves what others see (the pool's
-//! price, the use of caps and reserves), so that a policy that reads them may be misled before the strike.
+//! against the chain as it stands; a template ([`Template`]) is one that a search found; everything else is a plain
+//! call that moves what others see (the pool's price, the use of caps and reserves), so that a policy that reads
+//! them may be misled before the strike.
 
 use super::spot_oracle::{Sight, Target};
 use super::template::{self, TEMPLATE_FIELDS, Template};
@@ -260,7 +261,7 @@ impl Attacker {
     fn strike_bound_usd(&self, sight: &Sight<'_>) -> f64 {
         let Some(ground) = self.ground else { return 0.0 };
         let account = self.accounts[self.current];
-        if sight.chain.pooled(ground.market).position(account).is_borrowing_any() {
+        if owes(sight.chain, account) {
             return 0.0;
         }
         ground.setting(sight, account).map_or(0.0, |setting| setting.bound_usd().max(0.0))
@@ -329,10 +330,14 @@ impl Attacker {
             *slot = f32::from(u8::from(possible));
         }
         let account = self.accounts[self.current];
+        if owes(sight.chain, account) {
+            return;
+        }
         template::look(templates, sight, account, |i, chance| {
             let seen = &mut row[FIELDS.len() + TEMPLATE_FIELDS * i..];
             (seen[0], seen[1]) = (log10(chance.usd) as f32, chance.size as f32);
-            let possible = chance.usd >= self.min_profit_usd;
+            // What is left of it once the tip is paid.
+            let possible = (1.0 - self.bid_share) * chance.usd >= self.min_profit_usd;
             mask[Act::ALL.len() + i] = f32::from(u8::from(possible));
         });
     }

@@ -6,16 +6,16 @@
 //! first; the rest follows. It is offered only where a play of it on a fork of the chain, now, earns the
 //! attacker's least profit at one of the [`SIZES`].
 
-use super::Attacker;
 use super::moves::Move;
 use super::play::{Ground, Played, Player, Record, Step};
 use super::seat::SIZES;
 use super::spot_oracle::Sight;
 use super::synthesis::Attack;
+use super::{Attacker, owes};
 use crate::scripted::arbitrageur::bid;
 use crate::scripted::gas_of;
 use bevy_ecs::prelude::Resource;
-use markets::units::{AccountId, Amount, AssetId};
+use markets::units::{AccountId, Amount, AssetId, U256};
 use serde::{Deserialize, Serialize};
 use sim::actor::{Actor, Outbox, Wallet};
 use sim::chain::Chain;
@@ -133,7 +133,7 @@ pub(super) fn look(
     account: AccountId,
     mut each: impl FnMut(usize, Chance),
 ) {
-    if templates.is_empty() {
+    if !templates.iter().any(|template| template.is_possible_on(sight.chain)) {
         return;
     }
     let ground = ground(sight, account);
@@ -154,10 +154,10 @@ impl Attacker {
         sight: &Sight<'_>,
         (actor, outbox): (&Actor, &mut Outbox),
     ) {
-        if !template.is_possible_on(sight.chain) {
+        let account = self.accounts[self.current];
+        if owes(sight.chain, account) || !template.is_possible_on(sight.chain) {
             return;
         }
-        let account = self.accounts[self.current];
         let mut ground = ground(sight, account);
         let mut player = Player::new(&ground);
         let (steps, _) = template.fitted(size, &mut player);
@@ -181,8 +181,8 @@ impl Attacker {
     }
 }
 
-/// The calls of a played template, undone unless what gained most gains 99 % of it again; `None` where they
-/// fail as one transaction.
+/// The calls of a played template, undone unless what gained most in the wallet gains 99 % of it again (where
+/// nothing does, as they are); `None` where they fail as one transaction.
 fn guarded(record: &Record, ground: &mut Ground) -> Option<Vec<Call>> {
     let [part] = record.parts.as_slice() else { return None };
     let (by, fair, count) = (ground.attacker, &ground.fair, ground.chain.assets().len());
@@ -200,7 +200,7 @@ fn guarded(record: &Record, ground: &mut Ground) -> Option<Vec<Call>> {
     let most = gains.max_by(|a, b| fair.usd(a.0, a.1).total_cmp(&fair.usd(b.0, b.1)));
     let mut calls = part.calls.clone();
     if let Some((asset, gain)) = most.filter(|(_, gain)| !gain.is_zero()) {
-        let min_gain = Amount::from_f64_floor(0.99 * gain.to_f64());
+        let min_gain = Amount(gain.0 - gain.0.div_ceil(U256::from(100)));
         calls.insert(0, Call::Mark { mark: MARK, asset });
         calls.push(Call::RequireGain { mark: MARK, asset, min_gain });
     }

@@ -75,7 +75,7 @@ fn draw(
         .label_style(("sans-serif", 12))
         .axis_desc_style(("sans-serif", 15))
         .draw()?;
-    let near = (0.03 * right, 0.04 * (high - low));
+    let near = (0.03 * right, 0.04 * (high - low).max(1e-9));
     let of: [Side; 2] =
         [("learned", LEARNED, |p| &p.learned, -18), ("best static", STATIC, |p| &p.fixed, 5)];
     for (name, colour, standing, below) in of {

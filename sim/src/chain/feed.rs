@@ -148,7 +148,7 @@ impl Chain {
     ///
     /// # Errors
     /// What it is invested in has no value now: an empty pool, or one that is no StableSwap pool.
-    pub(super) fn holdings(&self, vault: &ShareVault) -> Result<Holdings, StableSwapError> {
+    pub fn holdings(&self, vault: &ShareVault) -> Result<Holdings, StableSwapError> {
         let at_hand = self.ledger.balance(vault.account, vault.asset);
         let supply = self.ledger.total_supply(vault.share);
         let mut total = at_hand;

@@ -22,12 +22,13 @@ impl Workbench<'_> {
         for (budget_usd, arm) in self.experiment.front_arms() {
             let loaded = load(&self.scenario, &arm.set)?;
             let policies = self.raise(&arm, &loaded)?;
-            let (point, statics) = self.kept(&arm.name, &loaded.hash, || {
-                let worlds = self.args.audit.worlds(&loaded)?;
-                self.point(budget_usd, &loaded, &worlds, &policies, &found).map_err(|failure| {
-                    reproducible(failure, &worlds, &loaded, &self.folder.join(&arm.name))
-                })
-            })?;
+            let (point, statics) =
+                self.kept(&format!("{}-point", arm.name), &loaded.hash, || {
+                    let worlds = self.args.audit.worlds(&loaded)?;
+                    self.point(budget_usd, &loaded, &worlds, &policies, &found).map_err(|failure| {
+                        reproducible(failure, &worlds, &loaded, &self.folder.join(&arm.name))
+                    })
+                })?;
             points.push(point);
             found.push(statics);
         }

@@ -6,7 +6,6 @@ use super::{CLOSING, Hand, Part, Played, Player, Record};
 use markets::units::{Amount, AssetId, FeedId, MarketId};
 use sim::chain::call::{AmountExpr, Call};
 use sim::chain::{Chain, Market, Pool};
-use sim::worth::backing;
 
 /// Loans that are tried after a candidate: so many first ones, and so many in a row.
 pub(super) const LOANS_AHEAD: usize = 3;
@@ -254,11 +253,9 @@ pub(super) fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
         let rate = |token| compound.exchange_rate_stored(chain, token as u16);
         (0..compound.tokens.len()).map(move |token| rate(token).map_or(0.0, |rate| rate.to_f64()))
     });
-    let vaults = chain.pools().iter().filter(|pool| pool.share_vault().is_some()).map(|pool| {
-        let Some((share, coins)) = backing(chain, pool) else { return 0.0 };
-        let supply = chain.ledger().total_supply(share).to_f64();
-        let all: f64 = coins.iter().map(|(_, held)| held.to_f64()).sum();
-        if supply > 0.0 { all / supply } else { 0.0 }
+    let vaults = chain.pools().iter().filter_map(Pool::share_vault).map(|vault| {
+        let held = chain.holdings(vault).ok().filter(|held| !held.supply.is_zero());
+        held.map_or(0.0, |held| held.total.to_f64() / held.supply.to_f64())
     });
     feeds.chain(c_tokens).chain(vaults)
 }
