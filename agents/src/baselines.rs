@@ -97,18 +97,20 @@ const FREEZE_FALL: f64 = -0.10;
 const THAW_AFTER: u32 = 36;
 
 /// Keeps the parameters as they are, and freezes a reserve while something is wrong with its price: the oracle
-/// or the pool away from the exchange, or a crash.
+/// or the pool away from the exchange, or a crash. What it did not freeze it does not thaw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreezeRule {
     /// Decisions since the last alarm of each reserve.
     quiet: Vec<u32>,
+    /// Those that it froze.
+    froze: Vec<bool>,
 }
 
 impl FreezeRule {
     /// For a market of this many reserves.
     #[must_use]
     pub fn new(reserves: usize) -> Self {
-        Self { quiet: vec![THAW_AFTER; reserves] }
+        Self { quiet: vec![THAW_AFTER; reserves], froze: vec![false; reserves] }
     }
 }
 
@@ -118,21 +120,24 @@ impl RiskPolicy for FreezeRule {
     }
     fn reset(&mut self) {
         self.quiet.fill(THAW_AFTER);
+        self.froze.fill(false);
     }
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         action.fill(HOLD as f32);
         let Some(freeze) = offset_of(RiskParam::Frozen) else { return };
-        for (reserve, quiet) in self.quiet.iter_mut().enumerate() {
+        for (reserve, (quiet, froze)) in self.quiet.iter_mut().zip(&mut self.froze).enumerate() {
             let of = |name: &str| seen(obs, reserve, name).unwrap_or(0.0);
             let alarm = of("oracle_gap").abs() >= FREEZE_GAP
                 || of("pool_gap").abs() >= FREEZE_GAP
                 || of("return_1h") <= FREEZE_FALL;
             *quiet = if alarm { 0 } else { quiet.saturating_add(1) };
             let is_frozen = of("frozen") > 0.5;
+            let head = head_of(reserve, freeze);
             if alarm && !is_frozen {
-                choose(mask, action, head_of(reserve, freeze), UP);
-            } else if is_frozen && *quiet >= THAW_AFTER {
-                choose(mask, action, head_of(reserve, freeze), DOWN);
+                choose(mask, action, head, UP);
+                *froze |= is_legal(mask, head, UP);
+            } else if is_frozen && *froze && *quiet >= THAW_AFTER {
+                choose(mask, action, head, DOWN);
             }
         }
     }
@@ -301,6 +306,11 @@ mod tests {
             assert_eq!(asked(&mut policy, &[("B_frozen", 1.0)]), []);
         }
         assert_eq!(asked(&mut policy, &[("B_frozen", 1.0)]), [(head, DOWN)]);
+        // Whoever else froze it had a reason.
+        policy.reset();
+        for _ in 0..=2 * THAW_AFTER {
+            assert_eq!(asked(&mut policy, &[("B_frozen", 1.0)]), []);
+        }
     }
 
     #[test]
