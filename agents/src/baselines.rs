@@ -100,17 +100,15 @@ const THAW_AFTER: u32 = 36;
 /// or the pool away from the exchange, or a crash. What it did not freeze it does not thaw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreezeRule {
-    /// Decisions since the last alarm of each reserve.
-    quiet: Vec<u32>,
-    /// Those that it froze.
-    froze: Vec<bool>,
+    /// Decisions since the last alarm of each reserve that it froze.
+    quiet: Vec<Option<u32>>,
 }
 
 impl FreezeRule {
     /// For a market of this many reserves.
     #[must_use]
     pub fn new(reserves: usize) -> Self {
-        Self { quiet: vec![THAW_AFTER; reserves], froze: vec![false; reserves] }
+        Self { quiet: vec![None; reserves] }
     }
 }
 
@@ -119,24 +117,23 @@ impl RiskPolicy for FreezeRule {
         "freeze rule"
     }
     fn reset(&mut self) {
-        self.quiet.fill(THAW_AFTER);
-        self.froze.fill(false);
+        self.quiet.fill(None);
     }
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         action.fill(HOLD as f32);
         let Some(freeze) = offset_of(RiskParam::Frozen) else { return };
-        for (reserve, (quiet, froze)) in self.quiet.iter_mut().zip(&mut self.froze).enumerate() {
+        for (reserve, quiet) in self.quiet.iter_mut().enumerate() {
             let of = |name: &str| seen(obs, reserve, name).unwrap_or(0.0);
             let alarm = of("oracle_gap").abs() >= FREEZE_GAP
                 || of("pool_gap").abs() >= FREEZE_GAP
                 || of("return_1h") <= FREEZE_FALL;
-            *quiet = if alarm { 0 } else { quiet.saturating_add(1) };
-            let is_frozen = of("frozen") > 0.5;
             let head = head_of(reserve, freeze);
-            if alarm && !is_frozen {
+            let is_frozen = of("frozen") > 0.5;
+            *quiet = quiet.map(|decisions| if alarm { 0 } else { decisions.saturating_add(1) });
+            if alarm && !is_frozen && is_legal(mask, head, UP) {
                 choose(mask, action, head, UP);
-                *froze |= is_legal(mask, head, UP);
-            } else if is_frozen && *froze && *quiet >= THAW_AFTER {
+                *quiet = Some(0);
+            } else if is_frozen && *quiet >= Some(THAW_AFTER) {
                 choose(mask, action, head, DOWN);
             }
         }

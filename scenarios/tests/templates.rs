@@ -65,6 +65,14 @@ fn said(side: &AttackLane, template: &Template, size: f64) -> f64 {
     template.fitted(size, &mut Player::new(&ground)).1.profit_usd
 }
 
+/// What is found in siege, and its worlds with it.
+fn seated() -> (Vec<Template>, Worlds) {
+    let loaded = library("siege.ron", &["episode_hours=1", SEARCHED]);
+    let found = templates(&find(&loaded).unwrap());
+    let worlds = Worlds::new(&loaded).unwrap().with_templates(found.iter().cloned());
+    (found, worlds)
+}
+
 #[test]
 fn what_is_found_is_of_different_kinds_best_first_and_the_same_again() {
     let loaded = library("siege.ron", &["episode_hours=1", SEARCHED]);
@@ -103,9 +111,7 @@ fn what_is_found_is_of_different_kinds_best_first_and_the_same_again() {
 
 #[test]
 fn a_strike_by_template_earns_what_the_search_says_in_the_same_block() {
-    let loaded = library("siege.ron", &["episode_hours=1", SEARCHED]);
-    let found = templates(&find(&loaded).unwrap());
-    let worlds = Worlds::new(&loaded).unwrap().with_templates(found.iter().cloned());
+    let (found, worlds) = seated();
     let prey = deployed(&worlds);
     let mut made = 0;
     for (number, template) in found.iter().enumerate() {
@@ -276,9 +282,7 @@ fn evolution_finds_templates_where_the_written_strike_does_not_pay() {
 
 #[test]
 fn an_episode_with_templates_goes_on_from_its_bytes_and_inside_a_world() {
-    let loaded = library("siege.ron", &["episode_hours=1", SEARCHED]);
-    let found = templates(&find(&loaded).unwrap());
-    let worlds = Worlds::new(&loaded).unwrap().with_templates(found.iter().cloned());
+    let (found, worlds) = seated();
     let prey = deployed(&worlds);
     let side = || prey.side(WORLD, pursuit(20)).unwrap();
     let (mut straight, mut resumed) = (side(), side());

@@ -21,11 +21,9 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
     };
     let account = |id: AccountId| chain.accounts()[id.index()].clone();
     let pool = |id: PoolId| account(chain.pool(id).account());
-    let c_token = |id: MarketId, asset: AssetId| match &chain.markets()[id.index()] {
-        Market::Compound(market) => {
-            market.token_of(asset).and_then(|token| market.token(token).ok())
-        }
-        _ => None,
+    let c_token = |id: MarketId, asset: AssetId| {
+        let market = chain.markets()[id.index()].compound()?;
+        market.token(market.token_of(asset)?).ok()
     };
     // Compound's markets are accounts of their own, one per asset.
     let lender = |id: MarketId, asset: AssetId| {

@@ -245,11 +245,7 @@ impl Player<'_> {
 pub(super) fn prices(chain: &Chain) -> impl Iterator<Item = f64> {
     let feeds = (0..chain.feeds().len())
         .map(|feed| chain.price(FeedId(feed as u16)).map_or(0.0, |price| price.usd()));
-    let compounds = chain.markets().iter().filter_map(|market| match market {
-        Market::Compound(compound) => Some(compound),
-        _ => None,
-    });
-    let c_tokens = compounds.flat_map(|compound| {
+    let c_tokens = chain.markets().iter().filter_map(Market::compound).flat_map(|compound| {
         let rate = |token| compound.exchange_rate_stored(chain, token as u16);
         (0..compound.tokens.len()).map(move |token| rate(token).map_or(0.0, |rate| rate.to_f64()))
     });
