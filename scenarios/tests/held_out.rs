@@ -325,7 +325,7 @@ fn what_cannot_be_held_out_is_refused_at_its_place() {
 
 #[test]
 fn the_experiment_holds_out_a_venue_and_a_family_of_attacks() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/siege_unseen.ron");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/siege_longer.ron");
     let (experiment, _) = experiment::load(&path).unwrap();
     let loaded = load(&path.parent().unwrap().join(&experiment.scenario), &experiment.set).unwrap();
     let new: Vec<(HeldOutKind, &str)> =
