@@ -8,7 +8,9 @@ use crate::factors::Series;
 use crate::levels::is_fixed;
 use crate::positions::Snapshot;
 use crate::problem::{Problem, Source, nearest};
-use crate::schema::{CurriculumSpec, LeagueSpec, PopulationSpec, SCHEMA, Scenario, TrainSpec};
+use crate::schema::{
+    Baseline, CurriculumSpec, LeagueSpec, PopulationSpec, SCHEMA, Scenario, TeacherSpec, TrainSpec,
+};
 use crate::tree::Node;
 use crate::windows::Window;
 use agents::learn::Tail;
@@ -248,6 +250,28 @@ impl Checker<'_> {
         self.within("objective.reward_scale_usd", o.reward_scale_usd, 1e-6, 1e15);
     }
 
+    fn teacher(&mut self, teacher: &TeacherSpec, t: &TrainSpec) {
+        let known = [Baseline::Greedy, Baseline::GauntletCaps, Baseline::FreezeAll];
+        if !known.contains(&teacher.policy) {
+            self.refuse(
+                "train.teacher.policy",
+                format!("{:?} does not teach: it never moves, or remembers", teacher.policy),
+                "write Greedy, GauntletCaps or FreezeAll",
+            );
+        }
+        if let Err(error) = teacher.kickstart().check() {
+            let message = error.to_string().replace("kickstart", "teacher");
+            self.refuse("train.teacher", message, "weight: 1.0, share: 0.5 are the defaults");
+        }
+        if t.population.is_some() {
+            self.refuse(
+                "train.teacher",
+                "a population or league begins anew in every round, with no teacher",
+                "leave out `teacher` or `population`",
+            );
+        }
+    }
+
     fn train(&mut self, t: &TrainSpec, s: &Scenario) {
         if t.seeds.is_empty() {
             self.refuse("train.seeds", "no training seed", "write at least one, better three");
@@ -294,6 +318,16 @@ impl Checker<'_> {
                 "a governor's actions are choices, which have no deviation",
                 "leave it out; agents::learn::ppo uses it in worlds whose actions are numbers",
             );
+        }
+        if t.ppo.kickstart.is_some() {
+            self.refuse(
+                "train.ppo.kickstart",
+                "who teaches is not said here",
+                "leave it out and write `train.teacher`: (policy: Greedy, weight: 1.0, share: 0.5)",
+            );
+        }
+        if let Some(teacher) = &t.teacher {
+            self.teacher(teacher, t);
         }
         if let Some(Tail::Budget { cost, .. }) = &t.ppo.tail
             && !EpisodeTotals::SUMMARY.contains(&cost.as_str())

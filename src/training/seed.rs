@@ -5,17 +5,18 @@ use super::population::raise;
 use crate::output::{Failure, Output, progress_bar};
 use agents::export::tensorboard::EventWriter;
 use agents::frozen::FrozenPolicy;
+use agents::learn::kickstart::Teacher;
 use agents::learn::levels::Curriculum;
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
 use agents::learn::{LearnError, PpoConfig, network};
 use indicatif::ProgressBar;
 use scenarios::arena::{self, Arena, PathChoice, compete};
 use scenarios::assemble::Worlds;
-use scenarios::evaluate::learned;
+use scenarios::evaluate::{Statics, baseline, learned};
 use scenarios::levels::{Course, LevelLane, Syllabus};
 use scenarios::load::Loaded;
 use scenarios::reproduction::BrokenWorld;
-use scenarios::schema::{LeagueSpec, TrainSpec};
+use scenarios::schema::{LeagueSpec, TeacherSpec, TrainSpec};
 use scenarios::statics::StaticParams;
 use scenarios::tail_budget::score;
 use serde::{Deserialize, Serialize};
@@ -269,6 +270,9 @@ fn teach<S: School>(
     if let Some(from) = shared.from.filter(|_| run.updates_done() == 0) {
         run.begin_with(from).map_err(Failure::from_error)?;
     }
+    if let Some(spec) = &spec.teacher {
+        run.learn_from(teacher(spec, shared)?);
+    }
     let mut note: Note = serde_json::from_slice(run.note()).unwrap_or_default();
     if let Some(syllabus) = syllabus.as_mut().filter(|_| !note.levels.is_empty()) {
         *syllabus = Syllabus::from_bytes(&note.levels).map_err(|reason| {
@@ -342,13 +346,28 @@ fn teach<S: School>(
     })
 }
 
+/// A baseline that says what it would do.
+fn teacher(spec: &TeacherSpec, shared: &Shared<'_>) -> Result<Teacher, Failure> {
+    let (scenario, deployed) = (&shared.loaded.scenario, shared.worlds.deployed());
+    let found = baseline(spec.policy, scenario, deployed, &Statics::default());
+    let mut policy =
+        found.and_then(|c| c.policies.first().map(|make| make())).ok_or_else(|| {
+            Failure::Message(format!(
+                "train.teacher: {:?} needs a search before it can teach",
+                spec.policy
+            ))
+        })?;
+    Ok(Box::new(move |obs, mask, action| policy.act(obs, mask, action)))
+}
+
 /// The learner's settings for a seed: updates from the budget of blocks, a bias toward holding.
 fn config(worlds: &Worlds, spec: &TrainSpec, seed: u64) -> PpoConfig {
     let updates = spec.budget_blocks.div_ceil(blocks_per_update(worlds, spec)).max(1);
     let logits = worlds.spec().action.logits();
     let bias =
         (0..logits).map(|i| if i % CHOICES == HOLD { spec.hold_bias } else { 0.0 }).collect();
-    PpoConfig { seed, updates, initial_logit_bias: bias, ..spec.ppo.clone() }
+    let kickstart = spec.teacher.as_ref().map(TeacherSpec::kickstart);
+    PpoConfig { seed, updates, initial_logit_bias: bias, kickstart, ..spec.ppo.clone() }
 }
 
 fn blocks_per_update(worlds: &Worlds, spec: &TrainSpec) -> u64 {

@@ -61,6 +61,45 @@ fn training_on_a_curriculum_ends_with_the_same_bytes_twice_and_after_a_kill() {
     assert_ne!(weights("one").ok(), weights("plain").ok(), "it learns elsewhere");
 }
 
+/// What a baseline does is learned from it, by name, and who cannot teach is refused by name.
+#[test]
+fn a_policy_does_what_its_teacher_does() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    let teacher = "train.teacher=(policy: FreezeAll, weight: 20.0, share: 1.0)";
+    let quick = "train.ppo.learning_rate=0.01";
+    train(dir.path(), "one", false, &[teacher, quick]);
+    let mut eval = vec!["eval", siege, "--policy", "one/policy"];
+    let fresh = ["episode_hours=1", "windows=[]", "fitted_on=[]", "evaluate.fresh_paths=1"];
+    let paths = "paths=(train: [Gbm(weight: 1.0, vol_percent_per_sqrt_hour: 1.0)])";
+    let baselines = "evaluate.baselines=[Deployed, FreezeAll]";
+    let set = fresh.into_iter().chain([paths, baselines]);
+    eval.extend(set.flat_map(|set| ["--set", set]));
+    let report = json(dir.path(), &eval);
+    let changes = |policy: &str| {
+        let rows = report["report"]["rows"].as_array().expect("rows").iter();
+        let row = rows.clone().find(|row| row["policy"] == policy).expect("its row");
+        let mut cells = row["cells"].as_array().expect("cells").iter();
+        cells.find(|c| c["column"] == "changes").expect("a cell")["estimate"]["mean"].as_f64()
+    };
+    assert!(changes("deployed") == Some(0.0) && changes("freeze all") > Some(0.0), "{report}");
+    assert_eq!(changes("learned"), changes("freeze all"), "{report}");
+
+    for (further, words) in [
+        ("train.teacher=(policy: Delist)", "Delist does not teach"),
+        ("train.teacher=(policy: Greedy, share: 0.0)", "`teacher.share` must be above 0"),
+        ("train.ppo.kickstart=(weight: 1.0, share: 0.5)", "write `train.teacher`"),
+    ] {
+        let args = args(siege, "two", false, &[further]);
+        let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+        let said =
+            String::from_utf8_lossy(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(out.status.code(), Some(2));
+        assert!(said.contains(words), "{further}: {said}");
+    }
+}
+
 /// Trains three times, once through a kill.
 fn ends_alike(dir: &Path, further: &[&str]) {
     train(dir, "one", false, further);

@@ -57,6 +57,14 @@ impl Actor {
         }
     }
 
+    /// The first head whose choice in `action` `[K]` is not legal by `mask` `[L]`; numbers are never refused.
+    pub(super) fn illegal(&self, mask: &[f32], action: &[f32]) -> Option<usize> {
+        match self {
+            Self::Choices(heads) => heads::illegal(&heads.choices, mask, action),
+            Self::Numbers(_) => None,
+        }
+    }
+
     /// Log-probability of `drawn` `[M, K]` and entropy, `[M]` each, of `outputs` `[M, L]` with
     /// `illegal` `[M, L]`, if any is.
     pub(super) fn log_probs_and_entropy(

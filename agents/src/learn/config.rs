@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::LearnError;
+use super::kickstart::Kickstart;
 use super::tail::Tail;
 
 /// What one factor of `gamma` spans.
@@ -81,6 +82,8 @@ pub struct PpoConfig {
     pub normalise_advantages: bool,
     /// What of the worst episodes is learned; `None`: the mean alone.
     pub tail: Option<Tail>,
+    /// How a teacher draws at first, where choices are learned; `None`: rewards alone teach.
+    pub kickstart: Option<Kickstart>,
     /// Added to the first logits, or to the first means of numbers, `[logits]`, or empty: a policy that starts
     /// by mostly holding.
     pub initial_logit_bias: Vec<f32>,
@@ -121,6 +124,7 @@ impl Default for PpoConfig {
             reward_clip: None,
             normalise_advantages: true,
             tail: None,
+            kickstart: None,
             initial_logit_bias: Vec::new(),
             initial_log_std: 0.0,
         }
@@ -164,6 +168,7 @@ impl PpoConfig {
                 return Err(LearnError::Setting { field, must });
             }
         }
+        self.kickstart.as_ref().map_or(Ok(()), Kickstart::check)?;
         self.tail.as_ref().map_or(Ok(()), Tail::check)
     }
 }

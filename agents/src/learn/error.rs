@@ -70,6 +70,22 @@ pub enum LearnError {
         /// Head, from 0.
         head: usize,
     },
+    /// A teacher's answer is not a legal choice.
+    #[error(
+        "update {update}, decision {step}, lane {lane}: the teacher's choice for head {head} is {answer}, which is not legal"
+    )]
+    IllegalAnswer {
+        /// Update, from 1.
+        update: u64,
+        /// Decision in the rollout, from 0.
+        step: usize,
+        /// Lane, from 0.
+        lane: usize,
+        /// Head, from 0.
+        head: usize,
+        /// What it chose.
+        answer: f32,
+    },
     /// The network became NaN or infinite.
     #[error(
         "update {update}: {what} is {value}: training diverged; lower `learning_rate` or set \

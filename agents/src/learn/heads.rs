@@ -70,6 +70,16 @@ impl Heads {
     }
 }
 
+/// The first head whose choice in `action` `[K]` is not one that `mask` `[L]` leaves.
+pub fn illegal(heads: &[u32], mask: &[f32], action: &[f32]) -> Option<usize> {
+    let mut start = 0;
+    heads.iter().zip(action).position(|(n, choice)| {
+        let legal = (0..*n as usize).any(|c| c as f32 == *choice && mask[start + c] > LEGAL_ABOVE);
+        start += *n as usize;
+        !legal
+    })
+}
+
 /// Draws one choice per head from masked `logits` `[L]` into `action` `[K]`; returns the sum of the
 /// heads' log-probabilities.
 ///

@@ -48,6 +48,11 @@ pub struct UpdateLog {
     pub grad_norm: f64,
     /// Passes made before the KL target stopped them.
     pub epochs: usize,
+    /// Mean cross-entropy to what the teacher would have done, summed over heads, in nats; NaN where nobody
+    /// teaches.
+    pub teacher_loss: f64,
+    /// Its weight.
+    pub teacher_weight: f64,
     /// Learning rate used.
     pub learning_rate: f64,
     /// Clip used.
@@ -88,6 +93,8 @@ impl UpdateLog {
             ("losses/clip_fraction", self.clip_fraction),
             ("losses/explained_variance", self.explained_variance),
             ("losses/grad_norm", self.grad_norm),
+            ("losses/teacher", self.teacher_loss),
+            ("schedule/teacher_weight", self.teacher_weight),
             ("schedule/epochs", self.epochs as f64),
             ("schedule/learning_rate", self.learning_rate),
             ("schedule/clip", self.clip),

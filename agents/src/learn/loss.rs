@@ -36,6 +36,8 @@ pub struct Losses {
     pub value: f64,
     /// Mean entropy.
     pub entropy: f64,
+    /// Mean cross-entropy to the teacher's choices; 0 where nobody teaches.
+    pub teacher: f64,
     /// Mean KL divergence from the collecting policy, estimated.
     pub approx_kl: f64,
     /// Share of ratios beyond the clip.
@@ -48,7 +50,9 @@ impl Losses {
     /// No part is NaN or infinite.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        [self.policy, self.value, self.entropy, self.approx_kl].iter().all(|x| x.is_finite())
+        [self.policy, self.value, self.entropy, self.teacher, self.approx_kl]
+            .iter()
+            .all(|x| x.is_finite())
     }
 
     /// Adds up, but for the largest error.
@@ -56,12 +60,13 @@ impl Losses {
         self.policy += other.policy;
         self.value += other.value;
         self.entropy += other.entropy;
+        self.teacher += other.teacher;
         self.approx_kl += other.approx_kl;
         self.clip_fraction += other.clip_fraction;
     }
 }
 
-/// The loss's parts, but for the entropy, and its slopes: into `along_log_probs` and `along_values`, `[M]`.
+/// The loss's parts, but for the entropy and the teacher, and its slopes: into `along_log_probs` and `along_values`, `[M]`.
 pub fn slopes(
     input: &LossInput<'_>,
     along_log_probs: &mut Vec<f32>,
@@ -112,6 +117,7 @@ pub fn slopes(
         policy: sums.policy / m,
         value: sums.value / m,
         entropy: 0.0,
+        teacher: 0.0,
         approx_kl: sums.approx_kl / m,
         clip_fraction: sums.clip_fraction / m,
         ratio_error: sums.ratio_error,

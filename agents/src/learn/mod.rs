@@ -13,6 +13,7 @@ pub mod game_theory;
 pub mod games;
 #[cfg(feature = "tch")]
 pub mod heads;
+pub mod kickstart;
 pub mod league;
 #[cfg(feature = "tch")]
 pub mod league_play;
@@ -44,4 +45,5 @@ pub mod tail;
 pub use checkpoint::{Checkpoint, Saved};
 pub use config::{Discount, PpoConfig};
 pub use error::LearnError;
+pub use kickstart::Kickstart;
 pub use tail::Tail;

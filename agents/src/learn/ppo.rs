@@ -19,6 +19,7 @@ use super::checkpoint::Best;
 use super::config::{Discount, PpoConfig};
 use super::error::LearnError;
 use super::gae::{GaeInput, advantages, explained_variance};
+use super::kickstart::Teacher;
 pub use super::log::UpdateLog;
 use super::log::{Episodes, Stopwatch, check_finite};
 use super::loss::{LossInput, Losses, slopes};
@@ -53,6 +54,8 @@ pub struct Ppo<E: Environment> {
     /// Discounted return so far, `[N]`.
     pub(super) returns: Vec<f64>,
     pub(super) tail: TailState,
+    /// Who says what it would do; given from outside, after [`Ppo::new`] or [`Ppo::resume`].
+    teacher: Option<Teacher>,
     /// Of the last rollout, `[T, N]`; empty before the first.
     advantages: Vec<f32>,
     pub(super) episode_returns: Vec<f64>,
@@ -81,6 +84,10 @@ impl<E: Environment> Ppo<E> {
             let must = "0 where actions are choices";
             return Err(LearnError::Setting { field: "initial_log_std", must });
         }
+        if shape.deviations() > 0 && config.kickstart.is_some() {
+            let must = "none where actions are numbers";
+            return Err(LearnError::Setting { field: "kickstart", must });
+        }
         let bias = &config.initial_logit_bias;
         if !bias.is_empty() {
             same("initial_logit_bias", shape.logits(), bias.len())?;
@@ -100,6 +107,7 @@ impl<E: Environment> Ppo<E> {
             return_stats: RunningStats::new(1),
             returns: vec![0.0; n],
             tail: TailState::default(),
+            teacher: None,
             advantages: Vec::new(),
             episode_returns: vec![0.0; n],
             episode_decisions: vec![0; n],
@@ -126,6 +134,11 @@ impl<E: Environment> Ppo<E> {
         &mut self.lanes
     }
 
+    /// Gives the run its teacher, whom `kickstart` asks for.
+    pub fn learn_from(&mut self, teacher: Teacher) {
+        self.teacher = Some(teacher);
+    }
+
     /// The last rollout's decisions, time after time and lane after lane, `[T, N]`: the advantage of each, and
     /// whether its episode ended with it. Empty before the first update.
     pub fn judged(&self) -> impl Iterator<Item = (f32, bool)> + '_ {
@@ -142,6 +155,8 @@ impl<E: Environment> Ppo<E> {
         self.update += 1;
         let mut log =
             UpdateLog { update: self.update, updates: self.config.updates, ..UpdateLog::default() };
+        let kickstart = self.config.kickstart.as_ref();
+        log.teacher_weight = kickstart.map_or(0.0, |k| k.weight_at(log.update, log.updates));
         self.collect(&mut log)?;
         let (advantages, returns) = self.advantages(&mut log);
         self.learn(&advantages, &returns, &mut log)?;
@@ -167,6 +182,13 @@ impl<E: Environment> Ppo<E> {
         let h = self.network.shape().memory;
         let mut beyond = vec![0.0; n * h]; // state after an observation that is not decided on
         self.storage.first_state.copy_from_slice(&self.state);
+        let mut teacher = self.teacher.as_mut().filter(|_| log.teacher_weight > 0.0);
+        if log.teacher_weight > 0.0 && teacher.is_none() {
+            let must = "none where nobody teaches";
+            return Err(LearnError::Setting { field: "kickstart", must });
+        }
+        let taught = if teacher.is_some() { self.storage.drawn.len() } else { 0 };
+        self.storage.taught.resize(taught, 0.0);
         let mut episodes = Episodes::default();
         for t in 0..self.config.rollout_steps {
             let forward = Stopwatch::start();
@@ -179,6 +201,17 @@ impl<E: Environment> Ppo<E> {
             row.mask.copy_from_slice(&self.mask);
             infer(&self.network, row.obs, &mut self.state, &mut logits, &mut values);
             row.values.copy_from_slice(&values);
+            if let Some(teacher) = &mut teacher {
+                for lane in 0..n {
+                    let mask = &self.mask[lane * l..(lane + 1) * l];
+                    let answer = &mut row.taught[lane * k..(lane + 1) * k];
+                    teacher(&self.obs[lane * d..(lane + 1) * d], mask, answer);
+                    if let Some(head) = self.actor.illegal(mask, answer) {
+                        let (update, step, answer) = (self.update, t, answer[head]);
+                        return Err(LearnError::IllegalAnswer { update, step, lane, head, answer });
+                    }
+                }
+            }
             for (learned, lane) in row.learned.iter_mut().zip(self.lanes.lanes()) {
                 *learned = lane.learns();
             }
@@ -367,6 +400,7 @@ impl<E: Environment> Ppo<E> {
                 &mut log.policy_loss,
                 &mut log.value_loss,
                 &mut log.entropy,
+                &mut log.teacher_loss,
                 &mut log.approx_kl,
                 &mut log.clip_fraction,
                 &mut log.grad_norm,
@@ -439,6 +473,7 @@ impl<E: Environment> Ppo<E> {
         log.policy_loss = sums.policy / count;
         log.value_loss = sums.value / count;
         log.entropy = sums.entropy / count;
+        log.teacher_loss = if batch.taught.is_some() { sums.teacher / count } else { f64::NAN };
         log.approx_kl = sums.approx_kl / count;
         log.clip_fraction = sums.clip_fraction / count;
         log.grad_norm /= count;
@@ -527,6 +562,13 @@ impl<E: Environment> Ppo<E> {
             log_probs.dot(&vector(&along_log_probs)) + values.dot(&vector(&along_values));
         if log.entropy_weight != 0.0 {
             loss -= entropy.mean(Kind::Float) * log.entropy_weight;
+        }
+        if let Some(taught) = &mini.taught {
+            let (heads, illegal) = (self.network.log_std(), mini.illegal.as_ref());
+            let (agreed, _) = self.actor.log_probs_and_entropy(&logits, heads, illegal, taught); // [M]
+            let cross_entropy = -agreed.mean(Kind::Float);
+            losses.teacher = cross_entropy.double_value(&[]);
+            loss += cross_entropy * log.teacher_weight;
         }
         (loss, losses)
     }

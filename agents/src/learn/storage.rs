@@ -12,6 +12,7 @@ pub(super) struct Storage {
     pub(super) obs: Vec<f32>,          // [T, N, D], normalised
     pub(super) mask: Vec<f32>,         // [T, N, L]
     pub(super) drawn: Vec<f32>,        // [T, N, K]: choices, or numbers before they are squashed
+    pub(super) taught: Vec<f32>,       // [T, N, K], what a teacher would choose; empty without one
     pub(super) log_probs: Vec<f32>,    // [T, N]
     pub(super) values: Vec<f32>,       // [T, N]
     pub(super) rewards: Vec<f64>,      // [T, N]
@@ -31,6 +32,7 @@ pub(super) struct StorageRow<'a> {
     pub(super) obs: &'a mut [f32],
     pub(super) mask: &'a mut [f32],
     pub(super) drawn: &'a mut [f32],
+    pub(super) taught: &'a mut [f32],
     pub(super) log_probs: &'a mut [f32],
     pub(super) values: &'a mut [f32],
     pub(super) rewards: &'a mut [f64],
@@ -50,6 +52,7 @@ impl Storage {
             obs: vec![0.0; b * spec.obs_dim],
             mask: vec![0.0; b * spec.action.logits()],
             drawn: vec![0.0; b * spec.action.dim()],
+            taught: Vec::new(),
             log_probs: vec![0.0; b],
             values: vec![0.0; b],
             rewards: vec![0.0; b],
@@ -81,6 +84,7 @@ impl Storage {
             obs: part(&mut self.obs, steps, t),
             mask: part(&mut self.mask, steps, t),
             drawn: part(&mut self.drawn, steps, t),
+            taught: part(&mut self.taught, steps, t),
             log_probs: part(&mut self.log_probs, steps, t),
             values: part(&mut self.values, steps, t),
             rewards: part(&mut self.rewards, steps, t),
@@ -100,6 +104,8 @@ impl Storage {
             obs: matrix(&self.obs), // [B, D]
             illegal: any_illegal.then(|| matrix(&self.mask).le(f64::from(LEGAL_ABOVE))), // [B, L], bool
             drawn: matrix(&self.drawn).to_kind(self.drawn_kind),                         // [B, K]
+            taught: (!self.taught.is_empty())
+                .then(|| matrix(&self.taught).to_kind(self.drawn_kind)),
             goes_on: (!self.first_state.is_empty()).then(|| {
                 let ends = self.terminated.iter().zip(&self.truncated);
                 let goes_on: Vec<f32> =
@@ -116,6 +122,8 @@ pub(super) struct Batch {
     /// Where a choice is illegal or a number not read; none where all are and all is.
     pub(super) illegal: Option<Tensor>,
     pub(super) drawn: Tensor,
+    /// What a teacher would have chosen, `[B, K]`; none without one.
+    pub(super) taught: Option<Tensor>,
     /// With memory: 0 where the episode ended after the decision, 1 elsewhere, `[B]`.
     pub(super) goes_on: Option<Tensor>,
 }
@@ -127,6 +135,7 @@ impl Batch {
             obs: self.obs.index_select(0, rows),
             illegal: self.illegal.as_ref().map(|i| i.index_select(0, rows)),
             drawn: self.drawn.index_select(0, rows),
+            taught: self.taught.as_ref().map(|t| t.index_select(0, rows)),
             goes_on: self.goes_on.as_ref().map(|g| g.index_select(0, rows)),
         }
     }
@@ -138,6 +147,7 @@ impl Batch {
             obs: part(&self.obs),
             illegal: self.illegal.as_ref().map(part),
             drawn: part(&self.drawn),
+            taught: self.taught.as_ref().map(part),
             goes_on: self.goes_on.as_ref().map(part),
         }
     }

@@ -1,8 +1,9 @@
 //! How a risk policy is trained: alone, in a population or a league, on a curriculum.
 
-use agents::learn::PpoConfig;
+use crate::schema::Baseline;
 use agents::learn::game_theory::matrix::MetaSolver;
 use agents::learn::levels::{Method, Scale, Settings, Span};
+use agents::learn::{Kickstart, PpoConfig};
 use serde::{Deserialize, Serialize};
 use sim::action::Side;
 
@@ -23,8 +24,11 @@ pub struct TrainSpec {
     pub validation_paths: u32,
     /// Added to the first logit of "hold": a policy that starts by mostly holding.
     pub hold_bias: f32,
-    /// The learner's settings; `seed`, `updates` and `initial_logit_bias` follow from the above.
+    /// The learner's settings; `seed`, `updates`, `initial_logit_bias` and `kickstart` follow from the above.
     pub ppo: PpoConfig,
+    /// Who shows the policy what to do at first; without it, rewards alone teach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherSpec>,
     /// Train against a population of attackers that is trained in turn; without it, against the scenario's
     /// own.
     #[serde(default)]
@@ -47,6 +51,39 @@ pub struct TrainSpec {
 /// Worlds that select among checkpoints, where a scenario does not say.
 const fn validation_paths() -> u32 {
     8
+}
+
+/// A baseline whose choices the policy is drawn to, less and less ([`agents::learn::kickstart`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeacherSpec {
+    /// Who: [`Baseline::Greedy`], [`Baseline::GauntletCaps`] or [`Baseline::FreezeAll`], which choose by what they
+    /// see at the moment and remember nothing.
+    pub policy: Baseline,
+    /// Weight of the cross-entropy to what it would do, at first.
+    #[serde(default = "weight")]
+    pub weight: f64,
+    /// Share of the updates over which the weight falls linearly to 0.
+    #[serde(default = "half")]
+    pub share: f64,
+}
+
+impl TeacherSpec {
+    /// The same for the learner.
+    #[must_use]
+    pub const fn kickstart(&self) -> Kickstart {
+        Kickstart { weight: self.weight, share: self.share }
+    }
+}
+
+/// Weight of a teacher, where a scenario does not say.
+const fn weight() -> f64 {
+    1.0
+}
+
+/// Share of the updates with a teacher, where a scenario does not say.
+const fn half() -> f64 {
+    0.5
 }
 
 /// Policies and attackers trained in turn, each against a mixture of all of the other side's so far
