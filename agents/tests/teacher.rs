@@ -27,13 +27,14 @@ fn config(updates: u64, weight: f64, share: f64) -> PpoConfig {
         hidden: vec![16, 16],
         learning_rate: 1e-2,
         normalise_observations: false,
+        entropy_weight: 0.05,
         kickstart: Some(Kickstart { weight, share }),
         ..PpoConfig::default()
     }
 }
 
 fn identities(masked: bool) -> Lanes<Identity> {
-    Lanes::new((0..8).map(|lane| Identity::new(STATES, 2, masked, 5, lane, 8)).collect(), false)
+    Lanes::new((0..8).map(|lane| Identity::new(STATES, 1, masked, 5, lane, 8)).collect(), false)
 }
 
 fn taught(config: PpoConfig, beyond: usize) -> (Ppo<Identity>, Vec<UpdateLog>) {
@@ -46,7 +47,7 @@ fn taught(config: PpoConfig, beyond: usize) -> (Ppo<Identity>, Vec<UpdateLog>) {
 /// Share of an unseen episode that is answered right.
 fn score(run: &Ppo<Identity>) -> f64 {
     let mut policy = run.policy("test").unwrap();
-    let mut world = Identity::new(STATES, 2, false, 99, 0, 1);
+    let mut world = Identity::new(STATES, 1, false, 99, 0, 1);
     let right = games::play(&mut world, 0, |obs, mask, action| policy.act(obs, mask, action));
     right / f64::from(IDENTITY_DECISIONS)
 }
@@ -56,9 +57,9 @@ fn a_wrong_teacher_is_followed_while_it_teaches_and_rewards_win_after_it() {
     let (run, logs) = taught(config(12, 10.0, 1.0), 2);
     assert!(score(&run) == 0.0, "{}", score(&run));
     let losses: Vec<f64> = logs.iter().map(|l| l.teacher_loss).collect();
-    // Two heads of four choices: 2 ln 4 nats where nothing is known.
-    assert!(losses[0] > 1.0 && losses[11] < 0.2, "{losses:?}");
-    let (run, logs) = taught(config(60, 10.0, 0.1), 2);
+    // Four choices: ln 4 nats where nothing is known.
+    assert!(losses[0] > 0.5 && losses[11] < 0.1, "{losses:?}");
+    let (run, logs) = taught(config(60, 1.0, 0.1), 2);
     assert!(score(&run) >= 0.9, "{}", score(&run));
     assert!(logs[5].teacher_weight > 0.0 && logs[5].teacher_loss.is_finite());
     assert!(logs[6].teacher_weight == 0.0 && logs[6].teacher_loss.is_nan());
@@ -66,12 +67,10 @@ fn a_wrong_teacher_is_followed_while_it_teaches_and_rewards_win_after_it() {
 
 #[test]
 fn a_right_teacher_is_worth_more_than_as_many_rewards() {
-    let (with, _) = taught(config(3, 1.0, 1.0), 0);
-    let plain = PpoConfig { kickstart: None, ..config(3, 1.0, 1.0) };
+    let (with, _) = taught(config(1, 1.0, 1.0), 0);
+    let plain = PpoConfig { kickstart: None, ..config(1, 1.0, 1.0) };
     let mut without = Ppo::new(plain, identities(false), Device::Cpu).unwrap();
-    for _ in 0..3 {
-        assert!(without.update().unwrap().teacher_loss.is_nan());
-    }
+    assert!(without.update().unwrap().teacher_loss.is_nan());
     let (with, without) = (score(&with), score(&without));
     assert!(with >= 0.95 && without < 0.8, "{with} {without}");
 }

@@ -182,12 +182,12 @@ impl<E: Environment> Ppo<E> {
         let h = self.network.shape().memory;
         let mut beyond = vec![0.0; n * h]; // state after an observation that is not decided on
         self.storage.first_state.copy_from_slice(&self.state);
-        let mut teacher = self.teacher.as_mut().filter(|_| log.teacher_weight > 0.0);
-        if log.teacher_weight > 0.0 && teacher.is_none() {
+        let teaches = log.teacher_weight > 0.0;
+        if teaches && self.teacher.is_none() {
             let must = "none where nobody teaches";
             return Err(LearnError::Setting { field: "kickstart", must });
         }
-        let taught = if teacher.is_some() { self.storage.drawn.len() } else { 0 };
+        let taught = if teaches { self.storage.drawn.len() } else { 0 };
         self.storage.taught.resize(taught, 0.0);
         let mut episodes = Episodes::default();
         for t in 0..self.config.rollout_steps {
@@ -201,7 +201,7 @@ impl<E: Environment> Ppo<E> {
             row.mask.copy_from_slice(&self.mask);
             infer(&self.network, row.obs, &mut self.state, &mut logits, &mut values);
             row.values.copy_from_slice(&values);
-            if let Some(teacher) = &mut teacher {
+            if let Some(teacher) = self.teacher.as_mut().filter(|_| teaches) {
                 for lane in 0..n {
                     let mask = &self.mask[lane * l..(lane + 1) * l];
                     let answer = &mut row.taught[lane * k..(lane + 1) * k];
