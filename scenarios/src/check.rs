@@ -326,6 +326,20 @@ impl Checker<'_> {
                 "leave it out and write `train.teacher`: (policy: Greedy, weight: 1.0, share: 0.5)",
             );
         }
+        if t.twin && t.curriculum.is_some() {
+            self.refuse(
+                "train.twin",
+                "levels of a curriculum have no twins yet",
+                "leave out `twin` or `curriculum`",
+            );
+        }
+        if t.twin && matches!(t.ppo.tail, Some(Tail::ReturnCap { .. })) {
+            self.refuse(
+                "train.twin",
+                "a cap on returns would cap the difference to the twin's",
+                "leave out `twin`, or hold the tail by a `Budget`",
+            );
+        }
         if let Some(teacher) = &t.teacher {
             self.teacher(teacher, t);
         }

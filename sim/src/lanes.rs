@@ -90,6 +90,16 @@ impl<E: Environment> Lanes<E> {
     pub fn lanes(&self) -> &[E] {
         &self.lanes
     }
+    /// Whether a step goes over the lanes on the rayon pool.
+    #[must_use]
+    pub const fn is_parallel(&self) -> bool {
+        self.parallel
+    }
+    /// The lanes, in order, without their buffers.
+    #[must_use]
+    pub fn into_lanes(self) -> Vec<E> {
+        self.lanes
+    }
     /// The lanes, in order, to be looked at or loaded.
     pub fn lanes_mut(&mut self) -> &mut [E] {
         &mut self.lanes

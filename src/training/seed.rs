@@ -8,6 +8,7 @@ use agents::frozen::FrozenPolicy;
 use agents::learn::kickstart::Teacher;
 use agents::learn::levels::Curriculum;
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
+use agents::learn::twin::Twinned;
 use agents::learn::{LearnError, PpoConfig, network};
 use indicatif::ProgressBar;
 use scenarios::arena::{self, Arena, PathChoice, compete};
@@ -203,7 +204,14 @@ pub(crate) fn train_seeds(
 pub(super) fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Failure> {
     let Shared { worlds, loaded, spec, .. } = shared;
     let Some(curriculum) = &spec.curriculum else {
-        return teach(shared, seed, worlds.training_lanes(seed, spec.lanes), None);
+        let lanes = || worlds.training_lanes(seed, spec.lanes);
+        if !spec.twin {
+            return teach(shared, seed, lanes(), None);
+        }
+        let own = lanes();
+        let mut hold = vec![0.0; own.spec().action.dim()];
+        sim::action::hold(&mut hold);
+        return teach(shared, seed, Twinned::lanes(own, lanes(), &hold), None);
     };
     let course = Arc::new(Course::new(worlds, loaded, curriculum, seed));
     let mut curriculum = Curriculum::new(curriculum.settings(), seed);
@@ -237,6 +245,13 @@ impl School for Lane {
         self.broken().map(|broken| broken_in_training(&broken, Vec::new()))
     }
     /// Every episode is the scenario as it is written.
+    fn follow(_: &mut Ppo<Self>, _: &mut Syllabus) {}
+}
+
+impl School for Twinned<Lane> {
+    fn broken_world(&self) -> Option<BrokenWorld> {
+        self.both().into_iter().find_map(School::broken_world)
+    }
     fn follow(_: &mut Ppo<Self>, _: &mut Syllabus) {}
 }
 
@@ -372,7 +387,8 @@ fn config(worlds: &Worlds, spec: &TrainSpec, seed: u64) -> PpoConfig {
 
 fn blocks_per_update(worlds: &Worlds, spec: &TrainSpec) -> u64 {
     let decisions = spec.ppo.rollout_steps as u64 * u64::from(spec.lanes);
-    decisions * u64::from(worlds.decision_every_blocks())
+    let worlds_each = if spec.twin { 2 } else { 1 };
+    decisions * u64::from(worlds.decision_every_blocks()) * worlds_each
 }
 
 pub(super) fn checkpoint_path(folder: &Path, seed: u64) -> Result<PathBuf, Failure> {

@@ -88,18 +88,28 @@ fn a_policy_does_what_its_teacher_does() {
     assert!(changes("deployed") == Some(0.0) && changes("freeze all") > Some(0.0), "{report}");
     assert_eq!(changes("learned"), changes("freeze all"), "{report}");
 
-    for (further, words) in [
-        ("train.teacher=(policy: Delist)", "Delist does not teach"),
-        ("train.teacher=(policy: Greedy, share: 0.0)", "`teacher.share` must be above 0"),
-        ("train.ppo.kickstart=(weight: 1.0, share: 0.5)", "write `train.teacher`"),
-    ] {
-        let args = args(siege, "two", false, &[further]);
+    let cap = "train.ppo.tail=ReturnCap(share: 0.2, step: 0.2, floor: 0.0)";
+    let refused: [(&[&str], &str); 4] = [
+        (&["train.teacher=(policy: Delist)"], "Delist does not teach"),
+        (&["train.teacher=(policy: Greedy, share: 0.0)"], "`teacher.share` must be above 0"),
+        (&["train.ppo.kickstart=(weight: 1.0, share: 0.5)"], "write `train.teacher`"),
+        (&["train.twin=true", cap], "would cap the difference"),
+    ];
+    for (further, words) in refused {
+        let args = args(siege, "two", false, further);
         let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
         let said =
             String::from_utf8_lossy(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(out.status.code(), Some(2));
-        assert!(said.contains(words), "{further}: {said}");
+        assert!(said.contains(words), "{further:?}: {said}");
     }
+}
+
+/// The twins' state is in the checkpoint, and a teacher comes back.
+#[test]
+fn training_beside_twins_ends_with_the_same_bytes_twice_and_after_a_kill() {
+    let dir = tempfile::tempdir().expect("a folder");
+    ends_alike(dir.path(), &["train.twin=true", "train.teacher=(policy: Greedy)"]);
 }
 
 /// Trains three times, once through a kill.

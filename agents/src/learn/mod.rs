@@ -41,6 +41,7 @@ pub mod stats;
 #[cfg(feature = "tch")]
 mod storage;
 pub mod tail;
+pub mod twin;
 
 pub use checkpoint::{Checkpoint, Saved};
 pub use config::{Discount, PpoConfig};

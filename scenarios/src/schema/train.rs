@@ -26,6 +26,10 @@ pub struct TrainSpec {
     pub hold_bias: f32,
     /// The learner's settings; `seed`, `updates`, `initial_logit_bias` and `kickstart` follow from the above.
     pub ppo: PpoConfig,
+    /// Play beside each world its twin, in which nothing is moved, and learn from the difference
+    /// ([`agents::learn::twin`]). The twin's blocks count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub twin: bool,
     /// Who shows the policy what to do at first; without it, rewards alone teach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<TeacherSpec>,
