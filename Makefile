@@ -38,8 +38,9 @@ demo: libtorch ## build, train a risk policy under attack, compare it, export it
 test: libtorch ## every test but the long ones, the example crate's too
 	$(CARGO) test --workspace
 
-test-long: libtorch ## the tests marked #[ignore] too, optimised; then `make mutants`
+test-long: libtorch ## the tests marked #[ignore] too, every learning bar, then `make mutants`
 	$(CARGO) test --workspace --release -- --include-ignored
+	$(CARGO) run --release -p agents --features tch --example evidence -- --seeds 3
 	$(MAKE) mutants
 
 # markets, protocols, chain, or a file of one, as in protocols:flash_loan.rs; all three by default.

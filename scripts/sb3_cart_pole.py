@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains stable-baselines3's PPO on CartPole-v1 with rl-zoo's settings, for docs/learner-evidence.md (`cart-pole-zoo`).
 
-    python -m venv /tmp/sb3 && /tmp/sb3/bin/pip install stable-baselines3
+    python -m venv /tmp/sb3 && /tmp/sb3/bin/pip install stable-baselines3==2.9.2
     /tmp/sb3/bin/python scripts/sb3_cart_pole.py 1 2 3 4 5 6 7 8
 
 For each seed the mean return of 100 episodes played greedily after 100,000 steps, as `cart-pole-zoo` measures it.

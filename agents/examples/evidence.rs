@@ -189,7 +189,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     println!("| bar | score | known | decisions | seeds | mean | 95 % interval | decisions/s | |");
     println!("|---|---|---|---|---|---|---|---|---|");
     let mut failed = 0;
-    for bar in BARS.iter().filter(|bar| chosen.is_empty() || chosen.iter().any(|c| c == bar.name)) {
+    // Speeds hang on what else the machine does: they are measured where they are asked for.
+    let asked = |bar: &&Bar| match chosen.is_empty() {
+        true => !bar.name.starts_with("speed-"),
+        false => chosen.iter().any(|c| c == bar.name),
+    };
+    for bar in BARS.iter().filter(asked) {
         let start = Instant::now();
         let mut scores = Vec::new();
         for seed in 1..=seeds {

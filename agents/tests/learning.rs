@@ -302,6 +302,7 @@ fn cart_pole_is_learned() {
         gamma: 0.98,
         anneal_clip: true,
         entropy_weight: 0.0,
+        value_weight: 1.0,
         normalise_observations: false,
         normalise_returns: false,
         ..PpoConfig::default()

@@ -9,7 +9,8 @@ use crate::levels::is_fixed;
 use crate::positions::Snapshot;
 use crate::problem::{Problem, Source, nearest};
 use crate::schema::{
-    Baseline, CurriculumSpec, LeagueSpec, PopulationSpec, SCHEMA, Scenario, TeacherSpec, TrainSpec,
+    CurriculumSpec, LeagueSpec, PopulationSpec, SCHEMA, Scenario, TeacherPolicy, TeacherSpec,
+    TrainSpec,
 };
 use crate::tree::Node;
 use crate::windows::Window;
@@ -18,6 +19,7 @@ use agents::learn::game_theory::matrix::MetaSolver;
 use agents::learn::levels::{Method, Scale};
 use agents::scripted::SizeLaw;
 use markets::price::HOUR_SECS;
+use sim::action::Side;
 use sim::reward::EpisodeTotals;
 use std::ops::Range;
 use std::path::Path;
@@ -251,23 +253,27 @@ impl Checker<'_> {
     }
 
     fn teacher(&mut self, teacher: &TeacherSpec, t: &TrainSpec) {
-        let known = [Baseline::Greedy, Baseline::GauntletCaps, Baseline::FreezeAll];
-        if !known.contains(&teacher.policy) {
+        if t.side == Side::Liquidation && teacher.policy != TeacherPolicy::Greedy {
             self.refuse(
                 "train.teacher.policy",
-                format!("{:?} does not teach: it never moves, or remembers", teacher.policy),
-                "write Greedy, GauntletCaps or FreezeAll",
+                format!("{:?} moves no head of the liquidation designer's", teacher.policy),
+                "write Greedy, or leave out `teacher` or `side`",
             );
         }
-        if let Err(error) = teacher.kickstart().check() {
-            let message = error.to_string().replace("kickstart", "teacher");
-            self.refuse("train.teacher", message, "weight: 1.0, share: 0.5 are the defaults");
-        }
+        self.within("train.teacher.weight", teacher.weight, 1e-6, 1e6);
+        self.within("train.teacher.share", teacher.share, 1e-6, 1.0);
         if t.population.is_some() {
             self.refuse(
                 "train.teacher",
-                "a population or league begins anew in every round, with no teacher",
+                "in a population every round counts its updates anew, and the teacher would come back with it",
                 "leave out `teacher` or `population`",
+            );
+        }
+        if t.curriculum.is_some() {
+            self.refuse(
+                "train.teacher",
+                "a teacher knows the market as the scenario deploys it, and levels may deploy another",
+                "leave out `teacher` or `curriculum`",
             );
         }
     }

@@ -91,27 +91,34 @@ fn text(value: &Value) -> String {
     ] {
         text += &format!("{title}\n");
         for (key, value) in value[world].as_object().into_iter().flatten() {
-            text += &format!("  {key:<28} {value:.2}\n");
+            text += &format!("  {key:<28} {:.2}\n", number(value));
         }
     }
-    let searched = value["attack_search"]["simulations_per_second"].as_f64().unwrap_or_default();
+    let searched = number(&value["attack_search"]["simulations_per_second"]);
     text += &format!("attack search, simulations     {:.0} k/s\n", searched / 1e3);
-    text += &format!("swap transaction               {:.0} ns\n", value["swap_ns"]);
+    text += &format!("swap transaction               {:.0} ns\n", number(&value["swap_ns"]));
     for (row, key) in [
         ("order book, mixed messages", "messages_per_second"),
         ("order book, makers' requotes", "requotes_per_second"),
     ] {
-        let millions = value["book"][key].as_f64().unwrap_or_default() / 1e6;
+        let millions = number(&value["book"][key]) / 1e6;
         text += &format!("{row:<30} {millions:.1} M/s\n");
     }
-    text += &format!("block of an empty market       {:.0} ns\n", value["quiet_block_ns"]);
+    text += &format!("block of an empty market       {:.0} ns\n", number(&value["quiet_block_ns"]));
     for row in value["idle"].as_array().into_iter().flatten() {
         text += &format!(
             "{:>5} idle borrowers           {:.0} ns a block, {:.2} ns each\n",
-            row["borrowers"], row["ns_per_block"], row["ns_per_borrower_and_block"]
+            row["borrowers"],
+            number(&row["ns_per_block"]),
+            number(&row["ns_per_borrower_and_block"])
         );
     }
     text
+}
+
+/// A number; zero of anything else.
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_default()
 }
 
 /// Overrides that put a dealer in the place of each book of a scenario.

@@ -21,7 +21,7 @@ use scenarios::folder::Folder;
 use scenarios::load::{Loaded, load as load_scenario};
 use scenarios::manifest::{Build, Manifest, RunError};
 use scenarios::report::{Comparison, KEPT, LEARNED, Report};
-use scenarios::schema::Baseline;
+use scenarios::schema::{Baseline, TrainSpec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -140,8 +140,7 @@ impl Workbench<'_> {
         })?;
         let report: Report = self.kept("report", &loaded.hash, || {
             let (mut report, _) = compare(worlds, loaded, &arms, baselines, &statics)?;
-            let seeds = loaded.scenario.train.as_ref().map(|t| format!("{:?}", t.seeds));
-            report.facts.push(("training seeds".to_owned(), seeds.unwrap_or_default()));
+            report.facts.extend(loaded.scenario.train.iter().flat_map(TrainSpec::facts));
             Ok(report)
         })?;
         let grid = match &self.experiment.grid {

@@ -239,7 +239,9 @@ fn judge(
     let baselines = &loaded.scenario.evaluate.baselines;
     let (mut report, results) = compare(worlds, loaded, &arms, baselines, statics)?;
     let mut fact = |name: &str, value: String| report.facts.push((name.to_owned(), value));
-    fact("training seeds", format!("{:?}", spec.seeds));
+    for (name, value) in spec.facts() {
+        fact(&name, value);
+    }
     for t in trained {
         fact(
             &format!("seed {}", t.seed),

@@ -17,7 +17,7 @@ use scenarios::evaluate::{Statics, baseline, learned};
 use scenarios::levels::{Course, LevelLane, Syllabus};
 use scenarios::load::Loaded;
 use scenarios::reproduction::BrokenWorld;
-use scenarios::schema::{LeagueSpec, TeacherSpec, TrainSpec};
+use scenarios::schema::{Baseline, LeagueSpec, TeacherPolicy, TeacherSpec, TrainSpec};
 use scenarios::statics::StaticParams;
 use scenarios::tail_budget::score;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,8 @@ pub(crate) struct Log {
     value_loss: Option<f64>,
     #[serde(with = "bits")]
     grad_norm: Option<f64>,
+    #[serde(with = "bits")]
+    teacher_loss: Option<f64>,
 }
 
 /// Numbers by their bits: JSON's decimals do not come back to the last bit.
@@ -97,7 +99,7 @@ type Number = (&'static str, fn(&Log) -> Option<f64>);
 
 impl Log {
     /// Columns of numbers.
-    pub(crate) const NUMBERS: [Number; 10] = [
+    pub(crate) const NUMBERS: [Number; 11] = [
         ("objective_usd", |l| l.objective_usd),
         ("bad_debt_usd", |l| l.bad_debt_usd),
         ("validation_usd", |l| l.validation_usd),
@@ -108,6 +110,7 @@ impl Log {
         ("policy_loss", |l| l.policy_loss),
         ("value_loss", |l| l.value_loss),
         ("grad_norm", |l| l.grad_norm),
+        ("teacher_loss", |l| l.teacher_loss),
     ];
 
     fn of(log: &UpdateLog) -> Self {
@@ -127,6 +130,7 @@ impl Log {
             policy_loss: finite(log.policy_loss),
             value_loss: finite(log.value_loss),
             grad_norm: finite(log.grad_norm),
+            teacher_loss: finite(log.teacher_loss),
         }
     }
 }
@@ -250,7 +254,8 @@ impl School for Lane {
 
 impl School for Twinned<Lane> {
     fn broken_world(&self) -> Option<BrokenWorld> {
-        self.both().into_iter().find_map(School::broken_world)
+        let [own, twin] = self.both().map(School::broken_world);
+        own.or(twin.map(|broken| BrokenWorld { policy: "hold".to_owned(), ..broken }))
     }
     fn follow(_: &mut Ppo<Self>, _: &mut Syllabus) {}
 }
@@ -286,7 +291,7 @@ fn teach<S: School>(
         run.begin_with(from).map_err(Failure::from_error)?;
     }
     if let Some(spec) = &spec.teacher {
-        run.learn_from(teacher(spec, shared)?);
+        run.learn_from(teacher(spec, shared));
     }
     let mut note: Note = serde_json::from_slice(run.note()).unwrap_or_default();
     if let Some(syllabus) = syllabus.as_mut().filter(|_| !note.levels.is_empty()) {
@@ -361,21 +366,20 @@ fn teach<S: School>(
     })
 }
 
-/// A baseline that says what it would do.
-fn teacher(spec: &TeacherSpec, shared: &Shared<'_>) -> Result<Teacher, Failure> {
+/// The baseline that says what it would do.
+fn teacher(spec: &TeacherSpec, shared: &Shared<'_>) -> Teacher {
     let (scenario, deployed) = (&shared.loaded.scenario, shared.worlds.deployed());
-    let found = baseline(spec.policy, scenario, deployed, &Statics::default());
-    let mut policy =
-        found.and_then(|c| c.policies.first().map(|make| make())).ok_or_else(|| {
-            Failure::Message(format!(
-                "train.teacher: {:?} needs a search before it can teach",
-                spec.policy
-            ))
-        })?;
-    Ok(Box::new(move |obs, mask, action| policy.act(obs, mask, action)))
+    let which = match spec.policy {
+        TeacherPolicy::Greedy => Baseline::Greedy,
+        TeacherPolicy::GauntletCaps => Baseline::GauntletCaps,
+        TeacherPolicy::FreezeAll => Baseline::FreezeAll,
+    };
+    let contestant = baseline(which, scenario, deployed, &Statics::default());
+    let mut policy = contestant.expect("Invariant: it needs no search").policies[0]();
+    Box::new(move |obs, mask, action| policy.act(obs, mask, action))
 }
 
-/// The learner's settings for a seed: updates from the budget of blocks, a bias toward holding.
+/// The learner's settings for a seed: updates from the budget of blocks, a bias toward holding, a teacher's weight.
 fn config(worlds: &Worlds, spec: &TrainSpec, seed: u64) -> PpoConfig {
     let updates = spec.budget_blocks.div_ceil(blocks_per_update(worlds, spec)).max(1);
     let logits = worlds.spec().action.logits();
@@ -416,9 +420,13 @@ fn validate(
 /// Moves the bar; where there is no terminal, a line every tenth of the way.
 fn tell(shared: &Shared<'_>, seed: u64, log: &UpdateLog, row: &Log, blocks: u64) {
     let number = |v: Option<f64>| v.map_or("–".to_owned(), |v| format!("{v:.0}"));
+    let share = |secs: f64| 100.0 * secs / log.seconds;
     let figures = format!(
-        "seed {seed}: {:.0} decisions/s, objective {}, bad debt {}",
+        "seed {seed}: {:.0} decisions/s (worlds {:.0} %, forward {:.0} %, train {:.0} %), objective {}, bad debt {}",
         log.decisions_per_second,
+        share(log.environment_secs),
+        share(log.forward_secs),
+        share(log.train_secs),
         number(row.objective_usd),
         number(row.bad_debt_usd)
     );

@@ -89,11 +89,16 @@ fn a_policy_does_what_its_teacher_does() {
     assert_eq!(changes("learned"), changes("freeze all"), "{report}");
 
     let cap = "train.ppo.tail=ReturnCap(share: 0.2, step: 0.2, floor: 0.0)";
-    let refused: [(&[&str], &str); 4] = [
-        (&["train.teacher=(policy: Delist)"], "Delist does not teach"),
-        (&["train.teacher=(policy: Greedy, share: 0.0)"], "`teacher.share` must be above 0"),
+    let curriculum = "train.curriculum=(method: Plr, buffer: 4, parameters: [(path: \"oracles.0.lag_secs\", low: 0.0, high: 9.0)])";
+    let refused: [(&[&str], &str); 8] = [
+        (&["train.teacher=(policy: Delist)"], "Delist"),
+        (&["train.teacher=(policy: Greedy, share: 0.0)"], "train.teacher.share"),
         (&["train.ppo.kickstart=(weight: 1.0, share: 0.5)"], "write `train.teacher`"),
         (&["train.twin=true", cap], "would cap the difference"),
+        (&["train.twin=true", curriculum], "have no twins yet"),
+        (&["train.teacher=(policy: Greedy)", curriculum], "may deploy another"),
+        (&["train.teacher=(policy: Greedy)", "train.population=()"], "would come back with it"),
+        (&["train.teacher=(policy: FreezeAll)", "train.side=Liquidation"], "moves no head"),
     ];
     for (further, words) in refused {
         let args = args(siege, "two", false, further);

@@ -102,6 +102,18 @@ pub enum LearnError {
         /// The last checkpoint written before.
         checkpoint: Option<PathBuf>,
     },
+    /// libtorch found no memory.
+    #[error(
+        "out of memory ({said}): set fewer `lanes`, a smaller `minibatch` or narrower `hidden` layers; last good \
+         checkpoint: {}",
+        checkpoint.as_ref().map_or("none".into(), |p| p.display().to_string())
+    )]
+    OutOfMemory {
+        /// What libtorch said.
+        said: String,
+        /// The last checkpoint written before.
+        checkpoint: Option<PathBuf>,
+    },
     /// A checkpoint cannot be used.
     #[error("{reason}: {}", path.display())]
     Checkpoint {

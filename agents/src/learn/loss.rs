@@ -47,12 +47,17 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// No part is NaN or infinite.
+    /// The first part that is NaN or infinite, by name.
     #[must_use]
-    pub fn is_finite(&self) -> bool {
-        [self.policy, self.value, self.entropy, self.teacher, self.approx_kl]
-            .iter()
-            .all(|x| x.is_finite())
+    pub fn not_finite(&self) -> Option<(&'static str, f64)> {
+        let parts = [
+            ("the policy loss", self.policy),
+            ("the value loss", self.value),
+            ("the entropy", self.entropy),
+            ("the cross-entropy to the teacher", self.teacher),
+            ("the KL divergence", self.approx_kl),
+        ];
+        parts.into_iter().find(|(_, value)| !value.is_finite())
     }
 
     /// Adds up, but for the largest error.

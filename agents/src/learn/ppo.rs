@@ -443,9 +443,8 @@ impl<E: Environment> Ppo<E> {
                     (chosen.to_vec(), mini)
                 };
                 let (loss, losses) = self.losses(&mini, &rows, (advantages, returns), log);
-                if !losses.is_finite() {
-                    let total = losses.policy + config.value_weight * losses.value;
-                    return Err(diverged("the loss", total, &self.last_checkpoint));
+                if let Some((part, value)) = losses.not_finite() {
+                    return Err(diverged(part, value, &self.last_checkpoint));
                 }
                 let gradient = self.network.parameters.gradient(&loss); // [P]
                 let norm = self.network.parameters.step(gradient, adam);
@@ -564,8 +563,8 @@ impl<E: Environment> Ppo<E> {
             loss -= entropy.mean(Kind::Float) * log.entropy_weight;
         }
         if let Some(taught) = &mini.taught {
-            let (heads, illegal) = (self.network.log_std(), mini.illegal.as_ref());
-            let (agreed, _) = self.actor.log_probs_and_entropy(&logits, heads, illegal, taught); // [M]
+            let (log_std, illegal) = (self.network.log_std(), mini.illegal.as_ref());
+            let (agreed, _) = self.actor.log_probs_and_entropy(&logits, log_std, illegal, taught); // [M]
             let cross_entropy = -agreed.mean(Kind::Float);
             losses.teacher = cross_entropy.double_value(&[]);
             loss += cross_entropy * log.teacher_weight;
@@ -651,6 +650,24 @@ where
     }
 }
 
+/// An update; what libtorch says when memory is out, by a panic, as an error.
+fn update_in_memory<E: Environment>(run: &mut Ppo<E>) -> Result<UpdateLog, LearnError> {
+    let checkpoint = run.last_checkpoint.clone();
+    let update = std::panic::AssertUnwindSafe(|| run.update());
+    std::panic::catch_unwind(update).unwrap_or_else(|panic| match out_of_memory(&*panic) {
+        Some(said) => Err(LearnError::OutOfMemory { said, checkpoint }),
+        None => std::panic::resume_unwind(panic),
+    })
+}
+
+/// The line of a panic in which libtorch says that memory is out, on a processor or a device.
+fn out_of_memory(panic: &(dyn std::any::Any + Send)) -> Option<String> {
+    let text = panic.downcast_ref::<String>()?;
+    let says =
+        |line: &&str| line.contains("out of memory") || line.contains("can't allocate memory");
+    text.lines().find(says).map(|line| line.trim().to_owned())
+}
+
 /// Updates until the configured number is done or the observer stops.
 ///
 /// # Errors
@@ -660,10 +677,25 @@ pub fn train<E: Environment>(
     observer: &mut impl Observer<E>,
 ) -> Result<(), LearnError> {
     while run.updates_done() < run.config().updates {
-        let log = run.update()?;
+        let log = update_in_memory(run)?;
         if observer.on_update(&log, run)? == Next::Stop {
             break;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_libtorchs_allocator_is_told_from_others() {
+        let panic = |run: fn()| std::panic::catch_unwind(run).expect_err("it panics");
+        let memory = panic(|| drop(Tensor::zeros([1 << 46], (Kind::Float, Device::Cpu))));
+        let said = out_of_memory(&*memory).expect("memory is out");
+        assert!(said.contains("can't allocate memory"), "{said}");
+        let shapes = panic(|| drop(Tensor::zeros([2], (Kind::Float, Device::Cpu)).view([3])));
+        assert_eq!(out_of_memory(&*shapes), None);
+    }
 }

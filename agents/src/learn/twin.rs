@@ -1,4 +1,5 @@
-//! Worlds beside which a twin is played: the same luck, and nobody acts. The reward is the difference of the two.
+//! Worlds beside which a twin is played: the same luck, and the learner does nothing. The reward is the difference of the
+//! two.
 //!
 //! What a world does by itself (prices, who comes, who attacks) is most of the spread of its rewards, and no action is to
 //! blame for it. The twin's rewards depend on the luck alone, so taking them away leaves the gradient of the expected

@@ -94,6 +94,13 @@ impl Staged {
         wait_blocks: u32,
     ) -> Result<Self, Rejected> {
         let (incident, placed, text) = incident::stage(path, overrides)?;
+        if incident.stage.attacker.is_none() {
+            return Err(Rejected::whole(
+                path,
+                "the stage names nobody who attacks",
+                "write one of its accounts as `attacker`, or give `--set 'stage.attacker=\"NAME\"'`",
+            ));
+        }
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
         let Setting { attacker, fair, .. } = Setting::of(&incident, &placed);
         let block_secs = u64::from(incident.stage.block_secs);

@@ -186,8 +186,9 @@ fn help(reason: Revert) -> &'static str {
         LendingError::CollateralCannotCoverNewBorrow
         | LendingError::HealthFactorLowerThanLiquidationThreshold => {
             "at the scenario's start prices LTV does not allow this debt. Was it made at other prices, \
-             write `above_ltv: Keep`, which enters every account whose collateral is worth more than its \
-             debt; else write less debt or more collateral, or drop the account"
+             `above_ltv: Keep`, which `ballast impact` sets, enters every account whose collateral is worth \
+             more than its debt; an account that is worth less cannot be entered: write less debt or more \
+             collateral, or drop it"
         }
         LendingError::CollateralBalanceIsZero | LendingError::LtvValidationFailed => {
             "the account has no collateral with an LTV above zero: give it a row with one, or drop it"

@@ -1,6 +1,5 @@
 //! How a risk policy is trained: alone, in a population or a league, on a curriculum.
 
-use crate::schema::Baseline;
 use agents::learn::game_theory::matrix::MetaSolver;
 use agents::learn::levels::{Method, Scale, Settings, Span};
 use agents::learn::{Kickstart, PpoConfig};
@@ -26,7 +25,7 @@ pub struct TrainSpec {
     pub hold_bias: f32,
     /// The learner's settings; `seed`, `updates`, `initial_logit_bias` and `kickstart` follow from the above.
     pub ppo: PpoConfig,
-    /// Play beside each world its twin, in which nothing is moved, and learn from the difference
+    /// Play beside each world its twin, in which the policy moves nothing, and learn from the difference
     /// ([`agents::learn::twin`]). The twin's blocks count.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub twin: bool,
@@ -52,24 +51,52 @@ pub struct TrainSpec {
     pub liquidator: Option<String>,
 }
 
+impl TrainSpec {
+    /// What a report says of how its policies were trained, beside the settings of the learner.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = vec![("training seeds".to_owned(), format!("{:?}", self.seeds))];
+        if let Some(TeacherSpec { policy, weight, share }) = self.teacher {
+            let text =
+                format!("{policy:?}, weight {weight} falling to 0 over {share} of the updates");
+            facts.push(("teacher".to_owned(), text));
+        }
+        if self.twin {
+            let text = "rewards are differences to a world with the same luck in which the policy moves nothing";
+            facts.push(("twins".to_owned(), text.to_owned()));
+        }
+        facts
+    }
+}
+
 /// Worlds that select among checkpoints, where a scenario does not say.
 const fn validation_paths() -> u32 {
     8
 }
 
 /// A baseline whose choices the policy is drawn to, less and less ([`agents::learn::kickstart`]).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherSpec {
-    /// Who: [`Baseline::Greedy`], [`Baseline::GauntletCaps`] or [`Baseline::FreezeAll`], which choose by what they
-    /// see at the moment and remember nothing.
-    pub policy: Baseline,
+    /// Who.
+    pub policy: TeacherPolicy,
     /// Weight of the cross-entropy to what it would do, at first.
     #[serde(default = "weight")]
     pub weight: f64,
     /// Share of the updates over which the weight falls linearly to 0.
     #[serde(default = "half")]
     pub share: f64,
+}
+
+/// A baseline that can teach: it chooses by what it sees at the moment and remembers nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TeacherPolicy {
+    /// The best single step by a formula ([`agents::baselines::Greedy`]).
+    Greedy,
+    /// Caps steered to what liquidations could sell ([`agents::baselines::GauntletCaps`]).
+    GauntletCaps,
+    /// Every reserve frozen ([`agents::policy::FreezeAll`]).
+    FreezeAll,
 }
 
 impl TeacherSpec {

@@ -53,6 +53,14 @@ pub(crate) fn place(stage: &Stage, at: &str, checker: &mut Checker<'_>) -> Optio
     for (i, spec) in stage.markets.iter().enumerate() {
         each(format!("{at}markets.{i}"), builder.market(spec, start.0));
     }
+    for (i, asset) in stage.assets.iter().enumerate() {
+        checker.within(&format!("{at}assets.{i}.usd"), asset.usd, 0.0, 1e15);
+    }
+    if let Some(name) = &stage.attacker
+        && let Err((message, help)) = builder.names.account(name)
+    {
+        checker.refuse(&format!("{at}attacker"), message, help);
+    }
     if checker.count() > before {
         return None;
     }

@@ -68,6 +68,14 @@ pub(crate) fn play(
             checker.refuse(&path, "this is earlier than what stands before it", "sort by at_secs");
             return None;
         }
+        if moment.at_secs > LAST_SECS {
+            checker.refuse(
+                &path,
+                format!("{} s is later than a stage plays", moment.at_secs),
+                "write seconds since the stage's start, ten years (315360000) at most",
+            );
+            return None;
+        }
         last = moment.at_secs;
         if let Err((message, help)) = run.moment(moment) {
             checker.refuse(&path, message, help);
@@ -76,6 +84,9 @@ pub(crate) fn play(
     }
     Some(run.played)
 }
+
+/// Most seconds from a stage's start to what happens there: ten years.
+const LAST_SECS: u64 = 10 * 365 * 86_400;
 
 struct Run<'a> {
     stage: &'a Stage,
