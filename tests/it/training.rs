@@ -92,7 +92,7 @@ fn a_policy_does_what_its_teacher_does() {
     let curriculum = "train.curriculum=(method: Plr, buffer: 4, parameters: [(path: \"oracles.0.lag_secs\", low: 0.0, high: 9.0)])";
     let refused: [(&[&str], &str); 8] = [
         (&["train.teacher=(policy: Delist)"], "Delist"),
-        (&["train.teacher=(policy: Greedy, share: 0.0)"], "train.teacher.share"),
+        (&["train.teacher=(policy: Greedy, share: 0.0)"], "`share` is 0"),
         (&["train.ppo.kickstart=(weight: 1.0, share: 0.5)"], "write `train.teacher`"),
         (&["train.twin=true", cap], "would cap the difference"),
         (&["train.twin=true", curriculum], "have no twins yet"),
