@@ -8,9 +8,8 @@ use std::time::Duration;
 use agents::frozen::{FrozenPolicy, Normaliser};
 use agents::learn::PpoConfig;
 use agents::learn::games::Identity;
-use agents::learn::network::Network;
+use agents::learn::network::{Network, bare_pass};
 use agents::learn::noise::Noise;
-use agents::learn::parameters::AdamStep;
 use agents::learn::ppo::Ppo;
 use agents::learn::shape::NetworkShape;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -49,15 +48,9 @@ fn bare(c: &mut Criterion) {
         let flat = shape().initial(&Noise::new(1), &[], 0.0);
         let mut network = Network::new(shape(), &flat, Device::Cpu);
         let obs = Tensor::ones([batch, WIDTH as i64], (Kind::Float, Device::Cpu));
-        let adam = AdamStep { learning_rate: 1e-4, epsilon: 1e-5, max_grad_norm: 0.5 };
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(format!("batch {batch}"), |b| {
-            b.iter(|| {
-                let (logits, values) = network.forward(&obs);
-                let loss = logits.square().mean(Kind::Float) + values.mean(Kind::Float);
-                let gradient = network.parameters.gradient(&loss);
-                network.parameters.step(gradient, adam)
-            });
+            b.iter(|| bare_pass(&mut network, &obs));
         });
     }
     group.finish();

@@ -22,7 +22,7 @@ use agents::learn::league_play::{LeaguePlay, LeagueRules};
 use agents::learn::ppo::Ppo;
 use agents::learn::sac::{Sac, SacConfig};
 use agents::learn::self_play::SelfPlay;
-use agents::learn::{LearnError, PpoConfig};
+use agents::learn::{LearnError, PpoConfig, Reference};
 use sim::environment::Environment;
 use sim::lanes::Lanes;
 use tch::Device;
@@ -38,7 +38,10 @@ struct Bar {
     train: fn(u64) -> Result<f64, LearnError>,
 }
 
-const BARS: [Bar; 16] = [
+/// A quarter of the bonus that the bar without a reference has, and a reference in its place.
+const REFERENCE: Reference = Reference { weight: 0.2, refresh_updates: 20 };
+
+const BARS: [Bar; 17] = [
     Bar {
         name: "identity",
         score: "right answers of 100, greedy",
@@ -141,7 +144,15 @@ const BARS: [Bar; 16] = [
         known: "at most 0.10",
         holds: |mean| mean <= 0.10,
         decisions: 2_000_896,
-        train: |seed| kuhn(seed, 0.2),
+        train: |seed| kuhn(seed, 0.2, None),
+    },
+    Bar {
+        name: "kuhn-reference",
+        score: "NashConv of the last policy",
+        known: "at most 0.10",
+        holds: |mean| mean <= 0.10,
+        decisions: 2_000_896,
+        train: |seed| kuhn(seed, 0.05, Some(REFERENCE)),
     },
     Bar {
         name: "kuhn-no-entropy",
@@ -149,7 +160,7 @@ const BARS: [Bar; 16] = [
         known: "above 0.3: must fail",
         holds: |mean| mean > 0.3,
         decisions: 2_000_896,
-        train: |seed| kuhn(seed, 0.0),
+        train: |seed| kuhn(seed, 0.0, None),
     },
     Bar {
         name: "kuhn-league",
@@ -440,7 +451,7 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Self-play on Kuhn poker.
-fn kuhn(seed: u64, entropy_weight: f64) -> Result<f64, LearnError> {
+fn kuhn(seed: u64, entropy_weight: f64, reference: Option<Reference>) -> Result<f64, LearnError> {
     let updates = 977;
     let config = PpoConfig {
         seed,
@@ -452,6 +463,7 @@ fn kuhn(seed: u64, entropy_weight: f64) -> Result<f64, LearnError> {
         gamma: 1.0,
         clip: 0.1,
         entropy_weight,
+        reference,
         normalise_advantages: false,
         ..plain()
     };

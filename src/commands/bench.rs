@@ -1,6 +1,8 @@
 //! `ballast bench`: the simulator's speed on this machine, on one core.
 
 mod book;
+#[cfg(feature = "learn")]
+mod learner;
 
 use crate::output::{Failure, Output, Verdict};
 use agents::attack::control::Control;
@@ -68,8 +70,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
             })
         })
         .collect();
+    #[cfg(feature = "learn")]
+    let learner = learner::rates(&load(&args.scenario, &args.set)?, args.seconds)?;
+    #[cfg(not(feature = "learn"))]
+    let learner = Value::Null;
     let value = json!({
         "training_world": training,
+        "learner": learner,
         "full_market": full,
         "calibrated_market": dealers,
         "swap_ns": swap_ns,
@@ -88,6 +95,7 @@ fn text(value: &Value) -> String {
         ("training_world", "training world, one core"),
         ("full_market", "full market, one core"),
         ("calibrated_market", "the same with dealers in place of books"),
+        ("learner", "learning there, 64 lanes, all threads"),
     ] {
         text += &format!("{title}\n");
         for (key, value) in value[world].as_object().into_iter().flatten() {

@@ -17,19 +17,21 @@ use scenarios::report::{GroupResult, LEARNED, Report};
 use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, EvaluateSpec};
 use scenarios::shift::shifts;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Options of `eval`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Scenario file.
-    scenario: PathBuf,
+    /// Scenario files; each has its own searches and its own report.
+    #[arg(required = true)]
+    scenario: Vec<PathBuf>,
     /// A policy bundle (a folder), or a baseline: deployed, best-static, best-static-in-hindsight,
     /// volatility-rule, freeze-all, freeze-rule, delist, smart-ltv, static-freeze-rule, gauntlet-caps, cma-es,
-    /// greedy. May be given repeatedly; bundles count as training seeds of one learned policy. Default: the
-    /// scenario's baselines.
-    #[arg(long)]
+    /// greedy. May be given repeatedly; bundles count as training seeds of one learned policy, which is held against
+    /// all others, and bundles with a name (`NAME=FOLDER`) of the one that the name has. Default: the scenario's
+    /// baselines.
+    #[arg(long, value_name = "[NAME=]POLICY")]
     policy: Vec<String>,
     #[command(flatten)]
     play: Play,
@@ -52,35 +54,58 @@ pub(crate) struct Args {
 
 /// Compares and prints the report.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
-    let loaded = load(args)?;
-    let worlds = against(args, &loaded)?;
-    let (bundles, baselines) = chosen(args, &loaded)?;
-    let mut policies = Vec::new();
-    for path in &bundles {
-        policies.push(admit(&loaded, path)?);
+    // What is wrong with any scenario or policy is said before minutes are spent on the first.
+    let mut benches = Vec::new();
+    for scenario in &args.scenario {
+        let loaded = load(args, scenario)?;
+        let worlds = against(args, &loaded)?;
+        let (arms, baselines) = chosen(args, &loaded)?;
+        benches.push((loaded, worlds, arms, baselines));
     }
-    let arms = if policies.is_empty() { Vec::new() } else { vec![(LEARNED.to_owned(), policies)] };
     args.play.start_threads()?;
-    // The comparison takes minutes: that its report can be written is known before.
+    // That the report can be written is known before, too.
     let out = args.out.as_deref().map(OutFile::create).transpose()?;
-    let budget = args.search_blocks.unwrap_or_else(|| training_budget(&loaded));
-    let bar = progress_bar("search", 0);
-    let beside = Path::new("runs").join(format!("{}-eval", loaded.scenario.name));
-    let stopped = |world: Box<BrokenWorld>| reproducible(world.into(), &worlds, &loaded, &beside);
-    let statics = search_statics(&worlds, &loaded, &baselines, &[], budget, &|n| bar.inc(n))
-        .map_err(stopped)?;
-    bar.finish_and_clear();
-    let (report, _) = compare(&worlds, &loaded, &arms, &baselines, &statics).map_err(stopped)?;
-    if let Some(out) = out {
-        out.finish(report.to_markdown().as_bytes())?;
+    let mut reports = Vec::new();
+    for (loaded, worlds, arms, baselines) in &benches {
+        reports.push(judge(args, loaded, worlds, arms, baselines)?);
     }
-    output.result(&json!({"report": report, "statics": statics}), || report.to_markdown());
+    let texts: Vec<String> = reports.iter().map(|(report, _)| report.to_markdown()).collect();
+    let text = texts.join("\n");
+    if let Some(out) = out {
+        out.finish(text.as_bytes())?;
+    }
+    let mut values: Vec<Value> = reports
+        .iter()
+        .map(|(report, statics)| json!({"report": report, "statics": statics}))
+        .collect();
+    // One scenario's report stands by itself.
+    let value = if values.len() == 1 { values.remove(0) } else { json!({"scenarios": values}) };
+    output.result(&value, || text);
     Ok(Verdict::Yes)
 }
 
+/// Searches what needs a search, and compares on a scenario's worlds.
+fn judge(
+    args: &Args,
+    loaded: &Loaded,
+    worlds: &Worlds,
+    arms: &[Arm],
+    baselines: &[Baseline],
+) -> Result<(Report, Statics), Failure> {
+    let budget = args.search_blocks.unwrap_or_else(|| training_budget(loaded));
+    let bar = progress_bar("search", 0);
+    let beside = Path::new("runs").join(format!("{}-eval", loaded.scenario.name));
+    let stopped = |world: Box<BrokenWorld>| reproducible(world.into(), worlds, loaded, &beside);
+    let statics =
+        search_statics(worlds, loaded, baselines, &[], budget, &|n| bar.inc(n)).map_err(stopped)?;
+    bar.finish_and_clear();
+    let (report, _) = compare(worlds, loaded, arms, baselines, &statics).map_err(stopped)?;
+    Ok((report, statics))
+}
+
 /// The scenario; `--seed` replaces the seed of its evaluation.
-fn load(args: &Args) -> Result<Loaded, Failure> {
-    let loaded = args.play.load(&args.scenario)?;
+fn load(args: &Args, scenario: &Path) -> Result<Loaded, Failure> {
+    let loaded = args.play.load(scenario)?;
     let Some(seed) = args.play.seed else { return Ok(loaded) };
     let mut play = args.play.clone();
     // A section that the file leaves out has no seed to replace.
@@ -90,7 +115,7 @@ fn load(args: &Args) -> Result<Loaded, Failure> {
     } else {
         format!("evaluate.seed={seed}")
     });
-    play.load(&args.scenario)
+    play.load(scenario)
 }
 
 /// The worlds, with the attackers that were named.
@@ -206,12 +231,20 @@ pub(crate) fn training_budget(loaded: &Loaded) -> u64 {
     train.map_or(0, |t| t.budget_blocks * t.seeds.len() as u64)
 }
 
-/// Bundles and baselines that were asked for.
-fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>), Failure> {
+/// Learned policies, by name, and baselines that were asked for.
+fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<Arm>, Vec<Baseline>), Failure> {
     if args.policy.is_empty() {
         return Ok((Vec::new(), loaded.scenario.evaluate.baselines.clone()));
     }
-    let (mut bundles, mut baselines) = (Vec::new(), Vec::new());
+    let (mut arms, mut baselines): (Vec<Arm>, _) = (Vec::new(), Vec::new());
+    let mut add = |name: &str, path: &str| -> Result<(), Failure> {
+        let policy = admit(loaded, Path::new(path))?;
+        match arms.iter_mut().find(|(known, _)| known == name) {
+            Some((_, policies)) => policies.push(policy),
+            None => arms.push((name.to_owned(), vec![policy])),
+        }
+        Ok(())
+    };
     for name in &args.policy {
         match name.as_str() {
             "deployed" => baselines.push(Baseline::Deployed),
@@ -226,7 +259,11 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>),
             "gauntlet-caps" => baselines.push(Baseline::GauntletCaps),
             "cma-es" => baselines.push(Baseline::CmaEs),
             "greedy" => baselines.push(Baseline::Greedy),
-            path if Path::new(path).is_dir() => bundles.push(PathBuf::from(path)),
+            path if Path::new(path).is_dir() => add(LEARNED, path)?,
+            named if is_named(named) => {
+                let (name, path) = named.split_once('=').unwrap_or_default();
+                add(name, path)?;
+            }
             _ => {
                 return Err(Failure::Message(format!(
                     "--policy {name}: neither a bundle nor a baseline; baselines are deployed, \
@@ -236,7 +273,12 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<PathBuf>, Vec<Baseline>),
             }
         }
     }
-    Ok((bundles, baselines))
+    Ok((arms, baselines))
+}
+
+/// Whether this is a bundle with a name of its own before it.
+fn is_named(policy: &str) -> bool {
+    policy.split_once('=').is_some_and(|(name, path)| !name.is_empty() && Path::new(path).is_dir())
 }
 
 /// A bundle's policy, if it may be judged on this scenario.

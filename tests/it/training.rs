@@ -70,15 +70,21 @@ fn a_policy_does_what_its_teacher_does() {
     let teacher = "train.teacher=(policy: FreezeAll, weight: 20.0, share: 1.0)";
     let quick = "train.ppo.learning_rate=0.01";
     train(dir.path(), "one", false, &[teacher, quick]);
-    let mut eval = vec!["eval", siege];
-    for policy in ["one/policy", "deployed", "freeze-all"] {
+    // Two scenarios, and the same bundle once more by a name.
+    let twap = library("siege_twap");
+    let mut eval = vec!["eval", siege, twap.to_str().expect("UTF-8")];
+    for policy in ["one/policy", "again=one/policy", "deployed", "freeze-all"] {
         eval.extend(["--policy", policy]);
     }
     let fresh = ["episode_hours=1", "windows=[]", "fitted_on=[]", "evaluate.fresh_paths=1"];
     let paths = "paths=(train: [Gbm(weight: 1.0, vol_percent_per_sqrt_hour: 1.0)])";
     let set = fresh.into_iter().chain([paths]);
     eval.extend(set.flat_map(|set| ["--set", set]));
-    let report = json(dir.path(), &eval);
+    let reports = json(dir.path(), &eval);
+    let [report, elsewhere] = reports["scenarios"].as_array().expect("two").as_slice() else {
+        panic!("two scenarios: {reports}");
+    };
+    assert_eq!(elsewhere["report"]["scenario"], "siege_twap");
     let changes = |policy: &str| {
         let rows = report["report"]["rows"].as_array().expect("rows").iter();
         let row = rows.clone().find(|row| row["policy"] == policy).expect("its row");
@@ -87,6 +93,7 @@ fn a_policy_does_what_its_teacher_does() {
     };
     assert!(changes("deployed") == Some(0.0) && changes("freeze all") > Some(0.0), "{report}");
     assert_eq!(changes("learned"), changes("freeze all"), "{report}");
+    assert_eq!(changes("learned"), changes("again"), "{report}");
 
     let cap = "train.ppo.tail=ReturnCap(share: 0.2, step: 0.2, floor: 0.0)";
     let curriculum = "train.curriculum=(method: Plr, buffer: 4, parameters: [(path: \"oracles.0.lag_secs\", low: 0.0, high: 9.0)])";

@@ -65,6 +65,14 @@ impl Actor {
         }
     }
 
+    /// Log-probabilities of all choices, `[M, K, C]`, of `logits` `[M, L]` with `illegal` `[M, L]`, if any is.
+    pub(super) fn log_probs(&self, logits: &Tensor, illegal: Option<&Tensor>) -> Tensor {
+        match self {
+            Self::Choices(heads) => heads.log_probs(logits, illegal),
+            Self::Numbers(_) => unreachable!("Invariant: a reference is for choices"),
+        }
+    }
+
     /// Log-probability of `drawn` `[M, K]` and entropy, `[M]` each, of `outputs` `[M, L]` with
     /// `illegal` `[M, L]`, if any is.
     pub(super) fn log_probs_and_entropy(

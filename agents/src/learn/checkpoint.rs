@@ -152,6 +152,8 @@ pub struct Checkpoint {
     pub state: Vec<f32>,
     /// Each lane's world.
     pub lanes: Vec<Vec<u8>>,
+    /// Weights of the reference, where the settings have one.
+    pub reference: Option<Vec<f32>>,
     /// The best policy so far.
     pub best: Option<Best>,
     /// The caller's own bytes.

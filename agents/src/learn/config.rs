@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::LearnError;
 use super::kickstart::Kickstart;
+use super::reference::Reference;
 use super::tail::Tail;
 
 /// What one factor of `gamma` spans.
@@ -84,6 +85,8 @@ pub struct PpoConfig {
     pub tail: Option<Tail>,
     /// How a teacher draws at first, where choices are learned; `None`: rewards alone teach.
     pub kickstart: Option<Kickstart>,
+    /// A reference near which the policy is held, where choices are learned without memory; `None`: none.
+    pub reference: Option<Reference>,
     /// Added to the first logits, or to the first means of numbers, `[logits]`, or empty: a policy that starts
     /// by mostly holding.
     pub initial_logit_bias: Vec<f32>,
@@ -125,6 +128,7 @@ impl Default for PpoConfig {
             normalise_advantages: true,
             tail: None,
             kickstart: None,
+            reference: None,
             initial_logit_bias: Vec::new(),
             initial_log_std: 0.0,
         }
@@ -169,6 +173,7 @@ impl PpoConfig {
             }
         }
         self.kickstart.as_ref().map_or(Ok(()), Kickstart::check)?;
+        self.reference.as_ref().map_or(Ok(()), Reference::check)?;
         self.tail.as_ref().map_or(Ok(()), Tail::check)
     }
 }

@@ -53,6 +53,8 @@ pub struct UpdateLog {
     pub teacher_loss: f64,
     /// Its weight.
     pub teacher_weight: f64,
+    /// Mean KL divergence from the reference, summed over heads, in nats; NaN where there is none.
+    pub reference_kl: f64,
     /// Learning rate used.
     pub learning_rate: f64,
     /// Clip used.
@@ -94,6 +96,7 @@ impl UpdateLog {
             ("losses/explained_variance", self.explained_variance),
             ("losses/grad_norm", self.grad_norm),
             ("losses/teacher", self.teacher_loss),
+            ("losses/reference_kl", self.reference_kl),
             ("schedule/teacher_weight", self.teacher_weight),
             ("schedule/epochs", self.epochs as f64),
             ("schedule/learning_rate", self.learning_rate),

@@ -38,6 +38,8 @@ pub struct Losses {
     pub entropy: f64,
     /// Mean cross-entropy to the teacher's choices; 0 where nobody teaches.
     pub teacher: f64,
+    /// Mean divergence from the reference; 0 where there is none.
+    pub reference_kl: f64,
     /// Mean KL divergence from the collecting policy, estimated.
     pub approx_kl: f64,
     /// Share of ratios beyond the clip.
@@ -55,6 +57,7 @@ impl Losses {
             ("the value loss", self.value),
             ("the entropy", self.entropy),
             ("the cross-entropy to the teacher", self.teacher),
+            ("the divergence from the reference", self.reference_kl),
             ("the KL divergence", self.approx_kl),
         ];
         parts.into_iter().find(|(_, value)| !value.is_finite())
@@ -66,12 +69,13 @@ impl Losses {
         self.value += other.value;
         self.entropy += other.entropy;
         self.teacher += other.teacher;
+        self.reference_kl += other.reference_kl;
         self.approx_kl += other.approx_kl;
         self.clip_fraction += other.clip_fraction;
     }
 }
 
-/// The loss's parts, but for the entropy and the teacher, and its slopes: into `along_log_probs` and `along_values`, `[M]`.
+/// The loss's parts, but for the entropy, the teacher and the reference, and its slopes: into `along_log_probs` and `along_values`, `[M]`.
 pub fn slopes(
     input: &LossInput<'_>,
     along_log_probs: &mut Vec<f32>,
@@ -123,6 +127,7 @@ pub fn slopes(
         value: sums.value / m,
         entropy: 0.0,
         teacher: 0.0,
+        reference_kl: 0.0,
         approx_kl: sums.approx_kl / m,
         clip_fraction: sums.clip_fraction / m,
         ratio_error: sums.ratio_error,

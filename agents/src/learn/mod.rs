@@ -27,6 +27,7 @@ pub mod noise;
 pub mod parameters;
 #[cfg(feature = "tch")]
 pub mod ppo;
+pub mod reference;
 pub mod replay;
 #[cfg(feature = "tch")]
 mod resume;
@@ -47,4 +48,5 @@ pub use checkpoint::{Checkpoint, Saved};
 pub use config::{Discount, PpoConfig};
 pub use error::LearnError;
 pub use kickstart::Kickstart;
+pub use reference::Reference;
 pub use tail::Tail;

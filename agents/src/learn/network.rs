@@ -3,7 +3,9 @@
 use tch::{Device, Kind, Tensor};
 
 use super::error::LearnError;
-use super::parameters::Parameters;
+use super::log::Stopwatch;
+use super::noise::Noise;
+use super::parameters::{AdamStep, Parameters};
 use super::shape::NetworkShape;
 
 /// `cpu`, `cuda` or `cuda:<n>`.
@@ -23,6 +25,35 @@ pub fn device(name: &str) -> Result<Device, LearnError> {
         }
         _ => Err(LearnError::Device { name: name.into(), found }),
     }
+}
+
+/// Decisions that pass a second through a network of this shape, a minibatch at a time, forward, backward and with Adam,
+/// on a loss of no consequence: what libtorch allows a learner that does nothing else. Measured for so many seconds.
+#[must_use]
+pub fn bare_decisions_per_second(
+    shape: &NetworkShape,
+    minibatch: usize,
+    device: Device,
+    seconds: f64,
+) -> f64 {
+    let weights = shape.initial(&Noise::new(1), &[], 0.0);
+    let mut network = Network::new(shape.clone(), &weights, device);
+    let obs = Tensor::ones([minibatch as i64, shape.obs_dim as i64], (Kind::Float, device));
+    let (mut passes, watch) = (0, Stopwatch::start());
+    while watch.seconds() < seconds || passes == 0 {
+        bare_pass(&mut network, &obs);
+        passes += 1;
+    }
+    (passes * minibatch) as f64 / watch.seconds()
+}
+
+/// One such pass over `obs` `[M, obs_dim]`; the gradient's norm.
+pub fn bare_pass(network: &mut Network, obs: &Tensor) -> f64 {
+    let adam = AdamStep { learning_rate: 1e-4, epsilon: 1e-5, max_grad_norm: 0.5 };
+    let (logits, values) = network.forward(&network.see(obs));
+    let loss = logits.square().mean(Kind::Float) + values.mean(Kind::Float);
+    let gradient = network.parameters.gradient(&loss);
+    network.parameters.step(gradient, adam)
 }
 
 /// An actor-critic and its optimiser.

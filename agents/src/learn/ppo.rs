@@ -56,6 +56,8 @@ pub struct Ppo<E: Environment> {
     pub(super) tail: TailState,
     /// Who says what it would do; given from outside, after [`Ppo::new`] or [`Ppo::resume`].
     teacher: Option<Teacher>,
+    /// Weights of the reference, where the settings have one.
+    pub(super) reference: Option<Vec<f32>>,
     /// Of the last rollout, `[T, N]`; empty before the first.
     advantages: Vec<f32>,
     pub(super) episode_returns: Vec<f64>,
@@ -88,6 +90,10 @@ impl<E: Environment> Ppo<E> {
             let must = "none where actions are numbers";
             return Err(LearnError::Setting { field: "kickstart", must });
         }
+        if (shape.deviations() > 0 || shape.memory > 0) && config.reference.is_some() {
+            let must = "none where actions are numbers or the policy has memory";
+            return Err(LearnError::Setting { field: "reference", must });
+        }
         let bias = &config.initial_logit_bias;
         if !bias.is_empty() {
             same("initial_logit_bias", shape.logits(), bias.len())?;
@@ -108,6 +114,7 @@ impl<E: Environment> Ppo<E> {
             returns: vec![0.0; n],
             tail: TailState::default(),
             teacher: None,
+            reference: None,
             advantages: Vec::new(),
             episode_returns: vec![0.0; n],
             episode_decisions: vec![0; n],
@@ -385,7 +392,13 @@ impl<E: Environment> Ppo<E> {
             epsilon: config.adam_epsilon,
             max_grad_norm: config.max_grad_norm,
         };
-        let batch = self.storage.batch(self.network.parameters.device());
+        let mut batch = self.storage.batch(self.network.parameters.device());
+        if let Some(reference) = &config.reference {
+            if reference.refreshes(self.update) {
+                self.reference = Some(self.network.parameters.weights());
+            }
+            batch.reference = self.reference.as_ref().map(|weights| self.referred(weights, &batch));
+        }
         let total = self.storage.decisions(); // B
         // With memory, whole lanes are shuffled and cut; without, decisions are.
         let lanes = self.lanes.len();
@@ -401,6 +414,7 @@ impl<E: Environment> Ppo<E> {
                 &mut log.value_loss,
                 &mut log.entropy,
                 &mut log.teacher_loss,
+                &mut log.reference_kl,
                 &mut log.approx_kl,
                 &mut log.clip_fraction,
                 &mut log.grad_norm,
@@ -472,12 +486,24 @@ impl<E: Environment> Ppo<E> {
         log.policy_loss = sums.policy / count;
         log.value_loss = sums.value / count;
         log.entropy = sums.entropy / count;
+        let referred = batch.reference.is_some();
+        log.reference_kl = if referred { sums.reference_kl / count } else { f64::NAN };
         log.teacher_loss = if batch.taught.is_some() { sums.teacher / count } else { f64::NAN };
         log.approx_kl = sums.approx_kl / count;
         log.clip_fraction = sums.clip_fraction / count;
         log.grad_norm /= count;
         log.train_secs = start.seconds();
         Ok(())
+    }
+
+    /// Log-probabilities of all choices of a whole rollout under other `weights`, `[B, K, C]`.
+    fn referred(&self, weights: &[f32], batch: &Batch) -> Tensor {
+        let device = self.network.parameters.device();
+        let reference = Network::new(self.network.shape().clone(), weights, device);
+        no_grad(|| {
+            let (logits, _) = reference.forward(&reference.see(&batch.obs));
+            self.actor.log_probs(&logits, batch.illegal.as_ref())
+        })
     }
 
     fn rows(&self, rows: &[i64]) -> Tensor {
@@ -561,6 +587,13 @@ impl<E: Environment> Ppo<E> {
             log_probs.dot(&vector(&along_log_probs)) + values.dot(&vector(&along_values));
         if log.entropy_weight != 0.0 {
             loss -= entropy.mean(Kind::Float) * log.entropy_weight;
+        }
+        if let (Some(reference), Some(theirs)) = (&config.reference, &mini.reference) {
+            let ours = self.actor.log_probs(&logits, mini.illegal.as_ref()); // [M, K, C]
+            // A choice that is masked contributes exp(−1e9)·0.
+            let divergence = (ours.exp() * (&ours - theirs)).sum(Kind::Float) / m as f64;
+            losses.reference_kl = divergence.double_value(&[]);
+            loss += divergence * reference.weight;
         }
         if let Some(taught) = &mini.taught {
             let (log_std, illegal) = (self.network.log_std(), mini.illegal.as_ref());

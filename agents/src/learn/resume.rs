@@ -60,6 +60,7 @@ impl<E: Environment> Ppo<E> {
         run.episode_decisions = saved.episode_decisions;
         run.update = saved.update;
         run.decisions = saved.decisions;
+        run.reference = saved.reference;
         run.best = saved.best;
         run.note = saved.note;
         run.last_checkpoint = Some(path.into());
@@ -102,6 +103,7 @@ impl<E: Environment> Ppo<E> {
             mask: self.mask.clone(),
             state: self.state.clone(),
             lanes: self.lanes.lanes().iter().map(E::save).collect(),
+            reference: self.reference.clone(),
             best: self.best.clone(),
             note: self.note.clone(),
         }

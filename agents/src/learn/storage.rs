@@ -106,6 +106,7 @@ impl Storage {
             drawn: matrix(&self.drawn).to_kind(self.drawn_kind),                         // [B, K]
             taught: (!self.taught.is_empty())
                 .then(|| matrix(&self.taught).to_kind(self.drawn_kind)),
+            reference: None,
             goes_on: (!self.first_state.is_empty()).then(|| {
                 let ends = self.terminated.iter().zip(&self.truncated);
                 let goes_on: Vec<f32> =
@@ -124,6 +125,8 @@ pub(super) struct Batch {
     pub(super) drawn: Tensor,
     /// What a teacher would have chosen, `[B, K]`; none without one.
     pub(super) taught: Option<Tensor>,
+    /// Log-probabilities of all choices under the reference, `[B, K, C]`; none without one.
+    pub(super) reference: Option<Tensor>,
     /// With memory: 0 where the episode ended after the decision, 1 elsewhere, `[B]`.
     pub(super) goes_on: Option<Tensor>,
 }
@@ -136,6 +139,7 @@ impl Batch {
             illegal: self.illegal.as_ref().map(|i| i.index_select(0, rows)),
             drawn: self.drawn.index_select(0, rows),
             taught: self.taught.as_ref().map(|t| t.index_select(0, rows)),
+            reference: self.reference.as_ref().map(|r| r.index_select(0, rows)),
             goes_on: self.goes_on.as_ref().map(|g| g.index_select(0, rows)),
         }
     }
@@ -148,6 +152,7 @@ impl Batch {
             illegal: self.illegal.as_ref().map(part),
             drawn: part(&self.drawn),
             taught: self.taught.as_ref().map(part),
+            reference: self.reference.as_ref().map(part),
             goes_on: self.goes_on.as_ref().map(part),
         }
     }
