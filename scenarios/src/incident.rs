@@ -42,6 +42,10 @@ pub struct Incident {
     pub cascade: Option<Cascade>,
     /// What was recorded.
     pub figures: Vec<Figure>,
+    /// Where there is no cascade, which has a null of its own: overrides, as `--set` takes them, that put what was
+    /// recorded in the place of what the model lets come out, prices above all. What is measured then is the null.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub null: Vec<String>,
 }
 
 /// How a recorded figure is known.
@@ -152,7 +156,8 @@ pub struct Measured {
     pub ratio: Option<f64>,
     /// The same over the sweep of what is not known of a cascade: least and most.
     pub swept: Option<(f64, f64)>,
-    /// What mechanical liquidation at the recorded price has, without anybody's behaviour.
+    /// What a null has: of a cascade mechanical liquidation at the recorded price, without anybody's behaviour; of
+    /// a stage its [`Incident::null`].
     pub null: Option<f64>,
     /// Of a reproduction, whether it is as near as it must be ([`Figure::is_met`]).
     pub reproduced: Option<bool>,
@@ -186,14 +191,14 @@ fn last_digit(x: f64) -> f64 {
 }
 
 impl Measured {
-    /// Whether the simulation is nearer to the record than the null model, by the ratio; `None` where the
-    /// figure is not scored or one of the two has no ratio.
+    /// Whether the simulation is nearer to the record than the null model: by the ratio, and where nothing was
+    /// recorded by the amount; `None` where the figure is not scored.
     #[must_use]
     pub fn beats_null(&self) -> Option<bool> {
-        let recorded = self.figure.recorded.filter(|recorded| *recorded != 0.0)?;
-        let distance = |x: f64| {
-            let ratio = x / recorded;
-            (ratio > 0.0).then(|| libm::fabs(libm::log(ratio)))
+        let recorded = self.figure.recorded?;
+        let distance = |x: f64| match x / recorded {
+            _ if recorded == 0.0 => Some(libm::fabs(x)),
+            ratio => (ratio > 0.0).then(|| libm::fabs(libm::log(ratio))),
         };
         if self.figure.kind != Kind::Model {
             return None;
@@ -202,8 +207,7 @@ impl Measured {
             (Some(here), Some(there)) => Some(here < there),
             // Nothing where there was something is infinitely far.
             (Some(_), None) => Some(true),
-            (None, Some(_)) => Some(false),
-            (None, None) => None,
+            (None, _) => Some(false),
         }
     }
 }
@@ -272,9 +276,27 @@ pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
         let _placed = place(&incident.stage, "stage.", &mut checker);
         None
     };
-    let (played, figures) = finish(checker, path, file, measured)?;
+    let (played, mut figures) = finish(checker, path, file, measured)?;
+    if !incident.null.is_empty() {
+        let all = [overrides, &incident.null].concat();
+        for (figure, value) in figures.iter_mut().zip(measured_alone(path, &all)?) {
+            figure.null = Some(value);
+        }
+    }
     let book = hex(&played.before.chain.state_hash());
     Ok(Replayed { incident, path: path.to_owned(), hash, book, played, figures })
+}
+
+/// What an incident's figures are on its stage alone, with these overrides.
+fn measured_alone(path: &Path, overrides: &[String]) -> Result<Vec<f64>, Rejected> {
+    let file = path.display().to_string();
+    let (source, incident) = typed::<Incident>(&file, &read(path)?, overrides)?;
+    let root = tree::parse(&source.text).ok();
+    let mut checker = Checker::new(&source, root.as_ref());
+    let placed = place(&incident.stage, "stage.", &mut checker);
+    let played = placed.and_then(|p| play(&incident.stage, p, "stage.", &mut checker));
+    let values = played.and_then(|played| values(&incident, &played, &mut checker));
+    finish(checker, path, file, values)
 }
 
 /// A hash over an incident's text and the price files that it names; a file that cannot be read is refused where it is
@@ -396,6 +418,14 @@ impl Checker<'_> {
         );
         if let Some(cascade) = &incident.cascade {
             self.cascade(cascade);
+            if !incident.null.is_empty() {
+                let help = "leave it out";
+                self.refuse(
+                    "null",
+                    "a cascade has its own null: no friction and nobody's behaviour",
+                    help,
+                );
+            }
         }
     }
 

@@ -106,14 +106,12 @@ fn text(played: &Replayed) -> String {
             tests,
             figure.confidence,
         );
-        if let Some((low, high)) = one.swept {
-            text += &format!(
-                "    swept {} to {}; null {}{}\n",
-                number(low),
-                number(high),
-                number(one.null.unwrap_or(f64::NAN)),
-                against_null(one),
-            );
+        let swept =
+            one.swept.map(|(low, high)| format!("swept {} to {}", number(low), number(high)));
+        let null = one.null.map(|null| format!("null {}{}", number(null), against_null(one)));
+        let beside: Vec<String> = swept.into_iter().chain(null).collect();
+        if !beside.is_empty() {
+            text += &format!("    {}\n", beside.join("; "));
         }
         if !figure.note.is_empty() {
             text += &format!("    {}\n", figure.note);
@@ -152,12 +150,11 @@ fn markdown(played: &Replayed) -> String {
         let figure = &one.figure;
         let ratio = one.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.4}"));
         let tests = verdict(one);
-        let swept = one.swept.map_or_else(String::new, |(low, high)| {
-            let null = number(one.null.unwrap_or(f64::NAN));
-            format!("{} to {}; {null}{}", number(low), number(high), against_null(one))
-        });
+        let swept = one.swept.map(|(low, high)| format!("{} to {}", number(low), number(high)));
+        let null = one.null.map(|null| format!("{}{}", number(null), against_null(one)));
+        let beside = swept.into_iter().chain(null).collect::<Vec<_>>().join("; ");
         text += &format!(
-            "| {} ({}) | {} | {:.2} | {} | {ratio} | {tests} | {swept} |\n",
+            "| {} ({}) | {} | {:.2} | {} | {ratio} | {tests} | {beside} |\n",
             figure.name,
             figure.unit,
             figure.recorded.map_or_else(|| "-".to_owned(), number),
