@@ -16,13 +16,14 @@ use std::time::Instant;
 use agents::frozen::FrozenPolicy;
 use agents::learn::game_theory::{Kuhn, nash_conv};
 use agents::learn::games::{
-    CartPole, Identity, LARGEST_DECISIONS, Largest, MountainCar, Partial, Pendulum, play,
+    BETTING_CHOICES, Betting, BettingPlan, CartPole, Identity, LARGEST_DECISIONS, Largest,
+    MountainCar, Partial, Pendulum, play,
 };
 use agents::learn::league_play::{LeaguePlay, LeagueRules};
 use agents::learn::ppo::Ppo;
 use agents::learn::sac::{Sac, SacConfig};
 use agents::learn::self_play::SelfPlay;
-use agents::learn::{LearnError, PpoConfig, Reference};
+use agents::learn::{LearnError, PpoConfig, Reference, Tail};
 use sim::environment::Environment;
 use sim::lanes::Lanes;
 use tch::Device;
@@ -41,7 +42,10 @@ struct Bar {
 /// A quarter of the bonus that the bar without a reference has, and a reference in its place.
 const REFERENCE: Reference = Reference { weight: 0.2, refresh_updates: 20 };
 
-const BARS: [Bar; 17] = [
+/// Returns capped for the worst fifth.
+const CAP: Tail = Tail::ReturnCap { share: 0.2, step: 0.2, floor: 16.0, window: 1_024 };
+
+const BARS: [Bar; 20] = [
     Bar {
         name: "identity",
         score: "right answers of 100, greedy",
@@ -121,6 +125,30 @@ const BARS: [Bar; 17] = [
         holds: |mean| mean <= 90.0,
         decisions: 20_480,
         train: |seed| largest(seed, 0),
+    },
+    Bar {
+        name: "betting-mean",
+        score: "mean wealth of the betting game, greedy, exact",
+        known: "167.52 is the best",
+        holds: |mean| mean >= 160.0,
+        decisions: 491_520,
+        train: |seed| Ok(betting(seed, None)?.mean()),
+    },
+    Bar {
+        name: "betting-tail-uncapped",
+        score: "CVaR at 0.2 of the same, learned for the mean",
+        known: "at most 24.85 at the best mean: must fail",
+        holds: |mean| mean <= 30.0,
+        decisions: 491_520,
+        train: |seed| Ok(betting(seed, None)?.cvar(0.2)),
+    },
+    Bar {
+        name: "betting-tail",
+        score: "CVaR at 0.2 of the same, returns capped",
+        known: "39.88 is the best",
+        holds: |mean| mean >= 36.0,
+        decisions: 491_520,
+        train: |seed| Ok(betting(seed, Some(CAP))?.cvar(0.2)),
     },
     Bar {
         name: "speed-zoo",
@@ -397,6 +425,32 @@ fn pendulum_ppo(seed: u64) -> Result<f64, LearnError> {
     };
     let (run, _) = train(config, lanes(4, |lane| Pendulum::new(seed, lane, 4)))?;
     Ok(greedy(&mut run.policy("pendulum")?, Pendulum::new(seed + 1_000, 0, 1), 100))
+}
+
+/// What the learned policy makes of the betting game, worked out exactly.
+fn betting(seed: u64, tail: Option<Tail>) -> Result<BettingPlan, LearnError> {
+    let config = PpoConfig {
+        seed,
+        updates: 320,
+        rollout_steps: 24,
+        minibatch: 512,
+        learning_rate: 1e-3,
+        gamma: 1.0,
+        entropy_weight: 0.02,
+        anneal_entropy: true,
+        normalise_observations: true,
+        normalise_returns: true,
+        tail,
+        ..plain()
+    };
+    let (run, _) = train(config, lanes(64, |lane| Betting::new(seed, lane, 64)))?;
+    let mut policy = run.policy("betting")?;
+    let (mut action, mask) = ([0.0], [1.0; BETTING_CHOICES as usize]);
+    Ok(BettingPlan::of(|round, wealth| {
+        let obs = Betting::seen(round, wealth);
+        policy.act(&obs, &mask, &mut action);
+        action[0] as u32
+    }))
 }
 
 /// The largest of a set of numbers, its rows read as a set or as they lie.

@@ -48,6 +48,11 @@ impl Betting {
     pub const fn round(&self) -> u32 {
         self.at.decision
     }
+    /// What is shown in a round, from 0, with a wealth in tokens.
+    #[must_use]
+    pub fn seen(round: u32, wealth: f64) -> [f32; 2] {
+        [(wealth * f64::from(UNIT) / f64::from(CAP)) as f32, round as f32 / BETTING_ROUNDS as f32]
+    }
     /// The wealth, in tokens.
     #[must_use]
     pub fn wealth(&self) -> f64 {
@@ -75,8 +80,7 @@ impl Rules for BettingRules {
         (if over { tokens(*wealth) } else { 0.0 }, over)
     }
     fn observe(&self, wealth: &u32, round: u32, obs: &mut [f32]) {
-        obs[0] = (f64::from(*wealth) / f64::from(CAP)) as f32;
-        obs[1] = round as f32 / BETTING_ROUNDS as f32;
+        obs.copy_from_slice(&Betting::seen(round, tokens(*wealth)));
     }
     fn check(&self, wealth: &u32, round: u32) -> Result<(), String> {
         if *wealth > CAP || round >= BETTING_ROUNDS {

@@ -40,6 +40,19 @@ impl BettingPlan {
         wealths.best_tail(&wealths.any_stake(), share)
     }
 
+    /// What comes of a way to play: `choose` says how many eighths to put at stake in a round, from 0, with a wealth in
+    /// tokens.
+    #[must_use]
+    pub fn of(mut choose: impl FnMut(u32, f64) -> u32) -> Self {
+        let wealths = Wealths::new();
+        let mut chosen =
+            |round, wealth: u32| 1 << choose(round, f64::from(wealth) / f64::from(UNIT));
+        let rounds = wealths.0.iter().zip(0..BETTING_ROUNDS);
+        let stakes: Stakes =
+            rounds.map(|(all, round)| all.iter().map(|w| chosen(round, *w)).collect()).collect();
+        wealths.plan(&stakes)
+    }
+
     /// Eighths to put at stake in a round, from 0, with a wealth in tokens; nothing where it cannot be.
     #[must_use]
     pub fn choice(&self, round: u32, wealth: f64) -> Option<u32> {
