@@ -1,6 +1,7 @@
 //! Exact solvers of small games, against published values.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use agents::learn::game_theory::anytime::Anytime;
 use agents::learn::game_theory::cfr::Cfr;
 use agents::learn::game_theory::kuhn::{BET, PASS};
 use agents::learn::game_theory::matrix::{MetaSolver, Payoffs};
@@ -125,6 +126,39 @@ fn double_oracle_ends_at_the_equilibrium_of_kuhn_poker() {
     assert!(path.len() <= 9, "{path:?}");
     let [first, second] = oracle.mixture();
     close(expected_value::<Kuhn>([&first, &second]), -1.0 / 18.0, 1e-6);
+}
+
+/// NashConv after each of so many steps, of plain and of anytime double oracle; fewer where there is nothing
+/// left to add.
+fn paths<G: Game>(steps: usize) -> [Vec<f64>; 2] {
+    let mut plain = Oracle::<G>::new(MetaSolver::Nash).unwrap();
+    let mut plainly = vec![plain.nash_conv()];
+    while plainly.len() <= steps && plain.expand().unwrap() {
+        plainly.push(plain.nash_conv());
+    }
+    let mut anytime = Anytime::<G>::new().unwrap();
+    let mut surely = vec![anytime.nash_conv()];
+    while surely.len() <= steps && anytime.expand().unwrap() {
+        surely.push(anytime.nash_conv());
+    }
+    [plainly, surely]
+}
+
+#[test]
+fn anytime_double_oracle_is_never_more_exploitable_than_a_step_before() {
+    fn rises(path: &[f64]) -> bool {
+        path.windows(2).any(|pair| pair[1] > pair[0] + 1e-6)
+    }
+    let [plain, anytime] = paths::<Leduc>(12);
+    assert_eq!(anytime.len(), 13, "further from an end than this");
+    assert!(rises(&plain), "{plain:?}");
+    assert!(!rises(&anytime), "{anytime:?}");
+    assert!(anytime.last() < plain.last(), "{plain:?} {anytime:?}");
+
+    let [plain, anytime] = paths::<Kuhn>(40);
+    close(anytime[0], plain[0], 1e-9);
+    assert!(!rises(&anytime), "{anytime:?}");
+    close(*anytime.last().unwrap(), 0.0, 1e-6);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! Values are in antes, returns of the two players add up to 0.
 
+pub mod anytime;
 pub mod cfr;
 pub mod kuhn;
 pub mod leduc;
