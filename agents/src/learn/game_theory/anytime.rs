@@ -80,7 +80,7 @@ impl<G: Game> Anytime<G> {
     }
 
     /// Adds to each player's policies the likeliest best response to the other's mixture that he does not have
-    /// yet, and mixes anew. `false` once neither lacks one: the mixtures are an equilibrium.
+    /// yet, and mixes anew. `false` once neither gains or neither lacks one: the mixtures are an equilibrium.
     ///
     /// Of several best responses those count that an optimal opponent mixes. When a player has all of these,
     /// his policies alone hold the other to the value of his mixture; when both do, their values are one.
@@ -88,6 +88,10 @@ impl<G: Game> Anytime<G> {
     /// # Errors
     /// Those of the linear program.
     pub fn expand(&mut self) -> Result<bool, String> {
+        let [first, second] = &self.sides;
+        if first.mixed.value + second.mixed.value > -TOLERANCE {
+            return Ok(false);
+        }
         let missing = [0, 1].map(|player| {
             let (own, other) = (&self.sides[player].policies, &self.sides[1 - player]);
             let lacks = |(_, answer): &(f64, &Tabular)| !own.contains(answer);
