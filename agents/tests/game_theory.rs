@@ -3,6 +3,7 @@
 
 use agents::learn::game_theory::anytime::Anytime;
 use agents::learn::game_theory::cfr::Cfr;
+use agents::learn::game_theory::hedge::Hedge;
 use agents::learn::game_theory::kuhn::{BET, PASS};
 use agents::learn::game_theory::matrix::{MetaSolver, Payoffs};
 use agents::learn::game_theory::oracle::Oracle;
@@ -203,4 +204,29 @@ fn rock_paper_scissors_is_worth_nothing() {
     assert!(Payoffs::default().solve(MetaSolver::Nash).is_err());
     assert!(Payoffs { rows: vec![vec![f64::NAN]] }.solve(MetaSolver::Nash).is_err());
     assert!(Payoffs { rows: vec![vec![0.0], vec![]] }.solve(MetaSolver::Nash).is_err());
+}
+
+#[test]
+fn exponential_weights_against_best_responses_are_as_hard_to_exploit_as_promised() {
+    // Rock, paper and scissors where one victory counts twice.
+    let rows = [[0.0, -1.0, 2.0], [1.0, 0.0, -1.0], [-2.0, 1.0, 0.0]];
+    let rounds = 400;
+    let mut hedge = Hedge::new(vec![1.0 / 3.0; 3], rounds);
+    assert_eq!(hedge.average(), hedge.chances());
+    let against = |chances: &[f64], column: usize| -> f64 {
+        chances.iter().zip(&rows).map(|(p, row)| p * row[column]).sum()
+    };
+    for _ in 0..rounds {
+        let worst = |a: &usize, b: &usize| {
+            against(hedge.chances(), *a).total_cmp(&against(hedge.chances(), *b))
+        };
+        let answer = (0..3).min_by(worst).unwrap();
+        hedge.observe(&rows.map(|row| row[answer] / 4.0));
+    }
+    let average = hedge.average();
+    close(average.iter().sum(), 1.0, 1e-12);
+    // Its value is not above 0; the bound is the theorem's, of gains that were quartered to lie 1 apart.
+    let worst = (0..3).map(|column| against(&average, column)).fold(f64::INFINITY, f64::min);
+    let bound = 4.0 * (libm::log(3.0) / (2.0 * f64::from(rounds))).sqrt();
+    assert!(-bound <= worst && worst <= 0.0, "{worst}, bound {bound}");
 }

@@ -5,6 +5,7 @@
 
 pub mod anytime;
 pub mod cfr;
+pub mod hedge;
 pub mod kuhn;
 pub mod leduc;
 pub mod matrix;
