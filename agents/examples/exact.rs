@@ -7,11 +7,15 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use agents::learn::game_theory::anytime::Anytime;
 use agents::learn::game_theory::cfr::Cfr;
 use agents::learn::game_theory::matrix::{MetaSolver, Payoffs};
 use agents::learn::game_theory::oracle::Oracle;
 use agents::learn::game_theory::{Kuhn, Leduc, Tabular, expected_value, nash_conv};
 use agents::learn::games::BettingPlan;
+
+/// Steps of either double oracle on Leduc hold'em.
+const STEPS: usize = 20;
 
 /// The table, line by line; whether every line holds.
 struct Table {
@@ -29,6 +33,11 @@ impl Table {
         self.print(what, &format!("at least {bar}"), found, found >= bar);
     }
 
+    /// A figure that must not pass `bar`, but for rounding.
+    fn stay(&mut self, what: &str, found: f64, bar: f64) {
+        self.print(what, &format!("at most {bar}"), found, found <= bar + 1e-6);
+    }
+
     fn print(&mut self, what: &str, known: &str, found: f64, holds: bool) {
         self.holds &= holds;
         let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
@@ -42,6 +51,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut table = Table { holds: true };
     poker(&mut table);
     double_oracle(&mut table)?;
+    anytime(&mut table)?;
     let rows = vec![vec![0.0, -1.0, 1.0], vec![1.0, 0.0, -1.0], vec![-1.0, 1.0, 0.0]];
     let value = Payoffs { rows }.solve(MetaSolver::Nash)?.value;
     table.line("rock-paper-scissors, value", value, 0.0, 1e-9);
@@ -84,6 +94,44 @@ fn double_oracle(table: &mut Table) -> Result<(), Box<dyn Error>> {
     let value = expected_value::<Kuhn>([&first, &second]);
     table.line("Kuhn, value to who moves first", value, -0.055556, 1e-6);
     Ok(())
+}
+
+fn anytime(table: &mut Table) -> Result<(), Box<dyn Error>> {
+    let mut anytime = Anytime::<Kuhn>::new()?;
+    let mut path = vec![anytime.nash_conv()];
+    while anytime.expand()? {
+        path.push(anytime.nash_conv());
+    }
+    let what = "Kuhn, greatest rise of NashConv in a step of anytime double oracle";
+    table.stay(what, greatest_rise(&path), 0.0);
+    let last = path.len() - 1;
+    table.line(&format!("its NashConv, step {last}, the last"), path[last], 0.0, 1e-6);
+
+    let mut plain = Oracle::<Leduc>::new(MetaSolver::Nash)?;
+    let mut anytime = Anytime::<Leduc>::new()?;
+    let mut paths = [vec![plain.nash_conv()], vec![anytime.nash_conv()]];
+    for _ in 0..STEPS {
+        plain.expand()?;
+        paths[0].push(plain.nash_conv());
+        anytime.expand()?;
+        paths[1].push(anytime.nash_conv());
+    }
+    let [plainly, surely] = paths;
+    let rise = |name: &str| format!("Leduc, greatest rise of NashConv in a step of {name}");
+    println!("| {} | | {:.6} | |", rise("double oracle"), greatest_rise(&plainly));
+    println!("| its NashConv, step {STEPS} | | {:.6} | |", plainly[STEPS]);
+    table.stay(&rise("anytime double oracle"), greatest_rise(&surely), 0.0);
+    let what = format!("its NashConv, step {STEPS}");
+    let less = surely[STEPS] < plainly[STEPS];
+    table.print(&what, "less than double oracle's", surely[STEPS], less);
+    let [first, second] = anytime.answers();
+    println!("| best responses found for it | | {} | |", first + second);
+    Ok(())
+}
+
+/// By how much a figure grows in one step at most; negative where it always falls.
+fn greatest_rise(path: &[f64]) -> f64 {
+    path.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::NEG_INFINITY, f64::max)
 }
 
 fn betting(table: &mut Table) {

@@ -1,7 +1,9 @@
 //! Exact solvers of small games, against published values.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use agents::learn::game_theory::anytime::Anytime;
 use agents::learn::game_theory::cfr::Cfr;
+use agents::learn::game_theory::hedge::Hedge;
 use agents::learn::game_theory::kuhn::{BET, PASS};
 use agents::learn::game_theory::matrix::{MetaSolver, Payoffs};
 use agents::learn::game_theory::oracle::Oracle;
@@ -127,6 +129,39 @@ fn double_oracle_ends_at_the_equilibrium_of_kuhn_poker() {
     close(expected_value::<Kuhn>([&first, &second]), -1.0 / 18.0, 1e-6);
 }
 
+/// NashConv after each of so many steps, of plain and of anytime double oracle; fewer where there is nothing
+/// left to add.
+fn paths<G: Game>(steps: usize) -> [Vec<f64>; 2] {
+    let mut plain = Oracle::<G>::new(MetaSolver::Nash).unwrap();
+    let mut plainly = vec![plain.nash_conv()];
+    while plainly.len() <= steps && plain.expand().unwrap() {
+        plainly.push(plain.nash_conv());
+    }
+    let mut anytime = Anytime::<G>::new().unwrap();
+    let mut surely = vec![anytime.nash_conv()];
+    while surely.len() <= steps && anytime.expand().unwrap() {
+        surely.push(anytime.nash_conv());
+    }
+    [plainly, surely]
+}
+
+#[test]
+fn anytime_double_oracle_is_never_more_exploitable_than_a_step_before() {
+    fn rises(path: &[f64]) -> bool {
+        path.windows(2).any(|pair| pair[1] > pair[0] + 1e-6)
+    }
+    let [plain, anytime] = paths::<Leduc>(12);
+    assert_eq!(anytime.len(), 13, "further from an end than this");
+    assert!(rises(&plain), "{plain:?}");
+    assert!(!rises(&anytime), "{anytime:?}");
+    assert!(anytime.last() < plain.last(), "{plain:?} {anytime:?}");
+
+    let [plain, anytime] = paths::<Kuhn>(40);
+    close(anytime[0], plain[0], 1e-9);
+    assert!(!rises(&anytime), "{anytime:?}");
+    close(*anytime.last().unwrap(), 0.0, 1e-6);
+}
+
 #[test]
 fn other_mixtures_get_nearer_too() {
     for solver in [
@@ -169,4 +204,29 @@ fn rock_paper_scissors_is_worth_nothing() {
     assert!(Payoffs::default().solve(MetaSolver::Nash).is_err());
     assert!(Payoffs { rows: vec![vec![f64::NAN]] }.solve(MetaSolver::Nash).is_err());
     assert!(Payoffs { rows: vec![vec![0.0], vec![]] }.solve(MetaSolver::Nash).is_err());
+}
+
+#[test]
+fn exponential_weights_against_best_responses_are_as_hard_to_exploit_as_promised() {
+    // Rock, paper and scissors where one victory counts twice.
+    let rows = [[0.0, -1.0, 2.0], [1.0, 0.0, -1.0], [-2.0, 1.0, 0.0]];
+    let rounds = 400;
+    let mut hedge = Hedge::new(vec![1.0 / 3.0; 3], rounds);
+    assert_eq!(hedge.average(), hedge.chances());
+    let against = |chances: &[f64], column: usize| -> f64 {
+        chances.iter().zip(&rows).map(|(p, row)| p * row[column]).sum()
+    };
+    for _ in 0..rounds {
+        let worst = |a: &usize, b: &usize| {
+            against(hedge.chances(), *a).total_cmp(&against(hedge.chances(), *b))
+        };
+        let answer = (0..3).min_by(worst).unwrap();
+        hedge.observe(&rows.map(|row| row[answer] / 4.0));
+    }
+    let average = hedge.average();
+    close(average.iter().sum(), 1.0, 1e-12);
+    // Its value is not above 0; the bound is the theorem's, of gains that were quartered to lie 1 apart.
+    let worst = (0..3).map(|column| against(&average, column)).fold(f64::INFINITY, f64::min);
+    let bound = 4.0 * (libm::log(3.0) / (2.0 * f64::from(rounds))).sqrt();
+    assert!(-bound <= worst && worst <= 0.0, "{worst}, bound {bound}");
 }

@@ -1,6 +1,6 @@
 //! A learner that is shown what to do at first.
 #![cfg(feature = "tch")]
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use agents::learn::games::{self, IDENTITY_DECISIONS, Identity};
 use agents::learn::kickstart::Teacher;

@@ -379,7 +379,7 @@ impl Checker<'_> {
                 self.within("train.population.solver.step", step, 1e-9, 1.0);
             }
             if let Some(league) = &p.league {
-                self.league(league, p.solver);
+                self.league(league, p);
             }
         }
     }
@@ -428,7 +428,7 @@ impl Checker<'_> {
         }
     }
 
-    fn league(&mut self, league: &LeagueSpec, solver: MetaSolver) {
+    fn league(&mut self, league: &LeagueSpec, population: &PopulationSpec) {
         let at = |field: &str| format!("train.population.league.{field}");
         self.within(&at("stake_usd"), league.stake_usd, 1e-6, 1e18);
         let of = |n: u32| f64::from(n);
@@ -439,11 +439,18 @@ impl Checker<'_> {
             let help = "give it a main exploiter or a league exploiter";
             self.refuse("train.population.league", "a league without attackers that learn", help);
         }
-        if solver != PopulationSpec::default().solver {
+        if population.solver != PopulationSpec::default().solver {
             self.refuse(
                 "train.population.solver",
                 "a league says itself who meets whom: no solver mixes it",
                 "leave out `solver`, or `league`",
+            );
+        }
+        if population.anytime {
+            self.refuse(
+                "train.population.anytime",
+                "a league says itself who meets whom: no mixture follows an attacker",
+                "leave out `anytime`, or `league`",
             );
         }
     }

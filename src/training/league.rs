@@ -200,7 +200,7 @@ impl<'a> Play<'a> {
             matches.iter().map(|(chance, met)| (*chance, maker(self.members[*met].plays.policy())));
         let path = Some(checkpoint.as_path());
         let checkpoints = [path.filter(|_| has_learned), path];
-        let made = self.rounds.attack("the league", met.collect(), seed, checkpoints)?;
+        let made = self.rounds.attack("the league", met.collect(), seed, 1, checkpoints)?;
         self.rounds.store(&made.best, &format!("{}-round-{round}", self.file(id)))?;
         self.blocks += made.curve.last().map_or(0, |(blocks, _)| *blocks);
         self.changed(id, Plays::Attacker(made.best), matches);

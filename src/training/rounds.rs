@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Instances of the worlds in which policies meet attackers to be scored.
 const MEETING_INSTANCES: u64 = 1 << 43;
 /// Times that an attacker's best is chosen anew in a round.
-const CHECKS: u64 = 4;
+pub(super) const CHECKS: u32 = 4;
 
 /// The rounds of a seed.
 pub(super) struct Rounds<'a> {
@@ -68,17 +68,19 @@ impl<'a> Rounds<'a> {
         Ok((earned.collect(), blocks))
     }
 
-    /// Lets an attacker learn against policies by their chances. It begins with the checkpoint `from`, if there is
-    /// one, and leaves one at `to`.
+    /// Lets an attacker learn against policies by their chances, for one of so many `parts` of its budget. It begins
+    /// with the checkpoint `from`, if there is one, and leaves one at `to`.
     pub(super) fn attack(
         &self,
         name: &str,
         policies: Vec<(f64, MakePolicy<'_>)>,
         seed: u64,
+        parts: u32,
         [from, to]: [Option<&Path>; 2],
     ) -> Result<Made, Failure> {
         let Shared { worlds, spec, bar, .. } = *self.shared;
-        let budget = Budget { blocks: self.spec.attacker_blocks, checks: CHECKS };
+        let blocks = self.spec.attacker_blocks.div_ceil(u64::from(parts));
+        let budget = Budget { blocks, checks: u64::from(CHECKS / parts) };
         let every = u64::from(worlds.decision_every_blocks().max(1));
         let prey = Prey { worlds, name: name.to_owned(), policies };
         let lesson = Lesson { budget, seed, from, to };

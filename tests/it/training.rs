@@ -179,8 +179,7 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     let dir = tempfile::tempdir().expect("a folder");
     let siege = library("siege");
     let siege = siege.to_str().expect("UTF-8");
-    let population =
-        "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2)";
+    let population = "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, anytime: true)";
     for (out, threads) in [("one", "1"), ("two", "2")] {
         let mut args = args(siege, out, false, &[]);
         args.extend(["--set", population, "--threads", threads].map(str::to_owned));
@@ -190,6 +189,7 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     for file in [
         "policy/weights.bin",
         "training.parquet",
+        "population/seed-1/payoffs-1.json",
         "population/seed-1/payoffs-2.json",
         "population/seed-1/attacker-2.bin",
     ] {
@@ -204,6 +204,24 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     };
     assert!((chances("policy_chances") - 1.0).abs() < 1e-9);
     assert!((chances("attacker_chances") - 1.0).abs() < 1e-9);
+    // The mixture that the second attacker learned against followed it, and is written down on average.
+    let before: Value =
+        serde_json::from_slice(&read("one", "population/seed-1/payoffs-1.json")).expect("a matrix");
+    let row = |of: &Value| -> Vec<f64> {
+        of.as_array().expect("a row").iter().filter_map(Value::as_f64).collect()
+    };
+    let parts = before["parts"].as_array().expect("parts");
+    let played: Vec<Vec<f64>> = parts.iter().map(|part| row(&part["policy_chances"])).collect();
+    assert_eq!(played.len(), 4);
+    for (policy, chance) in row(&before["policy_chances"]).into_iter().enumerate() {
+        let mean = played.iter().map(|chances| chances[policy]).sum::<f64>() / 4.0;
+        assert!((chance - mean).abs() < 1e-9, "{before}");
+    }
+    for (part, next) in parts.iter().zip(&played[1..]) {
+        let (earned, chances) = (row(&part["objective_usd"]), row(&part["policy_chances"]));
+        let better = usize::from(earned[1] > earned[0]);
+        assert!(earned[0] == earned[1] || next[better] > chances[better], "{before}");
+    }
 
     let short = ["--set", "evaluate.fresh_paths=1", "--set", "evaluate.paths_per_window=1"];
     let hours = ["--set", "episode_hours=1"];
@@ -274,13 +292,15 @@ fn a_league_is_played_alike_on_any_threads_and_says_who_met_whom() {
     }
     // What cannot be is said by name.
     let mut args = args(siege, "three", false, &[]);
-    let refused = "train.population=(solver: Uniform, league: (stake_usd: 0.0, main_exploiters: 0, \
-                   league_exploiters: 0))";
+    let refused = "train.population=(solver: Uniform, anytime: true, league: (stake_usd: 0.0, \
+                   main_exploiters: 0, league_exploiters: 0))";
     args.extend(["--set", refused].map(str::to_owned));
     let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(2));
-    for words in ["stake_usd", "without attackers that learn", "leave out `solver`"] {
+    let words =
+        ["stake_usd", "without attackers that learn", "leave out `solver`", "leave out `anytime`"];
+    for words in words {
         assert!(said.contains(words), "{said}");
     }
 }

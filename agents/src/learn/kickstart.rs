@@ -56,7 +56,7 @@ mod tests {
         for (weight, share, field) in
             [(0.0, 0.5, "weight"), (1.0, 0.0, "share"), (1.0, 1.1, "share")]
         {
-            let refused = Kickstart { weight, share }.check().unwrap_err().to_string();
+            let refused = Kickstart { weight, share }.check().expect_err("refused").to_string();
             assert!(refused.contains(&format!("kickstart.{field}")), "{refused}");
         }
     }

@@ -132,6 +132,10 @@ pub struct PopulationSpec {
     pub head_start_hours: f64,
     /// Worlds on which each policy meets each attacker for the matrix of payoffs.
     pub paths: u32,
+    /// Let the mixture of policies that an attacker learns against follow it while it learns, in place of a
+    /// fixed one (anytime PSRO: McAleer et al., 2022, arXiv:2201.07700); not where there is a league.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub anytime: bool,
     /// Let a league say who meets whom, in place of a mixture by `solver`.
     pub league: Option<LeagueSpec>,
 }
@@ -182,6 +186,7 @@ impl Default for PopulationSpec {
             attacker_blocks: 500_000,
             head_start_hours: 1.0,
             paths: 8,
+            anytime: false,
             league: None,
         }
     }

@@ -3,7 +3,9 @@
 //!
 //! Values are in antes, returns of the two players add up to 0.
 
+pub mod anytime;
 pub mod cfr;
+pub mod hedge;
 pub mod kuhn;
 pub mod leduc;
 pub mod matrix;

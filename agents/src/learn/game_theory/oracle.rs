@@ -46,11 +46,8 @@ impl<G: Game> Oracle<G> {
     /// Each player's mixture as one policy.
     #[must_use]
     pub fn mixture(&self) -> [Tabular; 2] {
-        [(0, &self.mixed.rows), (1, &self.mixed.columns)].map(|(player, chances)| {
-            let weighted: Vec<(f64, &Tabular)> =
-                chances.iter().copied().zip(&self.policies[player]).collect();
-            Tabular::mixture::<G>(&weighted)
-        })
+        let [first, second] = &self.policies;
+        [mixture::<G>(first, &self.mixed.rows), mixture::<G>(second, &self.mixed.columns)]
     }
 
     /// What both mixtures leave to best responses.
@@ -83,4 +80,10 @@ impl<G: Game> Oracle<G> {
         self.mixed = self.payoffs.solve(self.solver)?;
         Ok(true)
     }
+}
+
+/// A player's policies as one, by their chances.
+pub(super) fn mixture<G: Game>(policies: &[Tabular], chances: &[f64]) -> Tabular {
+    let weighted: Vec<(f64, &Tabular)> = chances.iter().copied().zip(policies).collect();
+    Tabular::mixture::<G>(&weighted)
 }
