@@ -21,8 +21,14 @@ fn library(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("library").join(name)
 }
 
-fn hunted(name: &str, simulations: u64, tape: &Path) -> (Hunt, Report, scenarios::load::Loaded) {
-    let loaded = quiet(&library(name), &[]).unwrap();
+fn hunted(
+    name: &str,
+    set: &[&str],
+    simulations: u64,
+    tape: &Path,
+) -> (Hunt, Report, scenarios::load::Loaded) {
+    let set: Vec<String> = set.iter().map(|&one| one.to_owned()).collect();
+    let loaded = quiet(&library(name), &set).unwrap();
     let worlds = Worlds::new(&loaded).unwrap();
     let hunt = Hunt::begin(&worlds, &loaded, 1, WARM_UP, tape).unwrap();
     let options = Options { simulations, ..Options::default() };
@@ -39,7 +45,7 @@ fn a_spot_oracle_is_attacked_and_its_twin_is_not_at_equal_budget() {
     let dir = tempfile::tempdir().unwrap();
     let tape = dir.path().join("spot.bin");
     let budget = 40_000;
-    let (mut hunt, report, loaded) = hunted("siege.ron", budget, &tape);
+    let (mut hunt, report, loaded) = hunted("siege.ron", &[], budget, &tape);
     let earned = profit(&report);
     assert!(earned > 100_000.0, "{earned}");
     let attack = report.best.unwrap();
@@ -52,7 +58,7 @@ fn a_spot_oracle_is_attacked_and_its_twin_is_not_at_equal_budget() {
     assert!(recorded.totals.attacker_profit_usd > 0.5 * earned);
     let reader = TapeReader::open(std::fs::read(&tape).unwrap()).unwrap();
     assert_eq!(replay(&reader, None).unwrap().digest(), recorded.end);
-    let (_, twin, _) = hunted("siege_twap.ron", budget, &dir.path().join("twap.bin"));
+    let (_, twin, _) = hunted("siege_twap.ron", &[], budget, &dir.path().join("twap.bin"));
     assert!(profit(&twin) < LEAST_USD, "{:?}", twin.best);
     assert!(twin.harm.is_none(), "{:?}", twin.harm);
 }
@@ -209,6 +215,22 @@ const INCIDENTS: [Searched; 6] = [
         twin: &["stage.feeds.BOO/USD=Push(name: \"BOO/USD\", usd: 1.5)"],
     },
 ];
+
+/// A fork with a spot oracle beside a market with sound ones; its twins have an average, or the other market's node.
+#[test]
+fn the_fork_is_attacked_and_its_twins_are_not_at_equal_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let searched = |name: &str, set: &[&str]| {
+        hunted("two_markets.ron", set, 60_000, &dir.path().join(name)).1
+    };
+    let earned = profit(&searched("spot.bin", &[]));
+    assert!(earned > 100_000.0, "{earned}");
+    let twap = "markets.fork.oracles=[Twap(asset: \"TAIL\", pool: \"TAIL/USDC\", window_secs: 1800)]";
+    for (name, set) in [("twap.bin", twap), ("push.bin", "markets.fork.oracles=[]")] {
+        let twin = searched(name, &[set]);
+        assert!(profit(&twin) < LEAST_USD, "{name}: {:?}", twin.best);
+    }
+}
 
 #[test]
 fn incidents_are_found_again_and_nothing_in_their_twins() {

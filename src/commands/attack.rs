@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long)]
     mempool: bool,
     /// Least profit, in USD, that counts as an attack.
-    #[arg(long, default_value_t = 1_000.0)]
+    #[arg(long, default_value_t = 1_000.0, value_parser = dollars)]
     least: f64,
     /// Folder to write; it must not exist. Default: the next free name under `runs/`.
     #[arg(long)]
@@ -117,6 +117,14 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     value["run"] = json!(target);
     output.result(&value, || text(&value));
     Ok(verdict(args, &searched.report))
+}
+
+/// A number of dollars.
+fn dollars(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(usd) if usd.is_finite() => Ok(usd),
+        _ => Err("write a number of dollars, as 1000".to_owned()),
+    }
 }
 
 /// Searches an incident's stage; what pays is played there and taped.
