@@ -1,6 +1,6 @@
 //! A policy held near a reference.
 #![cfg(feature = "tch")]
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use agents::learn::games::{self, IDENTITY_DECISIONS, Identity};
 use agents::learn::ppo::{Ppo, UpdateLog};
