@@ -220,12 +220,12 @@ const INCIDENTS: [Searched; 6] = [
 #[test]
 fn the_fork_is_attacked_and_its_twins_are_not_at_equal_budget() {
     let dir = tempfile::tempdir().unwrap();
-    let searched = |name: &str, set: &[&str]| {
-        hunted("two_markets.ron", set, 60_000, &dir.path().join(name)).1
-    };
+    let searched =
+        |name: &str, set: &[&str]| hunted("two_markets.ron", set, 60_000, &dir.path().join(name)).1;
     let earned = profit(&searched("spot.bin", &[]));
     assert!(earned > 100_000.0, "{earned}");
-    let twap = "markets.fork.oracles=[Twap(asset: \"TAIL\", pool: \"TAIL/USDC\", window_secs: 1800)]";
+    let twap =
+        "markets.fork.oracles=[Twap(asset: \"TAIL\", pool: \"TAIL/USDC\", window_secs: 1800)]";
     for (name, set) in [("twap.bin", twap), ("push.bin", "markets.fork.oracles=[]")] {
         let twin = searched(name, &[set]);
         assert!(profit(&twin) < LEAST_USD, "{name}: {:?}", twin.best);

@@ -37,6 +37,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         if !listed && lane > 0 {
             break;
         }
+        if !listed && manifest.kind == RunKind::StagedAttack {
+            return Err(Failure::Message(format!(
+                "{}: the search found no attack that pays, so none was taped; search with a larger --budget or \
+                 another --seed",
+                args.run.display()
+            )));
+        }
         let tape = open(&args.run, &manifest, &name)?;
         (first, last) = (tape.first_block(), tape.last_block());
         match play(&args.run.join(&name), &tape, args)? {

@@ -93,4 +93,27 @@ fn an_attack_found_on_an_incident_s_stage_is_taped_and_replays() {
     assert_eq!(dir.path().join("found.png").exists(), cfg!(feature = "viewer"));
     let again = ballast(dir.path(), &args);
     assert!(String::from_utf8_lossy(&again.stderr).contains("exists already"));
+    // What does not pay is not taped; what cannot attack is said before anything is searched.
+    let said = |args: &[&str]| -> String {
+        let stderr = ballast(dir.path(), args).stderr;
+        let words = String::from_utf8_lossy(&stderr);
+        words.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+    };
+    let dear = ["attack", &incident, "--budget", "100", "--least", "1e12", "--out", "nothing"];
+    assert_eq!(ballast(dir.path(), &dear).status.code(), Some(1));
+    let venus = library("incidents/venus_xvs_2021_05_18").to_str().expect("UTF-8").to_owned();
+    let endless = "stage.timeline.0.at_secs=18446744073709551615";
+    let cases: [(&[&str], &str); 4] = [
+        (&["replay", "nothing"], "found no attack that pays"),
+        (
+            &["attack", &incident, "--set", "stage.attacker=\"nobody\""],
+            "unknown account \"nobody\"",
+        ),
+        (&["attack", &venus], "names nobody who attacks"),
+        (&["incidents", &incident, "--set", endless], "later than a stage plays"),
+    ];
+    for (args, words) in cases {
+        let said = said(args);
+        assert!(said.contains(words), "{args:?}: {said}");
+    }
 }
