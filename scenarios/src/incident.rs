@@ -263,7 +263,8 @@ pub fn stage_of(
 /// Everything that is wrong with the file, a transaction that does not succeed included.
 pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
     let file = path.display().to_string();
-    let (source, incident) = typed::<Incident>(&file, &read(path)?, overrides)?;
+    let text = read(path)?;
+    let (source, incident) = typed::<Incident>(&file, &text, overrides)?;
     let root = tree::parse(&source.text).ok();
     let mut checker = Checker::new(&source, root.as_ref());
     checker.header(&incident);
@@ -279,7 +280,7 @@ pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
     let (played, mut figures) = finish(checker, path, file, measured)?;
     if !incident.null.is_empty() {
         let all = [overrides, &incident.null].concat();
-        for (figure, value) in figures.iter_mut().zip(measured_alone(path, &all)?) {
+        for (figure, value) in figures.iter_mut().zip(null(path, &text, &all)?) {
             figure.null = Some(value);
         }
     }
@@ -287,16 +288,22 @@ pub fn replay(path: &Path, overrides: &[String]) -> Result<Replayed, Rejected> {
     Ok(Replayed { incident, path: path.to_owned(), hash, book, played, figures })
 }
 
-/// What an incident's figures are on its stage alone, with these overrides.
-fn measured_alone(path: &Path, overrides: &[String]) -> Result<Vec<f64>, Rejected> {
+/// What the figures of an incident without a cascade are with these overrides.
+fn null(path: &Path, text: &str, overrides: &[String]) -> Result<Vec<f64>, Rejected> {
     let file = path.display().to_string();
-    let (source, incident) = typed::<Incident>(&file, &read(path)?, overrides)?;
+    let (source, incident) = typed::<Incident>(&file, text, overrides)?;
     let root = tree::parse(&source.text).ok();
     let mut checker = Checker::new(&source, root.as_ref());
-    let placed = place(&incident.stage, "stage.", &mut checker);
-    let played = placed.and_then(|p| play(&incident.stage, p, "stage.", &mut checker));
-    let values = played.and_then(|played| values(&incident, &played, &mut checker));
-    finish(checker, path, file, values)
+    let staged = staged(&incident, &mut checker);
+    finish(checker, path, file, staged.map(|(_, values)| values))
+}
+
+/// Plays an incident's stage and timeline, and measures.
+fn staged(incident: &Incident, checker: &mut Checker<'_>) -> Option<(Played, Vec<f64>)> {
+    let placed = place(&incident.stage, "stage.", checker)?;
+    let played = play(&incident.stage, placed, "stage.", checker)?;
+    let values = values(incident, &played, checker)?;
+    Some((played, values))
 }
 
 /// A hash over an incident's text and the price files that it names; a file that cannot be read is refused where it is
@@ -334,9 +341,7 @@ fn measured(
     checker: &mut Checker<'_>,
 ) -> Option<(Played, Vec<Measured>)> {
     let Some(cascade) = &incident.cascade else {
-        let placed = place(&incident.stage, "stage.", checker)?;
-        let played = play(&incident.stage, placed, "stage.", checker)?;
-        let values = values(incident, &played, checker)?;
+        let (played, values) = staged(incident, checker)?;
         let each = incident.figures.iter().zip(&values);
         let figures = each.map(|(figure, value)| single(figure, *value)).collect();
         return Some((played, figures));

@@ -159,20 +159,9 @@ impl Environment for LevelLane {
         self.lane.reset(self.lane.plan().episode, obs, action_mask);
     }
 
-    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
-        let StepOut { obs, action_mask, final_obs, reward, terminated, truncated, elapsed_blocks } =
-            out;
-        let mine = StepOut {
-            obs,
-            action_mask,
-            final_obs,
-            reward,
-            terminated: &mut *terminated,
-            truncated: &mut *truncated,
-            elapsed_blocks,
-        };
-        self.lane.step(action, mine);
-        if *terminated || *truncated {
+    fn step(&mut self, action: &[f32], mut out: StepOut<'_>) {
+        self.lane.step(action, out.lend());
+        if *out.terminated || *out.truncated {
             if self.broken_in.is_none() && self.lane.broken().is_some() {
                 self.broken_in = Some(self.programme.now.level.clone());
             }

@@ -108,6 +108,21 @@ pub struct StepOut<'a> {
     pub elapsed_blocks: &'a mut u32,
 }
 
+impl StepOut<'_> {
+    /// The same rows, lent to an environment inside this one.
+    pub const fn lend(&mut self) -> StepOut<'_> {
+        StepOut {
+            obs: self.obs,
+            action_mask: self.action_mask,
+            final_obs: self.final_obs,
+            reward: self.reward,
+            terminated: self.terminated,
+            truncated: self.truncated,
+            elapsed_blocks: self.elapsed_blocks,
+        }
+    }
+}
+
 /// A world that a learner can play. Same-step autoreset: when an episode ends, `final_obs` has its
 /// last observation, and `obs` and `action_mask` the first of the next.
 pub trait Environment: Send {

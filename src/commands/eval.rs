@@ -246,6 +246,7 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<Arm>, Vec<Baseline>), Fai
         Ok(())
     };
     for name in &args.policy {
+        let named = name.split_once('=').filter(|(arm, path)| !arm.is_empty() && is_folder(path));
         match name.as_str() {
             "deployed" => baselines.push(Baseline::Deployed),
             "best-static" => baselines.push(Baseline::BestStatic),
@@ -259,26 +260,24 @@ fn chosen(args: &Args, loaded: &Loaded) -> Result<(Vec<Arm>, Vec<Baseline>), Fai
             "gauntlet-caps" => baselines.push(Baseline::GauntletCaps),
             "cma-es" => baselines.push(Baseline::CmaEs),
             "greedy" => baselines.push(Baseline::Greedy),
-            path if Path::new(path).is_dir() => add(LEARNED, path)?,
-            named if is_named(named) => {
-                let (name, path) = named.split_once('=').unwrap_or_default();
-                add(name, path)?;
-            }
+            path if is_folder(path) => add(LEARNED, path)?,
             _ => {
-                return Err(Failure::Message(format!(
-                    "--policy {name}: neither a bundle nor a baseline; baselines are deployed, \
-                     best-static, best-static-in-hindsight, volatility-rule, freeze-all, freeze-rule, delist, \
-                     smart-ltv, static-freeze-rule, gauntlet-caps, cma-es, greedy"
-                )));
+                let (arm, path) = named.ok_or_else(|| {
+                    Failure::Message(format!(
+                        "--policy {name}: neither a bundle nor a baseline; baselines are deployed, \
+                         best-static, best-static-in-hindsight, volatility-rule, freeze-all, freeze-rule, \
+                         delist, smart-ltv, static-freeze-rule, gauntlet-caps, cma-es, greedy"
+                    ))
+                })?;
+                add(arm, path)?;
             }
         }
     }
     Ok((arms, baselines))
 }
 
-/// Whether this is a bundle with a name of its own before it.
-fn is_named(policy: &str) -> bool {
-    policy.split_once('=').is_some_and(|(name, path)| !name.is_empty() && Path::new(path).is_dir())
+fn is_folder(path: &str) -> bool {
+    Path::new(path).is_dir()
 }
 
 /// A bundle's policy, if it may be judged on this scenario.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error::LearnError;
+use super::error::{LearnError, Rule};
 use super::kickstart::Kickstart;
 use super::reference::Reference;
 use super::tail::Tail;
@@ -143,7 +143,7 @@ impl PpoConfig {
     pub fn check(&self) -> Result<(), LearnError> {
         let positive = |v: f64| v.is_finite() && v > 0.0;
         let unit = |v: f64| (0.0..=1.0).contains(&v);
-        let rules: [(&'static str, bool, &'static str); 18] = [
+        let rules: [Rule; 18] = [
             ("updates", (1..1 << 32).contains(&self.updates), "between 1 and 2^32"),
             ("rollout_steps", (1..1 << 24).contains(&self.rollout_steps), "between 1 and 2^24"),
             ("epochs", self.epochs > 0, "at least 1"),
@@ -167,11 +167,7 @@ impl PpoConfig {
             ("reward_clip", self.reward_clip.is_none_or(positive), "above 0, or none"),
             ("initial_log_std", self.initial_log_std.abs() <= 20.0, "between −20 and 20"),
         ];
-        for (field, holds, must) in rules {
-            if !holds {
-                return Err(LearnError::Setting { field, must });
-            }
-        }
+        LearnError::refuse(rules)?;
         self.kickstart.as_ref().map_or(Ok(()), Kickstart::check)?;
         self.reference.as_ref().map_or(Ok(()), Reference::check)?;
         self.tail.as_ref().map_or(Ok(()), Tail::check)

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+/// A setting, whether it holds, and what it must be.
+pub(super) type Rule = (&'static str, bool, &'static str);
+
 /// Why training cannot start or go on.
 #[derive(Debug, Error)]
 pub enum LearnError {
@@ -149,4 +152,14 @@ pub enum LearnError {
     /// The trained network cannot be frozen.
     #[error("frozen policy: {0}")]
     Frozen(#[from] crate::frozen::FrozenError),
+}
+
+impl LearnError {
+    /// Refuses settings by the first rule that does not hold.
+    pub(super) fn refuse(rules: impl IntoIterator<Item = Rule>) -> Result<(), Self> {
+        match rules.into_iter().find(|(_, holds, _)| !holds) {
+            Some((field, _, must)) => Err(Self::Setting { field, must }),
+            None => Ok(()),
+        }
+    }
 }

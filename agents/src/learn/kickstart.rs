@@ -22,14 +22,10 @@ impl Kickstart {
     /// # Errors
     /// [`LearnError::Setting`] with the field's name and what it must be.
     pub fn check(&self) -> Result<(), LearnError> {
-        let rules = [
+        LearnError::refuse([
             ("kickstart.weight", self.weight.is_finite() && self.weight > 0.0, "above 0"),
             ("kickstart.share", self.share > 0.0 && self.share <= 1.0, "above 0, at most 1"),
-        ];
-        match rules.into_iter().find(|(_, holds, _)| !holds) {
-            Some((field, _, must)) => Err(LearnError::Setting { field, must }),
-            None => Ok(()),
-        }
+        ])
     }
 
     /// The weight in an update, from 1, of so many.

@@ -22,14 +22,10 @@ impl Reference {
     /// # Errors
     /// [`LearnError::Setting`] with the field's name and what it must be.
     pub fn check(&self) -> Result<(), LearnError> {
-        let rules = [
+        LearnError::refuse([
             ("reference.weight", self.weight.is_finite() && self.weight > 0.0, "above 0"),
             ("reference.refresh_updates", self.refresh_updates > 0, "at least 1"),
-        ];
-        match rules.into_iter().find(|(_, holds, _)| !holds) {
-            Some((field, _, must)) => Err(LearnError::Setting { field, must }),
-            None => Ok(()),
-        }
+        ])
     }
 
     /// Whether an update, from 1, begins with a fresh reference.

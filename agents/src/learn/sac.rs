@@ -96,10 +96,7 @@ impl SacConfig {
             ("temperature", positive(self.temperature), "above 0"),
             ("max_grad_norm", positive(self.max_grad_norm), "above 0"),
         ];
-        match rules.iter().find(|(_, holds, _)| !holds) {
-            Some((field, _, must)) => Err(LearnError::Setting { field, must }),
-            None => Ok(()),
-        }
+        LearnError::refuse(rules)
     }
 }
 

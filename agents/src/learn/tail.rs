@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::LearnError;
+use super::error::{LearnError, Rule};
 
 /// What of the worst episodes is learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ impl Tail {
     pub fn check(&self) -> Result<(), LearnError> {
         let inner = |v: f64| v > 0.0 && v < 1.0;
         let weight = |v: f64| v.is_finite() && v >= 0.0;
-        let rules: Vec<(&'static str, bool, &'static str)> = match self {
+        let rules: Vec<Rule> = match self {
             Self::Budget { level, budget, proportional, integral, derivative, window, .. } => vec![
                 ("tail.level", inner(*level), "between 0 and 1"),
                 ("tail.budget", budget.is_finite() && *budget > 0.0, "above 0"),
@@ -89,10 +89,7 @@ impl Tail {
                 ("tail.window", *window > 0, "at least 1"),
             ],
         };
-        match rules.iter().find(|(_, holds, _)| !holds) {
-            Some((field, _, must)) => Err(LearnError::Setting { field, must }),
-            None => Ok(()),
-        }
+        LearnError::refuse(rules)
     }
 }
 

@@ -8,17 +8,16 @@
 
 use serde::{Deserialize, Serialize};
 use sim::environment::{Environment, Spec, StepOut};
-use sim::lanes::{Lanes, StepBuffers};
+use sim::lanes::Lanes;
 
 /// An environment and its twin. All but the reward is the environment's own.
 #[derive(Debug)]
 pub struct Twinned<E: Environment> {
     own: E,
-    twin: E,
+    /// One lane, with what it returns.
+    twin: Lanes<E>,
     /// What the twin does at every decision, `[dim]`.
     hold: Vec<f32>,
-    /// What it returns.
-    out: StepBuffers,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,8 +34,10 @@ impl<E: Environment> Twinned<E> {
     #[must_use]
     pub fn lanes(own: Lanes<E>, twins: Lanes<E>, hold: &[f32]) -> Lanes<Self> {
         assert_eq!(own.len(), twins.len(), "Invariant: each lane has a twin");
-        let out = StepBuffers::new(1, own.spec());
-        let pair = |(own, twin)| Self { own, twin, hold: hold.to_vec(), out: out.clone() };
+        let pair = |(own, twin)| {
+            let twin = Lanes::new(vec![twin], false);
+            Self { own, twin, hold: hold.to_vec() }
+        };
         let parallel = own.is_parallel();
         Lanes::new(
             own.into_lanes().into_iter().zip(twins.into_lanes()).map(pair).collect(),
@@ -45,8 +46,8 @@ impl<E: Environment> Twinned<E> {
     }
 
     /// The environment and its twin.
-    pub const fn both(&self) -> [&E; 2] {
-        [&self.own, &self.twin]
+    pub fn both(&self) -> [&E; 2] {
+        [&self.own, &self.twin.lanes()[0]]
     }
 }
 
@@ -56,39 +57,19 @@ impl<E: Environment> Environment for Twinned<E> {
     }
 
     fn reset(&mut self, episode: u64, obs: &mut [f32], action_mask: &mut [f32]) {
-        self.twin.reset(episode, &mut self.out.obs, &mut self.out.action_mask);
+        self.twin.reset(|_| episode);
         self.own.reset(episode, obs, action_mask);
     }
 
-    fn step(&mut self, action: &[f32], out: StepOut<'_>) {
-        let StepOut { obs, action_mask, final_obs, reward, terminated, truncated, elapsed_blocks } =
-            out;
-        let mine = StepOut {
-            obs,
-            action_mask,
-            final_obs,
-            reward: &mut *reward,
-            terminated,
-            truncated,
-            elapsed_blocks,
-        };
-        self.own.step(action, mine);
-        let twins = &mut self.out;
-        let its = StepOut {
-            obs: &mut twins.obs,
-            action_mask: &mut twins.action_mask,
-            final_obs: &mut twins.final_obs,
-            reward: &mut twins.reward[0],
-            terminated: &mut twins.terminated[0],
-            truncated: &mut twins.truncated[0],
-            elapsed_blocks: &mut twins.elapsed_blocks[0],
-        };
-        self.twin.step(&self.hold, its);
-        *reward -= self.out.reward[0];
+    fn step(&mut self, action: &[f32], mut out: StepOut<'_>) {
+        self.own.step(action, out.lend());
+        self.twin.step(&self.hold);
+        *out.reward -= self.twin.buffers().reward[0];
     }
 
     fn save(&self) -> Vec<u8> {
-        let saved = Saved { own: self.own.save(), twin: self.twin.save() };
+        let [own, twin] = self.both().map(E::save);
+        let saved = Saved { own, twin };
         postcard::to_stdvec(&saved).expect("bytes always serialise")
     }
 
@@ -96,7 +77,7 @@ impl<E: Environment> Environment for Twinned<E> {
         let saved: Saved = postcard::from_bytes(bytes)
             .map_err(|e| format!("not the state of an environment and its twin: {e}"))?;
         self.own.load(&saved.own)?;
-        self.twin.load(&saved.twin)
+        self.twin.lanes_mut()[0].load(&saved.twin)
     }
 
     fn episode(&self) -> u64 {

@@ -40,7 +40,7 @@ pub struct Staged {
 /// Who and what is on a stage, whatever happens there.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// Who attacks: the incident's attacker, or where it has none the stage's own account.
+    /// Who attacks.
     pub attacker: AccountId,
     /// What things are worth, as the stage was set.
     pub fair: Fair,
@@ -56,17 +56,23 @@ impl Setting {
     pub fn recorded(manifest: &Manifest) -> Result<Self, Rejected> {
         let (path, text) = (&manifest.scenario_path, &manifest.scenario_text);
         let (incident, placed, _) = incident::stage_of(path, text, &[])?;
-        Ok(Self::of(&incident, &placed))
+        Self::of(path, &incident, &placed)
     }
 
-    fn of(incident: &Incident, placed: &Placed) -> Self {
+    fn of(path: &Path, incident: &Incident, placed: &Placed) -> Result<Self, Rejected> {
         let named = incident.stage.attacker.as_deref();
-        let found = named.and_then(|name| placed.names.account(name).ok());
-        Self {
-            attacker: found.unwrap_or_else(|| placed.names.world()),
+        let attacker = named.and_then(|name| placed.names.account(name).ok()).ok_or_else(|| {
+            Rejected::whole(
+                path,
+                "the stage names nobody who attacks",
+                "write one of its accounts as `attacker`, or give `--set 'stage.attacker=\"NAME\"'`",
+            )
+        })?;
+        Ok(Self {
+            attacker,
             fair: Fair::with_pair_shares(&placed.chain, &placed.fair),
             feeds: placed.names.feeds().to_vec(),
-        }
+        })
     }
 }
 
@@ -94,15 +100,8 @@ impl Staged {
         wait_blocks: u32,
     ) -> Result<Self, Rejected> {
         let (incident, placed, text) = incident::stage(path, overrides)?;
-        if incident.stage.attacker.is_none() {
-            return Err(Rejected::whole(
-                path,
-                "the stage names nobody who attacks",
-                "write one of its accounts as `attacker`, or give `--set 'stage.attacker=\"NAME\"'`",
-            ));
-        }
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
-        let Setting { attacker, fair, .. } = Setting::of(&incident, &placed);
+        let Setting { attacker, fair, .. } = Setting::of(path, &incident, &placed)?;
         let block_secs = u64::from(incident.stage.block_secs);
         let (set, blocks) = (placed.chain, blocks.max(1));
         let mut chain = set.clone();
