@@ -48,14 +48,16 @@ fn tip(chain: &Chain, tx: &Transaction<'_>) -> Option<u64> {
     Some(fee - chain.clock().base_fee)
 }
 
-/// Loads a scenario with its attackers asleep, and with one where it has none.
+/// Loads a scenario with its attackers asleep, and with one where it has none; with `contract` the searcher has a
+/// second account, whatever the scenario says.
 ///
 /// # Errors
 /// Everything that is wrong with the file.
-pub fn quiet(path: &Path, overrides: &[String]) -> Result<Loaded, Rejected> {
+pub fn quiet(path: &Path, overrides: &[String], contract: bool) -> Result<Loaded, Rejected> {
     let loaded = load(path, overrides)?;
     let mut set = overrides.to_vec();
     set.extend(asleep(&loaded.scenario));
+    set.extend(contract.then(|| "agents.attackers.0.contract=true".to_owned()));
     load(path, &set)
 }
 

@@ -28,7 +28,7 @@ fn hunted(
     tape: &Path,
 ) -> (Hunt, Report, scenarios::load::Loaded) {
     let set: Vec<String> = set.iter().map(|&one| one.to_owned()).collect();
-    let loaded = quiet(&library(name), &set).unwrap();
+    let loaded = quiet(&library(name), &set, false).unwrap();
     let worlds = Worlds::new(&loaded).unwrap();
     let hunt = Hunt::begin(&worlds, &loaded, 1, WARM_UP, tape).unwrap();
     let options = Options { simulations, ..Options::default() };
@@ -66,7 +66,7 @@ fn a_spot_oracle_is_attacked_and_its_twin_is_not_at_equal_budget() {
 #[test]
 fn an_empty_market_among_others_is_emptied_with_either_draw() {
     let path = library("stages/empty_market.ron");
-    let staged = Staged::load(&path, &[], 1, 0).unwrap();
+    let staged = Staged::load(&path, &[], 1, 0, false).unwrap();
     for seed in 1..=2 {
         let options = Options { simulations: 60_000, seed, ..Options::default() };
         let earned = profit(&search(&staged.ground, &options));
@@ -78,7 +78,7 @@ fn an_empty_market_among_others_is_emptied_with_either_draw() {
 #[test]
 fn a_scenario_without_attackers_gets_a_searcher_with_gas_money_only() {
     let dir = tempfile::tempdir().unwrap();
-    let loaded = quiet(&library("calm.ron"), &["agents.attackers=[]".to_owned()]).unwrap();
+    let loaded = quiet(&library("calm.ron"), &["agents.attackers=[]".to_owned()], false).unwrap();
     assert_eq!(loaded.scenario.agents.attackers.len(), 1);
     let worlds = Worlds::new(&loaded).unwrap();
     let hunt = Hunt::begin(&worlds, &loaded, 1, 2, &dir.path().join("calm.bin")).unwrap();
@@ -98,7 +98,7 @@ fn part(ground: &Ground, then_pending: Option<u32>, then_wait: u32) -> Part {
 #[test]
 fn an_attack_may_let_blocks_go_by_and_stand_around_what_waits() {
     let dir = tempfile::tempdir().unwrap();
-    let loaded = quiet(&library("siege.ron"), &[]).unwrap();
+    let loaded = quiet(&library("siege.ron"), &[], false).unwrap();
     let worlds = Worlds::new(&loaded).unwrap();
     let mut hunt = Hunt::begin(&worlds, &loaded, 1, WARM_UP, &dir.path().join("tape")).unwrap();
     let block = |hunt: &Hunt| hunt.lane().chain().clock().block;
@@ -239,7 +239,7 @@ fn incidents_are_found_again_and_nothing_in_their_twins() {
         let file = library("incidents").join(format!("{incident}.ron"));
         let searched = |set: &[&str]| {
             let set: Vec<String> = set.iter().map(|&one| one.to_owned()).collect();
-            let staged = Staged::load(&file, &set, blocks, wait)
+            let staged = Staged::load(&file, &set, blocks, wait, false)
                 .unwrap_or_else(|e| panic!("{incident}: {:?}", e.places()));
             let report = search(&staged.ground, &Options { simulations, ..Options::default() });
             (staged, report)
@@ -272,6 +272,6 @@ fn a_scenario_that_keeps_attackers_for_its_judges_is_searched_too() {
          set: [\"agents.attackers=[(cohort: \\\"attacker\\\", discovery_hours: 6.0)]\"])]"
             .to_owned(),
     ];
-    let loaded = quiet(&library("siege.ron"), &set).unwrap();
+    let loaded = quiet(&library("siege.ron"), &set, false).unwrap();
     assert_eq!(loaded.scenario.agents.attackers.len(), 1);
 }

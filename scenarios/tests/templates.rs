@@ -96,7 +96,7 @@ fn what_is_found_is_of_different_kinds_best_first_and_the_same_again() {
         assert!(found[..i].iter().all(|other| needs(other) != needs(one)), "{found:?}");
     }
     // With amounts as shares of what is at hand it is the same attack.
-    let quiet = quiet(&loaded.path, &loaded.overrides).unwrap();
+    let quiet = quiet(&loaded.path, &loaded.overrides, false).unwrap();
     let ground = Hunt::untaped(&Worlds::new(&quiet).unwrap(), 1, 50).ground(0, false);
     for one in &found {
         let again = one.template.fitted(1.0, &mut Player::new(&ground)).1.profit_usd;

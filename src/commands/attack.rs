@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Blocks that an attack may let go by at a time; 0: all of it in one block.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     wait: u32,
+    /// Give the attacker a contract: a second account, with positions of its own, in the same transaction.
+    #[arg(long)]
+    contract: bool,
     /// Let the attack see what waits for its block, and stand before and behind it (scenarios only).
     #[arg(long)]
     mempool: bool,
@@ -69,7 +72,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         return on_stage(args, seed, output);
     }
     let blocks = args.blocks.unwrap_or(WARM_UP_BLOCKS);
-    let loaded = hunt::quiet(&args.scenario, &args.play.set)?;
+    let loaded = hunt::quiet(&args.scenario, &args.play.set, args.contract)?;
     let worlds = args.audit.worlds(&loaded)?;
     let threads = args.play.start_threads()?;
     let stem = format!("attack-{}-s{seed}-{}", loaded.scenario.name, &loaded.hash[..8]);
@@ -130,7 +133,7 @@ fn dollars(text: &str) -> Result<f64, String> {
 /// Searches an incident's stage; what pays is played there and taped.
 fn on_stage(args: &Args, seed: u64, output: Output) -> Result<Verdict, Failure> {
     let blocks = args.blocks.unwrap_or(1);
-    let staged = Staged::load(&args.scenario, &args.play.set, blocks, args.wait)?;
+    let staged = Staged::load(&args.scenario, &args.play.set, blocks, args.wait, args.contract)?;
     let stem = format!("attack-{}-s{seed}-{}", staged.id, &staged.hash[..8]);
     let folder = Folder::create(&out_folder(args.out.as_ref(), &stem))?;
     let searched = searched(args, &staged.ground, seed);
@@ -185,6 +188,7 @@ fn facts(args: &Args, name: &str, blocks: u64, ground: &Ground, searched: &Searc
         "warm_up_blocks": blocks,
         "wait_blocks": args.wait,
         "pending": ground.pending.len(),
+        "contract": ground.chain.contract_of(ground.attacker).is_some(),
         "attacker": ground.chain.accounts()[ground.attacker.index()],
         "found": found.is_some(),
         "least_profit_usd": args.least,

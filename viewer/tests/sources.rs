@@ -128,7 +128,7 @@ fn a_recording_shows_what_the_live_run_showed() {
 #[test]
 fn an_attack_on_a_stage_is_shown_call_by_call() {
     let incident = scenario().with_file_name("incidents/bzx2_2020_02_18.ron");
-    let staged = Staged::load(&incident, &[], 1, 0).expect("a bundled incident is sound");
+    let staged = Staged::load(&incident, &[], 1, 0, false).expect("a bundled incident is sound");
     let report = search(&staged.ground, &Options { simulations: 20_000, ..Options::default() });
     let record = report.best.expect("something is found").record;
     let tape = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stage.tape");

@@ -80,6 +80,9 @@ pub struct AttackerConfig {
     pub gas_purse_tokens: f64,
     /// Mean time until it finds the hole, in hours; 0 where it knows from the start.
     pub discovery_hours: f64,
+    /// Whether the first account has a contract, which is a second account in its transactions: a search then
+    /// looks for attacks that take two ([`moves::Move::BorrowApart`]).
+    pub contract: bool,
 }
 
 impl Default for AttackerConfig {
@@ -97,6 +100,7 @@ impl Default for AttackerConfig {
             rest_blocks: 25,
             gas_purse_tokens: 20.0,
             discovery_hours: 0.0,
+            contract: false,
         }
     }
 }
@@ -243,12 +247,13 @@ pub fn spawn(
         accounts.push(wallet.0);
     }
     let Some((actor, wallet)) = first else { return Ok(()) };
+    let contract = config.contract.then(|| chain.add_contract(wallet.0));
     let mut rng = streams.at(Purpose::Setup, actor.key, episode, 0);
     let mean_blocks = config.discovery_hours * 3_600.0 / block_secs;
     let finds_at = chain.clock().block + waiting_blocks(&mut rng, mean_blocks);
     let mut counted = world.get_resource_or_insert_with(AttackerAccounts::default);
     // The world may be one that an earlier episode was played in.
-    for account in &accounts {
+    for account in accounts.iter().chain(&contract) {
         if !counted.0.contains(account) {
             counted.0.push(*account);
         }

@@ -77,6 +77,13 @@ pub enum Move {
     FirstMarketShares { market: MarketId, asset: AssetId },
     /// Liquidates a position, if it can be by then.
     Liquidate { market: MarketId, borrower: AccountId, collateral: AssetId, debt: AssetId },
+    /// Has the attacker's contract post one asset, borrow all that it can of another and take back what need not
+    /// stay posted.
+    BorrowApart { market: MarketId, collateral: AssetId, debt: AssetId },
+    /// Has it pay into a perpetual market, and makes a contract with it: the attacker is long, or short.
+    DealApart { market: MarketId, quote: AssetId, long: bool },
+    /// Buys of a median's asset in every pool that the median reads, or sells.
+    PushMedian { feed: FeedId, up: bool },
     /// Lets an oracle look at its sources.
     Poke { feed: FeedId },
     /// Writes an average's checkpoint.
@@ -107,12 +114,15 @@ impl Move {
             | Self::DonateToVault { asset, .. }
             | Self::FirstVaultShares { asset, .. }
             | Self::FirstMarketShares { asset, .. }
+            | Self::BorrowApart { collateral: asset, .. }
+            | Self::DealApart { quote: asset, .. }
             | Self::Liquidate { debt: asset, .. } => Some(asset),
             Self::Flash(_)
             | Self::Withdraw { .. }
             | Self::Borrow { .. }
             | Self::ClosePosition { .. }
             | Self::TakeOffer { .. }
+            | Self::PushMedian { .. }
             | Self::Poke { .. }
             | Self::Checkpoint { .. }
             | Self::ExecuteRisk { .. }
@@ -156,6 +166,9 @@ impl Move {
             | Self::Supply { .. }
             | Self::OpenPosition { .. }
             | Self::TakeOffer { .. }
+            | Self::BorrowApart { .. }
+            | Self::DealApart { .. }
+            | Self::PushMedian { .. }
             | Self::DonateToPair { .. }
             | Self::DonateToMarket { .. }
             | Self::DonateToVault { .. } => &[1.0, 0.3, 0.08],
@@ -197,6 +210,9 @@ pub fn catalogue(chain: &Chain, attacker: AccountId, pending: u32, wait: u32) ->
     for (i, feed) in chain.feeds().iter().enumerate() {
         let feed_id = FeedId(i as u16);
         match feed {
+            Feed::Composed(ComposedFeed::Median(_)) if read_by(chain, feed_id).count() > 1 => {
+                moves.extend([true, false].map(|up| Move::PushMedian { feed: feed_id, up }));
+            }
             Feed::Composed(
                 ComposedFeed::Delayed(_) | ComposedFeed::Anchored(_) | ComposedFeed::Breaker(_),
             ) => moves.push(Move::Poke { feed: feed_id }),
@@ -205,6 +221,11 @@ pub fn catalogue(chain: &Chain, attacker: AccountId, pending: u32, wait: u32) ->
                 moves.push(Move::Checkpoint { feed: feed_id });
             }
             _ => {}
+        }
+    }
+    if let Some(contract) = chain.contract_of(attacker) {
+        for (i, market) in chain.markets().iter().enumerate() {
+            of_contract(contract, MarketId(i as u16), market, &mut moves);
         }
     }
     moves.extend((0..pending).map(|pending| Move::LetPass { pending }));
@@ -347,6 +368,62 @@ fn of_market(
             moves.push(Move::Repay { market: id, asset: vault.dai });
         }
     }
+}
+
+/// The pools that a median reads as they are now: the pool, the asset that is priced, and the other.
+pub(super) fn read_by(
+    chain: &Chain,
+    feed: FeedId,
+) -> impl Iterator<Item = (PoolId, AssetId, AssetId)> {
+    let sources = match &chain.feeds()[feed.index()] {
+        Feed::Composed(ComposedFeed::Median(median)) => median.sources(),
+        _ => &[],
+    };
+    sources.iter().filter_map(|source| {
+        let Feed::Spot(spot) = chain.feeds().get(source.index())? else { return None };
+        let asset = spot.asset;
+        let other = match chain.pools().get(spot.pool.index())? {
+            Pool::ConstantProduct(pair) => pair.other(asset).ok()?,
+            Pool::Concentrated(pool) => pool.other(asset)?,
+            Pool::StableSwap(pool) => *pool.coins().iter().find(|coin| **coin != asset)?,
+            _ => return None,
+        };
+        Some((spot.pool, asset, other))
+    })
+}
+
+/// What the attacker's contract can do in a market, and what the attacker can do to it.
+fn of_contract(contract: AccountId, id: MarketId, market: &Market, moves: &mut Vec<Move>) {
+    let pairs: Vec<(AssetId, AssetId)> = match market {
+        Market::Pooled(pooled) => {
+            let usable = pooled.reserves.iter().filter(|r| r.config.active && !r.config.paused);
+            let assets: Vec<_> = usable.map(|reserve| reserve.underlying).collect();
+            pairs(&assets)
+        }
+        Market::Compound(compound) => {
+            pairs(&compound.tokens.iter().map(|token| token.underlying).collect::<Vec<_>>())
+        }
+        Market::Isolated(isolated) => vec![(isolated.collateral, isolated.loan)],
+        Market::Perpetual(perpetual) => {
+            let quote = perpetual.quote;
+            moves.extend([true, false].map(|long| Move::DealApart { market: id, quote, long }));
+            return;
+        }
+        Market::MarginDesk(_) | Market::Vault(_) => return,
+    };
+    for (collateral, debt) in pairs {
+        moves.push(Move::BorrowApart { market: id, collateral, debt });
+        moves.push(Move::Liquidate { market: id, borrower: contract, collateral, debt });
+    }
+}
+
+/// Every asset with every other.
+fn pairs(assets: &[AssetId]) -> Vec<(AssetId, AssetId)> {
+    let with = |one: &AssetId| {
+        let one = *one;
+        assets.iter().filter(move |other| **other != one).map(move |other| (one, *other))
+    };
+    assets.iter().flat_map(with).collect()
 }
 
 /// Everybody but the attacker.

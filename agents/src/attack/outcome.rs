@@ -32,6 +32,23 @@ impl Books {
         }
         books
     }
+
+    /// An account's and its contract's.
+    #[must_use]
+    pub fn of_both(
+        chain: &Chain,
+        (account, contract): (AccountId, Option<AccountId>),
+        fair: &Fair,
+    ) -> Self {
+        let own = Self::of(chain, account, fair);
+        contract.map_or(own, |contract| {
+            let apart = Self::of(chain, contract, fair);
+            Self {
+                wealth_usd: own.wealth_usd + apart.wealth_usd,
+                shortfall_usd: own.shortfall_usd + apart.shortfall_usd,
+            }
+        })
+    }
 }
 
 /// Vaults' shares, and what stands behind a smallest unit of each, in USD at fair prices.

@@ -5,6 +5,7 @@
 //! with, wherever that brings most: as much as is needed, and where it brings more than it is worth. That is the
 //! only rule of thumb here, and it holds for every candidate alike.
 
+mod contract;
 mod measure;
 mod perform;
 mod settle;
@@ -162,6 +163,8 @@ pub struct Sized {
 #[derive(Debug)]
 pub struct Player<'a> {
     ground: &'a Ground,
+    /// The attacker's second account, where it has one.
+    contract: Option<AccountId>,
     /// The copy that is played on; out of its place only while it is.
     fork: Option<Chain>,
     before: Books,
@@ -194,10 +197,12 @@ impl<'a> Player<'a> {
         let chain = &ground.chain;
         let assets = (0..chain.assets().len()).map(|i| AssetId(i as u16));
         let wallet: Vec<Amount> = assets.map(|a| chain.balance(ground.attacker, a)).collect();
+        let contract = chain.contract_of(ground.attacker);
         Self {
             ground,
+            contract,
             fork: Some(chain.clone()),
-            before: Books::of(chain, ground.attacker, &ground.fair),
+            before: Books::of_both(chain, (ground.attacker, contract), &ground.fair),
             entrusted: vaults(chain, &ground.fair)
                 .map(|(share, usd)| {
                     let own = chain.balance(ground.attacker, share).to_f64();

@@ -62,7 +62,11 @@ impl Names {
             Move::Liquidate { market: id, borrower, collateral, debt } => {
                 Self { account: Some(borrower), ..market(id, [Some(debt), Some(collateral)]) }
             }
-            Move::Poke { feed } | Move::Checkpoint { feed } => Self { feed: Some(feed), ..none },
+            Move::BorrowApart { market: id, collateral, debt } => {
+                market(id, [Some(collateral), Some(debt)])
+            }
+            Move::DealApart { market: id, quote, .. } => market(id, [Some(quote), None]),
+            Move::PushMedian { feed, .. } | Move::Poke { feed } | Move::Checkpoint { feed } => Self { feed: Some(feed), ..none },
             Move::LetPass { .. } | Move::Wait { .. } => none,
         }
     }

@@ -231,6 +231,26 @@ fn profit_on_paper_is_pumped_and_withdrawn_where_it_backs_withdrawals() {
     uses(&attack, |action| matches!(action, Move::Withdraw { .. }));
 }
 
+/// Nobody offers anything: the other side of the contract is the attacker's second account.
+#[test]
+fn who_has_two_accounts_loses_in_one_what_nobody_has_and_wins_it_in_the_other() {
+    let world = |lends, second: bool| {
+        let mut world = World::new(Oracle::Reported(1.0), 1.0).closed().with_perpetual(lends);
+        let (market, lots, tick) = (MarketId(1), 0, 1_000);
+        world.must(world.borrower, Call::Perpetual(PerpetualCall::Offer { market, lots, tick }));
+        if second {
+            world.chain.add_contract(world.attacker);
+        }
+        world.ground()
+    };
+    for twin in [world(false, true), world(true, false)] {
+        let attack = found(&world(true, true), &twin);
+        earns(&attack, 100_000.0);
+        uses(&attack, |action| matches!(action, Move::DealApart { .. }));
+        uses(&attack, |action| matches!(action, Move::Withdraw { .. }));
+    }
+}
+
 #[test]
 fn an_average_is_moved_by_who_waits_and_not_within_a_block() {
     let mut patient = World::new(Oracle::Average, 1.0);

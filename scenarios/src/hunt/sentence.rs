@@ -89,6 +89,12 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
                 format!("close the position at {}", market(id))
             }
         },
+        Call::By { body: 1, .. } => "the next one by its contract".to_owned(),
+        Call::By { body, .. } => format!("the next {body} by its contract"),
+        Call::Perpetual(PerpetualCall::Offer { market: id, lots, tick }) => {
+            let side = if lots < 0 { "sell" } else { "buy" };
+            format!("offer to {side} {} lots at {tick} ticks at {}", lots.unsigned_abs(), market(id))
+        }
         Call::Perpetual(PerpetualCall::Take { market: id, maker, lots }) => {
             format!("take {lots} lots of {}'s offer at {}", account(maker), market(id))
         }

@@ -89,7 +89,7 @@ pub struct Struck {
 
 impl Staged {
     /// Sets the stage of an incident file and lets so many blocks go by, at least one. An attack may let
-    /// `wait_blocks` blocks go by at a time, if any.
+    /// `wait_blocks` blocks go by at a time, if any; with `contract` the attacker has a second account.
     ///
     /// # Errors
     /// Everything that is wrong with the file.
@@ -98,12 +98,16 @@ impl Staged {
         overrides: &[String],
         blocks: u64,
         wait_blocks: u32,
+        contract: bool,
     ) -> Result<Self, Rejected> {
         let (incident, placed, text) = incident::stage(path, overrides)?;
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
         let Setting { attacker, fair, .. } = Setting::of(path, &incident, &placed)?;
         let block_secs = u64::from(incident.stage.block_secs);
-        let (set, blocks) = (placed.chain, blocks.max(1));
+        let (mut set, blocks) = (placed.chain, blocks.max(1));
+        if contract {
+            set.add_contract(attacker);
+        }
         let mut chain = set.clone();
         (0..blocks).for_each(|_| next_block(&mut chain, block_secs));
         let pending = TxBuffer::default();

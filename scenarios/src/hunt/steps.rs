@@ -8,7 +8,7 @@
 use super::{Setting, sentence};
 use agents::attack::outcome::Books;
 use markets::units::{AccountId, AssetId, FeedId, MarketId};
-use sim::chain::call::{Outcome, Receipt, Transaction};
+use sim::chain::call::{Call, Outcome, Receipt, Transaction};
 use sim::chain::{Chain, Pool, Session};
 use sim::prices::unit;
 use sim::tape::{TapeError, TapeReader};
@@ -117,7 +117,8 @@ type Lent = Vec<(AssetId, f64)>;
 struct Open {
     end: usize,
     lent: Lent,
-    words: String,
+    /// `None` where nothing is given back: the contract's calls.
+    words: Option<String>,
 }
 
 /// Keeps what there is to see after each step.
@@ -132,7 +133,7 @@ impl<'a> Watch<'a> {
     fn new(chain: &Chain, setting: &'a Setting) -> Self {
         Self {
             setting,
-            wealth_before_usd: Books::of(chain, setting.attacker, &setting.fair).wealth_usd,
+            wealth_before_usd: wealth_usd(chain, setting),
             bad_debt_before_usd: bad_debt_usd(chain, &setting.fair),
             seen: Vec::new(),
         }
@@ -170,7 +171,8 @@ impl<'a> Watch<'a> {
                 let had = balances(chain, sender);
                 session.open(chain, *call).ok()?;
                 let lent = gained(&had, &balances(chain, sender));
-                open.push(Open { end: i + 1 + length, lent, words: words.clone() });
+                let words = (!matches!(call, Call::By { .. })).then(|| words.clone());
+                open.push(Open { end: i + 1 + length, lent, words });
             } else {
                 session.call(chain, *call).ok()?;
             }
@@ -189,7 +191,9 @@ impl<'a> Watch<'a> {
     ) -> Option<()> {
         while let Some(Open { words, .. }) = open.pop_if(|open| open.end <= at) {
             session.close(chain).ok()?;
-            self.see(chain, open, format!("given back: {words}"), false);
+            if let Some(words) = words {
+                self.see(chain, open, format!("given back: {words}"), false);
+            }
         }
         Some(())
     }
@@ -198,7 +202,7 @@ impl<'a> Watch<'a> {
         let Setting { attacker, fair, feeds } = self.setting;
         let lent: Lent = open.iter().flat_map(|open| open.lent.iter().copied()).collect();
         let lent_usd: f64 = lent.iter().map(|(asset, units)| units * fair.unit_usd(*asset)).sum();
-        let wealth_usd = Books::of(chain, *attacker, fair).wealth_usd;
+        let wealth_usd = wealth_usd(chain, self.setting);
         let price = |i| chain.price(FeedId(i as u16)).map_or(f64::NAN, |price| price.usd());
         self.seen.push(Seen {
             text,
@@ -213,7 +217,12 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// What an account holds of assets that have a price, has supplied and owes, by name.
+/// What the attacker and its contract own.
+fn wealth_usd(chain: &Chain, Setting { attacker, fair, .. }: &Setting) -> f64 {
+    Books::of_both(chain, (*attacker, chain.contract_of(*attacker)), fair).wealth_usd
+}
+
+/// What an account holds of assets that have a price, has supplied and owes, by name; its contract's too.
 fn purse(chain: &Chain, account: AccountId, fair: &Fair, lent: &Lent) -> Vec<Item> {
     let mut items: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     let mut add = |asset: AssetId, what: &str, units: f64| {
@@ -227,11 +236,17 @@ fn purse(chain: &Chain, account: AccountId, fair: &Fair, lent: &Lent) -> Vec<Ite
     for asset in (0..chain.assets().len()).map(|i| AssetId(i as u16)) {
         add(asset, "held", chain.balance(account, asset).to_f64());
     }
-    for id in 0..chain.markets().len() {
-        entries(chain, MarketId(id as u16), account, |entry| {
-            let (what, sign) = if entry.owed { ("owed", -1.0) } else { ("supplied", 1.0) };
-            add(entry.asset, what, sign * entry.units);
-        });
+    let own = (account, "supplied", "owed");
+    let its = chain.contract_of(account).map(|contract| {
+        (contract, "supplied by its contract", "owed by its contract")
+    });
+    for (account, supplied, owed) in std::iter::once(own).chain(its) {
+        for id in 0..chain.markets().len() {
+            entries(chain, MarketId(id as u16), account, |entry| {
+                let (what, sign) = if entry.owed { (owed, -1.0) } else { (supplied, 1.0) };
+                add(entry.asset, what, sign * entry.units);
+            });
+        }
     }
     lent.iter().for_each(|(asset, units)| add(*asset, "flash-borrowed", -units));
     let item = |(name, (tokens, usd))| Item { name, tokens, usd };

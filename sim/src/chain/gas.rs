@@ -51,6 +51,8 @@ pub const fn of(call: &Call) -> u64 {
         Call::Oracle(call) => call.gas(),
         Call::Desk(call) => call.gas(),
         Call::Perpetual(call) => call.gas(),
+        // An estimate: a call of a cold account (EIP-2929: 2,600), its dispatch, and an argument a call.
+        Call::By { .. } => 6_000,
     }
 }
 

@@ -492,6 +492,76 @@ fn bodies_nest_so_deep_and_no_deeper() {
     assert_eq!(too_deep, Outcome::Reverted { call: MAX_DEPTH as u16, reason });
 }
 
+#[test]
+fn a_contract_acts_for_its_owner_alone_with_its_own_money_and_marks() {
+    let mut w = World::new();
+    let [owner, other, ..] = w.users[..] else { unreachable!("five users") };
+    let usd = w.tokens[0];
+    let contract = w.chain.add_contract(owner);
+    assert_eq!((w.chain.contract_of(owner), w.chain.contract_of(other)), (Some(contract), None));
+    assert_eq!(w.chain.add_contract(owner), contract, "there is one already");
+    let by = |account, body| Call::By { account, body };
+    let refused = Outcome::Reverted { call: 0, reason: Revert::NotAuthorised };
+    for (sender, account) in [(other, contract), (owner, other), (contract, owner), (owner, owner)] {
+        assert_eq!(run(&mut w.chain, sender, &[by(account, 0)]), refused);
+    }
+    let all = Call::Transfer { to: other, asset: usd, amount: AmountExpr::All };
+    let had = [owner, contract, other].map(|account| w.chain.balance(account, usd));
+    let calls = [pay(contract, usd, 7), by(contract, 1), all, pay(contract, usd, 1)];
+    assert_eq!(run(&mut w.chain, owner, &calls), Outcome::Success);
+    let has = [owner, contract, other].map(|account| w.chain.balance(account, usd));
+    assert_eq!(had[0].checked_sub(has[0]), Some(Amount::new(8)));
+    assert_eq!([has[1].checked_sub(had[1]), has[2].checked_sub(had[2])], [Some(Amount::new(1)), Some(Amount::new(7))]);
+    // What was marked before the contract's calls is the sender's again after them, and not theirs.
+    let mark = Call::Mark { mark: 0, asset: usd };
+    let gain = Call::RequireGain { mark: 0, asset: usd, min_gain: Amount::ZERO };
+    let kept = run(&mut w.chain, owner, &[mark, by(contract, 1), mark, gain]);
+    assert_eq!(kept, Outcome::Success);
+    let reason = Revert::BadAmount;
+    let theirs = run(&mut w.chain, owner, &[mark, by(contract, 1), gain]);
+    assert_eq!(theirs, Outcome::Reverted { call: 2, reason });
+    // In a flash loan it knows the loan's debt and may pay for it, and the loan is the sender's.
+    let debt = Call::Transfer { to: owner, asset: usd, amount: AmountExpr::FlashDebt };
+    let before = w.chain.balance(owner, usd);
+    let calls = [flash_loan(&w, 3), pay(contract, usd, 2_000 * unit(0)), by(contract, 1), debt];
+    assert_eq!(run(&mut w.chain, owner, &calls), Outcome::Success);
+    let paid = w.chain.pooled(w.pooled[0]).flash_premium_of(Amount::new(1_000 * unit(0)));
+    let owed = Amount::new(1_000 * unit(0)).checked_add(paid.expect("it fits")).expect("it fits");
+    let left = w.chain.balance(contract, usd).checked_sub(has[1]);
+    assert_eq!(left, Amount::new(2_000 * unit(0)).checked_sub(owed));
+    assert!(w.chain.balance(owner, usd) < before);
+}
+
+#[test]
+fn a_session_writes_a_contracts_calls() {
+    let mut w = World::new();
+    let [owner, to, ..] = w.users[..] else { unreachable!("five users") };
+    let usd = w.tokens[0];
+    let contract = w.chain.add_contract(owner);
+    let mut chain = w.chain.clone();
+    let (calls, after) = chain.what_if(|chain| {
+        let mut session = Session::begin(owner, Vec::new());
+        session.open(chain, flash_loan(&w, 0)).expect("there is liquidity");
+        let owed = session.owed();
+        session.call(chain, pay(contract, usd, 9)).expect("there is money");
+        let mark = session.mark(chain);
+        session.open(chain, Call::By { account: contract, body: 0 }).expect("it is its owner's");
+        assert_eq!(session.owed(), owed);
+        session.call(chain, pay(to, usd, 5)).expect("there is money");
+        session.back(chain, &mark);
+        session.open(chain, Call::By { account: contract, body: 0 }).expect("it is its owner's");
+        session.call(chain, pay(to, usd, 4)).expect("there is money");
+        session.close(chain).expect("nothing is owed");
+        session.close(chain).expect("there is money");
+        (session.into_calls(), chain.clone())
+    });
+    let bodies: Vec<Option<usize>> = calls.iter().map(Call::body).collect();
+    assert_eq!(bodies, [Some(3), None, Some(1), None]);
+    assert_eq!(run(&mut chain, owner, &calls), Outcome::Success);
+    assert!(chain == after);
+    assert_eq!(chain.balance(contract, usd), Amount::new(5));
+}
+
 /// A loan of several assets, 1,000 dollars of each.
 fn flash_loans(market: MarketId, assets: [AssetId; 3], loans: u8, keep: u8) -> Call {
     let amounts = [1_000 * unit(0), E18 / 2, 2_500_000];

@@ -28,7 +28,7 @@ impl Player<'_> {
         hand: &mut Hand,
         record: &mut Option<Record>,
     ) -> Played {
-        let (by, fair) = (self.ground.attacker, &self.ground.fair);
+        let fair = &self.ground.fair;
         let state = self.fingerprint(chain);
         let potential = self.promise_usd(chain, hand);
         let distortion = self.distortion(chain);
@@ -46,7 +46,7 @@ impl Player<'_> {
                 record.parts.push(Part { calls, gas, then_pending: None, then_wait: 0 });
             }
         }
-        let after = Books::of(chain, by, fair);
+        let after = self.books(chain);
         let lost = hand.written_off_usd + written_off_usd(chain.logs(), fair)
             - written_off_usd(self.ground.chain.logs(), fair);
         let gas_usd = fair.gas_usd(&self.ground.chain, gas);
@@ -79,11 +79,16 @@ impl Player<'_> {
         Played { potential_usd: usd.max(played.potential_usd), ahead, ..played }
     }
 
+    /// What the attacker and its contract own and leave behind.
+    fn books(&self, chain: &Chain) -> Books {
+        Books::of_both(chain, (self.ground.attacker, self.contract), &self.ground.fair)
+    }
+
     /// Wealth with the most that one market would lend now taken at fair prices, the position left and loans
     /// repaid.
     fn promise_usd(&self, chain: &Chain, hand: &Hand) -> f64 {
-        let (by, fair) = (self.ground.attacker, &self.ground.fair);
-        let own_usd = Books::of(chain, by, fair).wealth_usd - self.before.wealth_usd;
+        let fair = &self.ground.fair;
+        let own_usd = self.books(chain).wealth_usd - self.before.wealth_usd;
         let owed: f64 =
             hand.loans.iter().map(|(lender, amount)| fair.usd(lender.asset(), *amount)).sum();
         let most = self.credits(chain).first().map_or(0.0, |credit| credit.usd);
@@ -128,8 +133,7 @@ impl Player<'_> {
         let mark = hand.session.mark(chain);
         let loans = hand.loans.clone();
         let usd = if self.settle(chain, hand).is_ok() {
-            let books = Books::of(chain, self.ground.attacker, &self.ground.fair);
-            books.wealth_usd - self.before.wealth_usd
+            self.books(chain).wealth_usd - self.before.wealth_usd
         } else {
             f64::NEG_INFINITY
         };

@@ -137,6 +137,9 @@ pub enum Call {
     Desk(DeskCall),
     /// What only a perpetual market understands.
     Perpetual(PerpetualCall),
+    /// Has the sender's contract ([`super::Chain::contract_of`]) make the next `body` calls: positions,
+    /// balances and marks in them are the contract's. The sender pays the gas.
+    By { account: AccountId, body: u16 },
 }
 
 impl Call {
@@ -144,7 +147,7 @@ impl Call {
     #[must_use]
     pub const fn body(&self) -> Option<usize> {
         match self {
-            Self::FlashLoan { body, .. } => Some(*body as usize),
+            Self::FlashLoan { body, .. } | Self::By { body, .. } => Some(*body as usize),
             Self::Pair(call) => call.body(),
             Self::Concentrated(call) => call.body(),
             Self::Pooled(call) => call.body(),
@@ -188,6 +191,7 @@ impl Call {
             Self::Oracle(call) => call.kind(),
             Self::Desk(call) => call.kind(),
             Self::Perpetual(call) => call.kind(),
+            Self::By { .. } => "by",
         }
     }
 
@@ -198,6 +202,7 @@ impl Call {
             Self::Liquidate { borrower, .. } => Some(*borrower),
             Self::Transfer { to, .. } => Some(*to),
             Self::Settle { trader, .. } => Some(*trader),
+            Self::By { account, .. } => Some(*account),
             Self::Pair(call) => call.touches(),
             Self::Concentrated(call) => call.touches(),
             Self::Pooled(call) => call.touches(),

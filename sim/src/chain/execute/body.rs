@@ -1,12 +1,12 @@
 //! Calls with a body: open, body, close on actual balances.
 
-use super::super::call::{Call, Log, Revert};
+use super::super::call::{Call, Log, Marks, Revert};
 use super::super::invariants::Closing;
 use super::super::{Chain, Market};
 use super::concentrated::ConcentratedOpened;
 use super::pooled::FlashLoans;
 use super::{Context, Stop};
-use markets::units::{Amount, AssetId, MarketId, PoolId, RAY};
+use markets::units::{AccountId, Amount, AssetId, MarketId, PoolId, RAY};
 use protocols::auction::dutch::Taken;
 
 /// A call whose body runs now: what its close must know.
@@ -25,6 +25,8 @@ pub(super) enum Opened {
     VaultTake { market: MarketId, ilk: u16, auction: u64, taken: Taken },
     /// A flash loan of several assets from one.
     FlashLoans(FlashLoans),
+    /// Calls of the sender's contract, with who called it and that one's marks.
+    By { caller: AccountId, marks: Marks },
 }
 
 impl Opened {
@@ -38,6 +40,7 @@ impl Opened {
             Self::VaultTake { taken, .. } => Some(Amount(taken.owe.0.div_ceil(RAY))),
             // Which of them?
             Self::FlashLoans(_) => None,
+            Self::By { .. } => None,
         }
     }
 }
@@ -95,6 +98,13 @@ impl Chain {
             Call::Concentrated(call) => self.concentrated_open(call, context),
             Call::Pooled(call) => self.pooled_open(call, context),
             Call::Vault(call) => self.vault_open(call, context),
+            Call::By { account, .. } => {
+                if !self.is_contract_of(*account, context.sender) {
+                    return Err(Revert::NotAuthorised.into());
+                }
+                let caller = std::mem::replace(&mut context.sender, *account);
+                Ok(Opened::By { caller, marks: std::mem::take(&mut context.marks) })
+            }
             _ => Err(Revert::MalformedBody.into()),
         }
     }
@@ -123,6 +133,10 @@ impl Chain {
                 Ok(self.vault_close(market, by, auction, &taken)?)
             }
             Opened::FlashLoans(loan) => self.pooled_close(loan, context),
+            Opened::By { caller, marks } => {
+                (context.sender, context.marks) = (caller, marks);
+                Ok(())
+            }
         }
     }
 }

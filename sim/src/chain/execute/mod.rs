@@ -56,6 +56,15 @@ struct Context {
     gas_limit: u64,
 }
 
+impl Context {
+    /// What the innermost open loan must be repaid with, whoever's calls are running in it; `None` where
+    /// nothing is open, or it is not of one asset.
+    fn debt(&self) -> Option<Amount> {
+        let is_loan = |opened: &&Opened| !matches!(opened, Opened::By { .. });
+        self.opened.iter().rev().find(is_loan).and_then(Opened::debt)
+    }
+}
+
 impl Chain {
     /// Executes a transaction: in full, or not at all but for the gas it paid. Never fails: what
     /// went wrong is in the receipt.
@@ -276,7 +285,7 @@ impl Chain {
             Call::Liquidate { market, borrower, collateral, debt, amount } => {
                 return self.liquidate(market, borrower, collateral, debt, amount, context);
             }
-            Call::FlashLoan { .. } => return Err(Revert::MalformedBody.into()),
+            Call::FlashLoan { .. } | Call::By { .. } => return Err(Revert::MalformedBody.into()),
             Call::Mark { mark, asset } => self.mark(mark, asset, context)?,
             Call::RequireGain { mark, asset, min_gain } => {
                 self.require_gain(mark, asset, min_gain, context)?;
@@ -332,7 +341,7 @@ impl Chain {
                 Ok(self.ledger.balance(context.sender, asset).saturating_sub(before))
             }
             AmountExpr::FlashDebt => {
-                context.opened.last().and_then(Opened::debt).ok_or(Revert::BadAmount)
+                context.debt().ok_or(Revert::BadAmount)
             }
             AmountExpr::MaxBorrow | AmountExpr::AvailableBorrows => Err(Revert::BadAmount),
         }

@@ -121,7 +121,7 @@ impl Session {
     /// is not of one asset.
     #[must_use]
     pub fn owed(&self) -> Option<Amount> {
-        self.context.opened.last().and_then(super::body::Opened::debt)
+        self.context.debt()
     }
     /// How many bodies are open.
     #[must_use]
@@ -169,6 +169,7 @@ const fn set_body(call: &mut Call, length: u16) {
     use super::super::call::{ConcentratedCall, PairCall, PooledCall, VaultCall};
     match call {
         Call::FlashLoan { body, .. }
+        | Call::By { body, .. }
         | Call::Pair(PairCall::Swap { body, .. })
         | Call::Concentrated(ConcentratedCall::Flash { body, .. })
         | Call::Pooled(PooledCall::FlashLoan { body, .. })
