@@ -10,6 +10,9 @@ use markets::amm::stable_swap::MAX_COINS;
 use markets::units::{AccountId, Amount, Asset, AssetId, MarketId};
 use protocols::margin_desk::MarginDesk;
 
+/// Most shares that stand behind one another.
+const MOST_SHARES: usize = 3;
+
 /// Fair prices of a chain's assets, in USD per smallest unit, by asset; 0 where an asset has none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fair(Vec<f64>);
@@ -85,6 +88,27 @@ impl Fair {
     pub fn usd(&self, asset: AssetId, amount: Amount) -> f64 {
         amount.to_f64() * self.unit_usd(asset)
     }
+    /// USD of so many smallest units: at the asset's price, or, where it is a pool's share without one, what stands
+    /// behind it now.
+    #[must_use]
+    pub fn worth_usd(&self, chain: &Chain, asset: AssetId, units: f64) -> f64 {
+        self.worth_through(chain, asset, units, MOST_SHARES)
+    }
+    fn worth_through(&self, chain: &Chain, asset: AssetId, units: f64, left: usize) -> f64 {
+        let unit_usd = self.unit_usd(asset);
+        if unit_usd > 0.0 || units == 0.0 || left == 0 {
+            return units * unit_usd;
+        }
+        let found = chain.pools().iter().filter_map(|pool| backing(chain, pool));
+        let Some((_, coins)) = found.into_iter().find(|(share, _)| *share == asset) else {
+            return 0.0;
+        };
+        let supply = chain.ledger().total_supply(asset).to_f64();
+        // A coin may be another pool's share.
+        let worth = |coin, held: Amount| self.worth_through(chain, coin, held.to_f64(), left - 1);
+        let all: f64 = coins.iter().map(|(coin, held)| worth(*coin, *held)).sum();
+        if supply > 0.0 { units / supply * all } else { 0.0 }
+    }
     /// USD of so much gas at the base fee.
     #[must_use]
     pub fn gas_usd(&self, chain: &Chain, gas: u64) -> f64 {
@@ -109,7 +133,7 @@ impl Fair {
         let mut stake = Stake::default();
         entries(chain, market, account, |Entry { asset, units, owed }| {
             let side = if owed { &mut stake.owed_usd } else { &mut stake.owned_usd };
-            *side += units * self.unit_usd(asset);
+            *side += self.worth_usd(chain, asset, units);
         });
         stake
     }
@@ -119,7 +143,7 @@ impl Fair {
     pub fn equity_usd(&self, chain: &Chain, market: MarketId, account: AccountId) -> f64 {
         let mut equity = 0.0;
         entries(chain, market, account, |Entry { asset, units, owed }| {
-            let usd = units * self.unit_usd(asset);
+            let usd = self.worth_usd(chain, asset, units);
             equity += if owed { -usd } else { usd };
         });
         equity

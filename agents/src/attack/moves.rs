@@ -82,8 +82,6 @@ pub enum Move {
     BorrowApart { market: MarketId, collateral: AssetId, debt: AssetId },
     /// Has it pay into a perpetual market, and makes a contract with it: the attacker is long, or short.
     DealApart { market: MarketId, quote: AssetId, long: bool },
-    /// Buys of a median's asset in every pool that the median reads, or sells.
-    PushMedian { feed: FeedId, up: bool },
     /// Lets an oracle look at its sources.
     Poke { feed: FeedId },
     /// Writes an average's checkpoint.
@@ -122,7 +120,6 @@ impl Move {
             | Self::Borrow { .. }
             | Self::ClosePosition { .. }
             | Self::TakeOffer { .. }
-            | Self::PushMedian { .. }
             | Self::Poke { .. }
             | Self::Checkpoint { .. }
             | Self::ExecuteRisk { .. }
@@ -168,7 +165,6 @@ impl Move {
             | Self::TakeOffer { .. }
             | Self::BorrowApart { .. }
             | Self::DealApart { .. }
-            | Self::PushMedian { .. }
             | Self::DonateToPair { .. }
             | Self::DonateToMarket { .. }
             | Self::DonateToVault { .. } => &[1.0, 0.3, 0.08],
@@ -210,9 +206,6 @@ pub fn catalogue(chain: &Chain, attacker: AccountId, pending: u32, wait: u32) ->
     for (i, feed) in chain.feeds().iter().enumerate() {
         let feed_id = FeedId(i as u16);
         match feed {
-            Feed::Composed(ComposedFeed::Median(_)) if read_by(chain, feed_id).count() > 1 => {
-                moves.extend([true, false].map(|up| Move::PushMedian { feed: feed_id, up }));
-            }
             Feed::Composed(
                 ComposedFeed::Delayed(_) | ComposedFeed::Anchored(_) | ComposedFeed::Breaker(_),
             ) => moves.push(Move::Poke { feed: feed_id }),
@@ -223,9 +216,9 @@ pub fn catalogue(chain: &Chain, attacker: AccountId, pending: u32, wait: u32) ->
             _ => {}
         }
     }
-    if let Some(contract) = chain.contract_of(attacker) {
+    if chain.contract_of(attacker).is_some() {
         for (i, market) in chain.markets().iter().enumerate() {
-            of_contract(contract, MarketId(i as u16), market, &mut moves);
+            of_contract(MarketId(i as u16), market, &mut moves);
         }
     }
     moves.extend((0..pending).map(|pending| Move::LetPass { pending }));
@@ -370,30 +363,8 @@ fn of_market(
     }
 }
 
-/// The pools that a median reads as they are now: the pool, the asset that is priced, and the other.
-pub(super) fn read_by(
-    chain: &Chain,
-    feed: FeedId,
-) -> impl Iterator<Item = (PoolId, AssetId, AssetId)> {
-    let sources = match &chain.feeds()[feed.index()] {
-        Feed::Composed(ComposedFeed::Median(median)) => median.sources(),
-        _ => &[],
-    };
-    sources.iter().filter_map(|source| {
-        let Feed::Spot(spot) = chain.feeds().get(source.index())? else { return None };
-        let asset = spot.asset;
-        let other = match chain.pools().get(spot.pool.index())? {
-            Pool::ConstantProduct(pair) => pair.other(asset).ok()?,
-            Pool::Concentrated(pool) => pool.other(asset)?,
-            Pool::StableSwap(pool) => *pool.coins().iter().find(|coin| **coin != asset)?,
-            _ => return None,
-        };
-        Some((spot.pool, asset, other))
-    })
-}
-
-/// What the attacker's contract can do in a market, and what the attacker can do to it.
-fn of_contract(contract: AccountId, id: MarketId, market: &Market, moves: &mut Vec<Move>) {
+/// What the attacker's contract can do in a market.
+fn of_contract(id: MarketId, market: &Market, moves: &mut Vec<Move>) {
     let pairs: Vec<(AssetId, AssetId)> = match market {
         Market::Pooled(pooled) => {
             let usable = pooled.reserves.iter().filter(|r| r.config.active && !r.config.paused);
@@ -411,10 +382,8 @@ fn of_contract(contract: AccountId, id: MarketId, market: &Market, moves: &mut V
         }
         Market::MarginDesk(_) | Market::Vault(_) => return,
     };
-    for (collateral, debt) in pairs {
-        moves.push(Move::BorrowApart { market: id, collateral, debt });
-        moves.push(Move::Liquidate { market: id, borrower: contract, collateral, debt });
-    }
+    let apart = |(collateral, debt)| Move::BorrowApart { market: id, collateral, debt };
+    moves.extend(pairs.into_iter().map(apart));
 }
 
 /// Every asset with every other.

@@ -19,36 +19,44 @@ impl Books {
     /// An account's.
     #[must_use]
     pub fn of(chain: &Chain, account: AccountId, fair: &Fair) -> Self {
-        let mut books = Self::default();
-        books.wealth_usd += fair.wallet_usd(chain, account);
-        for pool in chain.pools() {
-            let Some((share, coins)) = backing(chain, pool) else { continue };
-            books.wealth_usd += share_usd(chain, share, &coins, account, fair);
-        }
-        for id in 0..chain.markets().len() {
-            let equity = fair.equity_usd(chain, MarketId(id as u16), account);
-            books.wealth_usd += equity.max(0.0);
-            books.shortfall_usd += (-equity).max(0.0);
-        }
-        books
+        Self::of_both(chain, (account, None), fair)
     }
 
-    /// An account's and its contract's.
+    /// An account's and its contract's. In each market the two count as one: what the contract leaves unpaid or the
+    /// market has written off, the other is not paid, as far as what it has goes.
     #[must_use]
     pub fn of_both(
         chain: &Chain,
         (account, contract): (AccountId, Option<AccountId>),
         fair: &Fair,
     ) -> Self {
-        let own = Self::of(chain, account, fair);
-        contract.map_or(own, |contract| {
-            let apart = Self::of(chain, contract, fair);
-            Self {
-                wealth_usd: own.wealth_usd + apart.wealth_usd,
-                shortfall_usd: own.shortfall_usd + apart.shortfall_usd,
+        let both = || std::iter::once(account).chain(contract);
+        let mut books = Self::default();
+        for account in both() {
+            books.wealth_usd += fair.wallet_usd(chain, account);
+        }
+        for pool in chain.pools() {
+            // A share that has a price of its own is counted in the wallet.
+            let Some((share, _)) = backing(chain, pool) else { continue };
+            if fair.unit_usd(share) == 0.0 {
+                let held: f64 = both().map(|of| chain.balance(of, share).to_f64()).sum();
+                books.wealth_usd += fair.worth_usd(chain, share, held);
             }
-        })
+        }
+        for id in (0..chain.markets().len()).map(|id| MarketId(id as u16)) {
+            let equity: f64 = both().map(|of| fair.equity_usd(chain, id, of)).sum();
+            let lost_usd = contract.map_or(0.0, |_| deficit_usd(chain, id, fair));
+            books.wealth_usd += (equity - lost_usd).max(0.0);
+            books.shortfall_usd += (-equity).max(0.0);
+        }
+        books
     }
+}
+
+/// What a pooled market has written off and nobody has covered, in USD at fair prices.
+fn deficit_usd(chain: &Chain, id: MarketId, fair: &Fair) -> f64 {
+    let reserves = chain.markets()[id.index()].pooled().map_or(&[][..], |pooled| &pooled.reserves);
+    reserves.iter().map(|reserve| fair.usd(reserve.underlying, reserve.deficit)).sum()
 }
 
 /// Vaults' shares, and what stands behind a smallest unit of each, in USD at fair prices.
@@ -60,37 +68,9 @@ pub(super) fn vaults<'a>(
     vaults.filter_map(move |pool| {
         let (share, coins) = backing(chain, pool)?;
         let supply = chain.ledger().total_supply(share);
-        let all = coins.iter().map(|(coin, amount)| coin_usd(chain, *coin, *amount, fair));
+        let all = coins.iter().map(|(coin, held)| fair.worth_usd(chain, *coin, held.to_f64()));
         (!supply.is_zero()).then(|| (share, all.sum::<f64>() / supply.to_f64()))
     })
-}
-
-/// What an account's shares of a pool are worth by what stands behind them. A share that has a price of its
-/// own is counted in the wallet.
-fn share_usd(
-    chain: &Chain,
-    share: AssetId,
-    coins: &[(AssetId, Amount)],
-    account: AccountId,
-    fair: &Fair,
-) -> f64 {
-    let held = chain.balance(account, share);
-    if held.is_zero() || fair.unit_usd(share) > 0.0 {
-        return 0.0;
-    }
-    let part = held.to_f64() / chain.ledger().total_supply(share).to_f64();
-    part * coins.iter().map(|(coin, amount)| coin_usd(chain, *coin, *amount, fair)).sum::<f64>()
-}
-
-/// An amount of what stands behind a share, which may be another pool's share.
-fn coin_usd(chain: &Chain, coin: AssetId, amount: Amount, fair: &Fair) -> f64 {
-    if fair.unit_usd(coin) > 0.0 || amount.is_zero() {
-        return fair.usd(coin, amount);
-    }
-    let found = chain.pools().iter().filter_map(|pool| backing(chain, pool));
-    let Some((_, coins)) = found.into_iter().find(|(share, _)| *share == coin) else { return 0.0 };
-    let part = amount.to_f64() / chain.ledger().total_supply(coin).to_f64();
-    part * coins.iter().map(|(coin, amount)| fair.usd(*coin, *amount)).sum::<f64>()
 }
 
 /// What a market would lend an account of an asset now; zero where nothing.

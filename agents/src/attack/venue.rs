@@ -66,7 +66,7 @@ impl Names {
                 market(id, [Some(collateral), Some(debt)])
             }
             Move::DealApart { market: id, quote, .. } => market(id, [Some(quote), None]),
-            Move::PushMedian { feed, .. } | Move::Poke { feed } | Move::Checkpoint { feed } => Self { feed: Some(feed), ..none },
+            Move::Poke { feed } | Move::Checkpoint { feed } => Self { feed: Some(feed), ..none },
             Move::LetPass { .. } | Move::Wait { .. } => none,
         }
     }

@@ -93,7 +93,11 @@ pub fn sentence(chain: &Chain, call: &Call) -> String {
         Call::By { body, .. } => format!("the next {body} by its contract"),
         Call::Perpetual(PerpetualCall::Offer { market: id, lots, tick }) => {
             let side = if lots < 0 { "sell" } else { "buy" };
-            format!("offer to {side} {} lots at {tick} ticks at {}", lots.unsigned_abs(), market(id))
+            format!(
+                "offer to {side} {} lots at {tick} ticks at {}",
+                lots.unsigned_abs(),
+                market(id)
+            )
         }
         Call::Perpetual(PerpetualCall::Take { market: id, maker, lots }) => {
             format!("take {lots} lots of {}'s offer at {}", account(maker), market(id))

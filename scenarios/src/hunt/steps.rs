@@ -237,9 +237,9 @@ fn purse(chain: &Chain, account: AccountId, fair: &Fair, lent: &Lent) -> Vec<Ite
         add(asset, "held", chain.balance(account, asset).to_f64());
     }
     let own = (account, "supplied", "owed");
-    let its = chain.contract_of(account).map(|contract| {
-        (contract, "supplied by its contract", "owed by its contract")
-    });
+    let its = chain
+        .contract_of(account)
+        .map(|contract| (contract, "supplied by its contract", "owed by its contract"));
     for (account, supplied, owed) in std::iter::once(own).chain(its) {
         for id in 0..chain.markets().len() {
             entries(chain, MarketId(id as u16), account, |entry| {

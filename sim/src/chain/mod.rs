@@ -325,7 +325,9 @@ impl Chain {
     /// Whether an account is another's contract.
     pub(crate) fn is_contract_of(&self, account: AccountId, owner: AccountId) -> bool {
         let name = |id: AccountId| self.accounts.get(id.index()).map(String::as_str);
-        name(account).and_then(|name| name.strip_suffix(CONTRACT)).is_some_and(|of| Some(of) == name(owner))
+        name(account)
+            .and_then(|name| name.strip_suffix(CONTRACT))
+            .is_some_and(|of| Some(of) == name(owner))
     }
     /// Account names, by id.
     #[must_use]

@@ -502,7 +502,8 @@ fn a_contract_acts_for_its_owner_alone_with_its_own_money_and_marks() {
     assert_eq!(w.chain.add_contract(owner), contract, "there is one already");
     let by = |account, body| Call::By { account, body };
     let refused = Outcome::Reverted { call: 0, reason: Revert::NotAuthorised };
-    for (sender, account) in [(other, contract), (owner, other), (contract, owner), (owner, owner)] {
+    for (sender, account) in [(other, contract), (owner, other), (contract, owner), (owner, owner)]
+    {
         assert_eq!(run(&mut w.chain, sender, &[by(account, 0)]), refused);
     }
     let all = Call::Transfer { to: other, asset: usd, amount: AmountExpr::All };
@@ -511,7 +512,10 @@ fn a_contract_acts_for_its_owner_alone_with_its_own_money_and_marks() {
     assert_eq!(run(&mut w.chain, owner, &calls), Outcome::Success);
     let has = [owner, contract, other].map(|account| w.chain.balance(account, usd));
     assert_eq!(had[0].checked_sub(has[0]), Some(Amount::new(8)));
-    assert_eq!([has[1].checked_sub(had[1]), has[2].checked_sub(had[2])], [Some(Amount::new(1)), Some(Amount::new(7))]);
+    assert_eq!(
+        [has[1].checked_sub(had[1]), has[2].checked_sub(had[2])],
+        [Some(Amount::new(1)), Some(Amount::new(7))]
+    );
     // What was marked before the contract's calls is the sender's again after them, and not theirs.
     let mark = Call::Mark { mark: 0, asset: usd };
     let gain = Call::RequireGain { mark: 0, asset: usd, min_gain: Amount::ZERO };

@@ -1,12 +1,10 @@
 //! From a move and a share to calls on the chain.
 
-use super::super::moves::{Lender, Move, read_by};
+use super::super::moves::{Lender, Move};
 use super::super::outcome::{max_borrow, offered, supplied};
 use super::{Hand, Player, Record, Sized, Step};
-use arrayvec::ArrayVec;
 use markets::math::{Rounding, mul_div};
-use markets::oracle::median::MAX_SOURCES;
-use markets::units::{Amount, AssetId, FeedId, MarketId, PoolId, U256, WAD};
+use markets::units::{Amount, AssetId, MarketId, PoolId, U256, WAD};
 use sim::chain::call::{
     AmountExpr, Call, CompoundCall, ConcentratedCall, DeskCall, OracleCall, PairCall,
     PerpetualCall, StableSwapCall,
@@ -145,49 +143,12 @@ impl<'a> Player<'a> {
             Move::DealApart { market, long, .. } => {
                 self.deal_apart(chain, hand, market, amount, long)?;
             }
-            Move::PushMedian { feed, up } => self.push_median(chain, hand, feed, up, step)?,
             Move::Poke { feed } => call(Call::Oracle(OracleCall::Poke { feed })).ok()?,
             Move::Checkpoint { feed } => call(Call::Checkpoint { feed }).ok()?,
             Move::ExecuteRisk { market } => call(Call::ExecuteRisk { market }).ok()?,
             Move::Flash(_) | Move::LetPass { .. } | Move::Wait { .. } => return None,
         }
         Some(size)
-    }
-
-    /// Trades in every pool that a median reads: of each asset that is spent this share, in each pool as much of
-    /// it as the pool's part of all that these pools hold of the asset.
-    fn push_median(
-        &self,
-        chain: &mut Chain,
-        hand: &mut Hand,
-        feed: FeedId,
-        up: bool,
-        step: &Step,
-    ) -> Option<()> {
-        let by = self.ground.attacker;
-        let trades = || {
-            let read = read_by(&self.ground.chain, feed);
-            read.map(move |(pool, asset, other)| {
-                let (from, to) = if up { (other, asset) } else { (asset, other) };
-                (pool, from, to)
-            })
-        };
-        let depth = |pool: PoolId, asset| chain.balance(self.pool(pool).account(), asset).to_f64();
-        let amounts: ArrayVec<Amount, MAX_SOURCES> = trades()
-            .map(|(pool, from, _)| {
-                let of_it = trades().filter(|(_, spent, _)| *spent == from);
-                let all: f64 = of_it.map(|(pool, ..)| depth(pool, from)).sum();
-                let part = chain.balance(by, from).to_f64() * depth(pool, from) / all;
-                step.amount(Amount::from_f64_floor(part))
-            })
-            .collect();
-        for ((pool, from, to), amount) in trades().zip(amounts) {
-            if !amount.is_zero() {
-                let sale = swap(self.pool(pool), pool, from, to, amount);
-                hand.session.call(chain, sale).ok()?;
-            }
-        }
-        Some(())
     }
 
     /// The pool, as it is for good: kind, account and assets do not change.

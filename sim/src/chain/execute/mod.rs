@@ -340,9 +340,7 @@ impl Chain {
                 let before = core::marked(context, mark, asset)?;
                 Ok(self.ledger.balance(context.sender, asset).saturating_sub(before))
             }
-            AmountExpr::FlashDebt => {
-                context.debt().ok_or(Revert::BadAmount)
-            }
+            AmountExpr::FlashDebt => context.debt().ok_or(Revert::BadAmount),
             AmountExpr::MaxBorrow | AmountExpr::AvailableBorrows => Err(Revert::BadAmount),
         }
     }
