@@ -31,10 +31,11 @@ impl Player<'_> {
             let enter = Call::SetCollateral { market, asset: collateral, enabled: true };
             session.call(chain, enter).ok()?;
         }
+        let room = compound_room(chain, market, contract);
         let most = max_borrow(chain, market, contract, debt);
         let amount = AmountExpr::Exact(most);
         session.call(chain, Call::Borrow { market, asset: debt, amount }).ok()?;
-        if let Some(free) = unneeded(chain, market, contract, posted) {
+        if let Some(free) = unneeded(chain, market, contract, posted, room) {
             let amount = AmountExpr::Exact(free);
             let back = Call::Withdraw { market, asset: collateral, amount };
             if session.call(chain, back).is_ok() {
@@ -80,12 +81,34 @@ impl Player<'_> {
     }
 }
 
-/// What an account that has posted one thing need not keep posted, a billionth less for rounding: a pooled
-/// market lends up to the LTV and pays out as far as the health factor stays at one (Aave,
-/// `validateHFAndLtv`). `None` where there is nothing.
-fn unneeded(chain: &Chain, id: MarketId, account: AccountId, posted: Amount) -> Option<Amount> {
-    let Market::Pooled(pooled) = &chain.markets()[id.index()] else { return None };
-    let health = pooled.health(chain, account).ok()?.health_factor.to_f64() / 1e18;
-    let part = 1.0 - 1.0 / health - 1e-9;
-    (part > 1e-6).then(|| Amount::from_f64_floor(posted.to_f64() * part))
+/// What an account that has posted one thing need not keep posted, a billionth less for rounding; `None` where
+/// there is nothing. A pooled market lends up to the LTV and pays out as far as the health factor stays at one
+/// (Aave, `validateHFAndLtv`); the others lend and pay out up to the same line, which a debt may stay below for
+/// want of more to lend.
+fn unneeded(
+    chain: &Chain,
+    id: MarketId,
+    account: AccountId,
+    posted: Amount,
+    room_before: f64,
+) -> Option<Amount> {
+    let part = match &chain.markets()[id.index()] {
+        Market::Pooled(pooled) => {
+            1.0 - 1e18 / pooled.health(chain, account).ok()?.health_factor.to_f64()
+        }
+        Market::Compound(_) => compound_room(chain, id, account) / room_before,
+        Market::Isolated(isolated) => {
+            let position = isolated.position(chain, account).ok()?;
+            1.0 - position.borrowed.to_f64() / position.max_borrow.to_f64()
+        }
+        Market::MarginDesk(_) | Market::Perpetual(_) | Market::Vault(_) => return None,
+    };
+    (part > 1e-6).then(|| Amount::from_f64_floor(posted.to_f64() * (part - 1e-9)))
+}
+
+/// What a Compound market would still lend against what an account has posted there; zero elsewhere.
+fn compound_room(chain: &Chain, id: MarketId, account: AccountId) -> f64 {
+    let compound = chain.markets()[id.index()].compound();
+    let liquidity = compound.and_then(|compound| compound.account_liquidity(chain, account).ok());
+    liquidity.map_or(0.0, |liquidity| Amount(liquidity.liquidity).to_f64())
 }
