@@ -135,17 +135,20 @@ struct Searched {
     incident: &'static str,
     blocks: u64,
     wait: u32,
+    /// Whether it takes a second account: then nothing is to be found with one, either.
+    contract: bool,
     simulations: u64,
     least_usd: f64,
     twin: &'static [&'static str],
 }
 
-const INCIDENTS: [Searched; 6] = [
+const INCIDENTS: [Searched; 8] = [
     // 2,378 ETH at 268 dollars were taken; Qin et al. compute 6,356.79 as the most.
     Searched {
         incident: "bzx2_2020_02_18",
         blocks: 0,
         wait: 0,
+        contract: false,
         simulations: 200_000,
         least_usd: 6_300.0 * 268.0,
         twin: &["stage.feeds.sUSD/USD=Push(name: \"sUSD/USD\", usd: 1.0)"],
@@ -155,6 +158,7 @@ const INCIDENTS: [Searched; 6] = [
         incident: "warp_2020_12_17",
         blocks: 0,
         wait: 0,
+        contract: false,
         simulations: 200_000,
         least_usd: 2_000_000.0,
         twin: &[
@@ -166,6 +170,7 @@ const INCIDENTS: [Searched; 6] = [
         incident: "fuse_vusd_2021_11_02",
         blocks: 50,
         wait: 11,
+        contract: false,
         simulations: 100_000,
         least_usd: 2_500_000.0,
         twin: &[
@@ -180,6 +185,7 @@ const INCIDENTS: [Searched; 6] = [
         incident: "inverse_2022_04_02",
         blocks: 0,
         wait: 1,
+        contract: false,
         simulations: 400_000,
         least_usd: 8_000_000.0,
         twin: &[
@@ -197,6 +203,7 @@ const INCIDENTS: [Searched; 6] = [
         incident: "hundred_2023_04_15",
         blocks: 0,
         wait: 0,
+        contract: false,
         simulations: 100_000,
         least_usd: 6_690_000.0,
         twin: &[
@@ -210,9 +217,30 @@ const INCIDENTS: [Searched; 6] = [
         incident: "polter_2024_11_16",
         blocks: 0,
         wait: 0,
+        contract: false,
         simulations: 100_000,
         least_usd: 8_600_000.0,
         twin: &["stage.feeds.BOO/USD=Push(name: \"BOO/USD\", usd: 1.5)"],
+    },
+    // 116 million, all that the depositors had, on a contract between two accounts of one trader.
+    Searched {
+        incident: "mango_2022_10_11",
+        blocks: 0,
+        wait: 0,
+        contract: true,
+        simulations: 100_000,
+        least_usd: 115_000_000.0,
+        twin: &["stage.feeds.MNGO/USD=Push(name: \"MNGO/USD\", usd: 0.0382)"],
+    },
+    // 130 million besides the ETH, by two contracts that lent to each other.
+    Searched {
+        incident: "cream_2021_10_27",
+        blocks: 0,
+        wait: 0,
+        contract: true,
+        simulations: 1_000_000,
+        least_usd: 120_000_000.0,
+        twin: &["stage.feeds.yUSD/USD=Push(name: \"yUSD/USD\", usd: 1.0)"],
     },
 ];
 
@@ -235,19 +263,23 @@ fn the_fork_is_attacked_and_its_twins_are_not_at_equal_budget() {
 #[test]
 fn incidents_are_found_again_and_nothing_in_their_twins() {
     let dir = tempfile::tempdir().unwrap();
-    for Searched { incident, blocks, wait, simulations, least_usd, twin } in INCIDENTS {
+    for Searched { incident, blocks, wait, contract, simulations, least_usd, twin } in INCIDENTS {
         let file = library("incidents").join(format!("{incident}.ron"));
-        let searched = |set: &[&str]| {
+        let searched = |set: &[&str], contract: bool| {
             let set: Vec<String> = set.iter().map(|&one| one.to_owned()).collect();
-            let staged = Staged::load(&file, &set, blocks, wait, false)
+            let staged = Staged::load(&file, &set, blocks, wait, contract)
                 .unwrap_or_else(|e| panic!("{incident}: {:?}", e.places()));
             let report = search(&staged.ground, &Options { simulations, ..Options::default() });
             (staged, report)
         };
-        let ((staged, found), (_, twin)) = (searched(&[]), searched(twin));
+        let ((staged, found), (_, twin)) = (searched(&[], contract), searched(twin, contract));
         let earned = profit(&found);
         assert!(earned >= least_usd, "{incident}: {earned}, {:?}", found.best);
         assert!(profit(&twin) < LEAST_USD, "{incident}: {:?}", twin.best);
+        if contract {
+            let alone = searched(&[], false).1;
+            assert!(profit(&alone) < LEAST_USD, "{incident}: {:?}", alone.best);
+        }
         // It does on the stage what it did on the fork, and the tape says so.
         let tape = dir.path().join(incident);
         let struck = staged.strike(&found.best.unwrap().record.parts, &tape).unwrap();
@@ -255,8 +287,10 @@ fn incidents_are_found_again_and_nothing_in_their_twins() {
         let reader = TapeReader::open(std::fs::read(&tape).unwrap()).unwrap();
         let end = replay(&reader, None).unwrap();
         assert_eq!((end.digest(), end.block()), (struck.digest, struck.block));
-        let books = Books::of(end.chain(), staged.ground.attacker, &staged.ground.fair);
-        let before = Books::of(&staged.ground.chain, staged.ground.attacker, &staged.ground.fair);
+        let Ground { chain, attacker, fair, .. } = &staged.ground;
+        let both = (*attacker, chain.contract_of(*attacker));
+        let books = Books::of_both(end.chain(), both, fair);
+        let before = Books::of_both(chain, both, fair);
         assert!(
             (books.wealth_usd - before.wealth_usd - earned).abs() < 1e-6 * earned,
             "{incident}"
