@@ -222,15 +222,16 @@ fn wealth_usd(chain: &Chain, Setting { attacker, fair, .. }: &Setting) -> f64 {
     Books::of_both(chain, (*attacker, chain.contract_of(*attacker)), fair).wealth_usd
 }
 
-/// What an account holds of assets that have a price, has supplied and owes, by name; its contract's too.
+/// What an account holds of assets that are worth something, has supplied and owes, by name; its contract's too.
 fn purse(chain: &Chain, account: AccountId, fair: &Fair, lent: &Lent) -> Vec<Item> {
     let mut items: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     let mut add = |asset: AssetId, what: &str, units: f64| {
-        if units != 0.0 && fair.unit_usd(asset) > 0.0 {
+        let usd = fair.worth_usd(chain, asset, units);
+        if usd != 0.0 {
             let of = chain.asset(asset);
             let entry = items.entry(format!("{}, {what}", of.symbol)).or_default();
             entry.0 += units * unit(of.decimals);
-            entry.1 += units * fair.unit_usd(asset);
+            entry.1 += usd;
         }
     };
     for asset in (0..chain.assets().len()).map(|i| AssetId(i as u16)) {
