@@ -124,32 +124,67 @@ fn training_beside_twins_ends_with_the_same_bytes_twice_and_after_a_kill() {
     ends_alike(dir.path(), &["train.twin=true", "train.teacher=(policy: Greedy)"]);
 }
 
-/// Trains three times, once through a kill.
+/// Whose turn it is, and what all have learned so far, is on disk between turns, and within one in its checkpoint.
+#[test]
+fn training_against_a_population_ends_with_the_same_bytes_twice_and_after_kills() {
+    let turns = "rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2";
+    let league =
+        "league: (stake_usd: 20e6, main_exploiters: 1, league_exploiters: 1, patience_rounds: 2)";
+    for kind in ["solver: Nash", "solver: Nash, anytime: true", league] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let further = format!("train.population=({turns}, {kind})");
+        ends_alike_at(
+            dir.path(),
+            "population/seed-1/round-1/checkpoints/seed-1/latest.ckpt",
+            &[&further],
+        );
+    }
+}
+
 fn ends_alike(dir: &Path, further: &[&str]) {
+    ends_alike_at(dir, "checkpoints/seed-1/latest.ckpt", further);
+}
+
+/// Trains three times, once through kills, the first as soon as there is a first checkpoint.
+fn ends_alike_at(dir: &Path, checkpoint: &str, further: &[&str]) {
     train(dir, "one", false, further);
     train(dir, "two", false, further);
-    let checkpoint = "checkpoints/seed-1/latest.ckpt";
     let siege = library("siege");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ballast"))
-        .args(args(siege.to_str().expect("UTF-8"), "three", false, further))
-        .current_dir(dir)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("starts");
     let partial = dir.join("three.partial").join(checkpoint);
-    let started = Instant::now();
-    while !partial.exists() && started.elapsed() < Duration::from_secs(120) {
-        std::thread::sleep(Duration::from_millis(5));
+    // Twice more wherever it then is.
+    for kill in 0..3 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ballast"))
+            .args(args(siege.to_str().expect("UTF-8"), "three", kill > 0, further))
+            .current_dir(dir)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        let started = Instant::now();
+        while !partial.exists() && started.elapsed() < Duration::from_secs(120) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(400 * kill));
+        child.kill().expect("kills");
+        child.wait().expect("ends");
+        if dir.join("three").exists() {
+            assert!(kill > 0, "a partial result is not a result");
+            break;
+        }
     }
-    child.kill().expect("kills");
-    child.wait().expect("ends");
-    assert!(!dir.join("three").exists(), "a partial result is not a result");
+    if dir.join("three").exists() {
+        return alike(dir, checkpoint);
+    }
     // Without --resume the interrupted run is not touched.
     let again = args(siege.to_str().expect("UTF-8"), "three", false, further);
     let refused = ballast(dir, &again.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(refused.status.code(), Some(2));
     train(dir, "three", true, further);
+    alike(dir, checkpoint);
+}
+
+/// Three runs that must not differ.
+fn alike(dir: &Path, checkpoint: &str) {
     for file in [checkpoint, "policy/weights.bin", "policy/golden.json", "training.parquet"] {
         let read = |run: &str| fs::read(dir.join(run).join(file)).expect("reads");
         assert_eq!(read("one"), read("two"), "{file}: twice");
