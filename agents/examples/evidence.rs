@@ -391,9 +391,9 @@ fn mountain_car(seed: u64) -> Result<f64, LearnError> {
     Ok(train(cleanrl(seed), lanes(4, |lane| MountainCar::new(seed, lane, 4)))?.1)
 }
 
-/// rl-zoo's SAC for Pendulum-v1, with layers of 64 in place of 256.
+/// rl-zoo's SAC for Pendulum-v1.
 fn pendulum(seed: u64) -> Result<f64, LearnError> {
-    let config = SacConfig { seed, learning_rate: 1e-3, width: 64, ..SacConfig::default() };
+    let config = SacConfig { seed, learning_rate: 1e-3, width: 256, ..SacConfig::default() };
     let mut run = Sac::new(config, lanes(1, |lane| Pendulum::new(seed, lane, 1)), Device::Cpu)?;
     while run.decisions() < 20_000 {
         run.update()?;

@@ -489,8 +489,14 @@ impl Environment for Broken {
 #[test]
 fn a_world_that_returns_nan_is_named() {
     let lanes = Lanes::new(vec![Broken(Identity::new(4, 1, false, 1, 0, 1), 0)], false);
-    let error = Ppo::new(small(1), lanes, Device::Cpu).unwrap().update().unwrap_err();
-    assert_eq!(error.to_string(), "update 1, decision 2, lane 0: reward[0] is NaN");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("latest.ckpt");
+    let mut run = Ppo::new(small(1), lanes, Device::Cpu).unwrap();
+    run.save_checkpoint(&path).unwrap();
+    let go_on = |_: &UpdateLog, _: &mut Ppo<Broken>| Ok(Next::Continue);
+    let error = train(&mut run, &mut { go_on }).unwrap_err();
+    let place = "update 1, decision 2, lane 0: reward[0] is NaN";
+    assert_eq!(error.to_string(), format!("{place}; last good checkpoint: {}", path.display()));
     let refused = PpoConfig { gamma: 1.5, ..small(1) }.check().unwrap_err();
     assert!(refused.to_string().contains("`gamma` must be between 0 and 1"));
 }

@@ -48,7 +48,10 @@ pub enum LearnError {
         got: usize,
     },
     /// An environment returned NaN or infinity.
-    #[error("update {update}, decision {step}, lane {lane}: {what} is {value}")]
+    #[error(
+        "update {update}, decision {step}, lane {lane}: {what} is {value}; last good checkpoint: {}",
+        checkpoint.as_ref().map_or("none".into(), |p| p.display().to_string())
+    )]
     NotFinite {
         /// Update, from 1.
         update: u64,
@@ -60,6 +63,8 @@ pub enum LearnError {
         what: String,
         /// The value.
         value: f64,
+        /// The last checkpoint written before.
+        checkpoint: Option<PathBuf>,
     },
     /// A mask forbids all choices of a head.
     #[error("update {update}, decision {step}, lane {lane}: head {head} has no legal choice")]
@@ -155,6 +160,14 @@ pub enum LearnError {
 }
 
 impl LearnError {
+    /// The same, where it ended a run whose last checkpoint is this.
+    pub(super) fn after(mut self, last: Option<PathBuf>) -> Self {
+        if let Self::NotFinite { checkpoint, .. } | Self::OutOfMemory { checkpoint, .. } = &mut self
+        {
+            *checkpoint = last;
+        }
+        self
+    }
     /// Refuses settings by the first rule that does not hold.
     pub(super) fn refuse(rules: impl IntoIterator<Item = Rule>) -> Result<(), Self> {
         match rules.into_iter().find(|(_, holds, _)| !holds) {

@@ -185,6 +185,7 @@ pub fn check_finite(
             lane: i / width,
             what: format!("{what}[{}]", i % width),
             value: f64::from(values[i]),
+            checkpoint: None,
         }),
     }
 }

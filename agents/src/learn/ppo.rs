@@ -687,10 +687,12 @@ where
 fn update_in_memory<E: Environment>(run: &mut Ppo<E>) -> Result<UpdateLog, LearnError> {
     let checkpoint = run.last_checkpoint.clone();
     let update = std::panic::AssertUnwindSafe(|| run.update());
-    std::panic::catch_unwind(update).unwrap_or_else(|panic| match out_of_memory(&*panic) {
-        Some(said) => Err(LearnError::OutOfMemory { said, checkpoint }),
-        None => std::panic::resume_unwind(panic),
-    })
+    let updated = std::panic::catch_unwind(update).unwrap_or_else(|panic| {
+        let memory = out_of_memory(&*panic);
+        let Some(said) = memory else { std::panic::resume_unwind(panic) };
+        Err(LearnError::OutOfMemory { said, checkpoint: None })
+    });
+    updated.map_err(|error| error.after(checkpoint))
 }
 
 /// The line of a panic in which libtorch says that memory is out, on a processor or a device.
