@@ -165,6 +165,7 @@ impl<'a> Generator<'a> {
             let len = (calls.len() - at - 1) as u16 + lie;
             match &mut opening {
                 Call::FlashLoan { body, .. }
+                | Call::By { body, .. }
                 | Call::Pair(PairCall::Swap { body, .. })
                 | Call::Concentrated(ConcentratedCall::Flash { body, .. })
                 | Call::Pooled(PooledCall::FlashLoan { body, .. })
@@ -202,7 +203,7 @@ impl<'a> Generator<'a> {
 
     fn opening(&mut self, chain: &Chain) -> Call {
         let body = 0;
-        match self.rng.below(7) {
+        match self.rng.below(8) {
             0 | 1 => {
                 let asset = self.lent();
                 let market = self.any_market();
@@ -241,6 +242,12 @@ impl<'a> Generator<'a> {
                     keep: (self.rng.next() & self.rng.next() & 7) as u8,
                     body,
                 })
+            }
+            6 => {
+                let users = &self.world.users;
+                let contract = users[users.len() - 1];
+                let account = if self.rng.one_in(4) { self.rng.of(users) } else { contract };
+                Call::By { account, body }
             }
             _ => self.take(chain, body),
         }

@@ -331,7 +331,9 @@ impl World {
         let admin = chain.add_account("admin");
         let provider = chain.add_account("provider");
         let treasury = chain.add_account("treasury");
-        let users: Vec<_> = (0..5).map(|i| chain.add_account(&format!("user{i}"))).collect();
+        let mut users: Vec<_> = (0..5).map(|i| chain.add_account(&format!("user{i}"))).collect();
+        // The last one is the first one's contract, which can also be called on to act in its transactions.
+        users.push(chain.add_contract(users[0]));
 
         // Pools.
         let lp =
