@@ -97,6 +97,8 @@ pub struct AttackerBooks {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct AttackerBook {
     account: AccountId,
+    /// Its contract, which is counted as one with it.
+    contract: Option<AccountId>,
     holdings: Vec<f64>,
 }
 
@@ -105,9 +107,10 @@ impl AttackerBooks {
     #[must_use]
     pub fn open(chain: &Chain, prices: &FairPrices, accounts: &[AccountId]) -> Self {
         let open = |account: &AccountId| {
+            let (account, contract) = (*account, chain.contract_of(*account));
             let mut holdings = vec![0.0; chain.assets().len()];
-            read_holdings(chain, prices, *account, &mut holdings);
-            AttackerBook { account: *account, holdings }
+            read_holdings(chain, prices, (account, contract), &mut holdings);
+            AttackerBook { account, contract, holdings }
         };
         Self {
             books: accounts.iter().map(open).collect(),
@@ -125,8 +128,11 @@ impl AttackerBooks {
     ) -> f64 {
         let Self { books, scratch } = self;
         let mut earned = 0.0;
-        for book in books.iter_mut().filter(|b| positions.touched.contains(&b.account)) {
-            read_holdings(chain, prices, book.account, scratch);
+        let is_touched = |account: &AccountId| positions.touched.contains(account);
+        let is_of =
+            |b: &&mut AttackerBook| is_touched(&b.account) || b.contract.iter().any(is_touched);
+        for book in books.iter_mut().filter(is_of) {
+            read_holdings(chain, prices, (book.account, book.contract), scratch);
             let wealth = |holdings: &[f64]| wealth_usd(chain, prices, market, holdings);
             earned += wealth(scratch) - wealth(&book.holdings);
             book.holdings.copy_from_slice(scratch);
@@ -135,10 +141,19 @@ impl AttackerBooks {
     }
 }
 
-fn read_holdings(chain: &Chain, prices: &FairPrices, account: AccountId, holdings: &mut [f64]) {
+/// What an account and its contract hold.
+fn read_holdings(
+    chain: &Chain,
+    prices: &FairPrices,
+    (account, contract): (AccountId, Option<AccountId>),
+    holdings: &mut [f64],
+) {
     for (i, slot) in holdings.iter_mut().enumerate() {
         let asset = AssetId(i as u16);
         *slot = prices.tokens(asset, chain.balance(account, asset));
+        if let Some(contract) = contract {
+            *slot += prices.tokens(asset, chain.balance(contract, asset));
+        }
     }
 }
 

@@ -161,7 +161,7 @@ impl Fair {
             Some(Market::Pooled(pooled)) => pooled
                 .reserves
                 .iter()
-                .map(|reserve| self.usd(reserve.underlying, reserve.deficit))
+                .map(|r| self.worth_usd(chain, r.underlying, r.deficit.to_f64()))
                 .sum(),
             Some(Market::Vault(vault)) => {
                 // What the vow owes beyond what it has, from rad to the dai token's 10¹⁸.

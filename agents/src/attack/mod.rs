@@ -80,7 +80,7 @@ pub struct AttackerConfig {
     pub gas_purse_tokens: f64,
     /// Mean time until it finds the hole, in hours; 0 where it knows from the start.
     pub discovery_hours: f64,
-    /// Whether the first account has a contract, which is a second account in its transactions: a search then
+    /// Whether each account has a contract, which is a second account in its transactions: a search then
     /// looks for attacks that take two ([`moves::Move::BorrowApart`]).
     pub contract: bool,
 }
@@ -168,11 +168,13 @@ impl Attacker {
     }
 }
 
-/// Whether an account owes anything to any market.
+/// Whether an account, or its contract, owes anything to any market.
 fn owes(chain: &Chain, account: AccountId) -> bool {
     let mut owes = false;
-    for id in 0..chain.markets().len() {
-        entries(chain, MarketId(id as u16), account, |entry| owes |= entry.owed);
+    for account in std::iter::once(account).chain(chain.contract_of(account)) {
+        for id in 0..chain.markets().len() {
+            entries(chain, MarketId(id as u16), account, |entry| owes |= entry.owed);
+        }
     }
     owes
 }
@@ -243,17 +245,19 @@ pub fn spawn(
             endow(&mut chain, wallet.0, target.quote, config.capital_tokens)?;
             endow(&mut chain, wallet.0, target.tail, config.seed_tokens)?;
         }
+        if config.contract {
+            chain.add_contract(wallet.0);
+        }
         first = first.or(Some((actor, wallet)));
         accounts.push(wallet.0);
     }
     let Some((actor, wallet)) = first else { return Ok(()) };
-    let contract = config.contract.then(|| chain.add_contract(wallet.0));
     let mut rng = streams.at(Purpose::Setup, actor.key, episode, 0);
     let mean_blocks = config.discovery_hours * 3_600.0 / block_secs;
     let finds_at = chain.clock().block + waiting_blocks(&mut rng, mean_blocks);
     let mut counted = world.get_resource_or_insert_with(AttackerAccounts::default);
     // The world may be one that an earlier episode was played in.
-    for account in accounts.iter().chain(&contract) {
+    for account in &accounts {
         if !counted.0.contains(account) {
             counted.0.push(*account);
         }

@@ -2,7 +2,8 @@
 //! lender of flash loans. Nothing here knows what an attack looks like.
 
 use markets::oracle::composed::ComposedFeed;
-use markets::units::{AccountId, AssetId, FeedId, MarketId, PoolId};
+use markets::units::{AccountId, AssetId, Bps, FeedId, MarketId, PoolId};
+use protocols::reserve::ReserveConfig;
 use serde::{Deserialize, Serialize};
 use sim::chain::{Chain, Feed, Market, Pool};
 
@@ -77,11 +78,6 @@ pub enum Move {
     FirstMarketShares { market: MarketId, asset: AssetId },
     /// Liquidates a position, if it can be by then.
     Liquidate { market: MarketId, borrower: AccountId, collateral: AssetId, debt: AssetId },
-    /// Has the attacker's contract post one asset, borrow all that it can of another and take back what need not
-    /// stay posted.
-    BorrowApart { market: MarketId, collateral: AssetId, debt: AssetId },
-    /// Has it pay into a perpetual market, and makes a contract with it: the attacker is long, or short.
-    DealApart { market: MarketId, quote: AssetId, long: bool },
     /// Lets an oracle look at its sources.
     Poke { feed: FeedId },
     /// Writes an average's checkpoint.
@@ -92,6 +88,11 @@ pub enum Move {
     LetPass { pending: u32 },
     /// Ends the transaction; so many blocks go by.
     Wait { blocks: u32 },
+    /// Has the attacker's contract post one asset, borrow all that it can of another and take back what need not
+    /// stay posted.
+    BorrowApart { market: MarketId, collateral: AssetId, debt: AssetId },
+    /// Has it pay into a perpetual market, and makes a contract with it: the attacker is long, or short.
+    DealApart { market: MarketId, quote: AssetId, long: bool },
 }
 
 impl Move {
@@ -365,16 +366,20 @@ fn of_market(
 
 /// What the attacker's contract can do in a market.
 fn of_contract(id: MarketId, market: &Market, moves: &mut Vec<Move>) {
-    let pairs: Vec<(AssetId, AssetId)> = match market {
+    let (posted, owed): (Vec<AssetId>, Vec<AssetId>) = match market {
         Market::Pooled(pooled) => {
-            let usable = pooled.reserves.iter().filter(|r| r.config.active && !r.config.paused);
-            let assets: Vec<_> = usable.map(|reserve| reserve.underlying).collect();
-            pairs(&assets)
+            let open = |config: &ReserveConfig| config.active && !config.paused && !config.frozen;
+            let all = || pooled.reserves.iter().filter(|reserve| open(&reserve.config));
+            let lent = all().filter(|reserve| reserve.config.borrowing_enabled);
+            let counts = all().filter(|reserve| reserve.config.ltv > Bps(0));
+            (counts.map(|r| r.underlying).collect(), lent.map(|r| r.underlying).collect())
         }
         Market::Compound(compound) => {
-            pairs(&compound.tokens.iter().map(|token| token.underlying).collect::<Vec<_>>())
+            let all = || compound.tokens.iter();
+            let counts = all().filter(|token| !token.config.collateral_factor.is_zero());
+            (counts.map(|t| t.underlying).collect(), all().map(|t| t.underlying).collect())
         }
-        Market::Isolated(isolated) => vec![(isolated.collateral, isolated.loan)],
+        Market::Isolated(isolated) => (vec![isolated.collateral], vec![isolated.loan]),
         Market::Perpetual(perpetual) => {
             let quote = perpetual.quote;
             moves.extend([true, false].map(|long| Move::DealApart { market: id, quote, long }));
@@ -382,17 +387,10 @@ fn of_contract(id: MarketId, market: &Market, moves: &mut Vec<Move>) {
         }
         Market::MarginDesk(_) | Market::Vault(_) => return,
     };
-    let apart = |(collateral, debt)| Move::BorrowApart { market: id, collateral, debt };
-    moves.extend(pairs.into_iter().map(apart));
-}
-
-/// Every asset with every other.
-fn pairs(assets: &[AssetId]) -> Vec<(AssetId, AssetId)> {
-    let with = |one: &AssetId| {
-        let one = *one;
-        assets.iter().filter(move |other| **other != one).map(move |other| (one, *other))
-    };
-    assets.iter().flat_map(with).collect()
+    for collateral in posted {
+        let others = owed.iter().filter(|debt| **debt != collateral);
+        moves.extend(others.map(|debt| Move::BorrowApart { market: id, collateral, debt: *debt }));
+    }
 }
 
 /// Everybody but the attacker.

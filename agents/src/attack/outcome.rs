@@ -1,11 +1,12 @@
 //! What an attack came to: what the attacker owns, what lenders are short of, in USD at fair prices.
 
 use markets::units::{AccountId, Amount, AssetId, MarketId};
+use protocols::reserve::Reserve;
 use sim::chain::call::Log;
 use sim::chain::{Chain, Market};
 use sim::worth::{Fair, backing};
 
-/// What one account owns and what its creditors are short of, in USD at fair prices.
+/// What an account owns, or it and its contract, and what their creditors are short of, in USD at fair prices.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Books {
     /// Wallet, pool shares, and what each lending position is worth: its collateral less its debt, or
@@ -16,20 +17,12 @@ pub struct Books {
 }
 
 impl Books {
-    /// An account's.
+    /// An account's and its contract's, where it has one. In each market the two count as one: what the contract
+    /// leaves unpaid, or the market has written off since its deficit was `before`, the other is not paid, as far as
+    /// what it has goes. Without a contract `before` does not matter.
     #[must_use]
-    pub fn of(chain: &Chain, account: AccountId, fair: &Fair) -> Self {
-        Self::of_both(chain, (account, None), fair)
-    }
-
-    /// An account's and its contract's. In each market the two count as one: what the contract leaves unpaid or the
-    /// market has written off, the other is not paid, as far as what it has goes.
-    #[must_use]
-    pub fn of_both(
-        chain: &Chain,
-        (account, contract): (AccountId, Option<AccountId>),
-        fair: &Fair,
-    ) -> Self {
+    pub fn of(chain: &Chain, account: AccountId, fair: &Fair, before: &Deficits) -> Self {
+        let contract = chain.contract_of(account);
         let both = || std::iter::once(account).chain(contract);
         let mut books = Self::default();
         for account in both() {
@@ -45,7 +38,7 @@ impl Books {
         }
         for id in (0..chain.markets().len()).map(|id| MarketId(id as u16)) {
             let equity: f64 = both().map(|of| fair.equity_usd(chain, id, of)).sum();
-            let lost_usd = contract.map_or(0.0, |_| deficit_usd(chain, id, fair));
+            let lost_usd = contract.map_or(0.0, |_| before.grown_usd(chain, id, fair));
             books.wealth_usd += (equity - lost_usd).max(0.0);
             books.shortfall_usd += (-equity).max(0.0);
         }
@@ -53,10 +46,28 @@ impl Books {
     }
 }
 
-/// What a pooled market has written off and nobody has covered, in USD at fair prices.
+/// What pooled markets had written off at a time and nobody had covered, in USD at fair prices, by market.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Deficits(Vec<f64>);
+
+impl Deficits {
+    /// Now.
+    #[must_use]
+    pub fn of(chain: &Chain, fair: &Fair) -> Self {
+        let ids = (0..chain.markets().len()).map(|id| MarketId(id as u16));
+        Self(ids.map(|id| deficit_usd(chain, id, fair)).collect())
+    }
+    /// How much a market's has grown since.
+    fn grown_usd(&self, chain: &Chain, id: MarketId, fair: &Fair) -> f64 {
+        let before = self.0.get(id.index()).copied().unwrap_or(0.0);
+        (deficit_usd(chain, id, fair) - before).max(0.0)
+    }
+}
+
 fn deficit_usd(chain: &Chain, id: MarketId, fair: &Fair) -> f64 {
     let reserves = chain.markets()[id.index()].pooled().map_or(&[][..], |pooled| &pooled.reserves);
-    reserves.iter().map(|reserve| fair.usd(reserve.underlying, reserve.deficit)).sum()
+    let worth = |r: &Reserve| fair.worth_usd(chain, r.underlying, r.deficit.to_f64());
+    reserves.iter().map(worth).sum()
 }
 
 /// Vaults' shares, and what stands behind a smallest unit of each, in USD at fair prices.
@@ -142,13 +153,12 @@ pub(super) fn offered(chain: &Chain, id: MarketId, maker: AccountId) -> Amount {
     offer.map_or(Amount::ZERO, |offer| Amount::new(offer.lots.unsigned_abs().into()))
 }
 
-/// Bad debt that logs report as written off, in USD.
+/// Bad debt that a chain's logs report as written off, in USD.
 #[must_use]
-pub(super) fn written_off_usd(logs: &[Log], fair: &Fair) -> f64 {
-    logs.iter()
-        .map(|log| match *log {
-            Log::BadDebt { asset, amount, .. } => fair.usd(asset, amount),
-            _ => 0.0,
-        })
-        .sum()
+pub(super) fn written_off_usd(chain: &Chain, fair: &Fair) -> f64 {
+    let worth = |log: &Log| match *log {
+        Log::BadDebt { asset, amount, .. } => fair.worth_usd(chain, asset, amount.to_f64()),
+        _ => 0.0,
+    };
+    chain.logs().iter().map(worth).sum()
 }

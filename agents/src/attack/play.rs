@@ -11,7 +11,7 @@ mod perform;
 mod settle;
 
 use super::moves::{Lender, Move};
-use super::outcome::{Books, vaults, written_off_usd};
+use super::outcome::{Books, Deficits, vaults, written_off_usd};
 use markets::units::{AccountId, Amount, AssetId};
 use measure::prices;
 use serde::{Deserialize, Serialize};
@@ -168,6 +168,7 @@ pub struct Player<'a> {
     /// The copy that is played on; out of its place only while it is.
     fork: Option<Chain>,
     before: Books,
+    deficits: Deficits,
     /// Vaults' shares before: how many are others', in smallest units, and what stands behind one, in USD.
     entrusted: Vec<(AssetId, f64, f64)>,
     /// Wallet before, by asset.
@@ -198,14 +199,17 @@ impl<'a> Player<'a> {
         let assets = (0..chain.assets().len()).map(|i| AssetId(i as u16));
         let wallet: Vec<Amount> = assets.map(|a| chain.balance(ground.attacker, a)).collect();
         let contract = chain.contract_of(ground.attacker);
+        let deficits = Deficits::of(chain, &ground.fair);
+        let both = || std::iter::once(ground.attacker).chain(contract);
         Self {
             ground,
             contract,
             fork: Some(chain.clone()),
-            before: Books::of_both(chain, (ground.attacker, contract), &ground.fair),
+            before: Books::of(chain, ground.attacker, &ground.fair, &deficits),
+            deficits,
             entrusted: vaults(chain, &ground.fair)
                 .map(|(share, usd)| {
-                    let own = chain.balance(ground.attacker, share).to_f64();
+                    let own: f64 = both().map(|of| chain.balance(of, share).to_f64()).sum();
                     (share, chain.ledger().total_supply(share).to_f64() - own, usd)
                 })
                 .collect(),
@@ -440,7 +444,7 @@ impl<'a> Player<'a> {
         hand.gas += hand.session.gas();
         if then_wait > 0 {
             // The next block begins with empty logs.
-            hand.written_off_usd += written_off_usd(chain.logs(), &self.ground.fair);
+            hand.written_off_usd += written_off_usd(chain, &self.ground.fair);
         }
         if let Some(record) = record {
             let calls = hand.session.calls().to_vec();

@@ -49,8 +49,8 @@ pub enum LearnError {
     },
     /// An environment returned NaN or infinity.
     #[error(
-        "update {update}, decision {step}, lane {lane}: {what} is {value}; last good checkpoint: {}",
-        checkpoint.as_ref().map_or("none".into(), |p| p.display().to_string())
+        "update {update}, decision {step}, lane {lane}: {what} is {value}{}",
+        checkpoint.as_ref().map_or(String::new(), |p| format!("; last good checkpoint: {}", p.display()))
     )]
     NotFinite {
         /// Update, from 1.
@@ -63,7 +63,7 @@ pub enum LearnError {
         what: String,
         /// The value.
         value: f64,
-        /// The last checkpoint written before.
+        /// The last checkpoint written before; none where nobody knows of one.
         checkpoint: Option<PathBuf>,
     },
     /// A mask forbids all choices of a head.
@@ -168,6 +168,7 @@ impl LearnError {
         }
         self
     }
+
     /// Refuses settings by the first rule that does not hold.
     pub(super) fn refuse(rules: impl IntoIterator<Item = Rule>) -> Result<(), Self> {
         match rules.into_iter().find(|(_, holds, _)| !holds) {

@@ -3,14 +3,14 @@
 
 use super::worlds::lender::{E18, NOW, exact, fixed_feed, lender};
 use agents::attack::moves::Move;
-use agents::attack::play::Ground;
+use agents::attack::play::{Ground, Player, Step};
 use agents::attack::synthesis::{Attack, Options, search};
 use markets::amm::constant_product::ConstantProduct;
 use markets::amm::stable_swap::MAX_COINS;
 use markets::oracle::lp::LpFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
-use markets::units::{AccountId, Amount, AssetId, FeedId, MarketId, Pips, PoolId, Price};
+use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
 use protocols::perpetual::{FundingTerms, Perpetual, PerpetualMarket, PerpetualTerms};
 use protocols::risk_params::{PendingChange, RiskChange, RiskParam};
 use sim::chain::call::{AmountExpr, Call, Outcome, PerpetualCall, Transaction, TxBuffer, TxHeader};
@@ -249,6 +249,54 @@ fn who_has_two_accounts_loses_in_one_what_nobody_has_and_wins_it_in_the_other() 
         uses(&attack, |action| matches!(action, Move::DealApart { .. }));
         uses(&attack, |action| matches!(action, Move::Withdraw { .. }));
     }
+}
+
+/// A market lends up to the LTV and lets go of collateral up to the threshold: what is posted is as much as the
+/// threshold asks for, and no more where there is less to lend than it would carry.
+#[test]
+fn a_contract_keeps_posted_what_its_debt_needs() {
+    for (tokens, lent) in [(1_000_000, 750_000), (20_000_000, 6_000_000)] {
+        let mut world = World::new(Oracle::Reported(1.0), 1.0);
+        let pooled = world.chain.genesis_market(MARKET).expect("a pooled market");
+        pooled.reserves[1].config.liquidation_threshold = Bps(8_000);
+        world.chain.genesis_mint(world.attacker, TOKEN, Amount::new(tokens * E18)).expect("fits");
+        let contract = world.chain.add_contract(world.attacker);
+        let ground = world.ground();
+        let (market, collateral, debt) = (MARKET, TOKEN, USD);
+        let steps = [Step::of(Move::BorrowApart { market, collateral, debt }, 1.0)];
+        let record = Player::new(&ground).record(&steps).expect("it goes through");
+        assert!(record.played.profit_usd.abs() < 1e-3 && record.played.bad_debt_usd == 0.0);
+        let mut chain = ground.chain.clone();
+        let header = TxHeader::free(ground.attacker);
+        let calls = &record.parts[0].calls;
+        assert_eq!(chain.execute(Transaction { header: &header, calls }).outcome, Outcome::Success);
+        assert_eq!(chain.balance(ground.attacker, USD), Amount::new(lent * E6));
+        assert_eq!([USD, TOKEN].map(|asset| chain.balance(contract, asset)), [Amount::ZERO; 2]);
+        let health = chain.pooled(MARKET).health(&chain, contract).expect("it has a position");
+        let health = health.health_factor.to_f64() / 1e18;
+        assert!((1.0..1.000_001).contains(&health), "{health}");
+    }
+}
+
+/// What the contract does not pay back, the attacker's own deposit does not get.
+#[test]
+fn a_debt_to_oneself_is_no_gain() {
+    let mut world = World::new(Oracle::Reported(1.0), 1.0);
+    world.give(world.attacker, USD, 1_000_000 * E6);
+    world.give(world.attacker, TOKEN, 400_000 * E18);
+    world.chain.add_contract(world.attacker);
+    let ground = world.ground();
+    let (market, collateral, debt) = (MARKET, TOKEN, USD);
+    let steps = [
+        Step::of(Move::Supply { market, asset: USD }, 1.0),
+        Step::of(Move::BorrowApart { market, collateral, debt }, 1.0),
+    ];
+    let mut fair = vec![0.0; ground.chain.assets().len()];
+    // The token is worth nothing: its loan is never paid back.
+    fair[USD.index()] = 1.0;
+    let ground = Ground { fair: Fair::new(&ground.chain, &fair), ..ground };
+    let played = Player::new(&ground).play(&steps);
+    assert!(played.is_feasible() && played.profit_usd.abs() < 1e-3, "{played:?}");
 }
 
 #[test]

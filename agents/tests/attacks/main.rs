@@ -8,7 +8,7 @@ mod worlds;
 
 use agents::attack::control::{self, Control};
 use agents::attack::moves::{Lender, Move};
-use agents::attack::outcome::Books;
+use agents::attack::outcome::{Books, Deficits};
 use agents::attack::play::{Ground, Player, Record};
 use agents::attack::synthesis::{Options, Report, random_search, rivals, search, size};
 use markets::units::{AssetId, MarketId, PoolId};
@@ -25,7 +25,8 @@ fn options(simulations: u64, seed: u64) -> Options {
 /// gained in its numeraire, gas left out.
 fn executed(ground: &Ground, record: &Record) -> f64 {
     let mut chain = ground.chain.clone();
-    let before = Books::of(&chain, ground.attacker, &ground.fair);
+    let deficits = Deficits::of(&chain, &ground.fair);
+    let before = Books::of(&chain, ground.attacker, &ground.fair, &deficits);
     for part in &record.parts {
         assert!(part.then_pending.is_none() && part.then_wait == 0);
         let header = TxHeader::free(ground.attacker);
@@ -33,7 +34,8 @@ fn executed(ground: &Ground, record: &Record) -> f64 {
         assert_eq!(receipt.outcome, Outcome::Success, "{:?}", part.calls);
     }
     chain.audit_all().unwrap();
-    Books::of(&chain, ground.attacker, &ground.fair).wealth_usd - before.wealth_usd
+    let after = Books::of(&chain, ground.attacker, &ground.fair, &deficits);
+    after.wealth_usd - before.wealth_usd
 }
 
 fn earns_what_it_says(ground: &Ground, report: &Report) -> f64 {

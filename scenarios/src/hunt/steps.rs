@@ -6,7 +6,7 @@
 //! block is held to the tape's.
 
 use super::{Setting, sentence};
-use agents::attack::outcome::Books;
+use agents::attack::outcome::{Books, Deficits};
 use markets::units::{AccountId, AssetId, FeedId, MarketId};
 use sim::chain::call::{Call, Outcome, Receipt, Transaction};
 use sim::chain::{Chain, Pool, Session};
@@ -124,6 +124,7 @@ struct Open {
 /// Keeps what there is to see after each step.
 struct Watch<'a> {
     setting: &'a Setting,
+    deficits_before: Deficits,
     wealth_before_usd: f64,
     bad_debt_before_usd: f64,
     seen: Vec<Seen>,
@@ -131,9 +132,11 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     fn new(chain: &Chain, setting: &'a Setting) -> Self {
+        let deficits_before = Deficits::of(chain, &setting.fair);
         Self {
             setting,
-            wealth_before_usd: wealth_usd(chain, setting),
+            wealth_before_usd: wealth_usd(chain, setting, &deficits_before),
+            deficits_before,
             bad_debt_before_usd: bad_debt_usd(chain, &setting.fair),
             seen: Vec::new(),
         }
@@ -201,8 +204,8 @@ impl<'a> Watch<'a> {
     fn see(&mut self, chain: &Chain, open: &[Open], text: String, failed: bool) {
         let Setting { attacker, fair, feeds } = self.setting;
         let lent: Lent = open.iter().flat_map(|open| open.lent.iter().copied()).collect();
-        let lent_usd: f64 = lent.iter().map(|(asset, units)| units * fair.unit_usd(*asset)).sum();
-        let wealth_usd = wealth_usd(chain, self.setting);
+        let lent_usd: f64 = lent.iter().map(|(asset, n)| fair.worth_usd(chain, *asset, *n)).sum();
+        let wealth_usd = wealth_usd(chain, self.setting, &self.deficits_before);
         let price = |i| chain.price(FeedId(i as u16)).map_or(f64::NAN, |price| price.usd());
         self.seen.push(Seen {
             text,
@@ -218,8 +221,8 @@ impl<'a> Watch<'a> {
 }
 
 /// What the attacker and its contract own.
-fn wealth_usd(chain: &Chain, Setting { attacker, fair, .. }: &Setting) -> f64 {
-    Books::of_both(chain, (*attacker, chain.contract_of(*attacker)), fair).wealth_usd
+fn wealth_usd(chain: &Chain, Setting { attacker, fair, .. }: &Setting, before: &Deficits) -> f64 {
+    Books::of(chain, *attacker, fair, before).wealth_usd
 }
 
 /// What an account holds of assets that are worth something, has supplied and owes, by name; its contract's too.
@@ -234,14 +237,13 @@ fn purse(chain: &Chain, account: AccountId, fair: &Fair, lent: &Lent) -> Vec<Ite
             entry.1 += usd;
         }
     };
-    for asset in (0..chain.assets().len()).map(|i| AssetId(i as u16)) {
-        add(asset, "held", chain.balance(account, asset).to_f64());
-    }
-    let own = (account, "supplied", "owed");
-    let its = chain
-        .contract_of(account)
-        .map(|contract| (contract, "supplied by its contract", "owed by its contract"));
-    for (account, supplied, owed) in std::iter::once(own).chain(its) {
+    let own = (account, ["held", "supplied", "owed"]);
+    let its = ["held by its contract", "supplied by its contract", "owed by its contract"];
+    let its = chain.contract_of(account).map(|contract| (contract, its));
+    for (account, [held, supplied, owed]) in std::iter::once(own).chain(its) {
+        for asset in (0..chain.assets().len()).map(|i| AssetId(i as u16)) {
+            add(asset, held, chain.balance(account, asset).to_f64());
+        }
         for id in 0..chain.markets().len() {
             entries(chain, MarketId(id as u16), account, |entry| {
                 let (what, sign) = if entry.owed { (owed, -1.0) } else { (supplied, 1.0) };

@@ -7,8 +7,8 @@ use super::schema::{Decimal, Stage, StagePool, Step};
 use crate::check::Checker;
 use crate::dates::Utc;
 use markets::units::{AccountId, AssetId, MarketId};
-use sim::chain::Chain;
 use sim::chain::call::{Call, Outcome, Transaction, TxHeader, VaultCall};
+use sim::chain::{CONTRACT, Chain};
 
 /// A chain with everything placed, and the names of it all.
 #[derive(Clone, Debug)]
@@ -94,6 +94,16 @@ fn names_once(stage: &Stage, at: &str, checker: &mut Checker<'_>) {
     };
     once("assets", "symbol", stage.assets.iter().map(|a| a.symbol.as_str()).collect());
     once("accounts", "name", stage.accounts.iter().map(|a| a.name.as_str()).collect());
+    for (i, holder) in stage.accounts.iter().enumerate() {
+        if holder.name.ends_with(CONTRACT) {
+            let message = format!("\"{}\" would be another account's contract", holder.name);
+            let help = format!("choose a name that does not end in {CONTRACT}");
+            checker.refuse(&format!("{at}accounts.{i}.name"), message, help);
+        }
+    }
+    let mut once = |list: &str, field: &str, names: Vec<&str>| {
+        checker.once(|i| format!("{at}{list}.{i}.{field}"), names.into_iter());
+    };
     once("feeds", "name", stage.feeds.iter().map(|f| f.name()).collect());
     once("pools", "name", stage.pools.iter().map(|p| p.name()).collect());
     once("markets", "name", stage.markets.iter().map(|m| m.name()).collect());

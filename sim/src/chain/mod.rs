@@ -10,6 +10,7 @@
 //!   accumulators updated on touch and checkpoints written by a call.
 
 pub mod call;
+mod contract;
 mod execute;
 mod feed;
 mod fork;
@@ -36,6 +37,7 @@ use protocols::health::Health;
 use protocols::lending::{Change, LendingError, Pooled};
 use serde::{Deserialize, Serialize};
 
+pub use contract::CONTRACT;
 pub use execute::{Session, SessionMark};
 pub use feed::Feed;
 pub use fork::Fork;
@@ -43,9 +45,6 @@ pub use invariants::Violation;
 pub use market::Market;
 pub use pool::Pool;
 pub use undo::Checkpoint;
-
-/// How the name of an account's contract ends, behind the account's own.
-const CONTRACT: &str = "/contract";
 
 /// A 32-byte name of a state or of a history.
 pub type Digest = [u8; 32];
@@ -205,14 +204,6 @@ impl Chain {
         self.size_positions();
         id
     }
-    /// Adds the contract of an account: a second account, which the first can act by ([`call::Call::By`]). An
-    /// account has one at most; where it has it already, that.
-    pub fn add_contract(&mut self, owner: AccountId) -> AccountId {
-        self.contract_of(owner).unwrap_or_else(|| {
-            let name = format!("{}{CONTRACT}", self.accounts[owner.index()]);
-            self.add_account(&name)
-        })
-    }
     /// Adds an empty pool: its reserves come from the first [`call::Call::AddLiquidity`].
     pub fn add_pool(&mut self, pool: Pool) -> PoolId {
         self.watch.forget();
@@ -314,20 +305,6 @@ impl Chain {
     #[must_use]
     pub fn asset_by_symbol(&self, symbol: &str) -> Option<AssetId> {
         self.assets.iter().position(|a| a.symbol == symbol).map(|i| AssetId(i as u16))
-    }
-    /// The account that another acts by, where it has one: like an address that follows from its deployer's,
-    /// its name follows from its owner's.
-    #[must_use]
-    pub fn contract_of(&self, owner: AccountId) -> Option<AccountId> {
-        let mut ids = (0..self.accounts.len()).map(|i| AccountId(i as u32));
-        ids.find(|account| self.is_contract_of(*account, owner))
-    }
-    /// Whether an account is another's contract.
-    pub(crate) fn is_contract_of(&self, account: AccountId, owner: AccountId) -> bool {
-        let name = |id: AccountId| self.accounts.get(id.index()).map(String::as_str);
-        name(account)
-            .and_then(|name| name.strip_suffix(CONTRACT))
-            .is_some_and(|of| Some(of) == name(owner))
     }
     /// Account names, by id.
     #[must_use]

@@ -70,6 +70,7 @@ fn calls_that_reach_another_account_name_it() {
         Call::Perpetual(PerpetualCall::Take { market, maker: OTHER, lots: 1 }),
         Call::Perpetual(PerpetualCall::Liquidate { market, account: OTHER, lots: 1 }),
         Call::Perpetual(PerpetualCall::Deleverage { market, account: OTHER }),
+        Call::By { account: OTHER, body: 0 },
     ];
     for call in reaching {
         assert_eq!(call.touches(), Some(OTHER), "{call:?}");

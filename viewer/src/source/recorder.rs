@@ -134,7 +134,7 @@ impl Recorder {
         sums.objective_usd.push(moment.objective_usd);
     }
 
-    /// Attacks are bundles of an attacker that borrow by flash loan or insist on a gain.
+    /// Attacks are bundles of an attacker that borrow by flash loan, insist on a gain or act by a contract.
     fn transaction(
         &mut self,
         moment: &Moment<'_>,
@@ -144,10 +144,9 @@ impl Recorder {
         gain_usd: f64,
     ) {
         let sender = transaction.header.sender;
-        let is_bundle = transaction
-            .calls
-            .iter()
-            .any(|call| matches!(call, Call::FlashLoan { .. } | Call::RequireGain { .. }));
+        let is_bundle = transaction.calls.iter().any(|call| {
+            matches!(call, Call::FlashLoan { .. } | Call::RequireGain { .. } | Call::By { .. })
+        });
         if !is_bundle || !moment.attackers.0.contains(&sender) {
             return;
         }

@@ -7,6 +7,7 @@
 use super::super::outcome::max_borrow;
 use super::{Hand, Player};
 use markets::units::{AccountId, Amount, AssetId, MarketId};
+use protocols::perpetual::MOST;
 use sim::chain::call::{AmountExpr, Call, PerpetualCall};
 use sim::chain::{Chain, Market};
 
@@ -60,7 +61,8 @@ impl Player<'_> {
         let (contract, by, session) = (self.contract?, self.ground.attacker, &mut hand.session);
         let perpetual = chain.markets()[market.index()].perpetual()?;
         let (asset, margin_bps) = (perpetual.quote, perpetual.contract.terms.initial_margin_bps);
-        let amount = AmountExpr::Exact(paid);
+        let units = perpetual.whole_units(paid).ok()?;
+        let amount = AmountExpr::Exact(perpetual.amount(units.into()));
         session.call(chain, Call::Transfer { to: contract, asset, amount }).ok()?;
         session.open(chain, Call::By { account: contract, body: 0 }).ok()?;
         session.call(chain, Call::Supply { market, asset, amount }).ok()?;
@@ -69,9 +71,9 @@ impl Player<'_> {
         let carried = |account: AccountId| {
             let free = u128::from(touched.contract.withdrawable(account.index()));
             let a_lot = u128::from(mark) * u128::from(margin_bps.max(1));
-            i64::try_from(free * 10_000 / a_lot).ok()
+            i64::try_from(free * 10_000 / a_lot).unwrap_or(i64::MAX)
         };
-        let lots = carried(by)?.min(carried(contract)?);
+        let lots = carried(by).min(carried(contract)).min(MOST as i64);
         let side = if long { -lots } else { lots };
         let offer = PerpetualCall::Offer { market, lots: side, tick: mark };
         session.call(chain, Call::Perpetual(offer)).ok()?;

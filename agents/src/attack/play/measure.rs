@@ -47,8 +47,8 @@ impl Player<'_> {
             }
         }
         let after = self.books(chain);
-        let lost = hand.written_off_usd + written_off_usd(chain.logs(), fair)
-            - written_off_usd(self.ground.chain.logs(), fair);
+        let lost = hand.written_off_usd + written_off_usd(chain, fair)
+            - written_off_usd(&self.ground.chain, fair);
         let gas_usd = fair.gas_usd(&self.ground.chain, gas);
         let bad_debt_usd = (after.shortfall_usd - self.before.shortfall_usd + lost).max(0.0);
         // What others' shares of vaults are worth less; whoever holds them now.
@@ -81,7 +81,7 @@ impl Player<'_> {
 
     /// What the attacker and its contract own and leave behind.
     fn books(&self, chain: &Chain) -> Books {
-        Books::of_both(chain, (self.ground.attacker, self.contract), &self.ground.fair)
+        Books::of(chain, self.ground.attacker, &self.ground.fair, &self.deficits)
     }
 
     /// Wealth with the most that one market would lend now taken at fair prices, the position left and loans
@@ -89,8 +89,11 @@ impl Player<'_> {
     fn promise_usd(&self, chain: &Chain, hand: &Hand) -> f64 {
         let fair = &self.ground.fair;
         let own_usd = self.books(chain).wealth_usd - self.before.wealth_usd;
-        let owed: f64 =
-            hand.loans.iter().map(|(lender, amount)| fair.usd(lender.asset(), *amount)).sum();
+        let owed: f64 = hand
+            .loans
+            .iter()
+            .map(|(l, lent)| fair.worth_usd(chain, l.asset(), lent.to_f64()))
+            .sum();
         let most = self.credits(chain).first().map_or(0.0, |credit| credit.usd);
         own_usd - owed + most
     }
@@ -148,7 +151,7 @@ impl Player<'_> {
         let mut credits = Vec::new();
         let mut lends = |market: MarketId, asset: AssetId| {
             let amount = max_borrow(chain, market, by, asset);
-            let usd = fair.usd(asset, amount);
+            let usd = fair.worth_usd(chain, asset, amount.to_f64());
             if usd > 0.0 {
                 let amount = AmountExpr::Exact(amount);
                 let (action, call) =
@@ -234,9 +237,11 @@ impl Player<'_> {
                 add(desk.books.cash);
             }
             if let Some(perpetual) = market.perpetual() {
-                let by = self.ground.attacker.index();
-                let lots = perpetual.contract.account(by).map_or(0, |account| account.lots);
-                add(Amount::new(u128::from(lots.unsigned_abs())));
+                for by in std::iter::once(self.ground.attacker).chain(self.contract) {
+                    let account = perpetual.contract.account(by.index());
+                    let lots = account.map_or(0, |account| account.lots);
+                    add(Amount::new(u128::from(lots as u64)));
+                }
                 add(perpetual.amount(perpetual.contract.deposits));
             }
         }

@@ -1,6 +1,6 @@
 //! Transactions: what can be asked of the chain, as plain values.
 //!
-//! A transaction is a header and a flat list of calls. A call with a body (a flash loan) is followed
+//! A transaction is a header and a flat list of calls. A call with a body (a flash loan, what a contract does) is followed
 //! by its body: the next `body` calls, nested bodies included. Flat lists live in one arena
 //! ([`TxBuffer`]), so a block of transactions allocates nothing in steady state and a tape is a copy.
 
@@ -138,7 +138,9 @@ pub enum Call {
     /// What only a perpetual market understands.
     Perpetual(PerpetualCall),
     /// Has the sender's contract ([`super::Chain::contract_of`]) make the next `body` calls: positions,
-    /// balances and marks in them are the contract's. The sender pays the gas.
+    /// balances and marks in them are the contract's, and `FlashDebt` what the sender's loan must be repaid
+    /// with. The sender pays the gas. A code that refuses one of them undoes the whole transaction, as in
+    /// every body.
     By { account: AccountId, body: u16 },
 }
 

@@ -99,7 +99,7 @@ impl Chain {
         };
         let outcome = match self.run(tx.calls, 0, tx.calls.len(), &mut context) {
             Ok(()) => Outcome::Success,
-            // A loan that is not settled cannot stay: a refusal inside a body undoes everything.
+            // A loan that is not settled cannot stay: a refusal inside a body, a contract's too, undoes everything.
             Err((_, Stop::Refuse(reason))) if context.opened.is_empty() => Outcome::Refused(reason),
             Err((call, Stop::Revert(reason) | Stop::Refuse(reason))) => {
                 self.rollback(checkpoint);

@@ -103,7 +103,7 @@ const KINDS: &str = "transfer swap swap_exact_out add_liquidity remove_liquidity
     vault_join_dai vault_exit_dai vault_move vault_flux vault_frob vault_drip vault_poke vault_heal vault_bite
     vault_bark auction_tend auction_dent auction_tick auction_deal auction_take auction_redo auction_upchost
     vault_file desk_open desk_close perpetual_offer perpetual_take perpetual_liquidate perpetual_deleverage
-    perpetual_touch";
+    perpetual_touch by";
 
 /// A run that fails everywhere, or does nothing of interest, proves nothing.
 fn assert_lively(counts: &Counts) {

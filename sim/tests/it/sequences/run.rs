@@ -178,6 +178,7 @@ impl Player {
 fn shorten(call: &mut Call, left: u16) {
     match call {
         Call::FlashLoan { body, .. }
+        | Call::By { body, .. }
         | Call::Concentrated(
             ConcentratedCall::Flash { body, .. }
             | ConcentratedCall::Swap { body: Some(body), .. }
