@@ -4,7 +4,7 @@
 mod saved;
 
 use agents::attack::hunter::Hunter;
-use agents::attack::outcome::Books;
+use agents::attack::outcome::{Books, Deficits};
 use markets::units::{AccountId, Amount, AssetId};
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
@@ -243,7 +243,10 @@ fn hunted(set: &[&str], min_profit_usd: &str) -> (u32, f64) {
         world.query::<(&Hunter, &Wallet)>().iter(world).map(|(h, w)| (h.hunts, w.0)).collect();
     let fair = Fair::new(world.resource::<Chain>(), &world.resource::<FairPrices>().fair);
     let chain = world.resource::<Chain>();
-    let usd = hunters.iter().map(|(_, account)| Books::of(chain, *account, &fair).wealth_usd).sum();
+    let usd = hunters
+        .iter()
+        .map(|(_, account)| Books::of(chain, *account, &fair, &Deficits::default()).wealth_usd)
+        .sum();
     (hunters.iter().map(|(hunts, _)| hunts).sum(), usd)
 }
 

@@ -212,6 +212,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::super::moves::Lender;
+    use super::super::outcome::{Books, Deficits};
     use super::super::synthesis::{Options, size};
     use super::*;
     use crate::test_world::{self, MARKET, POOL, PRICES, TAIL, Terms, USDC, WETH};
@@ -300,7 +301,7 @@ mod tests {
         assert_eq!(before, ground.chain.state_hash(), "it was only tried");
         let by = ground.attacker;
         let wealth =
-            |chain: &Chain| crate::attack::outcome::Books::of(chain, by, &ground.fair).wealth_usd;
+            |chain: &Chain| Books::of(chain, by, &ground.fair, &Deficits::default()).wealth_usd;
         let mut alone = ground.chain.clone();
         assert_eq!(test_world::system(&mut alone, by, &calls).outcome, Outcome::Success);
         let earned = wealth(&alone) - wealth(&ground.chain) - record.gas_usd;
