@@ -74,6 +74,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let blocks = args.blocks.unwrap_or(WARM_UP_BLOCKS);
     let loaded = hunt::quiet(&args.scenario, &args.play.set, args.contract)?;
     let worlds = args.audit.worlds(&loaded)?;
+    let scenario = &loaded.scenario;
+    let episode_blocks = u64::from(scenario.episode_hours) * 3_600 / u64::from(scenario.block_secs);
+    if blocks >= episode_blocks {
+        let path = args.scenario.display();
+        let why = format!("an episode has {episode_blocks} blocks: give --blocks less than that");
+        return Err(Failure::Message(format!("{path}: {why}")));
+    }
     let threads = args.play.start_threads()?;
     let stem = format!("attack-{}-s{seed}-{}", loaded.scenario.name, &loaded.hash[..8]);
     let folder = Folder::create(&out_folder(args.out.as_ref(), &stem))?;
@@ -81,6 +88,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let tape = folder.path().join(super::run::tape_name(0));
     let mut hunt =
         Hunt::begin(&worlds, &loaded, seed, blocks, &tape).map_err(|error| broken(error.into()))?;
+    // An episode on recorded prices may be shorter than the scenario's.
+    let blocks = hunt.lane().totals().blocks;
     let ground = hunt.ground(args.wait, args.mempool);
     let searched = searched(args, &ground, seed);
     let mut value = facts(args, &loaded.scenario.name, blocks, &ground, &searched);
@@ -90,17 +99,18 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
             let succeeded = hunt.strike(&attack.record.parts, &ground.pending);
             value["block"] = json!(block);
             value["succeeded"] = json!(succeeded);
+            let then = hunt.lane().totals().blocks;
             hunt.play(AFTERMATH_BLOCKS);
-            true
+            Some(hunt.lane().totals().blocks - then)
         }
-        _ => false,
+        _ => None,
     };
-    if !struck {
+    if struck.is_none() {
         hunt.strike(&[], &ground.pending);
     }
     let recorded = hunt.finish(&loaded).map_err(|error| broken(error.into()))?;
     value["aftermath"] = json!({
-        "blocks": if struck { AFTERMATH_BLOCKS } else { 0 },
+        "blocks": struck.unwrap_or(0),
         "bad_debt_usd": recorded.totals.bad_debt_usd,
         "attacker_profit_usd": recorded.totals.attacker_profit_usd,
         "liquidated_usd": recorded.totals.liquidated_usd,
@@ -312,6 +322,15 @@ fn text(value: &Value) -> String {
             "  amounts of the found moves alone: random {} USD, CMA-ES {} USD\n",
             usd(&same["random_usd"]),
             usd(&same["cma_es_usd"])
+        );
+    }
+    let by_chance = value["random_search"]["best_usd"].as_f64();
+    if let Some(chance) =
+        by_chance.filter(|usd| !found && value["least_profit_usd"].as_f64() < Some(*usd))
+    {
+        text += &format!(
+            "random search found one that earns {} USD, which the search missed: give more with --budget, or another --seed\n",
+            money(chance)
         );
     }
     let control = &value["control"];

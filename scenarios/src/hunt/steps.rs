@@ -237,12 +237,12 @@ fn purse(chain: &Chain, account: AccountId, fair: &Fair, lent: &Lent) -> Vec<Ite
             entry.1 += usd;
         }
     };
-    let own = (account, ["held", "supplied", "owed"]);
-    let its = ["held by its contract", "supplied by its contract", "owed by its contract"];
-    let its = chain.contract_of(account).map(|contract| (contract, its));
-    for (account, [held, supplied, owed]) in std::iter::once(own).chain(its) {
+    let own = (account, ["supplied", "owed"]);
+    let its = chain.contract_of(account);
+    let its = its.map(|contract| (contract, ["contract supplied", "contract owes"]));
+    for (account, [supplied, owed]) in std::iter::once(own).chain(its) {
         for asset in (0..chain.assets().len()).map(|i| AssetId(i as u16)) {
-            add(asset, held, chain.balance(account, asset).to_f64());
+            add(asset, "held", chain.balance(account, asset).to_f64());
         }
         for id in 0..chain.markets().len() {
             entries(chain, MarketId(id as u16), account, |entry| {

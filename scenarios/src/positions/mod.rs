@@ -14,6 +14,7 @@ pub use tokens::Tokens;
 use crate::problem::{Problem, Source, nearest};
 use agents::scripted::borrower::BorrowerConfig;
 use serde::{Deserialize, Serialize};
+use sim::chain::CONTRACT;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -247,6 +248,10 @@ impl Reading<'_> {
             let message = format!("{} cells; the header names more", cells.len());
             self.refuse(at, message, "write a cell for every column, empty for none");
             return None;
+        }
+        if cell(account).ends_with(CONTRACT) {
+            let message = format!("\"{}\" would be another account's contract", cell(account));
+            self.refuse(at.clone(), message, "choose a name that does not end so");
         }
         if cell(account).is_empty() {
             self.refuse(at.clone(), "no account".to_owned(), "name the account, any name will do");

@@ -57,9 +57,11 @@ pub(crate) fn place(stage: &Stage, at: &str, checker: &mut Checker<'_>) -> Optio
         checker.within(&format!("{at}assets.{i}.usd"), asset.usd, 0.0, 1e15);
     }
     if let Some(name) = &stage.attacker
-        && let Err((message, help)) = builder.names.account(name)
+        && !stage.accounts.iter().any(|holder| holder.name == *name)
     {
-        checker.refuse(&format!("{at}attacker"), message, help);
+        let known: Vec<&str> = stage.accounts.iter().map(|holder| holder.name.as_str()).collect();
+        let message = format!("unknown account \"{name}\"");
+        checker.refuse(&format!("{at}attacker"), message, format!("known: {}", known.join(", ")));
     }
     if checker.count() > before {
         return None;

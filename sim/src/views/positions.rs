@@ -16,6 +16,7 @@ use crate::chain::Chain;
 use crate::prices::unit;
 use bevy_ecs::prelude::Resource;
 use markets::units::{AccountId, AssetId, MarketId, Wad};
+use protocols::reserve::Reserve;
 
 /// Accounts that are summed together.
 const LANES: usize = 4;
@@ -48,7 +49,8 @@ pub struct PositionViews {
     pub at_risk: Vec<AccountId>,
     /// Accounts that the block's transactions have touched so far; empty from the tick to execution.
     pub touched: Vec<AccountId>,
-    /// Exact health factors that differ from the belief by more than a millionth, since the start.
+    /// Exact health factors that differ from the belief by more than a millionth and by more than one smallest unit
+    /// of each asset would make of them, since the start.
     pub disagreements: u64,
     /// Sum of everybody's shortfall, in USD.
     pub shortfall_total_usd: f64,
@@ -325,8 +327,10 @@ impl PositionViews {
                 let Ok(health) = chain.health(market, account) else { continue };
                 let exact = health.health_factor.ratio();
                 let difference = (exact - belief.health_factor).abs();
-                // Debt of a few smallest units has no digits to compare.
-                if difference > 1e-6 * exact.max(1.0) && belief.debt_usd > 0.01 {
+                if difference > 1e-6 * exact.max(1.0)
+                    && difference * belief.debt_usd
+                        > 2.0 * exact.max(1.0) * grain_usd(chain, market)
+                {
                     self.disagreements += 1;
                 }
                 if health.health_factor < Wad::ONE {
@@ -387,6 +391,16 @@ impl PositionViews {
     pub fn collateral_shares(&self, reserve: usize) -> f64 {
         self.collateral.iter().skip(reserve).step_by(self.reserves.max(1)).flatten().sum()
     }
+}
+
+/// One smallest unit of every reserve together, in USD at the market's prices: what rounding may hide.
+#[cold]
+fn grain_usd(chain: &Chain, market: MarketId) -> f64 {
+    let unit_usd = |reserve: &Reserve| {
+        let price = chain.price(reserve.feed).map_or(0.0, |price| price.usd());
+        price * unit(reserve.decimals)
+    };
+    chain.pooled(market).reserves.iter().map(unit_usd).sum()
 }
 
 #[cfg(test)]
