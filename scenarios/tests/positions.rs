@@ -116,6 +116,23 @@ fn parameters_of_a_search_do_not_keep_a_file_out() {
     assert!(lane.chain().pooled(MARKET).reserves[0].config.frozen);
 }
 
+/// A debt of a few cents, of which a smallest unit of WBTC is a percent, and a price that takes it below the line.
+#[test]
+fn positions_of_a_few_units_are_no_disagreement() {
+    let book = "account,asset,collateral,debt\n0xab,WETH,0.00002334,\n0xab,WBTC,,0.00000101\n";
+    let loaded = loaded(book, ", above_ltv: Keep", &[]).expect("sound");
+    let mut lane = lane(&loaded, PathChoice::Window(0));
+    let account = account(lane.chain(), "book:0xab");
+    let mut fallen = 0;
+    for _ in 0..2_000 {
+        lane.run_block();
+        let health = lane.chain().health(MARKET, account).expect("it owes");
+        fallen += u32::from(health.health_factor < Wad::ONE);
+    }
+    assert!(fallen > 0, "nobody looks at it exactly");
+    assert!(lane.violation().is_none(), "{:?}", lane.violation());
+}
+
 #[test]
 fn what_the_market_refuses_is_reported_with_its_line_and_a_fix() {
     let csv = "account,asset,collateral,debt\nA,WETH,1,0\nA,USDC,0,1500\nB,USDC,0,10\n\

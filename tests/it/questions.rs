@@ -103,12 +103,15 @@ fn an_attack_found_on_an_incident_s_stage_is_taped_and_replays() {
     assert_eq!(ballast(dir.path(), &dear).status.code(), Some(1));
     let venus = library("incidents/venus_xvs_2021_05_18").to_str().expect("UTF-8").to_owned();
     let endless = "stage.timeline.0.at_secs=18446744073709551615";
-    let cases: [(&[&str], &str); 4] = [
+    let siege = library("siege").to_str().expect("UTF-8").to_owned();
+    let cases: [(&[&str], &str); 6] = [
         (&["replay", "nothing"], "found no attack that pays"),
         (
             &["attack", &incident, "--set", "stage.attacker=\"nobody\""],
             "unknown account \"nobody\"",
         ),
+        (&["attack", &incident, "--set", "stage.attacker=\"world\""], "unknown account \"world\""),
+        (&["attack", &siege, "--blocks", "3600"], "an episode has 3600 blocks"),
         (&["attack", &venus], "names nobody who attacks"),
         (&["incidents", &incident, "--set", endless], "later than a stage plays"),
     ];

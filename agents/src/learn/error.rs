@@ -161,6 +161,7 @@ pub enum LearnError {
 
 impl LearnError {
     /// The same, where it ended a run whose last checkpoint is this.
+    #[cfg(feature = "tch")]
     pub(super) fn after(mut self, last: Option<PathBuf>) -> Self {
         if let Self::NotFinite { checkpoint, .. } | Self::OutOfMemory { checkpoint, .. } = &mut self
         {

@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn every_problem_is_reported_with_its_line() {
         let text = "account,asset,collateral,debt\nA,WETHH,1,0\nB,WETH,-1,0\n,WETH,1,0\nC,WETH,1\n\
-                    D,WETH,x,0\nE,WETH,0,0\nF,WETH,1,0\nF,WETH,2,0\n";
+                    D,WETH,x,0\nE,WETH,0,0\nF,WETH,1,0\nF,WETH,2,0\nG/contract,WETH,1,0\n";
         let problems = parse(text).expect_err("refused");
         let found: Vec<_> =
             problems.iter().map(|p| (p.place().line, p.place().message.as_str())).collect();
@@ -333,6 +333,7 @@ mod tests {
                 (6, "`collateral` is `x`, no number"),
                 (7, "neither collateral nor debt"),
                 (9, "account \"F\" has WETH on line 8 already"),
+                (10, "\"G/contract\" would be another account's contract"),
             ]
         );
         let help = problems[0].place().help.clone().unwrap_or_default();
