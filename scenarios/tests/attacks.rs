@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use agents::attack::outcome::{Books, Deficits};
+use agents::attack::outcome::Owner;
 use agents::attack::play::{Ground, Part};
 use agents::attack::synthesis::{Options, Report, search};
 use markets::units::Amount;
@@ -288,9 +288,9 @@ fn incidents_are_found_again_and_nothing_in_their_twins() {
         let end = replay(&reader, None).unwrap();
         assert_eq!((end.digest(), end.block()), (struck.digest, struck.block));
         let Ground { chain, attacker, fair, .. } = &staged.ground;
-        let deficits = Deficits::of(chain, fair);
-        let books = Books::of(end.chain(), *attacker, fair, &deficits);
-        let before = Books::of(chain, *attacker, fair, &deficits);
+        let owner = Owner::of(chain, *attacker, fair);
+        let books = owner.books(end.chain(), fair);
+        let before = owner.books(chain, fair);
         assert!(
             (books.wealth_usd - before.wealth_usd - earned).abs() < 1e-6 * earned,
             "{incident}"

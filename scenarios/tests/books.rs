@@ -4,7 +4,7 @@
 mod saved;
 
 use agents::attack::hunter::Hunter;
-use agents::attack::outcome::{Books, Deficits};
+use agents::attack::outcome::Owner;
 use markets::units::{AccountId, Amount, AssetId};
 use scenarios::arena::{PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
@@ -245,7 +245,7 @@ fn hunted(set: &[&str], min_profit_usd: &str) -> (u32, f64) {
     let chain = world.resource::<Chain>();
     let usd = hunters
         .iter()
-        .map(|(_, account)| Books::of(chain, *account, &fair, &Deficits::default()).wealth_usd)
+        .map(|(_, account)| Owner::of(chain, *account, &fair).books(chain, &fair).wealth_usd)
         .sum();
     (hunters.iter().map(|(hunts, _)| hunts).sum(), usd)
 }

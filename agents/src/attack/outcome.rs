@@ -16,54 +16,63 @@ pub struct Books {
     pub shortfall_usd: f64,
 }
 
-impl Books {
-    /// An account's and its contract's, where it has one. In each market the two count as one: what the contract
-    /// leaves unpaid, or the market has written off since its deficit was `before`, the other is not paid, as far as
-    /// what it has goes. Without a contract `before` does not matter.
+/// An account and its contract, where it has one, looked up once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owner {
+    /// The account.
+    pub account: AccountId,
+    /// Its contract.
+    pub contract: Option<AccountId>,
+    /// What pooled markets had written off then and nobody had covered, in USD at fair prices, by market; none
+    /// without a contract, for which alone it matters.
+    deficits_usd: Vec<f64>,
+}
+
+impl Owner {
+    /// An account's, as things stand now.
     #[must_use]
-    pub fn of(chain: &Chain, account: AccountId, fair: &Fair, before: &Deficits) -> Self {
+    pub fn of(chain: &Chain, account: AccountId, fair: &Fair) -> Self {
         let contract = chain.contract_of(account);
-        let both = || std::iter::once(account).chain(contract);
-        let mut books = Self::default();
-        for account in both() {
+        let markets = contract.map_or(0, |_| chain.markets().len());
+        let ids = (0..markets).map(|id| MarketId(id as u16));
+        Self {
+            account,
+            contract,
+            deficits_usd: ids.map(|id| deficit_usd(chain, id, fair)).collect(),
+        }
+    }
+    /// Both accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        std::iter::once(self.account).chain(self.contract)
+    }
+    /// What both own. In each market the two count as one: what the contract leaves unpaid, or the market has
+    /// written off since then, the other is not paid, as far as what it has goes.
+    #[must_use]
+    pub fn books(&self, chain: &Chain, fair: &Fair) -> Books {
+        let mut books = Books::default();
+        for account in self.accounts() {
             books.wealth_usd += fair.wallet_usd(chain, account);
         }
         for pool in chain.pools() {
             // A share that has a price of its own is counted in the wallet.
             let Some((share, _)) = backing(chain, pool) else { continue };
             if fair.unit_usd(share) == 0.0 {
-                let held: f64 = both().map(|of| chain.balance(of, share).to_f64()).sum();
+                let held: f64 = self.accounts().map(|of| chain.balance(of, share).to_f64()).sum();
                 books.wealth_usd += fair.worth_usd(chain, share, held);
             }
         }
         for id in (0..chain.markets().len()).map(|id| MarketId(id as u16)) {
-            let equity: f64 = both().map(|of| fair.equity_usd(chain, id, of)).sum();
-            let lost_usd = contract.map_or(0.0, |_| before.grown_usd(chain, id, fair));
-            books.wealth_usd += (equity - lost_usd).max(0.0);
+            let equity: f64 = self.accounts().map(|of| fair.equity_usd(chain, id, of)).sum();
+            let before = self.deficits_usd.get(id.index());
+            let lost_usd = before.map_or(0.0, |before| deficit_usd(chain, id, fair) - before);
+            books.wealth_usd += (equity - lost_usd.max(0.0)).max(0.0);
             books.shortfall_usd += (-equity).max(0.0);
         }
         books
     }
 }
 
-/// What pooled markets had written off at a time and nobody had covered, in USD at fair prices, by market.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Deficits(Vec<f64>);
-
-impl Deficits {
-    /// Now.
-    #[must_use]
-    pub fn of(chain: &Chain, fair: &Fair) -> Self {
-        let ids = (0..chain.markets().len()).map(|id| MarketId(id as u16));
-        Self(ids.map(|id| deficit_usd(chain, id, fair)).collect())
-    }
-    /// How much a market's has grown since.
-    fn grown_usd(&self, chain: &Chain, id: MarketId, fair: &Fair) -> f64 {
-        let before = self.0.get(id.index()).copied().unwrap_or(0.0);
-        (deficit_usd(chain, id, fair) - before).max(0.0)
-    }
-}
-
+/// What a pooled market has written off and nobody has covered, in USD at fair prices; zero of others.
 fn deficit_usd(chain: &Chain, id: MarketId, fair: &Fair) -> f64 {
     let reserves = chain.markets()[id.index()].pooled().map_or(&[][..], |pooled| &pooled.reserves);
     let worth = |r: &Reserve| fair.worth_usd(chain, r.underlying, r.deficit.to_f64());

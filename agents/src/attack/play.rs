@@ -11,7 +11,7 @@ mod perform;
 mod settle;
 
 use super::moves::{Lender, Move};
-use super::outcome::{Books, Deficits, vaults, written_off_usd};
+use super::outcome::{Books, Owner, vaults, written_off_usd};
 use markets::units::{AccountId, Amount, AssetId};
 use measure::prices;
 use serde::{Deserialize, Serialize};
@@ -163,12 +163,11 @@ pub struct Sized {
 #[derive(Debug)]
 pub struct Player<'a> {
     ground: &'a Ground,
-    /// The attacker's second account, where it has one.
-    contract: Option<AccountId>,
+    /// The attacker, and its second account where it has one.
+    owner: Owner,
     /// The copy that is played on; out of its place only while it is.
     fork: Option<Chain>,
     before: Books,
-    deficits: Deficits,
     /// Vaults' shares before: how many are others', in smallest units, and what stands behind one, in USD.
     entrusted: Vec<(AssetId, f64, f64)>,
     /// Wallet before, by asset.
@@ -198,24 +197,22 @@ impl<'a> Player<'a> {
         let chain = &ground.chain;
         let assets = (0..chain.assets().len()).map(|i| AssetId(i as u16));
         let wallet: Vec<Amount> = assets.map(|a| chain.balance(ground.attacker, a)).collect();
-        let contract = chain.contract_of(ground.attacker);
-        let deficits = Deficits::of(chain, &ground.fair);
-        let both = || std::iter::once(ground.attacker).chain(contract);
+        let owner = Owner::of(chain, ground.attacker, &ground.fair);
         Self {
             ground,
-            contract,
             fork: Some(chain.clone()),
-            before: Books::of(chain, ground.attacker, &ground.fair, &deficits),
-            deficits,
+            before: owner.books(chain, &ground.fair),
             entrusted: vaults(chain, &ground.fair)
                 .map(|(share, usd)| {
-                    let own: f64 = both().map(|of| chain.balance(of, share).to_f64()).sum();
+                    let held = owner.accounts().map(|of| chain.balance(of, share).to_f64());
+                    let own: f64 = held.sum();
                     (share, chain.ledger().total_supply(share).to_f64() - own, usd)
                 })
                 .collect(),
             peak: wallet.clone(),
             wallet,
             prices: prices(chain).collect(),
+            owner,
             calls: Vec::new(),
             simulations: 0,
         }

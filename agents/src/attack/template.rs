@@ -212,7 +212,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::super::moves::Lender;
-    use super::super::outcome::{Books, Deficits};
+    use super::super::outcome::Owner;
     use super::super::synthesis::{Options, size};
     use super::*;
     use crate::test_world::{self, MARKET, POOL, PRICES, TAIL, Terms, USDC, WETH};
@@ -300,8 +300,9 @@ mod tests {
         let calls = guarded(&record, &mut ground).unwrap();
         assert_eq!(before, ground.chain.state_hash(), "it was only tried");
         let by = ground.attacker;
-        let wealth =
-            |chain: &Chain| Books::of(chain, by, &ground.fair, &Deficits::default()).wealth_usd;
+        let wealth = |chain: &Chain| {
+            Owner::of(chain, by, &ground.fair).books(chain, &ground.fair).wealth_usd
+        };
         let mut alone = ground.chain.clone();
         assert_eq!(test_world::system(&mut alone, by, &calls).outcome, Outcome::Success);
         let earned = wealth(&alone) - wealth(&ground.chain) - record.gas_usd;

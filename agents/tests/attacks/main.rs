@@ -8,7 +8,7 @@ mod worlds;
 
 use agents::attack::control::{self, Control};
 use agents::attack::moves::{Lender, Move};
-use agents::attack::outcome::{Books, Deficits};
+use agents::attack::outcome::Owner;
 use agents::attack::play::{Ground, Player, Record};
 use agents::attack::synthesis::{Options, Report, random_search, rivals, search, size};
 use markets::units::{AssetId, MarketId, PoolId};
@@ -25,8 +25,8 @@ fn options(simulations: u64, seed: u64) -> Options {
 /// gained in its numeraire, gas left out.
 fn executed(ground: &Ground, record: &Record) -> f64 {
     let mut chain = ground.chain.clone();
-    let deficits = Deficits::of(&chain, &ground.fair);
-    let before = Books::of(&chain, ground.attacker, &ground.fair, &deficits);
+    let owner = Owner::of(&chain, ground.attacker, &ground.fair);
+    let before = owner.books(&chain, &ground.fair);
     for part in &record.parts {
         assert!(part.then_pending.is_none() && part.then_wait == 0);
         let header = TxHeader::free(ground.attacker);
@@ -34,8 +34,7 @@ fn executed(ground: &Ground, record: &Record) -> f64 {
         assert_eq!(receipt.outcome, Outcome::Success, "{:?}", part.calls);
     }
     chain.audit_all().unwrap();
-    let after = Books::of(&chain, ground.attacker, &ground.fair, &deficits);
-    after.wealth_usd - before.wealth_usd
+    owner.books(&chain, &ground.fair).wealth_usd - before.wealth_usd
 }
 
 fn earns_what_it_says(ground: &Ground, report: &Report) -> f64 {

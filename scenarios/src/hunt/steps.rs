@@ -6,7 +6,7 @@
 //! block is held to the tape's.
 
 use super::{Setting, sentence};
-use agents::attack::outcome::{Books, Deficits};
+use agents::attack::outcome::Owner;
 use markets::units::{AccountId, AssetId, FeedId, MarketId};
 use sim::chain::call::{Call, Outcome, Receipt, Transaction};
 use sim::chain::{Chain, Pool, Session};
@@ -124,7 +124,7 @@ struct Open {
 /// Keeps what there is to see after each step.
 struct Watch<'a> {
     setting: &'a Setting,
-    deficits_before: Deficits,
+    owner: Owner,
     wealth_before_usd: f64,
     bad_debt_before_usd: f64,
     seen: Vec<Seen>,
@@ -132,11 +132,11 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     fn new(chain: &Chain, setting: &'a Setting) -> Self {
-        let deficits_before = Deficits::of(chain, &setting.fair);
+        let owner = Owner::of(chain, setting.attacker, &setting.fair);
         Self {
             setting,
-            wealth_before_usd: wealth_usd(chain, setting, &deficits_before),
-            deficits_before,
+            wealth_before_usd: owner.books(chain, &setting.fair).wealth_usd,
+            owner,
             bad_debt_before_usd: bad_debt_usd(chain, &setting.fair),
             seen: Vec::new(),
         }
@@ -202,10 +202,10 @@ impl<'a> Watch<'a> {
     }
 
     fn see(&mut self, chain: &Chain, open: &[Open], text: String, failed: bool) {
-        let Setting { attacker, fair, feeds } = self.setting;
+        let Setting { fair, feeds, .. } = self.setting;
         let lent: Lent = open.iter().flat_map(|open| open.lent.iter().copied()).collect();
         let lent_usd: f64 = lent.iter().map(|(asset, n)| fair.worth_usd(chain, *asset, *n)).sum();
-        let wealth_usd = wealth_usd(chain, self.setting, &self.deficits_before);
+        let wealth_usd = self.owner.books(chain, fair).wealth_usd;
         let price = |i| chain.price(FeedId(i as u16)).map_or(f64::NAN, |price| price.usd());
         self.seen.push(Seen {
             text,
@@ -215,18 +215,13 @@ impl<'a> Watch<'a> {
             pools_usd: chain.pools().iter().map(|pool| pool_usd(chain, pool, fair)).collect(),
             gain_usd: wealth_usd - lent_usd - self.wealth_before_usd,
             bad_debt_usd: bad_debt_usd(chain, fair) - self.bad_debt_before_usd,
-            purse: purse(chain, *attacker, fair, &lent),
+            purse: purse(chain, &self.owner, fair, &lent),
         });
     }
 }
 
-/// What the attacker and its contract own.
-fn wealth_usd(chain: &Chain, Setting { attacker, fair, .. }: &Setting, before: &Deficits) -> f64 {
-    Books::of(chain, *attacker, fair, before).wealth_usd
-}
-
-/// What an account holds of assets that are worth something, has supplied and owes, by name; its contract's too.
-fn purse(chain: &Chain, account: AccountId, fair: &Fair, lent: &Lent) -> Vec<Item> {
+/// What an account and its contract hold of assets that are worth something, have supplied and owe, by name.
+fn purse(chain: &Chain, owner: &Owner, fair: &Fair, lent: &Lent) -> Vec<Item> {
     let mut items: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     let mut add = |asset: AssetId, what: &str, units: f64| {
         let usd = fair.worth_usd(chain, asset, units);
@@ -237,8 +232,8 @@ fn purse(chain: &Chain, account: AccountId, fair: &Fair, lent: &Lent) -> Vec<Ite
             entry.1 += usd;
         }
     };
-    let own = (account, ["supplied", "owed"]);
-    let its = chain.contract_of(account);
+    let own = (owner.account, ["supplied", "owed"]);
+    let its = owner.contract;
     let its = its.map(|contract| (contract, ["contract supplied", "contract owes"]));
     for (account, [supplied, owed]) in std::iter::once(own).chain(its) {
         for asset in (0..chain.assets().len()).map(|i| AssetId(i as u16)) {

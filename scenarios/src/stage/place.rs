@@ -89,13 +89,16 @@ pub(crate) fn place(stage: &Stage, at: &str, checker: &mut Checker<'_>) -> Optio
     Some(Placed { chain: builder.chain, names: builder.names, fair })
 }
 
-/// Refuses two things of a kind with one name: only one of them would be meant by it.
+/// Refuses two things of a kind with one name, of which only one would be meant by it, and names of contracts.
 fn names_once(stage: &Stage, at: &str, checker: &mut Checker<'_>) {
     let mut once = |list: &str, field: &str, names: Vec<&str>| {
         checker.once(|i| format!("{at}{list}.{i}.{field}"), names.into_iter());
     };
     once("assets", "symbol", stage.assets.iter().map(|a| a.symbol.as_str()).collect());
     once("accounts", "name", stage.accounts.iter().map(|a| a.name.as_str()).collect());
+    once("feeds", "name", stage.feeds.iter().map(|f| f.name()).collect());
+    once("pools", "name", stage.pools.iter().map(|p| p.name()).collect());
+    once("markets", "name", stage.markets.iter().map(|m| m.name()).collect());
     for (i, holder) in stage.accounts.iter().enumerate() {
         if holder.name.ends_with(CONTRACT) {
             let message = format!("\"{}\" would be another account's contract", holder.name);
@@ -103,12 +106,6 @@ fn names_once(stage: &Stage, at: &str, checker: &mut Checker<'_>) {
             checker.refuse(&format!("{at}accounts.{i}.name"), message, help);
         }
     }
-    let mut once = |list: &str, field: &str, names: Vec<&str>| {
-        checker.once(|i| format!("{at}{list}.{i}.{field}"), names.into_iter());
-    };
-    once("feeds", "name", stage.feeds.iter().map(|f| f.name()).collect());
-    once("pools", "name", stage.pools.iter().map(|p| p.name()).collect());
-    once("markets", "name", stage.markets.iter().map(|m| m.name()).collect());
 }
 
 /// Builds a chain.

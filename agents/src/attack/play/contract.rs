@@ -22,7 +22,7 @@ impl Player<'_> {
         (collateral, posted): (AssetId, Amount),
         debt: AssetId,
     ) -> Option<()> {
-        let (contract, session) = (self.contract?, &mut hand.session);
+        let (contract, session) = (self.owner.contract?, &mut hand.session);
         let to = self.ground.attacker;
         let amount = AmountExpr::Exact(posted);
         session.call(chain, Call::Transfer { to: contract, asset: collateral, amount }).ok()?;
@@ -58,7 +58,8 @@ impl Player<'_> {
         paid: Amount,
         long: bool,
     ) -> Option<()> {
-        let (contract, by, session) = (self.contract?, self.ground.attacker, &mut hand.session);
+        let (contract, by, session) =
+            (self.owner.contract?, self.ground.attacker, &mut hand.session);
         let perpetual = chain.markets()[market.index()].perpetual()?;
         let (asset, margin_bps) = (perpetual.quote, perpetual.contract.terms.initial_margin_bps);
         let units = perpetual.whole_units(paid).ok()?;

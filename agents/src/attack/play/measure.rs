@@ -81,7 +81,7 @@ impl Player<'_> {
 
     /// What the attacker and its contract own and leave behind.
     fn books(&self, chain: &Chain) -> Books {
-        Books::of(chain, self.ground.attacker, &self.ground.fair, &self.deficits)
+        self.owner.books(chain, &self.ground.fair)
     }
 
     /// Wealth with the most that one market would lend now taken at fair prices, the position left and loans
@@ -237,7 +237,7 @@ impl Player<'_> {
                 add(desk.books.cash);
             }
             if let Some(perpetual) = market.perpetual() {
-                for by in std::iter::once(self.ground.attacker).chain(self.contract) {
+                for by in self.owner.accounts() {
                     let account = perpetual.contract.account(by.index());
                     let lots = account.map_or(0, |account| account.lots);
                     add(Amount::new(u128::from(lots as u64)));
