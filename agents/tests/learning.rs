@@ -8,11 +8,14 @@ use agents::learn::gae::{GaeInput, advantages};
 use agents::learn::games::{
     self, CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity, Partial,
 };
-use agents::learn::heads::{Heads, sample};
+use agents::learn::heads::{Heads, Pull, Softmax, sample};
+use agents::learn::network::{Inference, Network};
+use agents::learn::noise::Noise;
 use agents::learn::parameters::to_vec;
 use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
+use agents::learn::shape::NetworkShape;
 use agents::learn::{Checkpoint, Discount, LearnError, PpoConfig, Saved};
-use sim::environment::{Environment, StepOut};
+use sim::environment::{ActionSpace, Environment, StepOut};
 use sim::lanes::Lanes;
 use tch::{Device, Kind, Tensor};
 
@@ -66,31 +69,116 @@ fn advantages_of_lanes_side_by_side_do_not_mix() {
 }
 
 #[test]
-fn a_masked_choice_has_probability_zero_and_gradients_stay_finite() {
-    let heads = Heads::new(&[3, 2], Device::Cpu);
-    let logits = Tensor::from_slice(&[1.0f32, 50.0, -1.0, 3.0, 2.0, 0.0, 1.0, 2.0, 80.0, 3.0])
-        .view([2, 5])
-        .set_requires_grad(true);
-    let illegal =
-        Tensor::from_slice(&[false, true, false, false, false, true, false, true, true, false])
-            .view([2, 5]);
-    let actions = Tensor::from_slice(&[0i64, 1, 1, 1]).view([2, 2]);
-    let all = to_vec(&heads.log_probs(&logits, Some(&illegal)).exp());
-    assert_eq!((all[1], all[5]), (0.0, 0.0), "masked, and padding");
-    let first = 1.0 / (1.0 + (-2.0f64).exp());
-    assert_close(&all[..3], &[first, 0.0, 1.0 - first], 1e-6);
-    assert_close(&all[6..], &[0.0, 1.0, 0.0, 0.0, 1.0, 0.0], 0.0f64.max(1e-12));
-
-    let (log_probs, entropy) = heads.log_probs_and_entropy(&logits, Some(&illegal), &actions);
-    let second = 1.0 / (1.0 + 1f64.exp());
-    assert_close(&to_vec(&log_probs), &[first.ln() + second.ln(), 0.0], 1e-6);
+fn a_masked_choice_has_probability_zero_and_no_slope() {
+    let heads = Heads::new(&[3, 2]);
+    let logits = [1.0, 50.0, -1.0, 3.0, 2.0, 0.0, 1.0, 2.0, 80.0, 3.0];
+    let mask = [1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0];
+    let (drawn, rows) = ([0.0, 1.0, 1.0, 1.0], [0, 1]);
+    let mut softmax = Softmax::default();
+    heads.softmax(&logits, &mask, &rows, &mut softmax);
+    let (first, second) = (1.0 / (1.0 + (-2.0f64).exp()), 1.0 / (1.0 + 1f64.exp()));
+    let expected = [first, 0.0, 1.0 - first, 1.0 - second, second, 0.0, 1.0, 0.0, 0.0, 1.0];
+    assert_close(&softmax.probabilities, &expected, 1e-6);
+    let log_probs: Vec<f32> = heads.log_probs(&softmax, &drawn, &rows).collect();
+    assert_close(&log_probs, &[first.ln() + second.ln(), 0.0], 1e-6);
     let nats = |p: f64| -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
-    assert_close(&to_vec(&entropy), &[nats(first) + nats(second), 0.0], 1e-6);
-    (log_probs.sum(Kind::Float) + entropy.sum(Kind::Float)).backward();
-    let gradient = to_vec(&logits.grad());
-    assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+    assert_close(&softmax.entropies, &[nats(first), nats(second), 0.0, 0.0], 1e-6);
+    let pull = Pull { along_log_probs: &[1.0; 2], entropy: 1.0, teacher: None, reference: None };
+    let mut along_logits = Vec::new();
+    heads.slopes(&softmax, &drawn, &rows, pull, &mut along_logits);
     for masked in [1, 5, 7, 8] {
-        assert_eq!(gradient[masked], 0.0);
+        assert_eq!((softmax.probabilities[masked], along_logits[masked]), (0.0, 0.0));
+    }
+}
+
+/// Against libtorch, which differentiates the loss itself.
+#[test]
+fn slopes_along_logits_are_those_that_libtorch_finds() {
+    const CHOICES: [u32; 3] = [3, 2, 4];
+    const L: usize = 9;
+    let heads = Heads::new(&CHOICES);
+    let number =
+        |seed: f64, i: usize| ((seed + i as f64 * 0.754_877_666).fract() * 6.0 - 3.0) as f32;
+    let numbers = |seed: f64, n: usize| -> Vec<f32> { (0..n).map(|i| number(seed, i)).collect() };
+    // Four decisions, of which a minibatch has three, in another order.
+    let rows = [2i64, 0, 3];
+    let mut mask = vec![1.0; 4 * L];
+    for illegal in [1, 4, 5, L + 2, 2 * L + 7, 2 * L + 8, 3 * L] {
+        mask[illegal] = 0.0;
+    }
+    let drawn = [2.0, 0.0, 3.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 3.0]; // [4, 3]
+    let taught = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 2.0];
+    let (outputs, along_log_probs) = (numbers(0.1, 3 * L), numbers(0.7, 3));
+    let mut theirs = Softmax::default();
+    heads.softmax(&numbers(0.4, 4 * L), &mask, &[0, 1, 2, 3], &mut theirs);
+    let pull = Pull {
+        along_log_probs: &along_log_probs,
+        entropy: 0.3,
+        teacher: Some((0.8, &taught)),
+        reference: Some((0.6, &theirs.all)),
+    };
+    let (mut softmax, mut along_logits) = (Softmax::default(), Vec::new());
+    heads.softmax(&outputs, &mask, &rows, &mut softmax);
+    let (cross_entropy, divergence) =
+        heads.slopes(&softmax, &drawn, &rows, pull, &mut along_logits);
+
+    let logits = Tensor::from_slice(&outputs).view([3, L as i64]).set_requires_grad(true);
+    let pick = |of: &[f32], width: usize| -> Vec<f32> {
+        rows.iter().flat_map(|row| of[*row as usize * width..][..width].to_vec()).collect()
+    };
+    let tensor = |of: &[f32]| Tensor::from_slice(of).view([3, -1]);
+    let illegal = tensor(&pick(&mask, L)).le(0.5);
+    let (reference, drawn, taught) =
+        (tensor(&pick(&theirs.all, L)), tensor(&pick(&drawn, 3)), tensor(&pick(&taught, 3)));
+    let (mut start, mut loss) = (0, Tensor::from(0.0f32));
+    let (mut expected_cross, mut expected_divergence) = (0.0, 0.0);
+    for (head, n) in CHOICES.iter().map(|n| i64::from(*n)).enumerate() {
+        let part = |of: &Tensor| of.narrow(1, start, n);
+        let masked = part(&logits).masked_fill(&part(&illegal), -1e9);
+        let all = masked.log_softmax(-1, Kind::Float);
+        let at = |of: &Tensor| {
+            let choice = of.narrow(1, head as i64, 1).to_kind(Kind::Int64);
+            all.gather(-1, &choice, false).squeeze_dim(-1)
+        };
+        let entropy = -(all.exp() * &all).sum(Kind::Float) / 3.0;
+        let cross = -at(&taught).mean(Kind::Float);
+        let apart = (all.exp() * (&all - part(&reference))).sum(Kind::Float) / 3.0;
+        expected_cross += cross.double_value(&[]);
+        expected_divergence += apart.double_value(&[]);
+        loss += at(&drawn).dot(&Tensor::from_slice(&along_log_probs));
+        loss += cross * 0.8 + apart * 0.6 - entropy * 0.3;
+        start += n;
+    }
+    loss.backward();
+    let expected: Vec<f64> = to_vec(&logits.grad()).iter().map(|g| f64::from(*g)).collect();
+    assert_close(&along_logits, &expected, 1e-6);
+    assert!((cross_entropy - expected_cross).abs() < 1e-5, "{cross_entropy} {expected_cross}");
+    assert!((divergence - expected_divergence).abs() < 1e-5, "{divergence} {expected_divergence}");
+}
+
+#[test]
+fn a_pass_whose_tensors_are_made_once_is_the_networks() {
+    let action = ActionSpace::MultiDiscrete { heads: vec![3, 2] };
+    for (memory, depth) in [(0, 1), (0, 3), (5, 2)] {
+        let shape =
+            NetworkShape { obs_dim: 4, set: None, memory, width: 8, depth, action: action.clone() };
+        let weights = shape.initial(&Noise::new(2), &[], 0.0);
+        let network = Network::new(shape, &weights, Device::Cpu);
+        let mut inference = Inference::new(&network, 3);
+        for pass in 0..3 {
+            let obs: Vec<f32> = (0..12).map(|i| ((pass * 12 + i) as f32).sin()).collect();
+            let mut state = vec![0.25; 3 * memory];
+            let before = state.clone();
+            let (mut logits, mut values) = ([0.0; 15], [0.0; 3]);
+            inference.pass(&network, &obs, &mut state, &mut logits, &mut values);
+            let mut inputs = Tensor::from_slice(&obs).view([3, 4]);
+            if memory > 0 {
+                inputs = network.remember(&inputs, &Tensor::from_slice(&before).view([3, -1]));
+                assert_eq!(state, to_vec(&inputs));
+            }
+            let (all, value) = network.forward(&inputs);
+            assert_eq!((logits.to_vec(), values.to_vec()), (to_vec(&all), to_vec(&value)));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 use sim::environment::ActionSpace;
-use tch::{Device, Tensor};
+use tch::Device;
 
 use super::error::LearnError;
 use super::heads::{self, Heads};
@@ -22,7 +22,7 @@ impl Actor {
     /// Bounds that are none.
     pub(super) fn new(action: &ActionSpace, device: Device) -> Result<Self, LearnError> {
         Ok(match action {
-            ActionSpace::MultiDiscrete { heads } => Self::Choices(Heads::new(heads, device)),
+            ActionSpace::MultiDiscrete { heads } => Self::Choices(Heads::new(heads)),
             ActionSpace::Continuous { low, high } => {
                 let bounds = Bounds::new(low, high).map_err(LearnError::Bounds)?;
                 Self::Numbers(Squashed::new(bounds, device))
@@ -62,32 +62,6 @@ impl Actor {
         match self {
             Self::Choices(heads) => heads::illegal(&heads.choices, mask, action),
             Self::Numbers(_) => None,
-        }
-    }
-
-    /// Log-probabilities of all choices, `[M, K, C]`, of `logits` `[M, L]` with `illegal` `[M, L]`, if any is.
-    pub(super) fn log_probs(&self, logits: &Tensor, illegal: Option<&Tensor>) -> Tensor {
-        match self {
-            Self::Choices(heads) => heads.log_probs(logits, illegal),
-            Self::Numbers(_) => unreachable!("Invariant: a reference is for choices"),
-        }
-    }
-
-    /// Log-probability of `drawn` `[M, K]` and entropy, `[M]` each, of `outputs` `[M, L]` with
-    /// `illegal` `[M, L]`, if any is.
-    pub(super) fn log_probs_and_entropy(
-        &self,
-        outputs: &Tensor,
-        log_std: Option<&Tensor>,
-        illegal: Option<&Tensor>,
-        drawn: &Tensor,
-    ) -> (Tensor, Tensor) {
-        match (self, log_std) {
-            (Self::Choices(heads), None) => heads.log_probs_and_entropy(outputs, illegal, drawn),
-            (Self::Numbers(numbers), Some(log_std)) => {
-                numbers.log_probs_and_entropy(outputs, log_std, illegal, drawn)
-            }
-            _ => unreachable!("Invariant: numbers have a deviation, and only they"),
         }
     }
 }

@@ -1,72 +1,160 @@
-//! Masked choices over several heads: probabilities on tensors, draws in plain Rust.
+//! Masked choices over several heads: their softmax, in plain numbers, for drawing and for learning. libtorch
+//! differentiates the network alone: heads of a few choices each are slow as tensors.
 
-use tch::{Device, Kind, Tensor};
+use crate::frozen::LEGAL_ABOVE;
 
-use crate::frozen::{LEGAL_ABOVE, MASKED_LOGIT};
-
-/// The heads of a policy, on tensors.
+/// The heads of a policy.
 #[derive(Debug)]
 pub struct Heads {
     pub(super) choices: Vec<u32>,
-    widest: i64,
-    /// Where each of the `K·C` padded cells finds its logit among `L` and one more that is masked;
-    /// none where all heads are equally wide.
-    padding: Option<Tensor>,
+    /// Choices of all heads, `L`.
+    logits: usize,
+}
+
+/// What a policy says at `M` decisions.
+#[derive(Debug, Default)]
+pub struct Softmax {
+    /// Log-probability of every choice, `[M, L]`; 0 where it is illegal.
+    pub all: Vec<f32>,
+    /// Its probability, `[M, L]`; 0 where it is illegal.
+    pub probabilities: Vec<f32>,
+    /// Entropy of every head, `[M, K]`.
+    pub entropies: Vec<f32>,
+}
+
+/// What a loss asks of the heads, beside the choices that were drawn; per decision, so divided by `M`.
+#[derive(Clone, Copy, Debug)]
+pub struct Pull<'a> {
+    /// Slope along the log-probability of what was drawn, `[M]`.
+    pub along_log_probs: &'a [f32],
+    /// Weight of the entropy, which is to rise.
+    pub entropy: f64,
+    /// Weight of the cross-entropy to a teacher's choices, and these, `[B, K]`.
+    pub teacher: Option<(f64, &'a [f32])>,
+    /// Weight of the divergence from a reference, and its log-probabilities, `[B, L]`.
+    pub reference: Option<(f64, &'a [f32])>,
 }
 
 impl Heads {
     /// Heads of so many choices each.
     #[must_use]
-    pub fn new(choices: &[u32], device: Device) -> Self {
-        let widest = choices.iter().copied().max().unwrap_or(0);
-        let total: u32 = choices.iter().sum();
-        let mut cells = Vec::new();
-        let mut start = 0;
-        for n in choices {
-            cells.extend((0..widest).map(|c| i64::from(if c < *n { start + c } else { total })));
-            start += n;
-        }
-        let uneven = choices.iter().any(|n| *n != widest);
-        Self {
-            choices: choices.to_vec(),
-            widest: i64::from(widest),
-            padding: uneven.then(|| Tensor::from_slice(&cells).to_device(device)),
-        }
+    pub fn new(choices: &[u32]) -> Self {
+        let logits = choices.iter().map(|n| *n as usize).sum();
+        Self { choices: choices.to_vec(), logits }
     }
 
-    /// Log-probability of `actions` `[M, K]` and entropy, each summed over heads, `[M]`; of `logits`
-    /// `[M, L]` with `illegal` `[M, L]`, if any is. An illegal choice has probability exactly 0 and gradient 0.
-    pub fn log_probs_and_entropy(
-        &self,
-        logits: &Tensor,
-        illegal: Option<&Tensor>,
-        actions: &Tensor,
-    ) -> (Tensor, Tensor) {
-        let all = self.log_probs(logits, illegal); // [M, K, C]
-        let chosen = all.gather(-1, &actions.unsqueeze(-1), false); // [M, K, 1]
-        let log_probs = chosen.sum_dim_intlist([-1i64, -2].as_slice(), false, Kind::Float); // [M]
-        // A masked cell contributes exp(−1e9)·(−1e9) = 0·(−1e9) = −0, never NaN.
-        let entropy =
-            (all.exp() * &all).sum_dim_intlist([-1i64, -2].as_slice(), false, Kind::Float);
-        (log_probs, -entropy) // [M], [M]
-    }
-
-    /// Log-probabilities of all choices, `[M, K, C]`, heads padded to the widest with masked ones.
-    pub fn log_probs(&self, logits: &Tensor, illegal: Option<&Tensor>) -> Tensor {
-        let m = logits.size()[0];
-        let masked = match illegal {
-            Some(illegal) => logits.masked_fill(illegal, f64::from(MASKED_LOGIT)), // [M, L]
-            None => logits.shallow_clone(),
-        };
-        let cells = match &self.padding {
-            None => masked,
-            Some(padding) => {
-                let extra =
-                    Tensor::full([m, 1], f64::from(MASKED_LOGIT), (Kind::Float, logits.device()));
-                Tensor::cat(&[masked, extra], 1).index_select(1, padding) // [M, K·C]
+    /// The softmax of each head's legal choices at the decisions `rows` `[M]` of `B`: of `logits` `[M, L]` with `mask`
+    /// `[B, L]`.
+    pub fn softmax(&self, logits: &[f32], mask: &[f32], rows: &[i64], out: &mut Softmax) {
+        let (l, k) = (self.logits, self.choices.len());
+        for (cells, width) in
+            [(&mut out.all, l), (&mut out.probabilities, l), (&mut out.entropies, k)]
+        {
+            cells.clear();
+            cells.resize(rows.len() * width, 0.0);
+        }
+        let Softmax { all, probabilities, entropies } = out;
+        for (i, row) in rows.iter().enumerate() {
+            let mask = &mask[*row as usize * l..][..l];
+            let here = i * l..(i + 1) * l;
+            let (logits, all) = (&logits[here.clone()], &mut all[here.clone()]);
+            let (probabilities, mut start) = (&mut probabilities[here], 0);
+            for (n, entropy) in self.choices.iter().zip(&mut entropies[i * k..]) {
+                let end = start + *n as usize;
+                let legal = || (start..end).filter(|c| mask[*c] > LEGAL_ABOVE);
+                let highest = legal().map(|c| logits[c]).fold(f32::NEG_INFINITY, f32::max);
+                let mut sum = 0.0;
+                for c in legal() {
+                    all[c] = logits[c] - highest;
+                    probabilities[c] = libm::expf(all[c]);
+                    sum += probabilities[c];
+                }
+                let (ln_sum, share) = (libm::logf(sum), 1.0 / sum);
+                for c in legal() {
+                    all[c] -= ln_sum;
+                    probabilities[c] *= share;
+                    *entropy -= probabilities[c] * all[c];
+                }
+                start = end;
             }
-        };
-        cells.view([m, self.choices.len() as i64, self.widest]).log_softmax(-1, Kind::Float)
+        }
+    }
+
+    /// Log-probabilities of the choices `drawn` `[B, K]` at the decisions `rows` `[M]`, summed over heads, `[M]`.
+    pub fn log_probs<'a>(
+        &'a self,
+        softmax: &'a Softmax,
+        drawn: &'a [f32],
+        rows: &'a [i64],
+    ) -> impl Iterator<Item = f32> + 'a {
+        let k = self.choices.len();
+        rows.iter().zip(softmax.all.chunks_exact(self.logits)).map(move |(row, all)| {
+            let mut start = 0;
+            let each = self.choices.iter().zip(&drawn[*row as usize * k..]).map(|(n, choice)| {
+                let chosen = all[start + *choice as usize];
+                start += *n as usize;
+                chosen
+            });
+            each.sum()
+        })
+    }
+
+    /// Slopes along the logits, `[M, L]`, of what `pull` asks at the decisions `rows` `[M]` of `B`, where `drawn`
+    /// `[B, K]` was chosen. With probabilities p of a head, the slope of ln p_a is 1_a − p, of the entropy H
+    /// −p (ln p + H), and of the divergence D from a reference q p (ln p − ln q − D). Returns the mean
+    /// cross-entropy to the teacher and the mean divergence from the reference; 0 where there is none.
+    pub fn slopes(
+        &self,
+        softmax: &Softmax,
+        drawn: &[f32],
+        rows: &[i64],
+        pull: Pull<'_>,
+        along_logits: &mut Vec<f32>,
+    ) -> (f64, f64) {
+        let (l, k, m) = (self.logits, self.choices.len(), rows.len() as f64);
+        along_logits.clear();
+        along_logits.resize(rows.len() * l, 0.0);
+        let (mut cross_entropy, mut divergence) = (0.0, 0.0);
+        let per_decision = |weight: f64| (weight / m) as f32;
+        let entropy_weight = per_decision(pull.entropy);
+        for (i, row) in rows.iter().enumerate() {
+            let row = *row as usize;
+            let (drawn, along_log_prob) = (&drawn[row * k..][..k], pull.along_log_probs[i]);
+            let taught =
+                pull.teacher.map(|(weight, taught)| (per_decision(weight), &taught[row * k..]));
+            let theirs =
+                pull.reference.map(|(weight, all)| (per_decision(weight), &all[row * l..]));
+            let mut start = 0;
+            for (head, n) in self.choices.iter().enumerate() {
+                let (at, end) = (i * l + start, start + *n as usize);
+                let cells = at..i * l + end;
+                let (all, p) = (&softmax.all[cells.clone()], &softmax.probabilities[cells.clone()]);
+                let slopes = &mut along_logits[cells];
+                let entropy = softmax.entropies[i * k + head];
+                for ((slope, p), ln_p) in slopes.iter_mut().zip(p).zip(all) {
+                    *slope = p * (entropy_weight * (ln_p + entropy) - along_log_prob);
+                }
+                slopes[drawn[head] as usize] += along_log_prob;
+                if let Some((weight, taught)) = taught {
+                    let choice = taught[head] as usize;
+                    cross_entropy -= f64::from(all[choice]);
+                    for (slope, p) in slopes.iter_mut().zip(p) {
+                        *slope += weight * p;
+                    }
+                    slopes[choice] -= weight;
+                }
+                if let Some((weight, theirs)) = theirs {
+                    let apart = || p.iter().zip(all).zip(&theirs[start..end]);
+                    let head: f32 = apart().map(|((p, ours), theirs)| p * (ours - theirs)).sum();
+                    divergence += f64::from(head);
+                    for (slope, ((p, ours), theirs)) in slopes.iter_mut().zip(apart()) {
+                        *slope += weight * p * (ours - theirs - head);
+                    }
+                }
+                start = end;
+            }
+        }
+        (cross_entropy / m, divergence / m)
     }
 }
 

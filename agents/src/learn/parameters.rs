@@ -156,7 +156,28 @@ pub fn to_vec(tensor: &Tensor) -> Vec<f32> {
 
 /// A tensor's values in row-major order, into `out`.
 pub fn copy_to(tensor: &Tensor, out: &mut [f32]) {
+    let n = tensor.numel();
+    if tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous() {
+        return tensor.copy_data(out, n);
+    }
     let host = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-    let n = host.numel();
     host.copy_data(out, n);
+}
+
+/// `values` into a contiguous tensor of as many floats, where it lies.
+///
+/// # Panics
+/// The tensor is none such.
+pub fn copy_from(values: &[f32], tensor: &mut Tensor) {
+    if tensor.device() != Device::Cpu {
+        return tensor.copy_(&Tensor::from_slice(values).view(tensor.size().as_slice()));
+    }
+    let fits = tensor.numel() == values.len() && tensor.kind() == Kind::Float;
+    assert!(fits && tensor.is_contiguous(), "Invariant: a contiguous tensor of as many floats");
+    #[expect(unsafe_code, reason = "tch writes to a tensor of the host only by making another")]
+    // SAFETY: the tensor owns as many floats of the host's memory, one after the other, and is borrowed mutably;
+    // `values` is another borrow, so the two cannot overlap.
+    unsafe {
+        std::ptr::copy_nonoverlapping(values.as_ptr(), tensor.data_ptr().cast(), values.len());
+    }
 }

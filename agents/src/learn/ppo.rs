@@ -2,8 +2,8 @@
 //! several heads, or for bounded numbers. In reading order: state → storage → collect → advantages → update → log.
 //!
 //! Shapes: `T` decisions per rollout, `N` lanes, `B = T·N`, `M` decisions in a minibatch, `D`
-//! observation values, `S` of them after a set is read, `K` heads or numbers, `C` choices of the widest head, `L` choices of all heads or
-//! numbers, `H` values remembered.
+//! observation values, `S` of them after a set is read, `K` heads or numbers, `L` choices of all heads or numbers, `H`
+//! values remembered.
 //!
 //! Bit-identical on a CPU: one torch thread, always the full batch in lane order, addressed noise,
 //! our own optimiser, and sums over lanes in order.
@@ -19,11 +19,12 @@ use super::checkpoint::Best;
 use super::config::{Discount, PpoConfig};
 use super::error::LearnError;
 use super::gae::{GaeInput, advantages, explained_variance};
+use super::heads::{Pull, Softmax};
 use super::kickstart::Teacher;
 pub use super::log::UpdateLog;
 use super::log::{Episodes, Stopwatch, check_finite};
 use super::loss::{LossInput, Losses, slopes};
-use super::network::Network;
+use super::network::{Inference, Network};
 use super::noise::{Draw, Noise, shuffled};
 use super::parameters::{AdamStep, copy_to, to_vec};
 use super::resume::same;
@@ -42,6 +43,7 @@ pub struct Ppo<E: Environment> {
     pub(super) noise: Noise,
     pub(super) lanes: Lanes<E>,
     pub(super) network: Network,
+    pub(super) inference: Inference,
     pub(super) actor: Actor,
     pub(super) storage: Storage,
     /// Observation to decide on next, raw, `[N, D]`, and its mask, `[N, L]`.
@@ -102,13 +104,15 @@ impl<E: Environment> Ppo<E> {
         let weights = shape.initial(&noise, bias, config.initial_log_std);
         let episodes: Vec<u64> = lanes.lanes().iter().map(E::episode).collect();
         lanes.reset(|lane| episodes[lane]);
+        let network = Network::new(shape, &weights, device);
         Ok(Self {
+            inference: Inference::new(&network, n),
             obs: lanes.buffers().obs.clone(),
             mask: lanes.buffers().action_mask.clone(),
-            state: vec![0.0; n * shape.memory],
+            state: vec![0.0; n * network.shape().memory],
             actor,
-            storage: Storage::new(config.rollout_steps, n, shape.memory, &spec),
-            network: Network::new(shape, &weights, device),
+            storage: Storage::new(config.rollout_steps, n, network.shape().memory, &spec),
+            network,
             obs_stats: RunningStats::new(spec.obs_dim),
             return_stats: RunningStats::new(1),
             returns: vec![0.0; n],
@@ -206,7 +210,7 @@ impl<E: Environment> Ppo<E> {
             let row = self.storage.row(t);
             normalise.rows(&self.obs, row.obs);
             row.mask.copy_from_slice(&self.mask);
-            infer(&self.network, row.obs, &mut self.state, &mut logits, &mut values);
+            self.inference.pass(&self.network, row.obs, &mut self.state, &mut logits, &mut values);
             row.values.copy_from_slice(&values);
             if let Some(teacher) = self.teacher.as_mut().filter(|_| teaches) {
                 for lane in 0..n {
@@ -300,7 +304,13 @@ impl<E: Environment> Ppo<E> {
                     normalise.rows(&out.final_obs[cells.clone()], &mut final_obs[cells]);
                 }
                 beyond.copy_from_slice(&self.state);
-                infer(&self.network, &final_obs, &mut beyond, &mut logits, row.final_values);
+                self.inference.pass(
+                    &self.network,
+                    &final_obs,
+                    &mut beyond,
+                    &mut logits,
+                    row.final_values,
+                );
             }
             for lane in (0..n).filter(|lane| out.terminated[*lane] || out.truncated[*lane]) {
                 self.state[lane * h..(lane + 1) * h].fill(0.0);
@@ -312,7 +322,7 @@ impl<E: Environment> Ppo<E> {
         Normalise::new(self.normaliser()).rows(&self.obs, &mut final_obs);
         beyond.copy_from_slice(&self.state);
         let last_values = &mut self.storage.last_values;
-        infer(&self.network, &final_obs, &mut beyond, &mut logits, last_values);
+        self.inference.pass(&self.network, &final_obs, &mut beyond, &mut logits, last_values);
         log.forward_secs += forward.seconds();
         self.decisions += self.storage.decisions() as u64;
         episodes.report(log);
@@ -392,13 +402,12 @@ impl<E: Environment> Ppo<E> {
             epsilon: config.adam_epsilon,
             max_grad_norm: config.max_grad_norm,
         };
-        let mut batch = self.storage.batch(self.network.parameters.device());
-        if let Some(reference) = &config.reference {
-            if reference.refreshes(self.update) {
-                self.reference = Some(self.network.parameters.weights());
-            }
-            batch.reference = self.reference.as_ref().map(|weights| self.referred(weights, &batch));
+        let batch = self.storage.batch(self.network.parameters.device());
+        if config.reference.as_ref().is_some_and(|reference| reference.refreshes(self.update)) {
+            self.reference = Some(self.network.parameters.weights());
         }
+        let referred = self.reference.as_ref().map(|weights| self.referred(weights, &batch.obs));
+        let mut scratch = Scratch::default();
         let total = self.storage.decisions(); // B
         // With memory, whole lanes are shuffled and cut; without, decisions are.
         let lanes = self.lanes.len();
@@ -456,7 +465,8 @@ impl<E: Environment> Ppo<E> {
                     mini.obs = self.network.see(&mini.obs); // [M, D] to [M, S]
                     (chosen.to_vec(), mini)
                 };
-                let (loss, losses) = self.losses(&mini, &rows, (advantages, returns), log);
+                let targets = Targets { advantages, returns, referred: referred.as_deref() };
+                let (loss, losses) = self.losses(&mini, &rows, &targets, log, &mut scratch);
                 if let Some((part, value)) = losses.not_finite() {
                     return Err(diverged(part, value, &self.last_checkpoint));
                 }
@@ -486,9 +496,9 @@ impl<E: Environment> Ppo<E> {
         log.policy_loss = sums.policy / count;
         log.value_loss = sums.value / count;
         log.entropy = sums.entropy / count;
-        let referred = batch.reference.is_some();
-        log.reference_kl = if referred { sums.reference_kl / count } else { f64::NAN };
-        log.teacher_loss = if batch.taught.is_some() { sums.teacher / count } else { f64::NAN };
+        let or_none = |any: bool, sum: f64| if any { sum / count } else { f64::NAN };
+        log.reference_kl = or_none(referred.is_some(), sums.reference_kl);
+        log.teacher_loss = or_none(!self.storage.taught.is_empty(), sums.teacher);
         log.approx_kl = sums.approx_kl / count;
         log.clip_fraction = sums.clip_fraction / count;
         log.grad_norm /= count;
@@ -496,14 +506,19 @@ impl<E: Environment> Ppo<E> {
         Ok(())
     }
 
-    /// Log-probabilities of all choices of a whole rollout under other `weights`, `[B, K, C]`.
-    fn referred(&self, weights: &[f32], batch: &Batch) -> Tensor {
+    /// Log-probabilities of all choices of a whole rollout, whose observations are `obs` `[B, D]`, under other
+    /// `weights`: `[B, L]`.
+    fn referred(&self, weights: &[f32], obs: &Tensor) -> Vec<f32> {
         let device = self.network.parameters.device();
         let reference = Network::new(self.network.shape().clone(), weights, device);
-        no_grad(|| {
-            let (logits, _) = reference.forward(&reference.see(&batch.obs));
-            self.actor.log_probs(&logits, batch.illegal.as_ref())
-        })
+        let logits = no_grad(|| to_vec(&reference.forward(&reference.see(obs)).0));
+        let all: Vec<i64> = (0..self.storage.decisions() as i64).collect();
+        let Actor::Choices(heads) = &self.actor else {
+            unreachable!("Invariant: a reference is for choices");
+        };
+        let mut softmax = Softmax::default();
+        heads.softmax(&logits, &self.storage.mask, &all, &mut softmax);
+        softmax.all
     }
 
     fn rows(&self, rows: &[i64]) -> Tensor {
@@ -545,65 +560,103 @@ impl<E: Environment> Ppo<E> {
         &self,
         mini: &Batch,
         rows: &[i64],
-        (advantages, returns): (&[f32], &[f32]),
+        targets: &Targets<'_>,
         log: &UpdateLog,
+        scratch: &mut Scratch,
     ) -> (Tensor, Losses) {
+        let (config, storage, m) = (&self.config, &self.storage, rows.len());
+        let Scratch { softmax, outputs, host, along_log_probs, along_values, along_logits } =
+            scratch;
         let (logits, values) = self.network.forward(&mini.obs); // [M, L], [M]
-        let (log_probs, entropy) = self.actor.log_probs_and_entropy(
-            &logits,
-            self.network.log_std(),
-            mini.illegal.as_ref(),
-            &mini.drawn,
-        ); // [M], [M]
-        let m = rows.len();
-        let mut host = vec![0.0; 3 * m]; // [3, M]
-        no_grad(|| copy_to(&Tensor::stack(&[&log_probs, &values, &entropy], 0), &mut host));
-        let (host, entropies) = host.split_at(2 * m);
-        let (host_log_probs, host_values) = host.split_at(m);
+        host.resize(3 * m, 0.0); // [3, M]: log-probabilities of what was drawn, values, entropies
+        let (host_log_probs, rest) = host.split_at_mut(m);
+        let (host_values, host_entropies) = rest.split_at_mut(m);
+        copy_to(&values, host_values);
+        let numbers = match &self.actor {
+            Actor::Choices(heads) => {
+                outputs.resize(logits.numel(), 0.0);
+                copy_to(&logits, outputs);
+                heads.softmax(outputs, &storage.mask, rows, softmax);
+                let drawn = heads.log_probs(softmax, &storage.drawn, rows);
+                host_log_probs.iter_mut().zip(drawn).for_each(|(to, from)| *to = from);
+                let each = softmax.entropies.chunks_exact(self.spec.action.dim());
+                host_entropies.iter_mut().zip(each).for_each(|(to, from)| *to = from.iter().sum());
+                None
+            }
+            Actor::Numbers(numbers) => {
+                let Some((drawn, log_std)) = mini.numbers.as_ref().zip(self.network.log_std())
+                else {
+                    unreachable!("Invariant: numbers are drawn, and have a deviation");
+                };
+                let unread = drawn.unread.as_ref();
+                let (log_probs, entropy) =
+                    numbers.log_probs_and_entropy(&logits, log_std, unread, &drawn.drawn); // [M], [M]
+                copy_to(&log_probs, host_log_probs);
+                copy_to(&entropy, host_entropies);
+                Some((log_probs, entropy))
+            }
+        };
         let chosen =
             |of: &[f32]| -> Vec<f32> { rows.iter().map(|row| of[*row as usize]).collect() };
-        let config = &self.config;
-        let (mut along_log_probs, mut along_values) = (Vec::new(), Vec::new()); // [M], [M]
         let mut losses = slopes(
             &LossInput {
                 log_probs: host_log_probs,
-                old_log_probs: &chosen(&self.storage.log_probs),
+                old_log_probs: &chosen(&storage.log_probs),
                 values: host_values,
-                old_values: &chosen(&self.storage.values),
-                advantages: &chosen(advantages),
-                returns: &chosen(returns),
+                old_values: &chosen(&storage.values),
+                advantages: &chosen(targets.advantages),
+                returns: &chosen(targets.returns),
                 clip: log.clip,
                 value_clip: config.clip_value.then_some(log.clip),
                 value_weight: config.value_weight,
                 normalise_advantages: config.normalise_advantages,
             },
-            &mut along_log_probs,
-            &mut along_values,
+            along_log_probs,
+            along_values,
         );
-        losses.entropy = entropies.iter().map(|e| f64::from(*e)).sum::<f64>() / m as f64;
+        losses.entropy = host_entropies.iter().map(|e| f64::from(*e)).sum::<f64>() / m as f64;
         let device = self.network.parameters.device();
         let vector = |v: &[f32]| Tensor::from_slice(v).to_device(device);
-        let mut loss =
-            log_probs.dot(&vector(&along_log_probs)) + values.dot(&vector(&along_values));
-        if log.entropy_weight != 0.0 {
-            loss -= entropy.mean(Kind::Float) * log.entropy_weight;
+        let mut loss = values.dot(&vector(along_values));
+        if let Actor::Choices(heads) = &self.actor {
+            let taught = (!storage.taught.is_empty()).then_some(storage.taught.as_slice());
+            let pull = Pull {
+                along_log_probs,
+                entropy: log.entropy_weight,
+                teacher: taught.map(|taught| (log.teacher_weight, taught)),
+                reference: config.reference.as_ref().map(|r| r.weight).zip(targets.referred),
+            };
+            (losses.teacher, losses.reference_kl) =
+                heads.slopes(softmax, &storage.drawn, rows, pull, along_logits);
+            loss += logits.view([-1]).dot(&vector(along_logits));
         }
-        if let (Some(reference), Some(theirs)) = (&config.reference, &mini.reference) {
-            let ours = self.actor.log_probs(&logits, mini.illegal.as_ref()); // [M, K, C]
-            // A choice that is masked contributes exp(−1e9)·0.
-            let divergence = (ours.exp() * (&ours - theirs)).sum(Kind::Float) / m as f64;
-            losses.reference_kl = divergence.double_value(&[]);
-            loss += divergence * reference.weight;
-        }
-        if let Some(taught) = &mini.taught {
-            let (log_std, illegal) = (self.network.log_std(), mini.illegal.as_ref());
-            let (agreed, _) = self.actor.log_probs_and_entropy(&logits, log_std, illegal, taught); // [M]
-            let cross_entropy = -agreed.mean(Kind::Float);
-            losses.teacher = cross_entropy.double_value(&[]);
-            loss += cross_entropy * log.teacher_weight;
+        if let Some((log_probs, entropy)) = numbers {
+            loss += log_probs.dot(&vector(along_log_probs));
+            if log.entropy_weight != 0.0 {
+                loss -= entropy.mean(Kind::Float) * log.entropy_weight;
+            }
         }
         (loss, losses)
     }
+}
+
+/// What a rollout's decisions should have come to.
+struct Targets<'a> {
+    advantages: &'a [f32], // [B]
+    returns: &'a [f32],    // [B]
+    /// Log-probabilities of all choices under the reference, `[B, L]`.
+    referred: Option<&'a [f32]>,
+}
+
+/// Room for what a minibatch needs in plain numbers.
+#[derive(Default)]
+struct Scratch {
+    softmax: Softmax,
+    outputs: Vec<f32>, // [M, L]
+    host: Vec<f32>,    // [3, M]
+    along_log_probs: Vec<f32>,
+    along_values: Vec<f32>,
+    along_logits: Vec<f32>, // [M, L]
 }
 
 /// A [`Normaliser`] made ready for rows.
@@ -628,30 +681,6 @@ impl Normalise {
             }
         }
     }
-}
-
-/// One pass without gradients: `obs` `[N, D]` to `logits` `[N, L]` and `values` `[N]`, on top of `state`
-/// `[N, H]`, which becomes that after `obs`.
-fn infer(
-    network: &Network,
-    obs: &[f32],
-    state: &mut [f32],
-    logits: &mut [f32],
-    values: &mut [f32],
-) {
-    no_grad(|| {
-        let n = values.len() as i64;
-        let matrix =
-            |v: &[f32]| Tensor::from_slice(v).view([n, -1]).to_device(network.parameters.device());
-        let mut inputs = network.see(&matrix(obs)); // [N, D] to [N, S]
-        if !state.is_empty() {
-            inputs = network.remember(&inputs, &matrix(state)); // [N, H]
-            copy_to(&inputs, state);
-        }
-        let (l, v) = network.forward(&inputs);
-        copy_to(&l, logits);
-        copy_to(&v, values);
-    });
 }
 
 // ---------------------------------------------------------------------------------------- train

@@ -1,7 +1,7 @@
 //! A rollout as it is collected, and as tensors.
 
 use sim::environment::{ActionSpace, Spec};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::frozen::LEGAL_ABOVE;
 
@@ -23,8 +23,8 @@ pub(super) struct Storage {
     pub(super) final_values: Vec<f32>, // [T, N], where truncated
     pub(super) last_values: Vec<f32>,  // [N]
     pub(super) first_state: Vec<f32>,  // [N, H], remembered before the first decision
-    /// What `drawn` is as a tensor: whole numbers for choices.
-    drawn_kind: Kind,
+    /// Actions are numbers, not choices.
+    numbers: bool,
 }
 
 /// The part of a [`Storage`] that one decision of all lanes fills.
@@ -63,10 +63,7 @@ impl Storage {
             final_values: vec![0.0; b],
             last_values: vec![0.0; lanes],
             first_state: vec![0.0; lanes * memory],
-            drawn_kind: match spec.action {
-                ActionSpace::MultiDiscrete { .. } => Kind::Int64,
-                ActionSpace::Continuous { .. } => Kind::Float,
-            },
+            numbers: matches!(spec.action, ActionSpace::Continuous { .. }),
         }
     }
 
@@ -99,14 +96,13 @@ impl Storage {
     pub(super) fn batch(&self, device: Device) -> Batch {
         let b = self.decisions() as i64;
         let matrix = |v: &[f32]| Tensor::from_slice(v).view([b, -1]).to_device(device);
-        let any_illegal = self.mask.iter().any(|m| *m <= LEGAL_ABOVE);
+        let any_unread = self.mask.iter().any(|m| *m <= LEGAL_ABOVE);
         Batch {
             obs: matrix(&self.obs), // [B, D]
-            illegal: any_illegal.then(|| matrix(&self.mask).le(f64::from(LEGAL_ABOVE))), // [B, L], bool
-            drawn: matrix(&self.drawn).to_kind(self.drawn_kind),                         // [B, K]
-            taught: (!self.taught.is_empty())
-                .then(|| matrix(&self.taught).to_kind(self.drawn_kind)),
-            reference: None,
+            numbers: self.numbers.then(|| Numbers {
+                drawn: matrix(&self.drawn), // [B, A]
+                unread: any_unread.then(|| matrix(&self.mask).le(f64::from(LEGAL_ABOVE))), // [B, A], bool
+            }),
             goes_on: (!self.first_state.is_empty()).then(|| {
                 let ends = self.terminated.iter().zip(&self.truncated);
                 let goes_on: Vec<f32> =
@@ -117,43 +113,42 @@ impl Storage {
     }
 }
 
-/// A rollout, or a minibatch of it, as tensors.
+/// A rollout, or a minibatch of it, as tensors: what is differentiated. Choices are not.
 pub(super) struct Batch {
     pub(super) obs: Tensor,
-    /// Where a choice is illegal or a number not read; none where all are and all is.
-    pub(super) illegal: Option<Tensor>,
-    pub(super) drawn: Tensor,
-    /// What a teacher would have chosen, `[B, K]`; none without one.
-    pub(super) taught: Option<Tensor>,
-    /// Log-probabilities of all choices under the reference, `[B, K, C]`; none without one.
-    pub(super) reference: Option<Tensor>,
+    /// Where actions are numbers.
+    pub(super) numbers: Option<Numbers>,
     /// With memory: 0 where the episode ended after the decision, 1 elsewhere, `[B]`.
     pub(super) goes_on: Option<Tensor>,
+}
+
+/// Numbers that were drawn.
+pub(super) struct Numbers {
+    /// Before they are squashed.
+    pub(super) drawn: Tensor,
+    /// Where one is not read; none where all are.
+    pub(super) unread: Option<Tensor>,
 }
 
 impl Batch {
     /// Rows `[M]` of `[B, …]`.
     pub(super) fn select(&self, rows: &Tensor) -> Self {
-        Self {
-            obs: self.obs.index_select(0, rows),
-            illegal: self.illegal.as_ref().map(|i| i.index_select(0, rows)),
-            drawn: self.drawn.index_select(0, rows),
-            taught: self.taught.as_ref().map(|t| t.index_select(0, rows)),
-            reference: self.reference.as_ref().map(|r| r.index_select(0, rows)),
-            goes_on: self.goes_on.as_ref().map(|g| g.index_select(0, rows)),
-        }
+        self.part(|tensor| tensor.index_select(0, rows))
     }
 
     /// `length` rows from `start` on, as views.
     pub(super) fn narrow(&self, start: usize, length: usize) -> Self {
-        let part = |tensor: &Tensor| tensor.narrow(0, start as i64, length as i64);
+        self.part(|tensor| tensor.narrow(0, start as i64, length as i64))
+    }
+
+    fn part(&self, part: impl Fn(&Tensor) -> Tensor) -> Self {
         Self {
             obs: part(&self.obs),
-            illegal: self.illegal.as_ref().map(part),
-            drawn: part(&self.drawn),
-            taught: self.taught.as_ref().map(part),
-            reference: self.reference.as_ref().map(part),
-            goes_on: self.goes_on.as_ref().map(part),
+            numbers: self.numbers.as_ref().map(|numbers| Numbers {
+                drawn: part(&numbers.drawn),
+                unread: numbers.unread.as_ref().map(&part),
+            }),
+            goes_on: self.goes_on.as_ref().map(&part),
         }
     }
 }
