@@ -8,7 +8,7 @@ use agents::learn::gae::{GaeInput, advantages};
 use agents::learn::games::{
     self, CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity, Partial,
 };
-use agents::learn::heads::{Heads, Pull, Softmax, sample};
+use agents::learn::heads::{Heads, Illegal, Pull, Softmax, sample};
 use agents::learn::network::{Inference, Network};
 use agents::learn::noise::Noise;
 use agents::learn::parameters::to_vec;
@@ -75,7 +75,7 @@ fn a_masked_choice_has_probability_zero_and_no_slope() {
     let mask = [1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0];
     let (drawn, rows) = ([0.0, 1.0, 1.0, 1.0], [0, 1]);
     let mut softmax = Softmax::default();
-    heads.softmax(&logits, &mask, &rows, &mut softmax);
+    heads.softmax(&logits, &Illegal::new(&mask, 5), &rows, &mut softmax);
     let (first, second) = (1.0 / (1.0 + (-2.0f64).exp()), 1.0 / (1.0 + 1f64.exp()));
     let expected = [first, 0.0, 1.0 - first, 1.0 - second, second, 0.0, 1.0, 0.0, 0.0, 1.0];
     assert_close(&softmax.probabilities, &expected, 1e-6);
@@ -108,9 +108,10 @@ fn slopes_along_logits_are_those_that_libtorch_finds() {
     }
     let drawn = [2.0, 0.0, 3.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 3.0]; // [4, 3]
     let taught = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 2.0];
+    let off = Illegal::new(&mask, L);
     let (outputs, along_log_probs) = (numbers(0.1, 3 * L), numbers(0.7, 3));
     let mut theirs = Softmax::default();
-    heads.softmax(&numbers(0.4, 4 * L), &mask, &[0, 1, 2, 3], &mut theirs);
+    heads.softmax(&numbers(0.4, 4 * L), &off, &[0, 1, 2, 3], &mut theirs);
     let pull = Pull {
         along_log_probs: &along_log_probs,
         entropy: 0.3,
@@ -118,7 +119,7 @@ fn slopes_along_logits_are_those_that_libtorch_finds() {
         reference: Some((0.6, &theirs.all)),
     };
     let (mut softmax, mut along_logits) = (Softmax::default(), Vec::new());
-    heads.softmax(&outputs, &mask, &rows, &mut softmax);
+    heads.softmax(&outputs, &off, &rows, &mut softmax);
     let (cross_entropy, divergence) =
         heads.slopes(&softmax, &drawn, &rows, pull, &mut along_logits);
 
@@ -377,29 +378,33 @@ fn the_frozen_policy_answers_as_libtorch_does() {
 }
 
 #[test]
-fn cart_pole_is_learned() {
+fn cart_pole_is_learned_by_two_seeds_of_three() {
     // The settings of rl-zoo's PPO for CartPole-v1, over fewer decisions.
-    let config = PpoConfig {
-        seed: 1,
-        updates: 120,
-        rollout_steps: 32,
-        epochs: 20,
-        minibatch: 256,
-        learning_rate: 1e-3,
-        gae_lambda: 0.8,
-        gamma: 0.98,
-        anneal_clip: true,
-        entropy_weight: 0.0,
-        value_weight: 1.0,
-        normalise_observations: false,
-        normalise_returns: false,
-        ..PpoConfig::default()
+    let mean = |seed| {
+        let config = PpoConfig {
+            seed,
+            updates: 120,
+            rollout_steps: 32,
+            epochs: 20,
+            minibatch: 256,
+            learning_rate: 1e-3,
+            gae_lambda: 0.8,
+            gamma: 0.98,
+            anneal_clip: true,
+            entropy_weight: 0.0,
+            value_weight: 1.0,
+            normalise_observations: false,
+            normalise_returns: false,
+            ..PpoConfig::default()
+        };
+        let lanes = Lanes::new((0..8).map(|lane| CartPole::new(3, lane, 8)).collect(), false);
+        let (run, logs) = run(config, lanes);
+        assert!(logs[0].episode_return < 40.0, "{:?}", logs[0]);
+        (0..10).map(|e| play(&run, CartPole::new(77, 0, 1), e)).sum::<f64>() / 10.0
     };
-    let lanes = Lanes::new((0..8).map(|lane| CartPole::new(3, lane, 8)).collect(), false);
-    let (run, logs) = run(config, lanes);
-    let mean = (0..10).map(|e| play(&run, CartPole::new(77, 0, 1), e)).sum::<f64>() / 10.0;
-    assert!(logs[0].episode_return < 40.0, "{:?}", logs[0]);
-    assert!(mean > 0.6 * f64::from(CART_POLE_STEPS), "after {}: {mean}", run.decisions());
+    let means = [1, 2, 3].map(mean);
+    let learned = means.iter().filter(|mean| **mean > 0.9 * f64::from(CART_POLE_STEPS)).count();
+    assert!(learned >= 2, "{means:?}");
 }
 
 /// "Say the number you were last shown": what to do now was seen a decision ago.

@@ -1,6 +1,8 @@
 //! Masked choices over several heads: their softmax, in plain numbers, for drawing and for learning. libtorch
 //! differentiates the network alone: heads of a few choices each are slow as tensors.
 
+use wide::f32x8;
+
 use crate::frozen::LEGAL_ABOVE;
 
 /// The heads of a policy.
@@ -14,12 +16,44 @@ pub struct Heads {
 /// What a policy says at `M` decisions.
 #[derive(Debug, Default)]
 pub struct Softmax {
-    /// Log-probability of every choice, `[M, L]`; 0 where it is illegal.
+    /// Log-probability of every choice, `[M, L]`; some −200 where it is less or the choice is illegal.
     pub all: Vec<f32>,
     /// Its probability, `[M, L]`; 0 where it is illegal.
     pub probabilities: Vec<f32>,
     /// Entropy of every head, `[M, K]`.
     pub entropies: Vec<f32>,
+    /// Sum of a head's exponentials, `[M, K]`.
+    sums: Vec<f32>,
+}
+
+/// A logarithm whose exponential is 0.
+const NEVER: f32 = -200.0;
+
+/// The illegal choices of `B` decisions: few among many, so what is read of a decision is little.
+#[derive(Debug)]
+pub struct Illegal {
+    /// Where each decision's end in `choices`, `[B + 1]` with a 0 in front.
+    ends: Vec<usize>,
+    /// Among `L`.
+    choices: Vec<u32>,
+}
+
+impl Illegal {
+    /// Of `mask` `[B, L]`, with `logits` choices `L` at each decision.
+    #[must_use]
+    pub fn new(mask: &[f32], logits: usize) -> Self {
+        let (mut ends, mut choices) = (vec![0], Vec::new());
+        for mask in mask.chunks_exact(logits) {
+            let illegal = (0..).zip(mask).filter(|(_, m)| **m <= LEGAL_ABOVE);
+            choices.extend(illegal.map(|(choice, _)| choice));
+            ends.push(choices.len());
+        }
+        Self { ends, choices }
+    }
+
+    fn at(&self, row: usize) -> &[u32] {
+        &self.choices[self.ends[row]..self.ends[row + 1]]
+    }
 }
 
 /// What a loss asks of the heads, beside the choices that were drawn; per decision, so divided by `M`.
@@ -43,38 +77,59 @@ impl Heads {
         Self { choices: choices.to_vec(), logits }
     }
 
-    /// The softmax of each head's legal choices at the decisions `rows` `[M]` of `B`: of `logits` `[M, L]` with `mask`
-    /// `[B, L]`.
-    pub fn softmax(&self, logits: &[f32], mask: &[f32], rows: &[i64], out: &mut Softmax) {
+    /// The softmax of each head's legal choices at the decisions `rows` `[M]` of `B`: of `logits` `[M, L]` without
+    /// what is `illegal` of the `B`.
+    pub fn softmax(&self, logits: &[f32], illegal: &Illegal, rows: &[i64], out: &mut Softmax) {
         let (l, k) = (self.logits, self.choices.len());
+        let Softmax { all, probabilities, entropies, sums } = out;
         for (cells, width) in
-            [(&mut out.all, l), (&mut out.probabilities, l), (&mut out.entropies, k)]
+            [(&mut *all, l), (&mut *probabilities, l), (&mut *entropies, k), (&mut *sums, k)]
         {
-            cells.clear();
             cells.resize(rows.len() * width, 0.0);
         }
-        let Softmax { all, probabilities, entropies } = out;
-        for (i, row) in rows.iter().enumerate() {
-            let mask = &mask[*row as usize * l..][..l];
-            let here = i * l..(i + 1) * l;
-            let (logits, all) = (&logits[here.clone()], &mut all[here.clone()]);
-            let (probabilities, mut start) = (&mut probabilities[here], 0);
-            for (n, entropy) in self.choices.iter().zip(&mut entropies[i * k..]) {
+        // How far below the best legal choice of its head each is.
+        all.copy_from_slice(logits);
+        for (row, all) in rows.iter().zip(all.chunks_exact_mut(l)) {
+            for choice in illegal.at(*row as usize) {
+                all[*choice as usize] = f32::MIN;
+            }
+            let mut start = 0;
+            for n in &self.choices {
                 let end = start + *n as usize;
-                let legal = || (start..end).filter(|c| mask[*c] > LEGAL_ABOVE);
-                let highest = legal().map(|c| logits[c]).fold(f32::NEG_INFINITY, f32::max);
-                let mut sum = 0.0;
-                for c in legal() {
-                    all[c] = logits[c] - highest;
-                    probabilities[c] = libm::expf(all[c]);
-                    sum += probabilities[c];
+                let head = &mut all[start..end];
+                match *n {
+                    3 => below_the_best(&mut head[..3]),
+                    _ => below_the_best(head),
                 }
-                let (ln_sum, share) = (libm::logf(sum), 1.0 / sum);
-                for c in legal() {
-                    all[c] -= ln_sum;
-                    probabilities[c] *= share;
-                    *entropy -= probabilities[c] * all[c];
-                }
+                start = end;
+            }
+        }
+        eight_by_eight(all, probabilities, |x| x.exp());
+        for (p, sums) in probabilities.chunks_exact(l).zip(sums.chunks_exact_mut(k)) {
+            let mut start = 0;
+            for (n, sum) in self.choices.iter().zip(sums) {
+                let end = start + *n as usize;
+                let head = &p[start..end];
+                *sum = match *n {
+                    3 => head[..3].iter().sum(),
+                    _ => head.iter().sum(),
+                };
+                start = end;
+            }
+        }
+        eight_by_eight(sums, entropies, |x| x.ln());
+        let each = probabilities.chunks_exact_mut(l).zip(all.chunks_exact_mut(l));
+        let heads = sums.chunks_exact(k).zip(entropies.chunks_exact_mut(k));
+        for ((p, all), (sums, entropies)) in each.zip(heads) {
+            let mut start = 0;
+            for ((n, sum), entropy) in self.choices.iter().zip(sums).zip(entropies) {
+                let end = start + *n as usize;
+                let (p, all) = (&mut p[start..end], &mut all[start..end]);
+                let ln_sum = *entropy;
+                *entropy = match *n {
+                    3 => divided(&mut p[..3], &mut all[..3], *sum, ln_sum),
+                    _ => divided(p, all, *sum, ln_sum),
+                };
                 start = end;
             }
         }
@@ -156,6 +211,43 @@ impl Heads {
         }
         (cross_entropy / m, divergence / m)
     }
+}
+
+// Most heads have three choices, down, hold and up: inlined where that is known, these take no loop.
+
+/// The highest of a head's numbers taken from each.
+#[inline(always)]
+fn below_the_best(head: &mut [f32]) {
+    let highest = head.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for y in head {
+        *y -= highest;
+        // NaN stays NaN.
+        *y = if *y < NEVER { NEVER } else { *y };
+    }
+}
+
+/// A head's exponentials divided by their sum, whose logarithm is taken from theirs; its entropy.
+#[inline(always)]
+fn divided(p: &mut [f32], ln_p: &mut [f32], sum: f32, ln_sum: f32) -> f32 {
+    let share = 1.0 / sum;
+    let each = p.iter_mut().zip(ln_p).map(|(p, ln_p)| {
+        *ln_p -= ln_sum;
+        *p *= share;
+        -*p * *ln_p
+    });
+    each.sum()
+}
+
+/// `of` each number of `from` into `to`, eight at a time.
+fn eight_by_eight(from: &[f32], to: &mut [f32], of: impl Fn(f32x8) -> f32x8) {
+    let (from, rest) = from.as_chunks::<8>();
+    let (to, rest_to) = to.as_chunks_mut::<8>();
+    for (from, to) in from.iter().zip(to) {
+        *to = of(f32x8::from(*from)).to_array();
+    }
+    let mut last = [1.0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    rest_to.copy_from_slice(&of(f32x8::from(last)).to_array()[..rest.len()]);
 }
 
 /// The first head whose choice in `action` `[K]` is not one that `mask` `[L]` leaves.

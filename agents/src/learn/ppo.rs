@@ -19,7 +19,7 @@ use super::checkpoint::Best;
 use super::config::{Discount, PpoConfig};
 use super::error::LearnError;
 use super::gae::{GaeInput, advantages, explained_variance};
-use super::heads::{Pull, Softmax};
+use super::heads::{Illegal, Pull, Softmax};
 use super::kickstart::Teacher;
 pub use super::log::UpdateLog;
 use super::log::{Episodes, Stopwatch, check_finite};
@@ -406,7 +406,9 @@ impl<E: Environment> Ppo<E> {
         if config.reference.as_ref().is_some_and(|reference| reference.refreshes(self.update)) {
             self.reference = Some(self.network.parameters.weights());
         }
-        let referred = self.reference.as_ref().map(|weights| self.referred(weights, &batch.obs));
+        let illegal = Illegal::new(&self.storage.mask, self.spec.action.logits());
+        let reference = self.reference.as_ref();
+        let referred = reference.map(|weights| self.referred(weights, &batch.obs, &illegal));
         let mut scratch = Scratch::default();
         let total = self.storage.decisions(); // B
         // With memory, whole lanes are shuffled and cut; without, decisions are.
@@ -465,7 +467,12 @@ impl<E: Environment> Ppo<E> {
                     mini.obs = self.network.see(&mini.obs); // [M, D] to [M, S]
                     (chosen.to_vec(), mini)
                 };
-                let targets = Targets { advantages, returns, referred: referred.as_deref() };
+                let targets = Targets {
+                    advantages,
+                    returns,
+                    illegal: &illegal,
+                    referred: referred.as_deref(),
+                };
                 let (loss, losses) = self.losses(&mini, &rows, &targets, log, &mut scratch);
                 if let Some((part, value)) = losses.not_finite() {
                     return Err(diverged(part, value, &self.last_checkpoint));
@@ -508,7 +515,7 @@ impl<E: Environment> Ppo<E> {
 
     /// Log-probabilities of all choices of a whole rollout, whose observations are `obs` `[B, D]`, under other
     /// `weights`: `[B, L]`.
-    fn referred(&self, weights: &[f32], obs: &Tensor) -> Vec<f32> {
+    fn referred(&self, weights: &[f32], obs: &Tensor, illegal: &Illegal) -> Vec<f32> {
         let device = self.network.parameters.device();
         let reference = Network::new(self.network.shape().clone(), weights, device);
         let logits = no_grad(|| to_vec(&reference.forward(&reference.see(obs)).0));
@@ -517,7 +524,7 @@ impl<E: Environment> Ppo<E> {
             unreachable!("Invariant: a reference is for choices");
         };
         let mut softmax = Softmax::default();
-        heads.softmax(&logits, &self.storage.mask, &all, &mut softmax);
+        heads.softmax(&logits, illegal, &all, &mut softmax);
         softmax.all
     }
 
@@ -576,7 +583,7 @@ impl<E: Environment> Ppo<E> {
             Actor::Choices(heads) => {
                 outputs.resize(logits.numel(), 0.0);
                 copy_to(&logits, outputs);
-                heads.softmax(outputs, &storage.mask, rows, softmax);
+                heads.softmax(outputs, targets.illegal, rows, softmax);
                 let drawn = heads.log_probs(softmax, &storage.drawn, rows);
                 host_log_probs.iter_mut().zip(drawn).for_each(|(to, from)| *to = from);
                 let each = softmax.entropies.chunks_exact(self.spec.action.dim());
@@ -640,10 +647,12 @@ impl<E: Environment> Ppo<E> {
     }
 }
 
-/// What a rollout's decisions should have come to.
+/// What a rollout's decisions are held against.
 struct Targets<'a> {
     advantages: &'a [f32], // [B]
     returns: &'a [f32],    // [B]
+    /// What could not be chosen.
+    illegal: &'a Illegal,
     /// Log-probabilities of all choices under the reference, `[B, L]`.
     referred: Option<&'a [f32]>,
 }

@@ -11,22 +11,15 @@ use std::time::Instant;
 
 /// Worlds played at once.
 const LANES: u32 = 64;
-/// Decisions per lane and update: two minibatches in all.
-const ROLLOUT_STEPS: usize = 16;
 const MINIBATCH: usize = 512;
 
-/// Updates on a scenario's own worlds for about so many seconds, two at least, the first not counted; and passes of a
+/// Updates of a scenario's own length on its own worlds for about so many seconds, two at least, the first not counted; and passes of a
 /// network of the same shape over a minibatch of the same size, before and after.
 pub(super) fn rates(loaded: &Loaded, seconds: f64) -> Result<Value, Failure> {
     let worlds = Worlds::new(loaded).map_err(Failure::from_error)?;
     let settings = loaded.scenario.train.as_ref().map(|t| t.ppo.clone()).unwrap_or_default();
-    let config = PpoConfig {
-        updates: 1 << 20,
-        rollout_steps: ROLLOUT_STEPS,
-        minibatch: MINIBATCH,
-        ..settings
-    };
-    let epochs = config.epochs as f64;
+    let config = PpoConfig { updates: 1 << 20, minibatch: MINIBATCH, ..settings };
+    let (epochs, rollout_steps) = (config.epochs as f64, config.rollout_steps as f64);
     let cpu = device("cpu").map_err(Failure::from_error)?;
     let mut run =
         Ppo::new(config, worlds.training_lanes(1, LANES), cpu).map_err(Failure::from_error)?;
@@ -39,7 +32,7 @@ pub(super) fn rates(loaded: &Loaded, seconds: f64) -> Result<Value, Failure> {
     let started = Instant::now();
     while started.elapsed().as_secs_f64() < seconds || decisions == 0.0 {
         let log = run.update().map_err(Failure::from_error)?;
-        decisions += f64::from(LANES) * ROLLOUT_STEPS as f64;
+        decisions += f64::from(LANES) * rollout_steps;
         let parts = [log.seconds, log.environment_secs, log.forward_secs, log.train_secs];
         secs.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
     }
