@@ -4,6 +4,8 @@
 SCENARIO ?= scenarios/library/siege.ron
 # The policy bundle that `make check-bundle` checks.
 BUNDLE ?= runs/demo/policy
+# The run whose events `make check-events` reads.
+RUN ?= runs/demo
 # What `make screenshot` renders, and where to.
 VIEW ?= $(SCENARIO)
 PICTURE ?= docs/window.png
@@ -16,7 +18,7 @@ export LD_LIBRARY_PATH := $(LIBTORCH)/lib:$(LD_LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help system libtorch demo test test-long vectors plots fuzz mutants check bench evm-rate check-bundle venv screenshot clean
+.PHONY: help system libtorch demo test test-long vectors plots fuzz mutants check bench evm-rate check-bundle check-events venv screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +28,8 @@ demo: libtorch ## build, train a risk policy under attack, compare it, export it
 	rm -rf runs/demo
 	$(CARGO) run --release -- train $(SCENARIO) --out runs/demo
 	@if scripts/venv.sh; then \
-		.venv/bin/python scripts/check_onnx.py runs/demo/policy; \
+		.venv/bin/python scripts/check_onnx.py runs/demo/policy && \
+		.venv/bin/python scripts/check_tensorboard.py --brief runs/demo/tensorboard; \
 	else \
 		echo '********************************************************************' >&2; \
 		echo 'NOT CHECKED: the policy bundle was not compared with onnxruntime,'    >&2; \
@@ -88,6 +91,9 @@ venv: ## Python with onnxruntime and TensorBoard, for the outside checks (.venv)
 
 check-bundle: venv ## compare a policy bundle with onnxruntime (BUNDLE=runs/demo/policy)
 	.venv/bin/python scripts/check_onnx.py $(BUNDLE)
+
+check-events: venv ## read a run's TensorBoard files with TensorBoard (RUN=runs/demo)
+	.venv/bin/python scripts/check_tensorboard.py $(RUN)/tensorboard
 
 screenshot: libtorch ## render the window without a display (VIEW=run or scenario, PICTURE=file)
 	@scripts/system.sh screenshot
