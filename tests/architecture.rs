@@ -68,7 +68,7 @@ const WALLS: &[Wall] = &[
             "serde_json",
             "thiserror",
         ],
-        optional: &["tch"],
+        optional: &["tch", "wide"],
     },
     Wall {
         name: "scenarios",
