@@ -6,7 +6,7 @@
 1. `onnx.checker`, full check: policy.onnx is a valid model with consistent shapes.
 2. Its inputs and outputs are the ones a bundle promises.
 3. onnxruntime, on every case of golden.json, one at a time and as one batch,
-   gives the logits within 1e-5 and the very same actions.
+   gives the logits within 1e-5 and the very same actions; with memory, what is remembered too.
 
 Exit 0: it does. Exit 1: it does not. Exit 2: could not check (no such bundle, no onnxruntime).
 Needs scripts/requirements.txt (`make check-bundle` sees to it).
@@ -59,8 +59,10 @@ def main():
         wrong(f"onnxruntime does not load {model_file}: {error}")
 
     names = [[x.name for x in side] for side in (session.get_inputs(), session.get_outputs())]
-    if names != [INPUTS, OUTPUTS]:
-        wrong(f"inputs and outputs are {names[0]} -> {names[1]}, a bundle has {INPUTS} -> {OUTPUTS}")
+    remembers = "memory" in names[0]
+    inputs, outputs = INPUTS + ["memory"] * remembers, OUTPUTS + ["next_memory"] * remembers
+    if names != [inputs, outputs]:
+        wrong(f"inputs and outputs are {names[0]} -> {names[1]}, a bundle has {inputs} -> {outputs}")
     obs_dim = session.get_inputs()[0].shape[1]
     n_logits = session.get_inputs()[1].shape[1]
 
@@ -68,13 +70,17 @@ def main():
         cases = json.loads(golden_file.read_text())["cases"]
         arrays = {
             key: [np.asarray(case[key], dtype=np.float64 if key == "action" else np.float32) for case in cases]
-            for key in INPUTS + OUTPUTS
+            for key in inputs + outputs
         }
     except (ValueError, KeyError, TypeError) as error:
-        wrong(f"{golden_file}: expected {{'cases': [{{{', '.join(INPUTS + OUTPUTS)}}}]}}: {error!r}")
+        wrong(f"{golden_file}: expected {{'cases': [{{{', '.join(inputs + outputs)}}}]}}: {error!r}")
     if not cases:
         wrong(f"{golden_file} has no cases")
-    for key, width in (("observation", obs_dim), ("action_mask", n_logits), ("logits", n_logits)):
+    widths = [("observation", obs_dim), ("action_mask", n_logits), ("logits", n_logits)]
+    if remembers:
+        memory = session.get_inputs()[2].shape[1]
+        widths += [("memory", memory), ("next_memory", memory)]
+    for key, width in widths:
         for i, row in enumerate(arrays[key]):
             if isinstance(width, int) and row.shape != (width,):
                 wrong(f"case {i}: {key} has shape {row.shape}, the model has ({width},)")
@@ -83,8 +89,13 @@ def main():
 
     worst, masked_cases = 0.0, 0
 
-    def compare(label, logits, action, i):
+    def compare(label, i, logits, action, next_memory=None):
         nonlocal worst
+        if next_memory is not None:
+            error = np.abs(next_memory.astype(np.float64) - arrays["next_memory"][i])
+            if not np.all(np.isfinite(next_memory)) or error.max() > TOLERANCE:
+                wrong(f"{label}: what is remembered differs by {error.max():.1e} (tolerance {TOLERANCE:g})")
+            worst = max(worst, float(error.max()))
         want_logits, want_action, legal = arrays["logits"][i], arrays["action"][i], arrays["action_mask"][i] > 0.5
         if logits.shape != want_logits.shape or action.shape != want_action.shape:
             wrong(f"{label}: shapes {logits.shape}, {action.shape}; golden {want_logits.shape}, {want_action.shape}")
@@ -100,14 +111,12 @@ def main():
         worst = max(worst, float(error.max()))
 
     for i in range(len(cases)):
-        logits, action = session.run(
-            OUTPUTS, {key: arrays[key][i][np.newaxis, :] for key in INPUTS}
-        )
-        compare(f"case {i}", logits[0], action[0], i)
+        answers = session.run(outputs, {key: arrays[key][i][np.newaxis, :] for key in inputs})
+        compare(f"case {i}", i, *(answer[0] for answer in answers))
         masked_cases += bool((arrays["action_mask"][i] < 0.5).any())
-    logits, action = session.run(OUTPUTS, {key: np.stack(arrays[key]) for key in INPUTS})
+    answers = session.run(outputs, {key: np.stack(arrays[key]) for key in inputs})
     for i in range(len(cases)):
-        compare(f"case {i} in a batch of {len(cases)}", logits[i], action[i], i)
+        compare(f"case {i} in a batch of {len(cases)}", i, *(answer[i] for answer in answers))
 
     print(
         f"{bundle}: onnx {onnx.__version__} accepts the model (opset {model.opset_import[0].version}); "

@@ -154,6 +154,7 @@ pub struct FrozenPolicy {
     layers: Vec<Dense>,
     /// What is remembered of the episode, `[memory.width]`, and scratch for it.
     state: Vec<f32>,
+    kept: Vec<f32>,
     gates: Vec<f32>,
     /// Which values of its rows it sees, where they have more; no part of what is stored.
     view: Option<View>,
@@ -238,6 +239,7 @@ impl FrozenPolicy {
             memory,
             layers,
             state: vec![0.0; remembered],
+            kept: vec![0.0; remembered],
             gates: vec![0.0; 6 * remembered],
             transposed,
             front: Vec::with_capacity(widest),
@@ -300,6 +302,15 @@ impl FrozenPolicy {
     /// Forgets the episode.
     pub fn forget(&mut self) {
         self.state.fill(0.0);
+    }
+    /// What it remembers of the episode, `[memory.width]`; empty without memory.
+    #[must_use]
+    pub fn remembered(&self) -> &[f32] {
+        &self.state
+    }
+    /// Remembers this `[memory.width]` in place of what it does.
+    pub fn recall(&mut self, state: &[f32]) {
+        self.state.copy_from_slice(state);
     }
     /// The layers, input first.
     #[must_use]
@@ -418,6 +429,11 @@ impl crate::policy::RiskPolicy for FrozenPolicy {
     }
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         Self::act(self, obs, mask, action);
+    }
+    fn foresee(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
+        self.kept.copy_from_slice(&self.state);
+        Self::act(self, obs, mask, action);
+        self.state.copy_from_slice(&self.kept);
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Partner {
 }
 
 impl Partner {
-    /// A policy that holds a side's heads. It must have no memory: it is asked, not told of episodes.
+    /// A policy that holds a side's heads. It must have no memory: it is not told of episodes.
     #[must_use]
     pub fn new(policy: FrozenPolicy, side: Side) -> Self {
         let (mask, action) = (vec![0.0; policy.logits_dim()], vec![0.0; policy.action_dim()]);

@@ -17,6 +17,10 @@ pub trait RiskPolicy: Send {
     /// Chooses: `obs` is `[obs_dim]`, `mask` is `[logits]` with 1 for legal, `action` is `[heads]` and
     /// gets one choice per head.
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]);
+    /// What [`RiskPolicy::act`] would choose now, of which nothing is remembered.
+    fn foresee(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
+        self.act(obs, mask, action);
+    }
 }
 
 /// Moves nothing: the deployed parameters, or whatever static ones the world began with.

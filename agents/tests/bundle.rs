@@ -4,33 +4,50 @@
 use std::fs;
 use std::path::Path;
 
-use agents::export::bundle::{self, ActionHead, BundleError, ObservationField, PolicyCard};
+use agents::export::bundle::{
+    self, ActionHead, BundleError, GoldenCases, ObservationField, PolicyCard,
+};
 use agents::export::tables::{action_heads, observation_fields};
-use agents::frozen::{Dense, FrozenPolicy, Normaliser};
+use agents::frozen::{Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
+use agents::policy::RiskPolicy;
 use protocols::risk_params::{AtOnce, RiskParam, RiskRegime, Rule, Step};
 use sim::action::Heads;
 use sim::observe::Visibility;
 
 fn policy() -> FrozenPolicy {
+    made(0)
+}
+
+/// A policy that remembers so many values.
+fn made(width: usize) -> FrozenPolicy {
     let mut state = 1u32;
     let mut next = move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) as f32 / (1 << 23) as f32 - 1.0
     };
+    let mut numbers = |n: usize| -> Vec<f32> { (0..n).map(|_| next()).collect() };
+    let memory = (width > 0).then(|| Memory {
+        inputs: 3,
+        width,
+        input_weight: numbers(3 * width * 3),
+        state_weight: numbers(3 * width * width),
+        input_bias: numbers(3 * width),
+        state_bias: numbers(3 * width),
+    });
     let mut dense = |inputs, outputs| Dense {
         inputs,
         outputs,
-        weight: (0..inputs * outputs).map(|_| next()).collect(),
-        bias: (0..outputs).map(|_| next()).collect(),
+        weight: numbers(inputs * outputs),
+        bias: numbers(outputs),
     };
-    let layers = vec![dense(3, 16), dense(16, 16), dense(16, 5)];
+    let layers = vec![dense(if width > 0 { width } else { 3 }, 16), dense(16, 16), dense(16, 5)];
     let normaliser = Normaliser {
         mean: vec![0.5, -1.0, 100.0],
         var: vec![4.0, 0.01, 900.0],
         epsilon: 1e-4,
         clip: 10.0,
     };
-    FrozenPolicy::new("test policy", vec![3, 2], normaliser, layers).unwrap()
+    FrozenPolicy::with_memory("test policy", vec![3, 2], normaliser, memory, layers).unwrap()
 }
 
 fn card() -> PolicyCard {
@@ -68,6 +85,49 @@ fn card() -> PolicyCard {
 fn written(dir: &Path) -> bundle::VerifyReport {
     let observed = vec![(vec![1.0, 2.0, 3.0], vec![1.0, 1.0, 0.0, 1.0, 1.0]); 3];
     bundle::write(dir, &mut policy(), card(), &observed).unwrap()
+}
+
+#[test]
+fn a_policy_with_memory_comes_back_and_remembers_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("policy");
+    let mut policy = made(4);
+    let observed = vec![(vec![1.0, 2.0, 3.0], vec![1.0; 5]); 3];
+    bundle::write(&dir, &mut policy, card(), &observed).unwrap();
+    let (mut back, _, report) = bundle::load(&dir).unwrap();
+    assert_eq!((report.max_logit_error, back.memory()), (0.0, policy.memory()));
+    assert_eq!(back.remembered(), [0.0; 4], "nothing is left of the questions");
+    let (obs, mask, mut action) = ([0.3, -0.9, 120.0], [1.0; 5], [0.0; 2]);
+    let first = back.logits(&obs, &mask).to_vec();
+    assert_eq!(policy.logits(&obs, &mask), first);
+    let remembered = back.remembered().to_vec();
+    back.foresee(&obs, &mask, &mut action);
+    assert_eq!(back.remembered(), remembered, "who is asked beforehand remembers nothing of it");
+    let second = back.logits(&obs, &mask).to_vec();
+    assert_ne!(first, second, "the same, seen twice");
+    assert_eq!(policy.logits(&obs, &mask), second);
+    // Golden cases are an episode: each begins with what the one before it left.
+    let golden: GoldenCases =
+        serde_json::from_slice(&fs::read(dir.join("golden.json")).unwrap()).unwrap();
+    for pair in golden.cases.windows(2) {
+        assert_eq!(pair[0].next_memory, pair[1].memory);
+    }
+    assert_eq!(golden.cases[0].memory, [0.0; 4]);
+    let nothing = FrozenPolicy::with_memory(
+        "nothing",
+        vec![3, 2],
+        Normaliser::identity(3, 10.0),
+        Some(Memory {
+            inputs: 3,
+            width: 0,
+            input_weight: vec![],
+            state_weight: vec![],
+            input_bias: vec![],
+            state_bias: vec![],
+        }),
+        vec![Dense { inputs: 0, outputs: 5, weight: vec![], bias: vec![0.0; 5] }],
+    );
+    assert_eq!(nothing.err(), Some(FrozenError::Empty { what: "memory" }));
 }
 
 #[test]

@@ -303,11 +303,13 @@ impl Checker<'_> {
         self.within("train.checkpoint_every_updates", every, 1.0, 1e9);
         let paths = f64::from(t.validation_paths);
         self.within("train.validation_paths", paths, 1.0, 1e6);
-        if t.ppo.memory > 0 {
+        let learned_in_parts = t.population.is_some() || t.curriculum.is_some();
+        if t.ppo.memory > 0 && learned_in_parts {
             self.refuse(
                 "train.ppo.memory",
-                "a policy with memory cannot be exported yet",
-                "set it to 0; agents::learn::ppo trains such policies for other worlds",
+                "a policy with memory learns from every episode, and of a population or a curriculum some are not \
+                 to be learned from",
+                "set it to 0, or leave `train.population` and `train.curriculum` out",
             );
         }
         if t.ppo.set_width > 0 {

@@ -53,6 +53,11 @@ pub(crate) fn read(loaded: &Loaded, base: &Path) -> Result<Option<Other>, (Strin
     refuse_other_market(&loaded.scenario, card, side).map_err(named_bundle)?;
     refuse_overlap(loaded, &metadata).map_err(named_bundle)?;
     refuse_seen(loaded, card).map_err(named_bundle)?;
+    if policy.memory().is_some() {
+        let reason =
+            "it has memory, and who holds the other heads is not told where an episode begins";
+        return Err(named_bundle(reason.to_owned()));
+    }
     let policy = seeing(&loaded.scenario, policy, &card.observations).map_err(named_bundle)?;
     Ok(Some(Other { policy, side, hash: report.bundle }))
 }

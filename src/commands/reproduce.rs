@@ -41,6 +41,7 @@ pub(crate) fn run(bundle: &Path, manifest: &Manifest, output: Output) -> Result<
         "before": opened.before,
         "transactions": opened.transactions,
         "after": opened.after,
+        "reproduced_when_written": fault.reproduced,
         "diverged": opened.diverged,
         "found": found.as_ref().map(violation),
         "found_by": found.as_ref().map(|_| by),
@@ -163,7 +164,14 @@ fn text(
     match found {
         Some(found) if again => text += &format!("broken again, by {by}:\n  {found}"),
         Some(found) => text += &format!("NOT the recorded one, but broken, by {by}:\n  {found}"),
-        None => text += "NOT broken again: this program holds the invariant",
+        None if fault.reproduced => {
+            text += "NOT broken again: this program holds the invariant";
+        }
+        None => {
+            text += "UNKNOWN: when this folder was written, playing the lane again did not come to the fault (who \
+                decides beside the recorded policy, such as a learned attacker in a seat, is not played). The \
+                command that left the folder plays up to it again";
+        }
     }
     text
 }

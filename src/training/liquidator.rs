@@ -4,7 +4,8 @@
 use super::seed::checkpoint_path;
 use crate::output::{Failure, Output};
 use agents::frozen::FrozenPolicy;
-use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
+use agents::learn::ppo::{Ppo, UpdateLog};
+use agents::learn::run::{Next, train};
 use agents::learn::{LearnError, PpoConfig, network};
 use agents::scripted::liquidator::lane::LiquidationLane;
 use indicatif::ProgressBar;

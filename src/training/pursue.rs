@@ -2,7 +2,8 @@
 
 use crate::output::Failure;
 use agents::attack::{Assailant, AttackLane, Pursuit};
-use agents::learn::ppo::{Next, Ppo, UpdateLog, train};
+use agents::learn::ppo::{Ppo, UpdateLog};
+use agents::learn::run::{Next, train};
 use agents::learn::{LearnError, PpoConfig, network};
 use indicatif::ProgressBar;
 use scenarios::arena::PathChoice;

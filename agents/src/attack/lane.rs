@@ -108,8 +108,8 @@ impl std::fmt::Debug for AttackLane {
 }
 
 impl AttackLane {
-    /// The attacker's side of a lane at the start of an episode. `defenders`, at least one, must decide from
-    /// observation and mask alone: they are asked more often than their decisions are used.
+    /// The attacker's side of a lane at the start of an episode. `defenders`, at least one, are asked more often
+    /// than their decisions are used ([`RiskPolicy::foresee`]).
     ///
     /// # Errors
     /// [`PursuitError`].
@@ -230,7 +230,7 @@ impl AttackLane {
         let seen = world.resource::<Observations>();
         if self.pursuit.sees_through {
             let defender = &mut self.defenders[self.met].1;
-            defender.act(&seen.row, &seen.mask, &mut self.foreseen);
+            defender.foresee(&seen.row, &seen.mask, &mut self.foreseen);
         }
         let (public, rest) = row.split_at_mut(seen.row.len());
         let (foreseen, own) = rest.split_at_mut(self.foreseen.len());

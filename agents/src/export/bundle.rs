@@ -23,11 +23,11 @@ pub use super::card::{
 };
 pub use super::golden::{GoldenCase, GoldenCases, golden_cases};
 use super::{golden, onnx};
-use crate::frozen::{Dense, FrozenError, FrozenPolicy, Normaliser};
+use crate::frozen::{Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
 
 /// The layout that this module writes and reads.
 pub const FORMAT: u32 = 1;
-/// Largest difference of a logit from its golden value.
+/// Largest difference of a logit, or of what is remembered, from its golden value.
 pub const LOGIT_TOLERANCE: f32 = 1e-5;
 
 const ONNX: &str = "policy.onnx";
@@ -65,9 +65,6 @@ pub enum BundleError {
     /// A policy that reads a set has no place in a bundle yet.
     #[error("a policy that reads rows as a set cannot be exported: train with `set_width: 0`")]
     Set,
-    /// A policy that remembers has no place in a bundle yet.
-    #[error("a policy with memory cannot be exported: train with `memory: 0`")]
-    Memory,
     /// Nothing is overwritten.
     #[error("already there, name another folder or remove it first: {}", path.display())]
     Exists {
@@ -187,7 +184,7 @@ pub struct VerifyReport {
 /// (observation, mask) from evaluation, for the golden vectors.
 ///
 /// # Errors
-/// `card` does not fit the policy, the policy has memory, reads a set or answers with numbers, `dir` exists, or the file system's.
+/// `card` does not fit the policy, the policy reads a set or answers with numbers, `dir` exists, or the file system's.
 pub fn write(
     dir: &Path,
     policy: &mut FrozenPolicy,
@@ -202,9 +199,6 @@ pub fn write(
     }
     if policy.set().is_some() {
         return Err(BundleError::Set);
-    }
-    if policy.memory().is_some() {
-        return Err(BundleError::Memory);
     }
     let (network, weights) = pack(policy);
     let metadata = Metadata {
@@ -308,19 +302,23 @@ fn check_golden(policy: &mut FrozenPolicy, golden: &GoldenCases) -> Result<f32, 
         same(&what("action_mask"), policy.logits_dim(), expected.action_mask.len())?;
         same(&what("logits"), policy.logits_dim(), expected.logits.len())?;
         same(&what("action"), policy.heads().len(), expected.action.len())?;
+        let remembered = policy.remembered().len();
+        same(&what("memory"), remembered, expected.memory.len())?;
+        same(&what("next_memory"), remembered, expected.next_memory.len())?;
         let (observation, mask) = (expected.observation.clone(), expected.action_mask.clone());
-        let now = golden::answer(policy, observation, mask);
-        for (i, (e, g)) in expected.logits.iter().zip(&now.logits).enumerate() {
-            let error = (e - g).abs();
-            if error.is_nan() || error > LOGIT_TOLERANCE {
-                return Err(BundleError::Golden {
-                    case,
-                    what: format!("logits[{i}]"),
-                    expected: *e,
-                    got: *g,
-                });
+        let now = golden::answer(policy, &expected.memory, observation, mask);
+        for (name, expected, now) in [
+            ("logits", &expected.logits, &now.logits),
+            ("next_memory", &expected.next_memory, &now.next_memory),
+        ] {
+            for (i, (e, g)) in expected.iter().zip(now).enumerate() {
+                let error = (e - g).abs();
+                if error.is_nan() || error > LOGIT_TOLERANCE {
+                    let (what, expected, got) = (format!("{name}[{i}]"), *e, *g);
+                    return Err(BundleError::Golden { case, what, expected, got });
+                }
+                worst = worst.max(error);
             }
-            worst = worst.max(error);
         }
         for (i, (e, g)) in expected.action.iter().zip(&now.action).enumerate() {
             if e != g {
@@ -385,6 +383,13 @@ fn pack(policy: &FrozenPolicy) -> (Network, Vec<u8>) {
     let obs_dim = policy.obs_dim();
     put("normaliser.mean".into(), vec![obs_dim], &normaliser.mean);
     put("normaliser.var".into(), vec![obs_dim], &normaliser.var);
+    if let Some(memory) = policy.memory() {
+        let gates = 3 * memory.width;
+        put("memory.input_weight".into(), vec![gates, memory.inputs], &memory.input_weight);
+        put("memory.state_weight".into(), vec![gates, memory.width], &memory.state_weight);
+        put("memory.input_bias".into(), vec![gates], &memory.input_bias);
+        put("memory.state_bias".into(), vec![gates], &memory.state_bias);
+    }
     for (i, layer) in policy.layers().iter().enumerate() {
         let shape = vec![layer.outputs, layer.inputs];
         put(format!("layers.{i}.weight"), shape, &layer.weight);
@@ -441,14 +446,29 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
         epsilon: network.observation_epsilon,
         clip: network.observation_clip,
     };
+    let remembers = network.tensors.get(2).is_some_and(|t| t.name.starts_with("memory."));
+    let memory = if remembers {
+        let (shape, input_weight) = next("memory.input_weight".into(), 2)?;
+        Some(Memory {
+            inputs: shape[1],
+            width: shape[0] / 3,
+            input_weight,
+            state_weight: next("memory.state_weight".into(), 2)?.1,
+            input_bias: next("memory.input_bias".into(), 1)?.1,
+            state_bias: next("memory.state_bias".into(), 1)?.1,
+        })
+    } else {
+        None
+    };
+    let before = if remembers { 6 } else { 2 };
     let mut layers = Vec::new();
-    for i in 0..(network.tensors.len() - 2) / 2 {
+    for i in 0..network.tensors.len().saturating_sub(before) / 2 {
         let (shape, weight) = next(format!("layers.{i}.weight"), 2)?;
         let (_, bias) = next(format!("layers.{i}.bias"), 1)?;
         layers.push(Dense { inputs: shape[1], outputs: shape[0], weight, bias });
     }
     let name = metadata.policy.name.clone();
-    Ok(FrozenPolicy::new(name, network.heads.clone(), normaliser, layers)?)
+    Ok(FrozenPolicy::with_memory(name, network.heads.clone(), normaliser, memory, layers)?)
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -117,7 +117,9 @@ pub struct PolicyCard {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorEntry {
-    /// `normaliser.mean`, `normaliser.var`, `layers.<i>.weight` `[outputs, inputs]`, `layers.<i>.bias`.
+    /// `normaliser.mean`, `normaliser.var`, with memory `memory.input_weight` `[3·memory, inputs]`, `memory.state_weight`,
+    /// `memory.input_bias` and `memory.state_bias` (gates in the order reset, update, new), then
+    /// `layers.<i>.weight` `[outputs, inputs]`, `layers.<i>.bias`.
     pub name: String,
     /// Row-major shape.
     pub shape: Vec<usize>,

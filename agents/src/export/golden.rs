@@ -17,12 +17,18 @@ const OBSERVED_CASES: usize = 64;
 pub struct GoldenCase {
     /// Observation, as the policy is given it, `[obs_dim]`.
     pub observation: Vec<f32>,
+    /// What it remembers before it, `[memory]`; empty without memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<f32>,
     /// 1 = legal, `[logits]`.
     pub action_mask: Vec<f32>,
     /// Masked logits, `[logits]`.
     pub logits: Vec<f32>,
     /// One choice per head, `[heads]`.
     pub action: Vec<u32>,
+    /// What it remembers after it, `[memory]`; empty without memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_memory: Vec<f32>,
 }
 
 /// The contents of `golden.json`.
@@ -35,30 +41,40 @@ pub struct GoldenCases {
 
 /// The policy's answers to up to 64 of `observed` (observation, mask), evenly spread,
 /// and to 32 of its own: zeros, the mean, far beyond the clip on either side, single
-/// fields at their extremes, random ones; under masks that allow all, one choice per head, and random.
+/// fields at their extremes, random ones; under masks that allow all, one choice per head, and random. A policy with
+/// memory is asked them one after the other, as if they were an episode.
 pub fn golden_cases(policy: &mut FrozenPolicy, observed: &[(Vec<f32>, Vec<f32>)]) -> GoldenCases {
     let kept = observed.len().min(OBSERVED_CASES);
     let questions: Vec<(Vec<f32>, Vec<f32>)> = (0..kept)
         .map(|i| observed[i * observed.len() / kept].clone())
         .chain((0..MADE_UP_CASES).map(|i| made_up(policy, i)))
         .collect();
-    let cases = questions
-        .into_iter()
-        .map(|(observation, action_mask)| answer(policy, observation, action_mask))
-        .collect();
-    GoldenCases { cases }
+    let mut memory = vec![0.0; policy.remembered().len()];
+    let cases = questions.into_iter().map(|(observation, action_mask)| {
+        let case = answer(policy, &memory, observation, action_mask);
+        memory.clone_from(&case.next_memory);
+        case
+    });
+    GoldenCases { cases: cases.collect() }
 }
 
-/// The policy's answer to one question.
+/// The policy's answer to one question, when it remembers `memory`; it forgets all of it again.
 pub(super) fn answer(
     policy: &mut FrozenPolicy,
+    memory: &[f32],
     observation: Vec<f32>,
     action_mask: Vec<f32>,
 ) -> GoldenCase {
+    policy.recall(memory);
     let logits = policy.logits(&observation, &action_mask).to_vec();
+    let next_memory = policy.remembered().to_vec();
     let mut action = vec![0.0; policy.heads().len()];
+    policy.recall(memory);
     policy.act(&observation, &action_mask, &mut action);
+    policy.forget();
     GoldenCase {
+        memory: memory.to_vec(),
+        next_memory,
         observation,
         action_mask,
         logits,

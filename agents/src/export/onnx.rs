@@ -3,12 +3,13 @@
 //!
 //! Inputs: `observation` `[batch, obs_dim]` f32, scaled as the observation table says; `action_mask`
 //! `[batch, logits]` f32, 1 = legal. Outputs: `logits` `[batch, logits]` f32, masked ones −1e9;
-//! `action` `[batch, heads]` int64, one choice per head.
+//! `action` `[batch, heads]` int64, one choice per head. A policy with memory has one more of each: it is given
+//! `memory` `[batch, memory]` f32, zeros before an episode's first decision, and returns `next_memory`, to be given with the next.
 //!
 //! Field numbers are those of `onnx/onnx.proto`.
 
 use super::protobuf::Message;
-use crate::frozen::{FrozenPolicy, LEGAL_ABOVE, MASKED_LOGIT};
+use crate::frozen::{FrozenPolicy, LEGAL_ABOVE, MASKED_LOGIT, Memory};
 
 const FLOAT: i64 = 1;
 const INT64: i64 = 7;
@@ -40,11 +41,19 @@ fn graph(policy: &FrozenPolicy) -> Message {
     parts.floats("masked_logit", &[], &[MASKED_LOGIT]);
     parts.node("Sub", &["observation", "obs_mean"], &["obs_centred"], &[]);
     parts.node("Mul", &["obs_centred", "obs_inverse_std"], &["obs_scaled"], &[]);
-    parts.node("Clip", &["obs_scaled", "clip_low", "clip_high"], &["layer_0_in"], &[]);
+    let memory = policy.memory();
+    let seen = if memory.is_some() { "seen" } else { "layer_0_in" };
+    parts.node("Clip", &["obs_scaled", "clip_low", "clip_high"], &[seen], &[]);
+    if let Some(memory) = memory {
+        remember(&mut parts, memory);
+    }
     let last = policy.layers().len() - 1;
     for (i, layer) in policy.layers().iter().enumerate() {
         let (weight, bias) = (format!("layer_{i}_weight"), format!("layer_{i}_bias"));
-        let input = format!("layer_{i}_in");
+        let input = match memory {
+            Some(_) if i == 0 => "next_memory".to_owned(),
+            _ => format!("layer_{i}_in"),
+        };
         let output = format!("layer_{i}_out");
         parts.floats(&weight, &[layer.outputs, layer.inputs], &layer.weight);
         parts.floats(&bias, &[layer.outputs], &layer.bias);
@@ -59,14 +68,51 @@ fn graph(policy: &FrozenPolicy) -> Message {
     parts.node("Where", &["legal", &raw, "masked_logit"], &["logits"], &[]);
     choose(&mut parts, policy.heads());
     let logits = policy.logits_dim();
+    let of_memory =
+        |name: &'static str| memory.map(|m| value_info(name, FLOAT, m.width)).into_iter();
     Message::new()
         .messages(1, parts.nodes)
         .string(2, policy.name())
         .messages(5, parts.initialisers)
         .message(11, value_info("observation", FLOAT, obs_dim))
         .message(11, value_info("action_mask", FLOAT, logits))
+        .messages(11, of_memory("memory"))
         .message(12, value_info("logits", FLOAT, logits))
         .message(12, value_info("action", INT64, policy.heads().len()))
+        .messages(12, of_memory("next_memory"))
+}
+
+/// `seen` and `memory` → `next_memory`, as [`Memory`] has it.
+fn remember(parts: &mut Parts, memory: &Memory) {
+    let (inputs, width) = (memory.inputs, memory.width);
+    parts.ints("memory_gates", &[width as i64; 3]);
+    parts.floats("one", &[], &[1.0]);
+    for (side, from, inputs, weight, bias) in [
+        ("input", "seen", inputs, &memory.input_weight, &memory.input_bias),
+        ("state", "memory", width, &memory.state_weight, &memory.state_bias),
+    ] {
+        let name = |what: &str| format!("{side}_{what}");
+        let (weights, biases, gates) = (name("weight"), name("bias"), name("gates"));
+        parts.floats(&weights, &[3 * width, inputs], weight);
+        parts.floats(&biases, &[3 * width], bias);
+        parts.node("Gemm", &[from, &weights, &biases], &[&gates], &[int("transB", 1)]);
+        let each = [name("reset"), name("update"), name("new")];
+        let each = each.each_ref().map(String::as_str);
+        parts.node("Split", &[&gates, "memory_gates"], &each, &[int("axis", 1)]);
+    }
+    for gate in ["reset", "update"] {
+        let sum = format!("{gate}_sum");
+        let (input, state) = (format!("input_{gate}"), format!("state_{gate}"));
+        parts.node("Add", &[&input, &state], &[&sum], &[]);
+        parts.node("Sigmoid", &[&sum], &[gate], &[]);
+    }
+    parts.node("Mul", &["reset", "state_new"], &["state_new_let_in"], &[]);
+    parts.node("Add", &["input_new", "state_new_let_in"], &["new_sum"], &[]);
+    parts.node("Tanh", &["new_sum"], &["new"], &[]);
+    parts.node("Sub", &["one", "update"], &["renewal"], &[]);
+    parts.node("Mul", &["renewal", "new"], &["renewed"], &[]);
+    parts.node("Mul", &["update", "memory"], &["held"], &[]);
+    parts.node("Add", &["renewed", "held"], &["next_memory"], &[]);
 }
 
 /// `logits` → `action`: the most likely choice of each head, the lowest of equals.

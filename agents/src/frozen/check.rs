@@ -66,6 +66,9 @@ pub(super) fn check(
         width = joined(width, rows, second.outputs);
     }
     if let Some(memory) = memory {
+        if memory.width == 0 {
+            return Err(FrozenError::Empty { what: "memory" });
+        }
         let gates = 3 * memory.width;
         same("memory.inputs".into(), width, memory.inputs)?;
         for (name, values, expected) in [

@@ -32,6 +32,8 @@ pub mod replay;
 #[cfg(feature = "tch")]
 mod resume;
 #[cfg(feature = "tch")]
+pub mod run;
+#[cfg(feature = "tch")]
 pub mod sac;
 #[cfg(feature = "tch")]
 pub mod self_play;
