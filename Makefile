@@ -32,9 +32,10 @@ demo: libtorch ## build, train a risk policy under attack, compare it, export it
 		.venv/bin/python scripts/check_tensorboard.py --brief runs/demo/tensorboard; \
 	else \
 		echo '********************************************************************' >&2; \
-		echo 'NOT CHECKED: the policy bundle was not compared with onnxruntime,'    >&2; \
-		echo 'because it could not be installed (the reason is above).'             >&2; \
-		echo 'Everything else is done. Later: make check-bundle BUNDLE=runs/demo/policy' >&2; \
+		echo 'NOT CHECKED: neither was the policy bundle compared with onnxruntime nor' >&2; \
+		echo 'were the events read with TensorBoard: they could not be installed (the'  >&2; \
+		echo 'reason is above). Everything else is done. Later:'                         >&2; \
+		echo 'make check-bundle check-events BUNDLE=runs/demo/policy RUN=runs/demo'       >&2; \
 		echo '********************************************************************' >&2; \
 	fi
 

@@ -9,14 +9,14 @@ use agents::learn::games::{
     self, CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity, Partial,
 };
 use agents::learn::heads::{Heads, Illegal, Pull, Softmax, sample};
-use agents::learn::network::{Inference, Network};
+use agents::learn::network::{Inference, Network, bare_pass};
 use agents::learn::noise::Noise;
 use agents::learn::parameters::to_vec;
 use agents::learn::ppo::{Ppo, UpdateLog};
 use agents::learn::run::{Next, train};
 use agents::learn::shape::NetworkShape;
 use agents::learn::{Checkpoint, Discount, LearnError, PpoConfig, Saved};
-use sim::environment::{ActionSpace, Environment, StepOut};
+use sim::environment::{ActionSpace, Environment, Rows, StepOut};
 use sim::lanes::Lanes;
 use tch::{Device, Kind, Tensor};
 
@@ -159,13 +159,39 @@ fn slopes_along_logits_are_those_that_libtorch_finds() {
 }
 
 #[test]
+fn logits_that_are_not_finite_are_noticed_where_they_are_legal() {
+    let heads = Heads::new(&[3]);
+    let mut softmax = Softmax::default();
+    for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for at in 0..3 {
+            let mut logits = [0.5, -0.5, 0.1];
+            logits[at] = wrong;
+            heads.softmax(&logits, &Illegal::new(&[1.0; 3], 3), &[0], &mut softmax);
+            assert!(!softmax.entropies[0].is_finite(), "{wrong} at {at}: {softmax:?}");
+            let mut mask = [1.0; 3];
+            mask[at] = 0.0;
+            heads.softmax(&logits, &Illegal::new(&mask, 3), &[0], &mut softmax);
+            assert!(softmax.entropies[0].is_finite(), "{wrong} at {at}: {softmax:?}");
+            assert_eq!(softmax.probabilities[at], 0.0);
+        }
+    }
+}
+
+#[test]
 fn a_pass_whose_tensors_are_made_once_is_the_networks() {
-    let action = ActionSpace::MultiDiscrete { heads: vec![3, 2] };
-    for (memory, depth) in [(0, 1), (0, 3), (5, 2)] {
-        let shape =
-            NetworkShape { obs_dim: 4, set: None, memory, width: 8, depth, action: action.clone() };
+    let choices = ActionSpace::MultiDiscrete { heads: vec![3, 2] };
+    let numbers = ActionSpace::Continuous { low: vec![-1.0; 5], high: vec![1.0; 5] };
+    let rows = Rows { start: 0, room: 2, width: 2, present: None };
+    for (set, memory, depth, action) in [
+        (None, 0, 1, &choices),
+        (None, 0, 3, &numbers),
+        (None, 5, 2, &choices),
+        (Some((rows, 3)), 0, 2, &choices),
+    ] {
+        let action = action.clone();
+        let shape = NetworkShape { obs_dim: 4, set, memory, width: 8, depth, action };
         let weights = shape.initial(&Noise::new(2), &[], 0.0);
-        let network = Network::new(shape, &weights, Device::Cpu);
+        let mut network = Network::new(shape, &weights, Device::Cpu);
         let mut inference = Inference::new(&network, 3);
         for pass in 0..3 {
             let obs: Vec<f32> = (0..12).map(|i| ((pass * 12 + i) as f32).sin()).collect();
@@ -173,13 +199,17 @@ fn a_pass_whose_tensors_are_made_once_is_the_networks() {
             let before = state.clone();
             let (mut logits, mut values) = ([0.0; 15], [0.0; 3]);
             inference.pass(&network, &obs, &mut state, &mut logits, &mut values);
-            let mut inputs = Tensor::from_slice(&obs).view([3, 4]);
+            let obs = Tensor::from_slice(&obs).view([3, 4]);
+            let mut inputs = network.see(&obs);
             if memory > 0 {
                 inputs = network.remember(&inputs, &Tensor::from_slice(&before).view([3, -1]));
                 assert_eq!(state, to_vec(&inputs));
             }
             let (all, value) = network.forward(&inputs);
             assert_eq!((logits.to_vec(), values.to_vec()), (to_vec(&all), to_vec(&value)));
+            if network.log_std().is_none() {
+                bare_pass(&mut network, &obs); // The weights move.
+            }
         }
     }
 }
@@ -378,6 +408,7 @@ fn the_frozen_policy_answers_as_libtorch_does() {
     }
 }
 
+/// Whether at so few decisions is luck of the seed: of seeds 1 to 8 six come to 500, and 1 and 4 to 240 and 170.
 #[test]
 fn cart_pole_is_learned_by_two_seeds_of_three() {
     // The settings of rl-zoo's PPO for CartPole-v1, over fewer decisions.

@@ -124,6 +124,33 @@ fn training_beside_twins_ends_with_the_same_bytes_twice_and_after_a_kill() {
     ends_alike(dir.path(), &["train.twin=true", "train.teacher=(policy: Greedy)"]);
 }
 
+/// What is remembered is in the checkpoint, and in the bundle and its answers; whoever asks the policy beforehand what
+/// it will do leaves no trace in it.
+#[test]
+fn a_policy_with_memory_ends_with_the_same_bytes_and_is_exported() {
+    let dir = tempfile::tempdir().expect("a folder");
+    ends_alike(dir.path(), &["train.ppo.memory=6"]);
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    export_and_judge(dir.path(), siege);
+    let golden = fs::read(dir.path().join("bundle/golden.json")).expect("reads");
+    let golden: Value = serde_json::from_slice(&golden).expect("JSON");
+    assert_eq!(golden["cases"][1]["memory"].as_array().map(Vec::len), Some(6));
+    let exploit =
+        ["exploit", "bundle", "--scenario", siege, "--budget", "8000", "--attackers", "1"];
+    let small = ["--worlds", "1", "--head-start", "0.1", "--set", "episode_hours=1"];
+    let short = ["--set", "evaluate.fresh_paths=1", "--set", "evaluate.paths_per_window=1"];
+    let report = json(dir.path(), &[&exploit[..], &small, &short].concat());
+    assert_eq!(report["report"]["rows"].as_array().map(Vec::len), Some(7));
+
+    let population = "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, solver: Nash)";
+    let args = args(siege, "other", false, &["train.ppo.memory=6", population]);
+    let refused = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).replace("\n", " ");
+    assert!(said.contains("train.ppo.memory"), "{said}");
+}
+
 /// Whose turn it is, and what all have learned so far, is on disk between turns, and within one in its checkpoint.
 #[test]
 fn training_against_a_population_ends_with_the_same_bytes_twice_and_after_kills() {

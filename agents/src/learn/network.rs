@@ -50,7 +50,12 @@ pub fn bare_decisions_per_second(
 /// One such pass over `obs` `[M, obs_dim]`; the gradient's norm.
 pub fn bare_pass(network: &mut Network, obs: &Tensor) -> f64 {
     let adam = AdamStep { learning_rate: 1e-4, epsilon: 1e-5, max_grad_norm: 0.5 };
-    let (logits, values) = network.forward(&network.see(obs));
+    let mut inputs = network.see(obs);
+    if network.shape.memory > 0 {
+        let nothing = [obs.size()[0], network.shape.memory as i64];
+        inputs = network.remember(&inputs, &Tensor::zeros(nothing, (Kind::Float, obs.device())));
+    }
+    let (logits, values) = network.forward(&inputs);
     let loss = logits.square().mean(Kind::Float) + values.mean(Kind::Float);
     let gradient = network.parameters.gradient(&loss);
     network.parameters.step(gradient, adam)
@@ -181,9 +186,6 @@ pub struct Inference {
 
 impl Inference {
     /// Tensors for passes of `network` over `rows` observations.
-    ///
-    /// # Panics
-    /// Never: two towers are two.
     #[must_use]
     pub fn new(network: &Network, rows: usize) -> Self {
         let shape = &network.shape;
@@ -191,8 +193,7 @@ impl Inference {
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, network.parameters.device()));
         let fused = zeros(&[n, 2 * width]);
         let towers = fused.view([-1, 2, width]).transpose(0, 1);
-        let deeper = (network.towers().len() - 6) / 2;
-        let layers: Vec<Tensor> = (0..deeper).map(|_| zeros(&[2, n, width])).collect();
+        let layers: Vec<Tensor> = (1..shape.depth).map(|_| zeros(&[2, n, width])).collect();
         let last = layers.last().unwrap_or(&towers);
         Self {
             last: [last.get(0), last.get(1)],
@@ -208,6 +209,9 @@ impl Inference {
 
     /// `obs` `[N, D]` to `logits` `[N, L]` and `values` `[N]`, on top of `state` `[N, H]`, which becomes that after
     /// `obs`. As [`Network::forward`] has it, to the bit.
+    ///
+    /// # Panics
+    /// A slice has another length.
     pub fn pass(
         &mut self,
         network: &Network,

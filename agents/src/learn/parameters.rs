@@ -164,19 +164,20 @@ pub fn copy_to(tensor: &Tensor, out: &mut [f32]) {
     host.copy_data(out, n);
 }
 
-/// `values` into a contiguous tensor of as many floats, where it lies.
+/// `values` into a contiguous tensor of as many floats, where it lies. Not for what is differentiated: libtorch does
+/// not notice.
 ///
 /// # Panics
 /// The tensor is none such.
-pub fn copy_from(values: &[f32], tensor: &mut Tensor) {
+pub(super) fn copy_from(values: &[f32], tensor: &mut Tensor) {
     if tensor.device() != Device::Cpu {
         return tensor.copy_(&Tensor::from_slice(values).view(tensor.size().as_slice()));
     }
     let fits = tensor.numel() == values.len() && tensor.kind() == Kind::Float;
     assert!(fits && tensor.is_contiguous(), "Invariant: a contiguous tensor of as many floats");
     #[expect(unsafe_code, reason = "tch writes to a tensor of the host only by making another")]
-    // SAFETY: the tensor owns as many floats of the host's memory, one after the other, and is borrowed mutably;
-    // `values` is another borrow, so the two cannot overlap.
+    // SAFETY: the tensor has as many floats in the host's memory, one after the other, and lives on. `values` lies
+    // elsewhere: tch lends nobody a slice of libtorch's memory. No other thread touches the tensor, which `&mut` says.
     unsafe {
         std::ptr::copy_nonoverlapping(values.as_ptr(), tensor.data_ptr().cast(), values.len());
     }

@@ -406,10 +406,6 @@ impl<E: Environment> Ppo<E> {
         if config.reference.as_ref().is_some_and(|reference| reference.refreshes(self.update)) {
             self.reference = Some(self.network.parameters.weights());
         }
-        let illegal = Illegal::new(&self.storage.mask, self.spec.action.logits());
-        let reference = self.reference.as_ref();
-        let referred = reference.map(|weights| self.referred(weights, &batch.obs, &illegal));
-        let mut scratch = Scratch::default();
         let total = self.storage.decisions(); // B
         // With memory, whole lanes are shuffled and cut; without, decisions are.
         let lanes = self.lanes.len();
@@ -435,6 +431,13 @@ impl<E: Environment> Ppo<E> {
             log.train_secs = start.seconds();
             return Ok(());
         }
+        let illegal = match &self.actor {
+            Actor::Choices(_) => Illegal::new(&self.storage.mask, self.spec.action.logits()),
+            Actor::Numbers(_) => Illegal::default(),
+        };
+        let reference = self.reference.as_ref();
+        let referred = reference.map(|weights| self.referred(weights, &batch.obs, &illegal));
+        let mut scratch = Scratch::default();
         let count = if recurrent { lanes } else { total };
         let parts = (learned / config.minibatch).clamp(1, if recurrent { lanes } else { learned });
         let diverged = |what, value, checkpoint: &Option<PathBuf>| LearnError::Diverged {

@@ -96,12 +96,16 @@ impl Storage {
     pub(super) fn batch(&self, device: Device) -> Batch {
         let b = self.decisions() as i64;
         let matrix = |v: &[f32]| Tensor::from_slice(v).view([b, -1]).to_device(device);
-        let any_unread = self.mask.iter().any(|m| *m <= LEGAL_ABOVE);
+        let unread = |m: &f32| *m <= LEGAL_ABOVE;
         Batch {
             obs: matrix(&self.obs), // [B, D]
             numbers: self.numbers.then(|| Numbers {
                 drawn: matrix(&self.drawn), // [B, A]
-                unread: any_unread.then(|| matrix(&self.mask).le(f64::from(LEGAL_ABOVE))), // [B, A], bool
+                unread: self
+                    .mask
+                    .iter()
+                    .any(unread)
+                    .then(|| matrix(&self.mask).le(f64::from(LEGAL_ABOVE))), // [B, A], bool
             }),
             goes_on: (!self.first_state.is_empty()).then(|| {
                 let ends = self.terminated.iter().zip(&self.truncated);

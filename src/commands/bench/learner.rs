@@ -13,8 +13,8 @@ use std::time::Instant;
 const LANES: u32 = 64;
 const MINIBATCH: usize = 512;
 
-/// Updates of a scenario's own length on its own worlds for about so many seconds, two at least, the first not counted; and passes of a
-/// network of the same shape over a minibatch of the same size, before and after.
+/// Updates of a scenario's own length on its own worlds for about so many seconds, two at least, the first not
+/// counted; and passes of a network of the same shape over a minibatch of the same size, before and after.
 pub(super) fn rates(loaded: &Loaded, seconds: f64) -> Result<Value, Failure> {
     let worlds = Worlds::new(loaded).map_err(Failure::from_error)?;
     let settings = loaded.scenario.train.as_ref().map(|t| t.ppo.clone()).unwrap_or_default();
