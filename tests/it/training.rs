@@ -148,7 +148,7 @@ fn a_policy_with_memory_ends_with_the_same_bytes_and_is_exported() {
     let refused = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8_lossy(&refused.stderr).replace("\n", " ");
-    assert!(said.contains("train.ppo.memory"), "{said}");
+    assert!(said.contains("a policy with memory learns from every episode"), "{said}");
 }
 
 /// Whose turn it is, and what all have learned so far, is on disk between turns, and within one in its checkpoint.
