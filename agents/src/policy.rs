@@ -17,7 +17,8 @@ pub trait RiskPolicy: Send {
     /// Chooses: `obs` is `[obs_dim]`, `mask` is `[logits]` with 1 for legal, `action` is `[heads]` and
     /// gets one choice per head.
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]);
-    /// What [`RiskPolicy::act`] would choose now, of which nothing is remembered.
+    /// What [`RiskPolicy::act`] would choose now, of which nothing is remembered: the same, where a policy remembers
+    /// nothing anyway.
     fn foresee(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         self.act(obs, mask, action);
     }

@@ -131,6 +131,37 @@ fn a_policy_with_memory_comes_back_and_remembers_alike() {
 }
 
 #[test]
+fn parts_that_nothing_can_pass_through_are_refused() {
+    let dense = |inputs: usize, outputs: usize| Dense {
+        inputs,
+        outputs,
+        weight: vec![0.5; inputs * outputs],
+        bias: vec![0.0; outputs],
+    };
+    let blind = Memory {
+        inputs: 0,
+        width: 2,
+        input_weight: vec![],
+        state_weight: vec![0.1; 12],
+        input_bias: vec![0.0; 6],
+        state_bias: vec![0.0; 6],
+    };
+    let huge = Memory { width: usize::MAX / 2, inputs: 3, ..blind.clone() };
+    let seen = |n| Normaliser::identity(n, 10.0);
+    let unseen = Normaliser { clip: -1.0, ..seen(3) };
+    for (normaliser, memory, layers, word) in [
+        (seen(0), Some(blind), vec![dense(2, 3)], "observation"),
+        (seen(3), Some(huge), vec![dense(3, 3)], "memory.input_weight"),
+        (seen(3), None, vec![dense(3, 0), dense(0, 3)], "output of one of its layers"),
+        (unseen, None, vec![dense(3, 3)], "clip below 0"),
+    ] {
+        let refused = FrozenPolicy::with_memory("x", vec![3], normaliser, memory, layers);
+        let said = refused.expect_err("it does not pass").to_string();
+        assert!(said.contains(word), "{word}: {said}");
+    }
+}
+
+#[test]
 fn a_bundle_comes_back_as_the_policy_that_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("policy");

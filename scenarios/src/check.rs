@@ -304,6 +304,14 @@ impl Checker<'_> {
         let paths = f64::from(t.validation_paths);
         self.within("train.validation_paths", paths, 1.0, 1e6);
         let learned_in_parts = t.population.is_some() || t.curriculum.is_some();
+        self.within("train.ppo.memory", t.ppo.memory as f64, 0.0, 4096.0);
+        if t.ppo.memory > 0 && t.ppo.reference.is_some() {
+            self.refuse(
+                "train.ppo.memory",
+                "a policy with memory is held near no reference",
+                "set it to 0, or leave `train.ppo.reference` out",
+            );
+        }
         if t.ppo.memory > 0 && learned_in_parts {
             self.refuse(
                 "train.ppo.memory",

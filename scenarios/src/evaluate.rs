@@ -401,4 +401,7 @@ impl<P: RiskPolicy> RiskPolicy for Recording<P> {
         self.asked += 1;
         self.inner.act(obs, mask, action);
     }
+    fn foresee(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
+        self.inner.foresee(obs, mask, action);
+    }
 }

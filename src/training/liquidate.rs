@@ -37,6 +37,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         (DEPLOYED.to_owned(), Box::new(|| Box::new(Hold)))
     } else {
         let policy = admit(&loaded, &args.policy)?;
+        if policy.memory().is_some() {
+            return Err(Failure::Message(format!(
+                "{}: a policy with memory: what it remembers is in no checkpoint of a liquidator; name one without, or \
+                 `{DEPLOYED}`",
+                args.policy.display()
+            )));
+        }
         (policy.name().to_owned(), Box::new(move || Box::new(policy.clone())))
     };
     let floor = Floor { worlds: &worlds, name, policy };

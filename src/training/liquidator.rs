@@ -69,6 +69,7 @@ impl School<'_> {
             gamma: GAMMA,
             entropy_weight: ENTROPY,
             tail: None,
+            memory: 0,
             initial_logit_bias: Vec::new(),
             ..base.clone()
         };

@@ -143,6 +143,11 @@ fn a_policy_with_memory_ends_with_the_same_bytes_and_is_exported() {
     let report = json(dir.path(), &[&exploit[..], &small, &short].concat());
     assert_eq!(report["report"]["rows"].as_array().map(Vec::len), Some(7));
 
+    let out =
+        ballast(dir.path(), &["liquidate", siege, "--policy", "bundle", "--out", "liquidator"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.code() == Some(2) && said.contains("a policy with memory"), "{said}");
+
     let population = "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, solver: Nash)";
     let args = args(siege, "other", false, &["train.ppo.memory=6", population]);
     let refused = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());

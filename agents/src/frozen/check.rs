@@ -45,6 +45,11 @@ pub(super) fn check(
     finite("normaliser.mean".into(), &normaliser.mean)?;
     finite("normaliser.var".into(), &normaliser.inverse_std())?;
     finite("normaliser.clip".into(), &[normaliser.clip])?;
+    if normaliser.clip < 0.0 {
+        return Err(FrozenError::Empty {
+            what: "room between its observations' bounds (a clip below 0)",
+        });
+    }
     if let Some(SetEncoder { rows, layers }) = set {
         let [first, second] = layers;
         let end = rows.room.checked_mul(rows.width).and_then(|n| n.checked_add(rows.start));
@@ -69,11 +74,14 @@ pub(super) fn check(
         if memory.width == 0 {
             return Err(FrozenError::Empty { what: "memory" });
         }
-        let gates = 3 * memory.width;
+        if memory.inputs == 0 {
+            return Err(FrozenError::Empty { what: "observation" });
+        }
+        let gates = memory.width.saturating_mul(3);
         same("memory.inputs".into(), width, memory.inputs)?;
         for (name, values, expected) in [
-            ("memory.input_weight", &memory.input_weight, gates * memory.inputs),
-            ("memory.state_weight", &memory.state_weight, gates * memory.width),
+            ("memory.input_weight", &memory.input_weight, gates.saturating_mul(memory.inputs)),
+            ("memory.state_weight", &memory.state_weight, gates.saturating_mul(memory.width)),
             ("memory.input_bias", &memory.input_bias, gates),
             ("memory.state_bias", &memory.state_bias, gates),
         ] {
@@ -85,6 +93,9 @@ pub(super) fn check(
     for (i, layer) in layers.iter().enumerate() {
         same(format!("layers.{i}.inputs"), width, layer.inputs)?;
         fits(&format!("layers.{i}"), layer)?;
+        if layer.outputs == 0 {
+            return Err(FrozenError::Empty { what: "output of one of its layers" });
+        }
         width = layer.outputs;
     }
     same("logits".into(), outputs(heads, bounds), width)

@@ -21,9 +21,14 @@ impl Mind {
     /// A sentence: not a policy, or none of a liquidator.
     pub fn learned(bytes: &[u8]) -> Result<Self, String> {
         let policy = FrozenPolicy::from_bytes(bytes)?;
+        if policy.memory().is_some() {
+            return Err(
+                "no liquidator: it has memory; train one with `ballast liquidate`".to_owned()
+            );
+        }
         let here = (OBS_DIM, LOGITS);
         let there = (policy.obs_dim(), policy.logits_dim());
-        if there != here || policy.bounds().is_some() || policy.memory().is_some() {
+        if there != here || policy.bounds().is_some() {
             return Err(format!(
                 "no liquidator of this build: it sees {} values and chooses among {}, a liquidator's seat has {} \
                  and {}; train one with `ballast liquidate`",
