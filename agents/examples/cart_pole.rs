@@ -16,9 +16,9 @@ use agents::export::bundle::{self, ActionHead, ObservationField, PolicyCard};
 use agents::export::tensorboard::EventWriter;
 use agents::frozen::FrozenPolicy;
 use agents::learn::games::{self, CartPole};
+use agents::learn::network;
 use agents::learn::ppo::{Ppo, UpdateLog};
 use agents::learn::run::{Next, train};
-use agents::learn::{PpoConfig, network};
 use protocols::risk_params::{AtOnce, Rule, Step};
 use sim::action::Side;
 use sim::lanes::Lanes;
@@ -29,25 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let out = PathBuf::from(args.next().ok_or("name an output folder")?);
     let seed = args.next().map_or(Ok(1), |s| s.parse())?;
-    let config = PpoConfig {
-        seed,
-        updates: 391,
-        rollout_steps: 32,
-        epochs: 20,
-        minibatch: 256,
-        learning_rate: 1e-3,
-        gae_lambda: 0.8,
-        gamma: 0.98,
-        anneal_clip: true,
-        entropy_weight: 0.0,
-        value_weight: 1.0,
-        normalise_observations: false,
-        normalise_returns: false,
-        ..PpoConfig::default()
-    };
     let lanes =
         Lanes::new((0..LANES).map(|lane| CartPole::new(seed, lane, LANES)).collect(), false);
-    let mut run = Ppo::new(config, lanes, network::device("cpu")?)?;
+    let mut run = Ppo::new(CartPole::rl_zoo(seed), lanes, network::device("cpu")?)?;
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
     let mut events = EventWriter::create(&out.join("events"), now())?;
     events.text(now(), 0, "config", &format!("```\n{:#?}\n```", run.config()))?;

@@ -156,7 +156,7 @@ const BARS: [Bar; 20] = [
         known: "at least 10,000",
         holds: |mean| mean >= 10_000.0,
         decisions: 100_096,
-        train: |seed| speed(zoo(seed), 8),
+        train: |seed| speed(CartPole::rl_zoo(seed), 8),
     },
     Bar {
         name: "speed-four-epochs",
@@ -335,26 +335,8 @@ fn untrained(seed: u64) -> Result<f64, LearnError> {
     Ok(greedy(&mut run.policy("untrained")?, world, 10))
 }
 
-/// rl-zoo's settings for CartPole-v1. Its value loss, half the squared error, is not halved again as CleanRL's is.
-fn zoo(seed: u64) -> PpoConfig {
-    PpoConfig {
-        seed,
-        updates: 391,
-        rollout_steps: 32,
-        epochs: 20,
-        minibatch: 256,
-        learning_rate: 1e-3,
-        gae_lambda: 0.8,
-        gamma: 0.98,
-        anneal_clip: true,
-        entropy_weight: 0.0,
-        value_weight: 1.0,
-        ..plain()
-    }
-}
-
 fn cart_pole_zoo(seed: u64) -> Result<f64, LearnError> {
-    let (run, _) = train(zoo(seed), lanes(8, |lane| CartPole::new(seed, lane, 8)))?;
+    let (run, _) = train(CartPole::rl_zoo(seed), lanes(8, |lane| CartPole::new(seed, lane, 8)))?;
     Ok(greedy(&mut run.policy("cart pole")?, CartPole::new(seed + 1_000, 0, 1), 100))
 }
 
@@ -362,7 +344,7 @@ fn cart_pole_zoo(seed: u64) -> Result<f64, LearnError> {
 /// memory, of which rl-zoo has one for each: values weigh half as much in it.
 fn positions(seed: u64, memory: usize) -> Result<f64, LearnError> {
     let world = |seed, lane, lanes| Partial::new(CartPole::new(seed, lane, lanes), &[0, 2]);
-    let scaled = PpoConfig { memory, normalise_observations: true, ..zoo(seed) };
+    let scaled = PpoConfig { memory, normalise_observations: true, ..CartPole::rl_zoo(seed) };
     let config = PpoConfig { value_weight: 0.5, ..scaled };
     let (run, _) = train(config, lanes(8, |lane| world(seed, lane, 8)))?;
     Ok(greedy(&mut run.policy("positions")?, world(seed + 1_000, 0, 1), 100))

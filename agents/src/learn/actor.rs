@@ -5,7 +5,7 @@ use sim::environment::ActionSpace;
 use tch::Device;
 
 use super::error::LearnError;
-use super::heads::{self, Heads};
+use super::heads::Heads;
 use super::noise::uniform;
 use super::squashed::Squashed;
 use crate::bounds::Bounds;
@@ -46,8 +46,7 @@ impl Actor {
     ) -> Result<f32, usize> {
         match self {
             Self::Choices(heads) => {
-                let log_prob =
-                    heads::sample(&heads.choices, outputs, mask, action, || uniform(rng))?;
+                let log_prob = heads.sample(outputs, mask, action, || uniform(rng))?;
                 drawn.copy_from_slice(action);
                 Ok(log_prob)
             }
@@ -60,7 +59,7 @@ impl Actor {
     /// The first head whose choice in `action` `[K]` is not legal by `mask` `[L]`; numbers are never refused.
     pub(super) fn illegal(&self, mask: &[f32], action: &[f32]) -> Option<usize> {
         match self {
-            Self::Choices(heads) => heads::illegal(&heads.choices, mask, action),
+            Self::Choices(heads) => heads.illegal(mask, action),
             Self::Numbers(_) => None,
         }
     }

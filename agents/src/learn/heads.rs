@@ -10,7 +10,6 @@ use crate::frozen::LEGAL_ABOVE;
 /// The heads of a policy.
 #[derive(Debug)]
 pub struct Heads {
-    pub(super) choices: Vec<u32>,
     /// Where each head's choices lie among all.
     ranges: Vec<Range<usize>>,
 }
@@ -80,12 +79,58 @@ impl Heads {
             *start = range.end;
             Some(range)
         });
-        Self { ranges: ranges.collect(), choices: choices.to_vec() }
+        Self { ranges: ranges.collect() }
     }
 
     /// Choices of all heads, `L`.
     fn logits(&self) -> usize {
         self.ranges.last().map_or(0, |last| last.end)
+    }
+
+    /// The first head whose choice in `action` `[K]` is not one that `mask` `[L]` leaves.
+    #[must_use]
+    pub fn illegal(&self, mask: &[f32], action: &[f32]) -> Option<usize> {
+        self.ranges.iter().zip(action).position(|(range, choice)| {
+            let mut mask = (0..).zip(&mask[range.clone()]);
+            !mask.any(|(c, m): (u32, &f32)| c as f32 == *choice && *m > LEGAL_ABOVE)
+        })
+    }
+
+    /// Draws one choice per head from masked `logits` `[L]` into `action` `[K]`; returns the sum of the
+    /// heads' log-probabilities.
+    ///
+    /// # Errors
+    /// The first head without a legal choice.
+    pub fn sample(
+        &self,
+        logits: &[f32],
+        mask: &[f32],
+        action: &mut [f32],
+        mut uniform: impl FnMut() -> f64,
+    ) -> Result<f32, usize> {
+        let mut log_prob = 0.0;
+        for (head, range) in self.ranges.iter().enumerate() {
+            let legal = || {
+                let legal = range.clone().filter(|i| mask[*i] > LEGAL_ABOVE);
+                legal.map(|i| (i, f64::from(logits[i])))
+            };
+            let highest = legal().map(|(_, x)| x).fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = legal().map(|(_, x)| libm::exp(x - highest)).sum();
+            let mut left = uniform() * sum;
+            let mut chosen = None;
+            for (i, x) in legal() {
+                chosen = Some((i, x));
+                left -= libm::exp(x - highest);
+                if left < 0.0 {
+                    break;
+                }
+            }
+            // Rounding may leave a rest: then the last legal choice stands.
+            let (index, logit) = chosen.ok_or(head)?;
+            action[head] = (index - range.start) as f32;
+            log_prob += logit - highest - libm::log(sum);
+        }
+        Ok(log_prob as f32)
     }
 
     /// The softmax of each head's legal choices at the decisions `rows` `[M]` of `B`: of `logits` `[M, L]` without
@@ -242,52 +287,4 @@ fn eight_by_eight(from: &[f32], to: &mut [f32], of: impl Fn(f32x8) -> f32x8) {
     let mut last = [1.0; 8];
     last[..rest.len()].copy_from_slice(rest);
     rest_to.copy_from_slice(&of(f32x8::from(last)).to_array()[..rest.len()]);
-}
-
-/// The first head whose choice in `action` `[K]` is not one that `mask` `[L]` leaves.
-pub fn illegal(heads: &[u32], mask: &[f32], action: &[f32]) -> Option<usize> {
-    let mut start = 0;
-    heads.iter().zip(action).position(|(n, choice)| {
-        let legal = (0..*n as usize).any(|c| c as f32 == *choice && mask[start + c] > LEGAL_ABOVE);
-        start += *n as usize;
-        !legal
-    })
-}
-
-/// Draws one choice per head from masked `logits` `[L]` into `action` `[K]`; returns the sum of the
-/// heads' log-probabilities.
-///
-/// # Errors
-/// The first head without a legal choice.
-pub fn sample(
-    heads: &[u32],
-    logits: &[f32],
-    mask: &[f32],
-    action: &mut [f32],
-    mut uniform: impl FnMut() -> f64,
-) -> Result<f32, usize> {
-    let mut log_prob = 0.0;
-    let mut start = 0;
-    for (head, n) in heads.iter().enumerate() {
-        let end = start + *n as usize;
-        let legal =
-            || (start..end).filter(|i| mask[*i] > LEGAL_ABOVE).map(|i| (i, f64::from(logits[i])));
-        let highest = legal().map(|(_, x)| x).fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = legal().map(|(_, x)| libm::exp(x - highest)).sum();
-        let mut left = uniform() * sum;
-        let mut chosen = None;
-        for (i, x) in legal() {
-            chosen = Some((i, x));
-            left -= libm::exp(x - highest);
-            if left < 0.0 {
-                break;
-            }
-        }
-        // Rounding may leave a rest: then the last legal choice stands.
-        let (index, logit) = chosen.ok_or(head)?;
-        action[head] = (index - start) as f32;
-        log_prob += logit - highest - libm::log(sum);
-        start = end;
-    }
-    Ok(log_prob as f32)
 }

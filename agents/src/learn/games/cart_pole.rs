@@ -4,6 +4,7 @@ use sim::environment::Spec;
 
 use super::episodic::{Episodic, Luck, Rules};
 use super::{spec, uniform};
+use crate::learn::PpoConfig;
 
 /// CartPole-v1 with Gymnasium's dynamics: Barto, Sutton and Anderson (1983), Euler steps of 20 ms,
 /// ±10 N, over at |x| > 2.4 m or |θ| > 12°, cut at 500 steps, reward 1 a step.
@@ -21,6 +22,28 @@ impl CartPole {
     #[must_use]
     pub fn new(seed: u64, lane: u64, lanes: u64) -> Self {
         Self::from_rules(CartPoleRules, seed, lane, lanes)
+    }
+
+    /// rl-zoo's settings of PPO for CartPole-v1, for eight lanes. Its value loss, half the squared error, is not
+    /// halved again as CleanRL's is.
+    #[must_use]
+    pub fn rl_zoo(seed: u64) -> PpoConfig {
+        PpoConfig {
+            seed,
+            updates: 391,
+            rollout_steps: 32,
+            epochs: 20,
+            minibatch: 256,
+            learning_rate: 1e-3,
+            gae_lambda: 0.8,
+            gamma: 0.98,
+            anneal_clip: true,
+            entropy_weight: 0.0,
+            value_weight: 1.0,
+            normalise_observations: false,
+            normalise_returns: false,
+            ..PpoConfig::default()
+        }
     }
 
     /// One Euler step under a force to the right or left; whether the pole is still up.
