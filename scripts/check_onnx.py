@@ -6,7 +6,8 @@
 1. `onnx.checker`, full check: policy.onnx is a valid model with consistent shapes.
 2. Its inputs and outputs are the ones a bundle promises.
 3. onnxruntime, on every case of golden.json, one at a time and as one batch,
-   gives the logits within 1e-5 and the very same actions; with memory, what is remembered too.
+   gives the logits within 1e-5 and the very same choices, or numbers within 1e-5; with memory, what is
+   remembered too.
 
 Exit 0: it does. Exit 1: it does not. Exit 2: could not check (no such bundle, no onnxruntime).
 Needs scripts/requirements.txt (`make check-bundle` sees to it).
@@ -59,12 +60,15 @@ def main():
         wrong(f"onnxruntime does not load {model_file}: {error}")
 
     names = [[x.name for x in side] for side in (session.get_inputs(), session.get_outputs())]
-    remembers = "memory" in names[0]
-    inputs, outputs = INPUTS + ["memory"] * remembers, OUTPUTS + ["next_memory"] * remembers
+    remembers, masked = "memory" in names[0], "action_mask" in names[0]
+    # A policy that answers with numbers has no mask.
+    if masked == (session.get_outputs()[1].type == "tensor(float)"):
+        wrong(f"an action of {session.get_outputs()[1].type} with{'' if masked else 'out'} a mask")
+    inputs, outputs = INPUTS[: 1 + masked] + ["memory"] * remembers, OUTPUTS + ["next_memory"] * remembers
     if names != [inputs, outputs]:
         wrong(f"inputs and outputs are {names[0]} -> {names[1]}, a bundle has {inputs} -> {outputs}")
     obs_dim = session.get_inputs()[0].shape[1]
-    n_logits = session.get_inputs()[1].shape[1]
+    n_logits = session.get_outputs()[0].shape[1]
 
     try:
         cases = json.loads(golden_file.read_text())["cases"]
@@ -76,9 +80,9 @@ def main():
         wrong(f"{golden_file}: expected {{'cases': [{{{', '.join(inputs + outputs)}}}]}}: {error!r}")
     if not cases:
         wrong(f"{golden_file} has no cases")
-    widths = [("observation", obs_dim), ("action_mask", n_logits), ("logits", n_logits)]
+    widths = [("observation", obs_dim), ("logits", n_logits)] + [("action_mask", n_logits)] * masked
     if remembers:
-        memory = session.get_inputs()[2].shape[1]
+        memory = session.get_inputs()[-1].shape[1]
         widths += [("memory", memory), ("next_memory", memory)]
     for key, width in widths:
         for i, row in enumerate(arrays[key]):
@@ -96,7 +100,8 @@ def main():
             if not np.all(np.isfinite(next_memory)) or error.max() > TOLERANCE:
                 wrong(f"{label}: what is remembered differs by {error.max():.1e} (tolerance {TOLERANCE:g})")
             worst = max(worst, float(error.max()))
-        want_logits, want_action, legal = arrays["logits"][i], arrays["action"][i], arrays["action_mask"][i] > 0.5
+        want_logits, want_action = arrays["logits"][i], arrays["action"][i]
+        legal = arrays["action_mask"][i] > 0.5 if masked else np.ones(want_logits.shape, dtype=bool)
         if logits.shape != want_logits.shape or action.shape != want_action.shape:
             wrong(f"{label}: shapes {logits.shape}, {action.shape}; golden {want_logits.shape}, {want_action.shape}")
         # A masked logit is a large negative constant, compared relatively.
@@ -113,7 +118,7 @@ def main():
     for i in range(len(cases)):
         answers = session.run(outputs, {key: arrays[key][i][np.newaxis, :] for key in inputs})
         compare(f"case {i}", i, *(answer[0] for answer in answers))
-        masked_cases += bool((arrays["action_mask"][i] < 0.5).any())
+        masked_cases += masked and bool((arrays["action_mask"][i] < 0.5).any())
     answers = session.run(outputs, {key: np.stack(arrays[key]) for key in inputs})
     for i in range(len(cases)):
         compare(f"case {i} in a batch of {len(cases)}", i, *(answer[i] for answer in answers))

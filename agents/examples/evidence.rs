@@ -21,9 +21,10 @@ use agents::learn::games::{
 };
 use agents::learn::league_play::{LeaguePlay, LeagueRules};
 use agents::learn::ppo::Ppo;
-use agents::learn::sac::{Sac, SacConfig};
+use agents::learn::run::Learner;
+use agents::learn::sac::Sac;
 use agents::learn::self_play::SelfPlay;
-use agents::learn::{LearnError, PpoConfig, Reference, Tail};
+use agents::learn::{LearnError, PpoConfig, Reference, SacConfig, Tail};
 use sim::environment::Environment;
 use sim::lanes::Lanes;
 use tch::Device;
@@ -375,15 +376,22 @@ fn mountain_car(seed: u64) -> Result<f64, LearnError> {
 
 /// rl-zoo's SAC for Pendulum-v1.
 fn pendulum(seed: u64) -> Result<f64, LearnError> {
-    let config = SacConfig { seed, learning_rate: 1e-3, width: 256, ..SacConfig::default() };
+    let config = SacConfig {
+        seed,
+        learning_rate: 1e-3,
+        width: 256,
+        normalise_observations: false,
+        normalise_returns: false,
+        ..SacConfig::default()
+    };
     let mut run = Sac::new(config, lanes(1, |lane| Pendulum::new(seed, lane, 1)), Device::Cpu)?;
     while run.decisions() < 20_000 {
         run.update()?;
     }
+    let mut policy = run.policy("pendulum")?;
     let mut world = Pendulum::new(seed + 1_000, 0, 1);
-    let one = |episode| {
-        play(&mut world, episode, |obs, _, action| action.copy_from_slice(&run.greedy(obs)))
-    };
+    let one =
+        |episode| play(&mut world, episode, |obs, mask, action| policy.act(obs, mask, action));
     Ok((0..100).map(one).sum::<f64>() / 100.0)
 }
 

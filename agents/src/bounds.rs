@@ -1,6 +1,7 @@
 //! Where each number of an action may lie.
 
 use serde::{Deserialize, Serialize};
+use sim::environment::ActionSpace;
 
 /// Bounds of an action's numbers, in the environment's units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,11 @@ impl Bounds {
         Ok(Self { low: low.to_vec(), high: high.to_vec() })
     }
 
+    /// The space of actions within them.
+    #[must_use]
+    pub fn space(&self) -> ActionSpace {
+        ActionSpace::Continuous { low: self.low.clone(), high: self.high.clone() }
+    }
     /// Numbers in an action.
     #[must_use]
     pub const fn len(&self) -> usize {

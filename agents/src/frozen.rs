@@ -1,4 +1,4 @@
-//! A trained policy in plain Rust: normalise, tanh network, then mask and argmax, or each number squashed into its
+//! A trained policy in plain Rust: normalise, network, then mask and argmax, or each number squashed into its
 //! bounds. No libtorch, no allocation per decision, and the same bits on every machine (sums run in index order, `tanh` is libm's).
 //!
 //! Evaluation, replay and exploitability use this, never the learner's own network.
@@ -87,6 +87,38 @@ impl Normaliser {
     }
 }
 
+/// The function between layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// The hyperbolic tangent.
+    #[default]
+    Tanh,
+    /// max(x, 0).
+    Relu,
+}
+
+impl Activation {
+    /// Its name in a bundle.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tanh => "tanh",
+            Self::Relu => "relu",
+        }
+    }
+    /// The one of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Tanh, Self::Relu].into_iter().find(|a| a.name() == name)
+    }
+    fn of(self, x: f32) -> f32 {
+        match self {
+            Self::Tanh => libm::tanhf(x),
+            Self::Relu => x.max(0.0),
+        }
+    }
+}
+
 /// One fully connected layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
@@ -141,7 +173,7 @@ impl Memory {
     }
 }
 
-/// A policy that no longer learns. tanh between layers, none after the last.
+/// A policy that no longer learns. An activation between layers, none after the last.
 #[derive(Clone, Debug)]
 pub struct FrozenPolicy {
     name: String,
@@ -152,6 +184,7 @@ pub struct FrozenPolicy {
     set: Option<SetEncoder>,
     memory: Option<Memory>,
     layers: Vec<Dense>,
+    activation: Activation,
     /// What is remembered of the episode, `[memory.width]`, and scratch for it.
     state: Vec<f32>,
     kept: Vec<f32>,
@@ -238,6 +271,7 @@ impl FrozenPolicy {
             set,
             memory,
             layers,
+            activation: Activation::default(),
             state: vec![0.0; remembered],
             kept: vec![0.0; remembered],
             gates: vec![0.0; 6 * remembered],
@@ -246,6 +280,13 @@ impl FrozenPolicy {
             back: Vec::with_capacity(widest),
             scratch: Vec::new(),
         })
+    }
+
+    /// The same policy with another function between its layers; [`FrozenPolicy::of`] puts tanh there.
+    #[must_use]
+    pub const fn with_activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
     }
 
     /// What the policy is called in tables and manifests.
@@ -318,15 +359,22 @@ impl FrozenPolicy {
         &self.layers
     }
 
+    /// The function between its layers.
+    #[must_use]
+    pub const fn activation(&self) -> Activation {
+        self.activation
+    }
+
     /// The whole policy as bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let parts = (&self.name, &self.heads, &self.normaliser, &self.memory, &self.layers);
         let to_vec = "plain vectors and numbers always serialise";
         let mut bytes = postcard::to_stdvec(&parts).expect(to_vec);
-        // Policies of choices that read no set do without this part.
-        if self.bounds.is_some() || self.set.is_some() {
-            bytes.extend(postcard::to_stdvec(&(&self.bounds, &self.set)).expect(to_vec));
+        // Policies of choices that read no set, with tanh, do without this part.
+        if self.bounds.is_some() || self.set.is_some() || self.activation != Activation::default() {
+            let further = (&self.bounds, &self.set, self.activation);
+            bytes.extend(postcard::to_stdvec(&further).expect(to_vec));
         }
         bytes
     }
@@ -340,24 +388,39 @@ impl FrozenPolicy {
         let no_policy = |error| format!("not a policy: {error}");
         let ((name, heads, normaliser, memory, layers), rest): (Parts, &[u8]) =
             postcard::take_from_bytes(bytes).map_err(no_policy)?;
-        let (bounds, set): (Option<Bounds>, Option<SetEncoder>) = if rest.is_empty() {
-            (None, None)
+        type Further = (Option<Bounds>, Option<SetEncoder>, Activation);
+        let (bounds, set, activation): Further = if rest.is_empty() {
+            Further::default()
         } else {
             postcard::from_bytes(rest).map_err(no_policy)?
         };
         let action = match bounds {
             None => ActionSpace::MultiDiscrete { heads },
-            Some(b) => ActionSpace::Continuous { low: b.low().to_vec(), high: b.high().to_vec() },
+            Some(bounds) => bounds.space(),
         };
-        Self::of(name, action, normaliser, (set, memory), layers).map_err(|e| e.to_string())
+        let policy = Self::of(name, action, normaliser, (set, memory), layers);
+        Ok(policy.map_err(|e| e.to_string())?.with_activation(activation))
     }
 
     /// The masked logits of one observation: `obs` `[row_dim]`, `mask` `[logits_dim]` (1 = legal).
-    /// An illegal choice has exactly [`MASKED_LOGIT`]; of numbers, the means before they are squashed, whether read
-    /// or not. With memory, the observation is remembered.
+    /// An illegal choice has exactly [`MASKED_LOGIT`]; of numbers, the means before they are squashed, whatever the
+    /// mask. With memory, the observation is remembered.
     pub fn logits(&mut self, obs: &[f32], mask: &[f32]) -> &[f32] {
+        self.pass(obs);
+        if self.bounds.is_none() {
+            assert_eq!(mask.len(), self.logits_dim(), "Invariant: mask width");
+            for (logit, legal) in self.front.iter_mut().zip(mask) {
+                if *legal <= LEGAL_ABOVE {
+                    *logit = MASKED_LOGIT;
+                }
+            }
+        }
+        &self.front
+    }
+
+    /// The last layer's values, into `front`.
+    fn pass(&mut self, obs: &[f32]) {
         assert_eq!(obs.len(), self.row_dim(), "Invariant: observation width");
-        assert_eq!(mask.len(), self.logits_dim(), "Invariant: mask width");
         let clip = self.normaliser.clip;
         let statistics = self.normaliser.mean.iter().zip(&self.inverse_std);
         let normal =
@@ -387,21 +450,16 @@ impl FrozenPolicy {
             }
             if i < last {
                 for y in &mut self.back {
-                    *y = libm::tanhf(*y);
+                    *y = self.activation.of(*y);
                 }
             }
             std::mem::swap(&mut self.front, &mut self.back);
         }
-        for (logit, legal) in self.front.iter_mut().zip(mask) {
-            if *legal <= LEGAL_ABOVE && self.bounds.is_none() {
-                *logit = MASKED_LOGIT;
-            }
-        }
-        &self.front
     }
 
     /// The most likely legal choice of each head, the lowest of equals, or each number, into `action`
-    /// `[action_dim]`.
+    /// `[action_dim]`. Numbers answer whatever the mask, and whatever its width: the world does not read what it
+    /// cannot use.
     pub fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         assert_eq!(action.len(), self.action_dim(), "Invariant: action width");
         self.logits(obs, mask);

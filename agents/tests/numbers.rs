@@ -4,14 +4,15 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use agents::bounds::Bounds;
-use agents::export::bundle::{self, BundleError, PolicyCard};
-use agents::frozen::FrozenPolicy;
+use agents::export::bundle::{self, ActionHead, ObservationField, PolicyCard};
+use agents::frozen::{Activation, FrozenPolicy};
 use agents::learn::games::{AIM_DECISIONS, Aim, CartPole, Pendulum, play};
 use agents::learn::noise::{Draw, Noise};
 use agents::learn::parameters::to_vec;
 use agents::learn::ppo::{Ppo, UpdateLog};
 use agents::learn::squashed::Squashed;
 use agents::learn::{LearnError, PpoConfig, Saved};
+use protocols::risk_params::RiskRegime;
 use sim::environment::Environment;
 use sim::lanes::Lanes;
 use tch::{Device, Kind, Tensor};
@@ -219,10 +220,44 @@ fn the_frozen_policy_answers_with_the_squashed_mean_and_comes_back_from_bytes() 
         back.act(&[obs], &[1.0], &mut again);
         assert!((action[0] - expected).abs() < 1e-5 && action == again, "{action:?} {expected}");
     }
+}
+
+#[test]
+fn numbers_are_exported_and_come_back_with_either_function_between_layers() {
+    let (run, _) = run(PpoConfig { updates: 2, ..small(4) }, aims(4));
     let dir = tempfile::tempdir().unwrap();
-    let refused =
-        bundle::write(&dir.path().join("policy"), &mut frozen, PolicyCard::default(), &[]);
-    assert!(matches!(refused, Err(BundleError::Numbers)));
+    for activation in [Activation::Tanh, Activation::Relu] {
+        let mut frozen = run.policy("aim").unwrap().with_activation(activation);
+        let observations = vec![ObservationField {
+            name: "target".into(),
+            unit: String::new(),
+            scale: 1.0,
+            visibility: "public".into(),
+        }];
+        let choices = ["down", "hold", "up"].map(str::to_owned).to_vec();
+        let rule = RiskRegime::steward().ltv;
+        let (name, unit) = ("ltv".to_owned(), "bps".to_owned());
+        let actions = vec![ActionHead { name, unit, choices, rule }];
+        let card =
+            PolicyCard { name: "aim".into(), observations, actions, ..PolicyCard::default() };
+        let path = dir.path().join(activation.name());
+        let observed = [(vec![0.25], vec![1.0])];
+        let report = bundle::write(&path, &mut frozen, card, &observed).unwrap();
+        assert_eq!((report.numbers, report.heads.len(), report.cases), (1, 0, 33));
+        let (mut back, _, _) = bundle::load(&path).unwrap();
+        assert_eq!(back.to_bytes(), frozen.to_bytes());
+        let (mut action, mut again) = ([0.0], [0.0]);
+        frozen.act(&[0.7], &[], &mut action);
+        back.act(&[0.7], &[], &mut again);
+        assert_eq!(action, again);
+    }
+    let answers = ["tanh", "relu"].map(|name| {
+        let (mut policy, _, _) = bundle::load(&dir.path().join(name)).unwrap();
+        let mut action = [0.0];
+        policy.act(&[0.7], &[], &mut action);
+        action[0]
+    });
+    assert!((answers[0] - answers[1]).abs() > 1e-4, "the functions differ: {answers:?}");
 }
 
 #[test]

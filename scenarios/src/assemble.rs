@@ -7,7 +7,7 @@ use crate::load::Loaded;
 use crate::paths::{Path, Paths};
 use crate::positions::{Placing, Snapshot, Tending, place};
 use crate::problem::Problem;
-use crate::schema::{AssetSpec, PositionsSpec, Scenario};
+use crate::schema::{AssetSpec, PositionsSpec, Scenario, TrainSpec};
 use crate::statics::StaticParams;
 use agents::attack::mind::{Mind, drawn};
 use agents::attack::{Assailant, Template, Templates};
@@ -219,16 +219,24 @@ impl Worlds {
     pub fn training_lanes(&self, seed: u64, lanes: u32) -> Lanes<Lane> {
         let setup = self.setup(PathChoice::Drawn, StaticParams::default(), false);
         let lane = |instance: u64| {
-            self.begin(Arc::clone(&setup), EpisodePlan { run_seed: seed, instance, episode: 0 })
+            let plan = EpisodePlan { run_seed: seed, instance, episode: 0 };
+            self.taught(self.begin(Arc::clone(&setup), plan))
         };
         Lanes::new((0..u64::from(lanes)).map(lane).collect(), true)
     }
 
-    /// Shapes of every lane.
+    /// A lane as its learner plays it: by choices, or by numbers where the scenario trains such a policy.
+    #[must_use]
+    pub(crate) fn taught(&self, lane: Lane) -> Lane {
+        let by_numbers = self.scenario().train.as_ref().is_some_and(TrainSpec::by_numbers);
+        if by_numbers { lane.by_numbers() } else { lane }
+    }
+
+    /// Shapes of every lane that a policy learns in.
     #[must_use]
     pub fn spec(&self) -> sim::environment::Spec {
         let world = WorldAddress { seed: 0, instance: 0, path: PathChoice::Drawn };
-        self.lane(world, StaticParams::default(), false).spec().clone()
+        self.taught(self.lane(world, StaticParams::default(), false)).spec().clone()
     }
 }
 

@@ -14,9 +14,9 @@ use crate::schema::{
 };
 use crate::tree::Node;
 use crate::windows::Window;
-use agents::learn::Tail;
 use agents::learn::game_theory::matrix::MetaSolver;
 use agents::learn::levels::{Method, Scale};
+use agents::learn::{SacConfig, Tail};
 use agents::scripted::SizeLaw;
 use markets::price::HOUR_SECS;
 use sim::action::Side;
@@ -328,12 +328,18 @@ impl Checker<'_> {
                 "set it to 0; agents::learn::ppo trains such policies for other worlds",
             );
         }
-        if t.ppo.initial_log_std != 0.0 {
+        if t.ppo.initial_log_std != 0.0 && !t.by_numbers() {
             self.refuse(
                 "train.ppo.initial_log_std",
-                "a governor's actions are choices, which have no deviation",
-                "leave it out; agents::learn::ppo uses it in worlds whose actions are numbers",
+                "choices have no deviation",
+                "leave it out, or write `train.numbers: true`",
             );
+        }
+        if t.by_numbers() {
+            self.numbers(t);
+        }
+        if let Some(sac) = &t.sac {
+            self.sac(sac, t);
         }
         if t.ppo.kickstart.is_some() {
             self.refuse(
@@ -391,6 +397,52 @@ impl Checker<'_> {
             if let Some(league) = &p.league {
                 self.league(league, p);
             }
+        }
+    }
+
+    /// What only choices have.
+    fn numbers(&mut self, t: &TrainSpec) {
+        for (field, is_there) in
+            [("teacher", t.teacher.is_some()), ("ppo.reference", t.ppo.reference.is_some())]
+        {
+            if is_there {
+                self.refuse(
+                    &format!("train.{field}"),
+                    "it is for policies of choices, and this one answers with numbers",
+                    format!("leave out `{field}`, or `train.numbers` and `train.sac`"),
+                );
+            }
+        }
+    }
+
+    fn sac(&mut self, sac: &SacConfig, t: &TrainSpec) {
+        let takes_no_part = [
+            (
+                "population",
+                t.population.is_some(),
+                "a population's rounds go on from networks of PPO",
+            ),
+            ("curriculum", t.curriculum.is_some(), "levels are scored by the advantages of PPO"),
+            ("ppo.tail", t.ppo.tail.is_some(), "soft actor-critic holds no tail to a budget"),
+        ];
+        for (field, is_there, why) in takes_no_part {
+            if is_there {
+                let help = format!("leave out `{field}` or `sac`");
+                self.refuse(&format!("train.{field}"), why, help);
+            }
+        }
+        if t.ppo.memory > 0 {
+            self.refuse(
+                "train.ppo.memory",
+                "soft actor-critic trains policies without memory",
+                "set it to 0, or leave out `sac`",
+            );
+        }
+        // Twice an observation, and each number thrice.
+        self.within("train.sac.memory", sac.memory as f64, 1.0, 1e7);
+        self.within("train.sac.width", sac.width as f64, 1.0, 4096.0);
+        if let Err(error) = sac.check() {
+            self.refuse("train.sac", error.to_string(), "docs/scenarios.md lists the settings");
         }
     }
 

@@ -71,7 +71,8 @@ impl Course {
     }
 
     fn lane(&self, level: &Level) -> Lane {
-        self.worlds(level).lane(self.address(level), StaticParams::default(), false)
+        let worlds = self.worlds(level);
+        worlds.taught(worlds.lane(self.address(level), StaticParams::default(), false))
     }
 
     fn setup(&self, level: &Level) -> (Arc<dyn LaneSetup>, EpisodePlan) {

@@ -2,7 +2,8 @@
 //!
 //! A MultiDiscrete space with three choices per head, [`HOLD`] in the middle: per reserve a head for each
 //! of five parameters, one for the freeze and one for the emergency brake, then the market's close
-//! factor. A market with a liquidation design has heads for it after these, and a reserve with two oracles one for
+//! factor. Between the choices lie parts of a step, for policies that answer with numbers ([`Heads::numbers`]): what
+//! is within [`HOLDS_WITHIN`] of the middle holds, from there on the step grows evenly to the whole at either end. A market with a liquidation design has heads for it after these, and a reserve with two oracles one for
 //! which of them is read ([`Heads`]). How far a move goes is the regime's rule, not the policy's ([`RiskRegime::step`],
 //! [`RiskRegime::brake`]). Masks, decoding and execution ask the same [`RiskRegime::legal`].
 
@@ -13,7 +14,7 @@ use markets::units::MarketId;
 use protocols::lending::{MarketState, Pooled};
 use protocols::position::MAX_RESERVES;
 use protocols::reserve::Reserve;
-use protocols::risk_params::{Direction, RiskChange, RiskParam, RiskRegime, Rule};
+use protocols::risk_params::{Direction, Move, Part, RiskChange, RiskParam, RiskRegime, Rule};
 use serde::{Deserialize, Serialize};
 
 /// Choices per head.
@@ -24,6 +25,10 @@ pub const DOWN: usize = 0;
 pub const HOLD: usize = 1;
 /// Move up by a step; freeze; both caps to their floors at once.
 pub const UP: usize = 2;
+
+/// How far from [`HOLD`] a number still holds: a governor of numbers must be able to leave a parameter alone, whose
+/// every change costs and starts its interval.
+pub const HOLDS_WITHIN: f32 = 1.0 / 3.0;
 
 /// A kind of head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +157,12 @@ impl Heads {
     #[must_use]
     pub fn space(&self) -> ActionSpace {
         ActionSpace::MultiDiscrete { heads: vec![CHOICES as u32; self.count()] }
+    }
+    /// The action space of a policy that says how far: a number per head, from the first choice to the last.
+    #[must_use]
+    pub fn numbers(&self) -> ActionSpace {
+        let bound = |choice: usize| vec![choice as f32; self.count()];
+        ActionSpace::Continuous { low: bound(DOWN), high: bound(UP) }
     }
     /// The reserve and kind of a head; no reserve for one of the market.
     #[must_use]
@@ -292,20 +303,17 @@ struct Standing<'a> {
 }
 
 impl Standing<'_> {
-    /// The changes that a choice of a head asks for; none for holding, for what would change nothing,
-    /// and for what is not legal now.
-    fn changes(self, head: usize, choice: usize) -> [Option<RiskChange>; 2] {
+    /// The changes that a move of a head asks for; none for what would change nothing, and for what is not
+    /// legal now. Half a brake is none.
+    fn changes(self, head: usize, how: Move) -> [Option<RiskChange>; 2] {
         let Self { heads, regime, reserves, state, now } = self;
         let (reserve, field) = heads.target(head);
         let brake = |param| regime.brake(reserves, state, reserve, param, now).ok();
-        let step =
-            |direction| regime.step(reserves, state, reserve, field.param, direction, now).ok();
-        match (choice, field.is_brake) {
-            (DOWN, false) => [step(Direction::Down), None],
-            (UP, false) => [step(Direction::Up), None],
-            (DOWN, true) => [brake(RiskParam::Ltv), None],
-            (UP, true) => [brake(RiskParam::SupplyCap), brake(RiskParam::BorrowCap)],
-            _ => [None, None],
+        match (field.is_brake, how.direction) {
+            (false, _) => [regime.step(reserves, state, reserve, field.param, how, now).ok(), None],
+            (true, _) if how.part.of(1) == 0 => [None, None],
+            (true, Direction::Down) => [brake(RiskParam::Ltv), None],
+            (true, Direction::Up) => [brake(RiskParam::SupplyCap), brake(RiskParam::BorrowCap)],
         }
     }
 }
@@ -316,26 +324,34 @@ pub fn write_mask(pooled: &Pooled, now: u64, mask: &mut [f32]) {
     let market = Standing { heads: Heads::of(pooled), regime, reserves, state, now };
     for (head, choices) in mask.chunks_exact_mut(CHOICES).enumerate() {
         for (choice, slot) in choices.iter_mut().enumerate() {
-            let legal = choice == HOLD || market.changes(head, choice).iter().any(Option::is_some);
+            let changes = |how| market.changes(head, how).iter().any(Option::is_some);
+            let legal = asked(choice as f32).is_none_or(changes);
             *slot = if legal { 1.0 } else { 0.0 };
         }
     }
 }
 
+/// Of a mask of choices, `[heads · 3]`, which heads a policy of numbers can move, `[heads]`.
+pub fn write_number_mask(mask: &[f32], numbers: &mut [f32]) {
+    for (choices, number) in mask.chunks_exact(CHOICES).zip(numbers) {
+        *number = choices[DOWN].max(choices[UP]);
+    }
+}
+
 /// Passes over the reserves' heads, by position in [`RESERVE_ACTIONS`], in an order in which coupled
 /// moves stay legal: the brake first, then cuts of LTV and bonus make room for thresholds, and
-/// thresholds make room for raises. [`HOLD`] stands for both directions.
-const PASSES: [(usize, usize); 10] = [
-    (6, HOLD),
-    (0, DOWN),
-    (2, DOWN),
-    (1, DOWN),
-    (1, UP),
-    (0, UP),
-    (2, UP),
-    (3, HOLD),
-    (4, HOLD),
-    (5, HOLD),
+/// thresholds make room for raises. One without a direction is for both.
+const PASSES: [(usize, Option<Direction>); 10] = [
+    (6, None),
+    (0, Some(Direction::Down)),
+    (2, Some(Direction::Down)),
+    (1, Some(Direction::Down)),
+    (1, Some(Direction::Up)),
+    (0, Some(Direction::Up)),
+    (2, Some(Direction::Up)),
+    (3, None),
+    (4, None),
+    (5, None),
 ];
 
 /// Scratch for decoding: the market as it would be after the calls so far.
@@ -365,28 +381,28 @@ impl Decoder {
         let by_pass = PASSES.iter().flat_map(|(offset, only)| {
             (0..n).map(move |reserve| (reserve * RESERVE_ACTIONS.len() + offset, *only))
         });
-        let others = (n * RESERVE_ACTIONS.len()..heads.count()).map(|head| (head, HOLD));
+        let others = (n * RESERVE_ACTIONS.len()..heads.count()).map(|head| (head, None));
         for (head, only) in by_pass.chain(others) {
-            let choice = action.get(head).map_or(HOLD, |a| choice_of(*a));
-            if only == HOLD || only == choice {
-                self.take(regime, market, (heads, head), choice, now);
+            let Some(how) = action.get(head).and_then(|value| asked(*value)) else { continue };
+            if only.is_none_or(|only| only == how.direction) {
+                self.take(regime, market, (heads, head), how, now);
             }
         }
         &self.calls
     }
 
-    /// Proposes what a choice asks for, as the market stands after the calls so far.
+    /// Proposes what a move asks for, as the market stands after the calls so far.
     fn take(
         &mut self,
         regime: &RiskRegime,
         market: MarketId,
         (heads, head): (Heads, usize),
-        choice: usize,
+        how: Move,
         now: u64,
     ) {
         let Self { reserves, state, calls } = self;
-        let asked = Standing { heads, regime, reserves, state, now }.changes(head, choice);
-        for change in asked.into_iter().flatten() {
+        let changes = Standing { heads, regime, reserves, state, now }.changes(head, how);
+        for change in changes.into_iter().flatten() {
             let is_same = |call: &Call| {
                 matches!(call, Call::ProposeRisk { change: other, .. }
                     if other.reserve == change.reserve && other.param == change.param)
@@ -398,10 +414,12 @@ impl Decoder {
     }
 }
 
-/// A head's choice: the nearest of the three; anything that is not one holds.
-fn choice_of(value: f32) -> usize {
-    let rounded = value.round();
-    if (0.0..CHOICES as f32).contains(&rounded) { rounded as usize } else { HOLD }
+/// What a head's value asks for; none where it holds, and for anything beyond the choices.
+fn asked(value: f32) -> Option<Move> {
+    let off = value - HOLD as f32;
+    let direction = if off < 0.0 { Direction::Down } else { Direction::Up };
+    let share = (off.abs() - HOLDS_WITHIN) / (1.0 - HOLDS_WITHIN);
+    (share > 0.0 && off.abs() <= 1.0).then(|| Move { direction, part: Part::of_share(share) })
 }
 
 #[cfg(test)]
@@ -460,17 +478,39 @@ mod tests {
 
     #[test]
     fn every_head_of_a_reserve_has_its_passes() {
-        let passes = |offset, choice| {
-            PASSES.iter().filter(|(o, only)| *o == offset && [choice, HOLD].contains(only)).count()
+        let passes = |offset, direction| {
+            let takes = |only: &Option<Direction>| only.is_none_or(|only| only == direction);
+            PASSES.iter().filter(|(o, only)| *o == offset && takes(only)).count()
         };
         for (offset, field) in RESERVE_ACTIONS.iter().enumerate() {
-            assert_eq!((passes(offset, DOWN), passes(offset, UP)), (1, 1), "{}", field.name);
+            let both = [Direction::Down, Direction::Up].map(|direction| passes(offset, direction));
+            assert_eq!(both, [1, 1], "{}", field.name);
         }
+        let (down, up) = (Some(Direction::Down), Some(Direction::Up));
         let order = PASSES.map(|(offset, only)| (RESERVE_ACTIONS[offset].name, only));
-        assert_eq!(order[..3], [("brake", HOLD), ("ltv", DOWN), ("bonus", DOWN)]);
-        assert_eq!(
-            order[3..7].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-            ["threshold", "threshold", "ltv", "bonus"]
-        );
+        assert_eq!(order[..3], [("brake", None), ("ltv", down), ("bonus", down)]);
+        let raises = [("threshold", down), ("threshold", up), ("ltv", up), ("bonus", up)];
+        assert_eq!(order[3..7], raises);
+    }
+
+    #[test]
+    fn a_number_holds_near_the_middle_and_goes_the_whole_step_at_the_ends() {
+        let whole = |direction| Some(Move::from(direction));
+        assert_eq!([0.0, -0.0].map(asked), [whole(Direction::Down); 2]);
+        assert_eq!(asked(2.0), whole(Direction::Up));
+        for held in [1.0, 0.7, 1.3, -0.1, 2.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(asked(held), None, "{held}");
+        }
+        // A third of the way is held, so half of a step lies at two thirds.
+        let part = |value: f32| asked(value).map(|how| (how.direction, how.part.of(1_000)));
+        assert_eq!(part(1.0 + 2.0 / 3.0), Some((Direction::Up, 500)));
+        assert_eq!(part(0.5), Some((Direction::Down, 250)));
+        let mut numbers = [0.0; 3];
+        write_number_mask(&[1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0], &mut numbers);
+        assert_eq!(numbers, [1.0, 0.0, 1.0]);
+        let ActionSpace::Continuous { low, high } = all_heads().numbers() else {
+            panic!("choices")
+        };
+        assert_eq!((low, high), (vec![0.0; 18], vec![2.0; 18]));
     }
 }

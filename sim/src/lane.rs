@@ -6,7 +6,7 @@ use crate::audit::{Depth, PANIC, Stopped};
 use crate::builder::Builder;
 use crate::chain::{Chain, Digest, Fork, Violation};
 use crate::config::{AttackerAccounts, BlockGas, Config, Episode};
-use crate::environment::{Environment, Spec, StepOut};
+use crate::environment::{ActionSpace, Environment, Spec, StepOut};
 use crate::exchange::Exchange;
 use crate::factors::Factors;
 use crate::further::FurtherMarkets;
@@ -79,6 +79,7 @@ pub struct Lane {
     plan: EpisodePlan,
     is_open: bool,
     spec: Spec,
+    /// What a scripted policy writes to, `[heads]`.
     action: Vec<f32>,
     summary: Vec<(&'static str, f64)>,
     /// What broke in an episode that has ended since: the first.
@@ -129,6 +130,14 @@ impl Lane {
             Spec::new(obs_dim, heads.space()).with_rows(reserve_rows(reserves, Visibility::Public));
         lane.action = vec![action::HOLD as f32; lane.spec.action.dim()];
         lane
+    }
+
+    /// Takes numbers from its learner: how far each head moves, in place of a choice ([`Heads::numbers`]). Whoever
+    /// decides in a scripted run answers as before.
+    #[must_use]
+    pub fn by_numbers(mut self) -> Self {
+        self.spec.action = Heads::of(self.chain().pooled(self.config().market)).numbers();
+        self
     }
 
     /// Begins an episode; a tape in progress is abandoned.
@@ -423,7 +432,10 @@ impl Lane {
     fn write_rows(&self, obs: &mut [f32], mask: &mut [f32]) {
         let observations = self.world.resource::<Observations>();
         obs.copy_from_slice(&observations.row);
-        mask.copy_from_slice(&observations.mask);
+        match self.spec.action {
+            ActionSpace::MultiDiscrete { .. } => mask.copy_from_slice(&observations.mask),
+            ActionSpace::Continuous { .. } => action::write_number_mask(&observations.mask, mask),
+        }
     }
 
     /// Writes the observation row and mask of the risk policy as of now, whether or not a decision is due.

@@ -8,9 +8,10 @@ use agents::frozen::FrozenPolicy;
 use agents::learn::kickstart::Teacher;
 use agents::learn::levels::Curriculum;
 use agents::learn::ppo::{Ppo, UpdateLog};
-use agents::learn::run::{Next, train};
+use agents::learn::run::{Learner, Next, train};
+use agents::learn::sac::Sac;
 use agents::learn::twin::Twinned;
-use agents::learn::{LearnError, PpoConfig, network};
+use agents::learn::{LearnError, PpoConfig, SacConfig, network};
 use indicatif::ProgressBar;
 use scenarios::arena::{self, Arena, PathChoice, compete};
 use scenarios::assemble::Worlds;
@@ -221,7 +222,7 @@ pub(super) fn train_seed(shared: &Shared<'_>, seed: u64) -> Result<Trained, Fail
     let course = Arc::new(Course::new(worlds, loaded, curriculum, seed));
     let mut curriculum = Curriculum::new(curriculum.settings(), seed);
     let lanes = LevelLane::lanes(&course, spec.lanes, &mut || curriculum.pick());
-    let each = spec.ppo.rollout_steps as u64 * u64::from(worlds.decision_every_blocks());
+    let each = spec.rollout_steps() as u64 * u64::from(worlds.decision_every_blocks());
     let ahead = each.div_ceil(course.shortest_blocks()) as usize;
     teach(shared, seed, lanes, Some(Syllabus::new(curriculum, spec.lanes, ahead)))
 }
@@ -276,13 +277,24 @@ fn teach<S: School>(
     shared: &Shared<'_>,
     seed: u64,
     lanes: Lanes<S>,
-    mut syllabus: Option<Syllabus>,
+    syllabus: Option<Syllabus>,
 ) -> Result<Trained, Failure> {
     let Shared { worlds, spec, .. } = shared;
-    let config = config(worlds, spec, seed);
     let device = network::device(shared.device).map_err(Failure::from_error)?;
     let checkpoint = checkpoint_path(shared.folder, seed)?;
-    let mut run = if shared.resume && checkpoint.exists() {
+    let goes_on = shared.resume && checkpoint.exists();
+    if let Some(sac) = &spec.sac {
+        let config = SacConfig { seed, updates: updates(worlds, spec), ..sac.clone() };
+        let run = if goes_on {
+            Sac::resume(config, lanes, device, &checkpoint)
+        } else {
+            Sac::new(config, lanes, device)
+        };
+        // Nothing follows: a curriculum is refused.
+        return watch(shared, seed, run.map_err(Failure::from_error)?, syllabus, |_, _| {});
+    }
+    let config = config(worlds, spec, seed);
+    let mut run = if goes_on {
         Ppo::resume(config, lanes, device, &checkpoint)
     } else {
         Ppo::new(config, lanes, device)
@@ -294,6 +306,19 @@ fn teach<S: School>(
     if let Some(spec) = &spec.teacher {
         run.learn_from(teacher(spec, shared));
     }
+    watch(shared, seed, run, syllabus, S::follow)
+}
+
+/// A run from where it stands to its end: events, checkpoints, scores; `follow` keeps the curriculum, if there is one.
+fn watch<S: School, L: Learner<World = S>>(
+    shared: &Shared<'_>,
+    seed: u64,
+    mut run: L,
+    mut syllabus: Option<Syllabus>,
+    follow: fn(&mut L, &mut Syllabus),
+) -> Result<Trained, Failure> {
+    let Shared { worlds, spec, .. } = shared;
+    let checkpoint = checkpoint_path(shared.folder, seed)?;
     let mut note: Note = serde_json::from_slice(run.note()).unwrap_or_default();
     if let Some(syllabus) = syllabus.as_mut().filter(|_| !note.levels.is_empty()) {
         *syllabus = Syllabus::from_bytes(&note.levels).map_err(|reason| {
@@ -306,7 +331,7 @@ fn teach<S: School>(
     let per_update = blocks_per_update(worlds, spec);
     shared.bar.inc(run.updates_done() * per_update);
     let mut broken = None;
-    let mut on_update = |log: &UpdateLog, run: &mut Ppo<S>| -> Result<Next, LearnError> {
+    let mut on_update = |log: &UpdateLog, run: &mut L| -> Result<Next, LearnError> {
         // Nothing that was learned in a broken world is kept, and no seed goes on beside one.
         broken = run.lanes().lanes().iter().find_map(S::broken_world);
         if broken.is_some() || shared.stop.load(Ordering::Relaxed) {
@@ -314,7 +339,7 @@ fn teach<S: School>(
             return Ok(Next::Stop);
         }
         if let Some(syllabus) = &mut syllabus {
-            S::follow(run, syllabus);
+            follow(run, syllabus);
         }
         let mut row = Log::of(log);
         note.training_blocks += per_update;
@@ -382,16 +407,22 @@ fn teacher(spec: &TeacherSpec, shared: &Shared<'_>) -> Teacher {
 
 /// The learner's settings for a seed: updates from the budget of blocks, a bias toward holding, a teacher's weight.
 fn config(worlds: &Worlds, spec: &TrainSpec, seed: u64) -> PpoConfig {
-    let updates = spec.budget_blocks.div_ceil(blocks_per_update(worlds, spec)).max(1);
-    let logits = worlds.spec().action.logits();
+    let updates = updates(worlds, spec);
+    // The middle of a number holds already.
+    let logits = if spec.by_numbers() { 0 } else { worlds.spec().action.logits() };
     let bias =
         (0..logits).map(|i| if i % CHOICES == HOLD { spec.hold_bias } else { 0.0 }).collect();
     let kickstart = spec.teacher.as_ref().map(TeacherSpec::kickstart);
     PpoConfig { seed, updates, initial_logit_bias: bias, kickstart, ..spec.ppo.clone() }
 }
 
+/// Updates that the budget of blocks lets a seed make.
+fn updates(worlds: &Worlds, spec: &TrainSpec) -> u64 {
+    spec.budget_blocks.div_ceil(blocks_per_update(worlds, spec)).max(1)
+}
+
 fn blocks_per_update(worlds: &Worlds, spec: &TrainSpec) -> u64 {
-    let decisions = spec.ppo.rollout_steps as u64 * u64::from(spec.lanes);
+    let decisions = spec.rollout_steps() as u64 * u64::from(spec.lanes);
     let worlds_each = if spec.twin { 2 } else { 1 };
     decisions * u64::from(worlds.decision_every_blocks()) * worlds_each
 }

@@ -156,6 +156,68 @@ fn a_policy_with_memory_ends_with_the_same_bytes_and_is_exported() {
     assert!(said.contains("a policy with memory learns from every episode"), "{said}");
 }
 
+/// A governor of numbers, by either learner: memory and normalisers are in the checkpoint, the bundle says which function
+/// lies between its layers, and attackers that see through it find numbers.
+#[test]
+fn governors_of_numbers_end_with_the_same_bytes_and_are_exported() {
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    let sac =
+        "train.sac=(rollout_steps: 10, warm_up_steps: 20, memory: 3000, minibatch: 16, width: 16)";
+    let settings = [
+        (["train.numbers=true", "train.ppo.initial_log_std=-0.5"].as_slice(), "tanh"),
+        (&["train.numbers=true", "train.ppo.memory=4"], "tanh"),
+        (&[sac, "train.twin=true"], "relu"),
+    ];
+    for (further, activation) in settings {
+        let dir = tempfile::tempdir().expect("a folder");
+        ends_alike(dir.path(), further);
+        export_and_judge(dir.path(), siege);
+        let read = |file: &str| -> Value {
+            let bytes = fs::read(dir.path().join("bundle").join(file)).expect("reads");
+            serde_json::from_slice(&bytes).expect("JSON")
+        };
+        let network = &read("metadata.json")["network"];
+        assert_eq!(network["activation"], activation);
+        assert_eq!(network["bounds"]["high"][0], 2.0);
+        let answers = read("golden.json");
+        let answers = answers["cases"][0]["action"].as_array().expect("numbers").iter();
+        let numbers: Vec<f64> = answers.filter_map(Value::as_f64).collect();
+        assert!(numbers.iter().all(|n| (0.0..=2.0).contains(n)), "{numbers:?}");
+        assert!(numbers.iter().any(|n| n.fract() != 0.0), "{numbers:?}");
+        let exploit =
+            ["exploit", "bundle", "--scenario", siege, "--budget", "8000", "--attackers", "1"];
+        let small = ["--worlds", "1", "--head-start", "0.1", "--set", "episode_hours=1"];
+        let short = ["--set", "evaluate.fresh_paths=1", "--set", "evaluate.paths_per_window=1"];
+        let report = json(dir.path(), &[&exploit[..], &small, &short].concat());
+        assert_eq!(report["report"]["rows"].as_array().map(Vec::len), Some(7));
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let population = "train.population=(rounds: 1, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, solver: Nash)";
+    train(dir.path(), "met", false, &["train.numbers=true", population]);
+
+    let tail = "train.ppo.tail=Budget(cost: \"bad_debt_usd\", level: 0.95, budget: 1e5)";
+    let refused: [(&[&str], &str); 7] = [
+        (
+            &["train.numbers=true", "train.teacher=(policy: Greedy)"],
+            "it is for policies of choices",
+        ),
+        (&["train.ppo.initial_log_std=-1.0"], "choices have no deviation"),
+        (&[sac, population], "a population's rounds"),
+        (&[sac, tail], "holds no tail"),
+        (&[sac, "train.ppo.memory=4"], "without memory"),
+        (&["train.sac=(minibatch: 0)"], "minibatch"),
+        (&["train.sac=(gama: 0.9)"], "gama"),
+    ];
+    for (further, words) in refused {
+        let args = args(siege, "two", false, further);
+        let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+        let said =
+            String::from_utf8_lossy(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(out.status.code() == Some(2) && said.contains(words), "{further:?}: {said}");
+    }
+}
+
 /// Whose turn it is, and what all have learned so far, is on disk between turns, and within one in its checkpoint.
 #[test]
 fn training_against_a_population_ends_with_the_same_bytes_twice_and_after_kills() {

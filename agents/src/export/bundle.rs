@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sim::environment::ActionSpace;
 use thiserror::Error;
 
 pub use super::card::{
@@ -23,7 +24,8 @@ pub use super::card::{
 };
 pub use super::golden::{GoldenCase, GoldenCases, golden_cases};
 use super::{golden, onnx};
-use crate::frozen::{Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
+use crate::bounds::Bounds;
+use crate::frozen::{Activation, Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
 
 /// The layout that this module writes and reads.
 pub const FORMAT: u32 = 1;
@@ -59,9 +61,6 @@ pub enum BundleError {
         /// Where.
         path: PathBuf,
     },
-    /// A policy whose actions are numbers has no place in a bundle yet.
-    #[error("a policy whose actions are numbers cannot be exported: train one of choices")]
-    Numbers,
     /// A policy that reads a set has no place in a bundle yet.
     #[error("a policy that reads rows as a set cannot be exported: train with `set_width: 0`")]
     Set,
@@ -127,6 +126,15 @@ pub enum BundleError {
         /// What the other says.
         got: usize,
     },
+    /// A function that this build does not know.
+    #[error(
+        "{METADATA}: no function `{name}` between layers, only `tanh` and `relu`; make the bundle anew \
+         with `ballast export <run>`"
+    )]
+    Activation {
+        /// What it is called there.
+        name: String,
+    },
     /// The weights do not make a network.
     #[error("{WEIGHTS}: {0}; make the bundle anew with `ballast export <run>`")]
     Network(#[from] FrozenError),
@@ -176,15 +184,17 @@ pub struct VerifyReport {
     pub max_logit_error: f32,
     /// Values per observation.
     pub obs_dim: usize,
-    /// Choices per head.
+    /// Choices per head; none where the policy answers with numbers.
     pub heads: Vec<u32>,
+    /// Numbers of an answer; none where it is choices.
+    pub numbers: usize,
 }
 
 /// Writes a bundle to `dir`, which must not exist: all of it or nothing. `observed` are rows
 /// (observation, mask) from evaluation, for the golden vectors.
 ///
 /// # Errors
-/// `card` does not fit the policy, the policy reads a set or answers with numbers, `dir` exists, or the file system's.
+/// `card` does not fit the policy, the policy reads a set, `dir` exists, or the file system's.
 pub fn write(
     dir: &Path,
     policy: &mut FrozenPolicy,
@@ -193,9 +203,6 @@ pub fn write(
 ) -> Result<VerifyReport, BundleError> {
     if dir.exists() {
         return Err(BundleError::Exists { path: dir.into() });
-    }
-    if policy.bounds().is_some() {
-        return Err(BundleError::Numbers);
     }
     if policy.set().is_some() {
         return Err(BundleError::Set);
@@ -289,6 +296,7 @@ pub fn load(dir: &Path) -> Result<(FrozenPolicy, Metadata, VerifyReport), Bundle
         max_logit_error,
         obs_dim: policy.obs_dim(),
         heads: policy.heads().to_vec(),
+        numbers: policy.bounds().map_or(0, Bounds::len),
     };
     Ok((policy, metadata, report))
 }
@@ -299,9 +307,10 @@ fn check_golden(policy: &mut FrozenPolicy, golden: &GoldenCases) -> Result<f32, 
     for (case, expected) in golden.cases.iter().enumerate() {
         let what = |part: &str| format!("golden case {case}, {part}");
         same(&what("observation"), policy.obs_dim(), expected.observation.len())?;
-        same(&what("action_mask"), policy.logits_dim(), expected.action_mask.len())?;
+        let masked = if policy.bounds().is_some() { 0 } else { policy.logits_dim() };
+        same(&what("action_mask"), masked, expected.action_mask.len())?;
         same(&what("logits"), policy.logits_dim(), expected.logits.len())?;
-        same(&what("action"), policy.heads().len(), expected.action.len())?;
+        same(&what("action"), policy.action_dim(), expected.action.len())?;
         let remembered = policy.remembered().len();
         same(&what("memory"), remembered, expected.memory.len())?;
         same(&what("next_memory"), remembered, expected.next_memory.len())?;
@@ -320,14 +329,13 @@ fn check_golden(policy: &mut FrozenPolicy, golden: &GoldenCases) -> Result<f32, 
                 worst = worst.max(error);
             }
         }
-        for (i, (e, g)) in expected.action.iter().zip(&now.action).enumerate() {
-            if e != g {
-                return Err(BundleError::Golden {
-                    case,
-                    what: format!("action[{i}]"),
-                    expected: *e as f32,
-                    got: *g as f32,
-                });
+        // Choices are the same; numbers, within what separates two tanh.
+        let apart = if policy.bounds().is_some() { LOGIT_TOLERANCE } else { 0.0 };
+        for (i, (expected, got)) in expected.action.values().zip(now.action.values()).enumerate() {
+            let error = (expected - got).abs();
+            if error.is_nan() || error > apart {
+                let what = format!("action[{i}]");
+                return Err(BundleError::Golden { case, what, expected, got });
             }
         }
     }
@@ -356,7 +364,7 @@ fn property(value: &impl Serialize) -> Result<String, BundleError> {
 
 fn check_card(card: &PolicyCard, policy: &FrozenPolicy) -> Result<(), BundleError> {
     same("rows of the observation table", policy.obs_dim(), card.observations.len())?;
-    same("rows of the action table", policy.heads().len(), card.actions.len())?;
+    same("rows of the action table", policy.action_dim(), card.actions.len())?;
     for (head, choices) in card.actions.iter().zip(policy.heads()) {
         let what = format!("choices of {}", head.name);
         same(&what, *choices as usize, head.choices.len())?;
@@ -397,7 +405,8 @@ fn pack(policy: &FrozenPolicy) -> (Network, Vec<u8>) {
     }
     let network = Network {
         heads: policy.heads().to_vec(),
-        activation: "tanh".into(),
+        bounds: policy.bounds().cloned(),
+        activation: policy.activation().name().into(),
         observation_clip: normaliser.clip,
         observation_epsilon: normaliser.epsilon,
         tensors,
@@ -467,8 +476,16 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
         let (_, bias) = next(format!("layers.{i}.bias"), 1)?;
         layers.push(Dense { inputs: shape[1], outputs: shape[0], weight, bias });
     }
+    let Some(activation) = Activation::named(&network.activation) else {
+        return Err(BundleError::Activation { name: network.activation.clone() });
+    };
+    let action = match &network.bounds {
+        None => ActionSpace::MultiDiscrete { heads: network.heads.clone() },
+        Some(bounds) => bounds.space(),
+    };
     let name = metadata.policy.name.clone();
-    Ok(FrozenPolicy::with_memory(name, network.heads.clone(), normaliser, memory, layers)?)
+    let policy = FrozenPolicy::of(name, action, normaliser, (None, memory), layers)?;
+    Ok(policy.with_activation(activation))
 }
 
 fn hash(bytes: &[u8]) -> String {

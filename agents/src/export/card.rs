@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bounds::Bounds;
 use protocols::risk_params::Rule;
 use serde::{Deserialize, Serialize};
 use sim::action::Side;
@@ -28,7 +29,9 @@ pub struct ActionHead {
     pub name: String,
     /// Unit of the parameter moved.
     pub unit: String,
-    /// What each choice does, in order.
+    /// What each choice does, in order. A policy of numbers answers with one between 0 (the first) and 2 (the
+    /// last): within a third of 1 it holds, from there on the step grows evenly to the whole at either end; a brake or a
+    /// switch is thrown at half a step.
     pub choices: Vec<String>,
     /// Bounds, largest move, least interval and delay, in that unit.
     pub rule: Rule,
@@ -131,9 +134,13 @@ pub struct TensorEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// Choices per head.
+    /// Choices per head; none where the policy answers with numbers.
     pub heads: Vec<u32>,
-    /// Function between layers.
+    /// Where the numbers of an answer lie; none where it is choices. Each is `(high + low)/2 + (high − low)/2 ·
+    /// tanh(mean)`, `mean` being what the last layer gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
+    /// Function between layers: `tanh` or `relu`.
     pub activation: String,
     /// The normaliser's clip.
     pub observation_clip: f32,

@@ -11,6 +11,31 @@ pub(super) const MADE_UP_CASES: usize = 32;
 /// At most so many observed cases are kept.
 const OBSERVED_CASES: usize = 64;
 
+/// An answer of a policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// One choice per head, `[heads]`.
+    Choices(Vec<u32>),
+    /// Numbers within their bounds.
+    Numbers(Vec<f32>),
+}
+
+impl Answer {
+    /// How many values.
+    pub(super) fn len(&self) -> usize {
+        self.values().count()
+    }
+    /// The values, choices by their numbers.
+    pub(super) fn values(&self) -> impl Iterator<Item = f32> + '_ {
+        let (choices, numbers): (&[u32], &[f32]) = match self {
+            Self::Choices(choices) => (choices, &[]),
+            Self::Numbers(numbers) => (&[], numbers),
+        };
+        choices.iter().map(|choice| *choice as f32).chain(numbers.iter().copied())
+    }
+}
+
 /// One question and the policy's answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,12 +45,13 @@ pub struct GoldenCase {
     /// What it remembers before it, `[memory]`; empty without memory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub memory: Vec<f32>,
-    /// 1 = legal, `[logits]`.
+    /// 1 = legal, `[logits]`; empty where the policy answers with numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub action_mask: Vec<f32>,
-    /// Masked logits, `[logits]`.
+    /// Masked logits, or the means of numbers before they are squashed, `[logits]`.
     pub logits: Vec<f32>,
-    /// One choice per head, `[heads]`.
-    pub action: Vec<u32>,
+    /// What it answered.
+    pub action: Answer,
     /// What it remembers after it, `[memory]`; empty without memory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next_memory: Vec<f32>,
@@ -47,6 +73,7 @@ pub fn golden_cases(policy: &mut FrozenPolicy, observed: &[(Vec<f32>, Vec<f32>)]
     let kept = observed.len().min(OBSERVED_CASES);
     let questions: Vec<(Vec<f32>, Vec<f32>)> = (0..kept)
         .map(|i| observed[i * observed.len() / kept].clone())
+        .map(|(obs, mask)| (obs, if policy.bounds().is_some() { Vec::new() } else { mask }))
         .chain((0..MADE_UP_CASES).map(|i| made_up(policy, i)))
         .collect();
     let mut memory = vec![0.0; policy.remembered().len()];
@@ -68,7 +95,7 @@ pub(super) fn answer(
     policy.recall(memory);
     let logits = policy.logits(&observation, &action_mask).to_vec();
     let next_memory = policy.remembered().to_vec();
-    let mut action = vec![0.0; policy.heads().len()];
+    let mut action = vec![0.0; policy.action_dim()];
     policy.recall(memory);
     policy.act(&observation, &action_mask, &mut action);
     policy.forget();
@@ -78,7 +105,10 @@ pub(super) fn answer(
         observation,
         action_mask,
         logits,
-        action: action.iter().map(|a| *a as u32).collect(),
+        action: match policy.bounds() {
+            None => Answer::Choices(action.iter().map(|a| *a as u32).collect()),
+            Some(_) => Answer::Numbers(action),
+        },
     }
 }
 

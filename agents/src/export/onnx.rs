@@ -3,13 +3,15 @@
 //!
 //! Inputs: `observation` `[batch, obs_dim]` f32, scaled as the observation table says; `action_mask`
 //! `[batch, logits]` f32, 1 = legal. Outputs: `logits` `[batch, logits]` f32, masked ones −1e9;
-//! `action` `[batch, heads]` int64, one choice per head. A policy with memory has one more of each: it is given
+//! `action` `[batch, heads]` int64, one choice per head. A policy of numbers has no mask; its `logits` are the means
+//! before they are squashed, its `action` `[batch, numbers]` f32. A policy with memory has one more of each: it is given
 //! `memory` `[batch, memory]` f32, zeros before an episode's first decision, and returns `next_memory`, to be given with the next.
 //!
 //! Field numbers are those of `onnx/onnx.proto`.
 
 use super::protobuf::Message;
-use crate::frozen::{FrozenPolicy, LEGAL_ABOVE, MASKED_LOGIT, Memory};
+use crate::bounds::Bounds;
+use crate::frozen::{Activation, FrozenPolicy, LEGAL_ABOVE, MASKED_LOGIT, Memory};
 
 const FLOAT: i64 = 1;
 const INT64: i64 = 7;
@@ -37,8 +39,6 @@ fn graph(policy: &FrozenPolicy) -> Message {
     parts.floats("obs_inverse_std", &[obs_dim], &normaliser.inverse_std());
     parts.floats("clip_low", &[], &[-normaliser.clip]);
     parts.floats("clip_high", &[], &[normaliser.clip]);
-    parts.floats("legal_above", &[], &[LEGAL_ABOVE]);
-    parts.floats("masked_logit", &[], &[MASKED_LOGIT]);
     parts.node("Sub", &["observation", "obs_mean"], &["obs_centred"], &[]);
     parts.node("Mul", &["obs_centred", "obs_inverse_std"], &["obs_scaled"], &[]);
     let memory = policy.memory();
@@ -48,26 +48,44 @@ fn graph(policy: &FrozenPolicy) -> Message {
         remember(&mut parts, memory);
     }
     let last = policy.layers().len() - 1;
+    let activation = match policy.activation() {
+        Activation::Tanh => "Tanh",
+        Activation::Relu => "Relu",
+    };
     for (i, layer) in policy.layers().iter().enumerate() {
         let (weight, bias) = (format!("layer_{i}_weight"), format!("layer_{i}_bias"));
         let input = match memory {
             Some(_) if i == 0 => "next_memory".to_owned(),
             _ => format!("layer_{i}_in"),
         };
-        let output = format!("layer_{i}_out");
+        let output = match policy.bounds() {
+            Some(_) if i == last => "logits".to_owned(),
+            _ => format!("layer_{i}_out"),
+        };
         parts.floats(&weight, &[layer.outputs, layer.inputs], &layer.weight);
         parts.floats(&bias, &[layer.outputs], &layer.bias);
         let inputs = [input.as_str(), &weight, &bias];
         parts.node("Gemm", &inputs, &[&output], &[int("transB", 1)]);
         if i < last {
-            parts.node("Tanh", &[&output], &[&format!("layer_{}_in", i + 1)], &[]);
+            parts.node(activation, &[&output], &[&format!("layer_{}_in", i + 1)], &[]);
         }
     }
-    let raw = format!("layer_{last}_out");
-    parts.node("Greater", &["action_mask", "legal_above"], &["legal"], &[]);
-    parts.node("Where", &["legal", &raw, "masked_logit"], &["logits"], &[]);
-    choose(&mut parts, policy.heads());
     let logits = policy.logits_dim();
+    let (mask, kind) = match policy.bounds() {
+        None => {
+            let raw = format!("layer_{last}_out");
+            parts.floats("legal_above", &[], &[LEGAL_ABOVE]);
+            parts.floats("masked_logit", &[], &[MASKED_LOGIT]);
+            parts.node("Greater", &["action_mask", "legal_above"], &["legal"], &[]);
+            parts.node("Where", &["legal", &raw, "masked_logit"], &["logits"], &[]);
+            choose(&mut parts, policy.heads());
+            (Some(value_info("action_mask", FLOAT, logits)), INT64)
+        }
+        Some(bounds) => {
+            place(&mut parts, bounds);
+            (None, FLOAT)
+        }
+    };
     let of_memory =
         |name: &'static str| memory.map(|m| value_info(name, FLOAT, m.width)).into_iter();
     Message::new()
@@ -75,10 +93,10 @@ fn graph(policy: &FrozenPolicy) -> Message {
         .string(2, policy.name())
         .messages(5, parts.initialisers)
         .message(11, value_info("observation", FLOAT, obs_dim))
-        .message(11, value_info("action_mask", FLOAT, logits))
+        .messages(11, mask)
         .messages(11, of_memory("memory"))
         .message(12, value_info("logits", FLOAT, logits))
-        .message(12, value_info("action", INT64, policy.heads().len()))
+        .message(12, value_info("action", kind, policy.action_dim()))
         .messages(12, of_memory("next_memory"))
 }
 
@@ -133,6 +151,18 @@ fn choose(parts: &mut Parts, heads: &[u32]) {
         parts.node("ArgMax", &[head], &[choice], &argmax);
     }
     parts.node("Concat", &choices, &["action"], &[int("axis", 1)]);
+}
+
+/// `logits` → `action`: each mean squashed into its bounds, as [`Bounds::place`] has it.
+fn place(parts: &mut Parts, bounds: &Bounds) {
+    let numbers = bounds.len();
+    let middle: Vec<f32> = (0..numbers).map(|i| bounds.place(i, 0.0)).collect();
+    let half: Vec<f32> = (0..numbers).map(|i| bounds.half(i)).collect();
+    parts.floats("number_middle", &[numbers], &middle);
+    parts.floats("number_half", &[numbers], &half);
+    parts.node("Tanh", &["logits"], &["squashed"], &[]);
+    parts.node("Mul", &["squashed", "number_half"], &["off_middle"], &[]);
+    parts.node("Add", &["off_middle", "number_middle"], &["action"], &[]);
 }
 
 /// Nodes and initialisers, in topological order.

@@ -24,6 +24,8 @@ pub mod loss;
 pub mod network;
 pub mod noise;
 #[cfg(feature = "tch")]
+mod normalise;
+#[cfg(feature = "tch")]
 pub mod parameters;
 #[cfg(feature = "tch")]
 pub mod ppo;
@@ -35,6 +37,9 @@ mod resume;
 pub mod run;
 #[cfg(feature = "tch")]
 pub mod sac;
+pub mod sac_config;
+#[cfg(feature = "tch")]
+mod sac_resume;
 #[cfg(feature = "tch")]
 pub mod self_play;
 pub mod shape;
@@ -51,4 +56,5 @@ pub use config::{Discount, PpoConfig};
 pub use error::LearnError;
 pub use kickstart::Kickstart;
 pub use reference::Reference;
+pub use sac_config::SacConfig;
 pub use tail::Tail;

@@ -26,13 +26,13 @@ use super::log::{Episodes, Stopwatch, check_finite};
 use super::loss::{LossInput, Losses, slopes};
 use super::network::{Inference, Network};
 use super::noise::{Draw, Noise, shuffled};
+use super::normalise::Normalise;
 use super::parameters::{AdamStep, copy_to, to_vec};
 use super::resume::same;
 use super::shape::NetworkShape;
 use super::stats::RunningStats;
 use super::storage::{Batch, Storage};
 use super::tail::TailState;
-use crate::frozen::Normaliser;
 
 // ---------------------------------------------------------------------------------------- state
 
@@ -669,28 +669,4 @@ struct Scratch {
     along_log_probs: Vec<f32>,
     along_values: Vec<f32>,
     along_logits: Vec<f32>, // [M, L]
-}
-
-/// A [`Normaliser`] made ready for rows.
-struct Normalise {
-    normaliser: Normaliser,
-    inverse_std: Vec<f32>,
-}
-
-impl Normalise {
-    fn new(normaliser: Normaliser) -> Self {
-        Self { inverse_std: normaliser.inverse_std(), normaliser }
-    }
-    /// As [`crate::frozen::FrozenPolicy::logits`] does it.
-    fn rows(&self, raw: &[f32], out: &mut [f32]) {
-        let d = self.inverse_std.len();
-        let clip = self.normaliser.clip;
-        for (raw, out) in raw.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
-            for (((y, x), mean), inverse) in
-                out.iter_mut().zip(raw).zip(&self.normaliser.mean).zip(&self.inverse_std)
-            {
-                *y = ((x - mean) * inverse).clamp(-clip, clip);
-            }
-        }
-    }
 }

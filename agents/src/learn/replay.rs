@@ -11,11 +11,32 @@ pub struct Replay {
     action_dim: usize,
     /// Where the next one goes.
     next: usize,
-    obs: Vec<f32>,      // [len, obs_dim]
-    actions: Vec<f32>,  // [len, action_dim]
-    rewards: Vec<f32>,  // [len]
-    next_obs: Vec<f32>, // [len, obs_dim]
-    goes_on: Vec<f32>,  // [len]
+    obs: Vec<f32>,       // [len, obs_dim]
+    read: Vec<f32>,      // [len, action_dim]
+    actions: Vec<f32>,   // [len, action_dim]
+    rewards: Vec<f32>,   // [len]
+    next_obs: Vec<f32>,  // [len, obs_dim]
+    next_read: Vec<f32>, // [len, action_dim]
+    goes_on: Vec<f32>,   // [len]
+}
+
+/// One decision and what followed.
+#[derive(Clone, Copy, Debug)]
+pub struct Transition<'a> {
+    /// Observation decided on, `[obs_dim]`.
+    pub obs: &'a [f32],
+    /// Which numbers of an action counted, by 1, `[action_dim]`.
+    pub read: &'a [f32],
+    /// Action taken, `[action_dim]`.
+    pub action: &'a [f32],
+    /// Reward.
+    pub reward: f32,
+    /// Observation that followed, `[obs_dim]`; the episode's last where it ended.
+    pub next_obs: &'a [f32],
+    /// Which numbers count there, `[action_dim]`.
+    pub next_read: &'a [f32],
+    /// Whether the episode did not end by its own rules; one that was cut goes on.
+    pub goes_on: bool,
 }
 
 /// Transitions drawn from a [`Replay`], `[M, …]`.
@@ -23,12 +44,16 @@ pub struct Replay {
 pub struct Transitions {
     /// Observations decided on.
     pub obs: Vec<f32>,
+    /// Which numbers of an action counted.
+    pub read: Vec<f32>,
     /// Actions taken.
     pub actions: Vec<f32>,
     /// Rewards.
     pub rewards: Vec<f32>,
     /// Observations that followed; the episode's last where it ended.
     pub next_obs: Vec<f32>,
+    /// Which numbers count there.
+    pub next_read: Vec<f32>,
     /// 0 where the episode ended by its own rules, 1 elsewhere, cuts included.
     pub goes_on: Vec<f32>,
 }
@@ -43,9 +68,11 @@ impl Replay {
             action_dim,
             next: 0,
             obs: Vec::new(),
+            read: Vec::new(),
             actions: Vec::new(),
             rewards: Vec::new(),
             next_obs: Vec::new(),
+            next_read: Vec::new(),
             goes_on: Vec::new(),
         }
     }
@@ -62,29 +89,22 @@ impl Replay {
     }
 
     /// Keeps a transition.
-    pub fn push(
-        &mut self,
-        obs: &[f32],
-        action: &[f32],
-        reward: f32,
-        next_obs: &[f32],
-        terminated: bool,
-    ) {
-        let goes_on = f32::from(u8::from(!terminated));
-        if self.len() < self.capacity {
-            self.obs.extend_from_slice(obs);
-            self.actions.extend_from_slice(action);
-            self.rewards.push(reward);
-            self.next_obs.extend_from_slice(next_obs);
-            self.goes_on.push(goes_on);
-        } else {
-            let (i, d, a) = (self.next, self.obs_dim, self.action_dim);
-            self.obs[i * d..(i + 1) * d].copy_from_slice(obs);
-            self.actions[i * a..(i + 1) * a].copy_from_slice(action);
-            self.rewards[i] = reward;
-            self.next_obs[i * d..(i + 1) * d].copy_from_slice(next_obs);
-            self.goes_on[i] = goes_on;
-        }
+    pub fn push(&mut self, one: &Transition<'_>) {
+        let (grows, i) = (self.len() < self.capacity, self.next);
+        let put = |column: &mut Vec<f32>, values: &[f32]| {
+            if grows {
+                column.extend_from_slice(values);
+            } else {
+                column[i * values.len()..(i + 1) * values.len()].copy_from_slice(values);
+            }
+        };
+        put(&mut self.obs, one.obs);
+        put(&mut self.read, one.read);
+        put(&mut self.actions, one.action);
+        put(&mut self.rewards, &[one.reward]);
+        put(&mut self.next_obs, one.next_obs);
+        put(&mut self.next_read, one.next_read);
+        put(&mut self.goes_on, &[f32::from(u8::from(one.goes_on))]);
         self.next = (self.next + 1) % self.capacity;
     }
 
@@ -96,9 +116,11 @@ impl Replay {
             // 64 random bits scaled by the length: bias below 2⁻³² of it.
             let i = ((u128::from(rng.next_u64()) * self.len() as u128) >> 64) as usize;
             drawn.obs.extend_from_slice(&self.obs[i * d..(i + 1) * d]);
+            drawn.read.extend_from_slice(&self.read[i * a..(i + 1) * a]);
             drawn.actions.extend_from_slice(&self.actions[i * a..(i + 1) * a]);
             drawn.rewards.push(self.rewards[i]);
             drawn.next_obs.extend_from_slice(&self.next_obs[i * d..(i + 1) * d]);
+            drawn.next_read.extend_from_slice(&self.next_read[i * a..(i + 1) * a]);
             drawn.goes_on.push(self.goes_on[i]);
         }
         drawn
@@ -115,7 +137,15 @@ mod tests {
         let mut replay = Replay::new(5, 2, 1);
         for i in 0..8u8 {
             let x = f32::from(i);
-            replay.push(&[x, -x], &[x], x, &[x + 1.0, 0.0], i == 6);
+            replay.push(&Transition {
+                obs: &[x, -x],
+                read: &[x + 0.25],
+                action: &[x],
+                reward: x,
+                next_obs: &[x + 1.0, 0.0],
+                next_read: &[x + 0.5],
+                goes_on: i != 6,
+            });
         }
         assert_eq!(replay.len(), 5);
         let drawn = replay.sample(&mut Noise::new(1).at(Draw::Minibatch, 0, 0, 0), 400);
@@ -123,6 +153,7 @@ mod tests {
             let x = drawn.rewards[i];
             assert_eq!(drawn.obs[2 * i..2 * i + 2], [x, -x]);
             assert_eq!((drawn.actions[i], drawn.next_obs[2 * i]), (x, x + 1.0));
+            assert_eq!((drawn.read[i], drawn.next_read[i]), (x + 0.25, x + 0.5));
             assert_eq!(drawn.goes_on[i] == 0.0, x == 6.0);
         }
         let mut seen: Vec<u8> = drawn.rewards.iter().map(|x| *x as u8).collect();

@@ -9,9 +9,11 @@ use tch::Device;
 use super::checkpoint::{Best, Checkpoint, Saved};
 use super::config::PpoConfig;
 use super::error::LearnError;
+use super::log::UpdateLog;
 use super::network::Network;
 use super::parameters::Parameters;
 use super::ppo::Ppo;
+use super::run::Learner;
 use super::tail::TailState;
 use crate::frozen::{FrozenPolicy, Normaliser};
 use crate::set::tie;
@@ -210,6 +212,50 @@ impl<E: Environment> Ppo<E> {
         };
         let shape = self.network.shape();
         Ok(shape.freeze(name, &best.weights, best.normaliser.clone())?)
+    }
+}
+
+impl<E: Environment> Learner for Ppo<E> {
+    type World = E;
+
+    fn update(&mut self) -> Result<UpdateLog, LearnError> {
+        Self::update(self)
+    }
+    fn updates(&self) -> u64 {
+        self.config.updates
+    }
+    fn updates_done(&self) -> u64 {
+        Self::updates_done(self)
+    }
+    fn decisions(&self) -> u64 {
+        Self::decisions(self)
+    }
+    fn lanes(&self) -> &Lanes<E> {
+        Self::lanes(self)
+    }
+    fn policy(&self, name: &str) -> Result<FrozenPolicy, LearnError> {
+        Self::policy(self, name)
+    }
+    fn consider_best(&mut self, score: f64) -> bool {
+        Self::consider_best(self, score)
+    }
+    fn best(&self) -> Option<&Best> {
+        Self::best(self)
+    }
+    fn best_policy(&self, name: &str) -> Result<FrozenPolicy, LearnError> {
+        Self::best_policy(self, name)
+    }
+    fn note(&self) -> &[u8] {
+        Self::note(self)
+    }
+    fn set_note(&mut self, note: Vec<u8>) {
+        Self::set_note(self, note);
+    }
+    fn save_checkpoint(&mut self, path: &Path) -> Result<(), LearnError> {
+        Self::save_checkpoint(self, path)
+    }
+    fn last_checkpoint(&self) -> Option<&Path> {
+        self.last_checkpoint.as_deref()
     }
 }
 

@@ -1,150 +1,73 @@
 //! Soft actor-critic (Haarnoja et al., 2018, arXiv:1812.05905; second version: two critics, a temperature
-//! that is learned), for actions that are bounded numbers. In reading order: settings → state → collect →
-//! update → log.
+//! that is learned), for actions that are bounded numbers. In reading order: state → collect → update.
+//!
+//! Where a world does not read a number, as its mask says, the number is drawn but counts for nothing: not in the
+//! entropy, and to the critics it lies in its middle.
 //!
 //! Shapes: `N` lanes, `M` transitions in a minibatch, `D` observation values, `A` numbers of an action,
 //! `W` width of a hidden layer.
 //!
 //! Bit-identical on a CPU: one torch thread, addressed noise, our own optimiser.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use sim::environment::{ActionSpace, Environment, Spec};
 use sim::lanes::Lanes;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::checkpoint::{Saved, SavedParameters, same_settings};
+use super::checkpoint::Best;
 use super::error::LearnError;
 use super::log::{Episodes, Stopwatch, UpdateLog, check_finite};
 use super::noise::{Draw, Noise, normals, uniform};
+use super::normalise::Normalise;
 use super::parameters::{AdamStep, Parameters, copy_to, to_vec};
-use super::replay::Replay;
+use super::replay::{Replay, Transition};
+use super::sac_config::SacConfig;
 use super::squashed::ln_slope;
+use super::stats::RunningStats;
 use crate::bounds::Bounds;
-
-/// Settings of [`Sac`]. The defaults are the paper's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SacConfig {
-    /// Names all noise of the learner.
-    pub seed: u64,
-    /// Decisions of each lane in one [`Sac::update`].
-    pub rollout_steps: usize,
-    /// Gradient steps per decision of a lane.
-    pub gradient_steps: usize,
-    /// Decisions of each lane that are drawn uniformly before anything is learned.
-    pub warm_up_steps: u64,
-    /// Transitions remembered.
-    pub memory: usize,
-    /// Transitions per gradient step.
-    pub minibatch: usize,
-    /// Width of each of the two hidden layers (ReLU).
-    pub width: usize,
-    /// Adam's step, of actor, critics and temperature.
-    pub learning_rate: f64,
-    /// Discount per decision.
-    pub gamma: f64,
-    /// Share of the way that the slow critics go to the fast ones at a gradient step.
-    pub tau: f64,
-    /// Entropy to hold, nats per number of an action; the paper's is −1.
-    pub target_entropy: f64,
-    /// First temperature.
-    pub temperature: f64,
-    /// Gradients are scaled down to this norm.
-    pub max_grad_norm: f64,
-}
-
-impl Default for SacConfig {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            rollout_steps: 100,
-            gradient_steps: 1,
-            warm_up_steps: 100,
-            memory: 1_000_000,
-            minibatch: 256,
-            width: 256,
-            learning_rate: 3e-4,
-            gamma: 0.99,
-            tau: 0.005,
-            target_entropy: -1.0,
-            temperature: 1.0,
-            max_grad_norm: 1e9,
-        }
-    }
-}
-
-impl SacConfig {
-    /// Refuses settings that cannot train.
-    ///
-    /// # Errors
-    /// [`LearnError::Setting`] with the field's name and what it must be.
-    pub fn check(&self) -> Result<(), LearnError> {
-        let positive = |v: f64| v.is_finite() && v > 0.0;
-        let unit = |v: f64| (0.0..=1.0).contains(&v);
-        let rules: [(&'static str, bool, &'static str); 11] = [
-            ("rollout_steps", (1..1 << 24).contains(&self.rollout_steps), "between 1 and 2^24"),
-            ("gradient_steps", (1..1 << 12).contains(&self.gradient_steps), "between 1 and 4095"),
-            ("memory", self.memory >= self.minibatch, "at least `minibatch`"),
-            ("minibatch", self.minibatch > 0, "at least 1"),
-            ("width", self.width > 0, "at least 1"),
-            ("learning_rate", positive(self.learning_rate), "above 0"),
-            ("gamma", unit(self.gamma), "between 0 and 1"),
-            ("tau", unit(self.tau) && self.tau > 0.0, "above 0, at most 1"),
-            ("target_entropy", self.target_entropy.is_finite(), "a number"),
-            ("temperature", positive(self.temperature), "above 0"),
-            ("max_grad_norm", positive(self.max_grad_norm), "above 0"),
-        ];
-        LearnError::refuse(rules)
-    }
-}
+use crate::frozen::Normaliser;
 
 // ---------------------------------------------------------------------------------------- state
+
+/// What a normalised observation is clipped to, and what is added to its variance.
+const CLIP: f32 = 10.0;
+const EPSILON: f32 = 1e-8;
 
 /// Bounds of the logarithm of a deviation: the usual ones of the authors' code.
 const LOG_STD: [f64; 2] = [-20.0, 2.0];
 
 /// A training run: the worlds, the networks, and all that a checkpoint holds.
 pub struct Sac<E: Environment> {
-    config: SacConfig,
-    spec: Spec,
-    noise: Noise,
-    lanes: Lanes<E>,
-    bounds: Bounds,
-    actor: Parameters,
-    critics: Parameters,
+    pub(super) config: SacConfig,
+    pub(super) spec: Spec,
+    pub(super) noise: Noise,
+    pub(super) lanes: Lanes<E>,
+    pub(super) bounds: Bounds,
+    pub(super) actor: Parameters,
+    pub(super) critics: Parameters,
     /// The slow critics, which give targets.
-    targets: Parameters,
+    pub(super) targets: Parameters,
     /// The temperature's logarithm.
-    temperature: Parameters,
-    replay: Replay,
-    obs: Vec<f32>,
-    episode_returns: Vec<f64>,
-    episode_decisions: Vec<u64>,
-    update: u64,
+    pub(super) temperature: Parameters,
+    pub(super) replay: Replay,
+    /// Observation to decide on next, raw, `[N, D]`, and which numbers are read, `[N, A]`.
+    pub(super) obs: Vec<f32>,
+    pub(super) read: Vec<f32>,
+    pub(super) obs_stats: RunningStats,
+    pub(super) return_stats: RunningStats,
+    /// Discounted return so far, `[N]`.
+    pub(super) returns: Vec<f64>,
+    pub(super) episode_returns: Vec<f64>,
+    pub(super) episode_decisions: Vec<u64>,
+    pub(super) update: u64,
     /// Decisions of each lane so far.
-    steps: u64,
+    pub(super) steps: u64,
     /// Gradient steps so far.
-    gradient_steps: u64,
-}
-
-/// Everything that the rest of a SAC run depends on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SacCheckpoint {
-    config: SacConfig,
-    spec: Spec,
-    networks: [SavedParameters; 4],
-    replay: Replay,
-    obs: Vec<f32>,
-    episode_returns: Vec<f64>,
-    episode_decisions: Vec<u64>,
-    lanes: Vec<Vec<u8>>,
-    counts: [u64; 3],
-}
-
-impl Saved for SacCheckpoint {
-    const MAGIC: &[u8; 16] = b"ballast-sac--02\n";
+    pub(super) gradient_steps: u64,
+    pub(super) best: Option<Best>,
+    pub(super) note: Vec<u8>,
+    pub(super) last_checkpoint: Option<PathBuf>,
 }
 
 impl<E: Environment> Sac<E> {
@@ -170,87 +93,35 @@ impl<E: Environment> Sac<E> {
         };
         let actor = [layer(1, d, w), layer(1, w, w), layer(1, w, 2 * a)].concat();
         let critics = [layer(2, d + a, w), layer(2, w, w), layer(2, w, 1)].concat();
-        let critic_shapes = shapes(2, d + a, w, 1);
         let logarithm = [libm::log(config.temperature) as f32];
         let episodes: Vec<u64> = lanes.lanes().iter().map(E::episode).collect();
         lanes.reset(|lane| episodes[lane]);
         let n = lanes.len();
         Ok(Self {
             bounds,
-            actor: Parameters::new(&shapes(1, d, w, 2 * a), &actor, device),
-            critics: Parameters::new(&critic_shapes, &critics, device),
-            targets: Parameters::new(&critic_shapes, &critics, device),
-            temperature: Parameters::new(&[vec![1]], &logarithm, device),
+            actor: Parameters::new(&actor_shapes(d, a, w), &actor, device),
+            critics: Parameters::new(&critic_shapes(d, a, w), &critics, device),
+            targets: Parameters::new(&critic_shapes(d, a, w), &critics, device),
+            temperature: Parameters::new(&TEMPERATURE.map(|s| s.to_vec()), &logarithm, device),
             replay: Replay::new(config.memory, d, a),
             obs: lanes.buffers().obs.clone(),
+            read: lanes.buffers().action_mask.clone(),
+            obs_stats: RunningStats::new(d),
+            return_stats: RunningStats::new(1),
+            returns: vec![0.0; n],
             episode_returns: vec![0.0; n],
             episode_decisions: vec![0; n],
             update: 0,
             steps: 0,
             gradient_steps: 0,
+            best: None,
+            note: Vec::new(),
+            last_checkpoint: None,
             config,
             spec,
             noise,
             lanes,
         })
-    }
-
-    /// Continues a run from its checkpoint, on lanes built alike.
-    ///
-    /// # Errors
-    /// Other settings, other shapes, or a lane that refuses its bytes.
-    pub fn resume(
-        config: SacConfig,
-        lanes: Lanes<E>,
-        device: Device,
-        path: &Path,
-    ) -> Result<Self, LearnError> {
-        let saved = SacCheckpoint::load(path)?;
-        let refuse = |reason| LearnError::Checkpoint { reason, path: path.into() };
-        same_settings(&saved.config, &config).map_err(refuse)?;
-        let mut run = Self::new(config, lanes, device)?;
-        if saved.spec != run.spec || saved.lanes.len() != run.lanes.len() {
-            return Err(refuse("checkpoint is of another world, or of other lanes".into()));
-        }
-        for (lane, (world, bytes)) in run.lanes.lanes_mut().iter_mut().zip(&saved.lanes).enumerate()
-        {
-            world.load(bytes).map_err(|reason| LearnError::Lane { lane, reason })?;
-        }
-        let (d, a, w) = (run.spec.obs_dim, run.bounds.len(), run.config.width);
-        let [actor, critics, targets, temperature] = &saved.networks;
-        run.actor = Parameters::restore(&shapes(1, d, w, 2 * a), actor, device);
-        run.critics = Parameters::restore(&shapes(2, d + a, w, 1), critics, device);
-        run.targets = Parameters::restore(&shapes(2, d + a, w, 1), targets, device);
-        run.temperature = Parameters::restore(&[vec![1]], temperature, device);
-        run.replay = saved.replay;
-        run.obs = saved.obs;
-        run.episode_returns = saved.episode_returns;
-        run.episode_decisions = saved.episode_decisions;
-        [run.update, run.steps, run.gradient_steps] = saved.counts;
-        Ok(run)
-    }
-
-    /// Everything that the rest of the run depends on.
-    #[must_use]
-    pub fn checkpoint(&self) -> SacCheckpoint {
-        SacCheckpoint {
-            config: self.config.clone(),
-            spec: self.spec.clone(),
-            networks: [&self.actor, &self.critics, &self.targets, &self.temperature]
-                .map(Parameters::save),
-            replay: self.replay.clone(),
-            obs: self.obs.clone(),
-            episode_returns: self.episode_returns.clone(),
-            episode_decisions: self.episode_decisions.clone(),
-            lanes: self.lanes.lanes().iter().map(E::save).collect(),
-            counts: [self.update, self.steps, self.gradient_steps],
-        }
-    }
-
-    /// Decisions taken, all lanes.
-    #[must_use]
-    pub fn decisions(&self) -> u64 {
-        self.steps * self.lanes.len() as u64
     }
 
     /// Plays `rollout_steps` decisions in each lane and learns after each.
@@ -262,14 +133,26 @@ impl<E: Environment> Sac<E> {
         self.update += 1;
         let mut log = UpdateLog {
             update: self.update,
+            updates: self.config.updates,
             learning_rate: self.config.learning_rate,
-            reward_scale: 1.0,
+            // What this algorithm does not have.
+            tail_mean: f64::NAN,
+            tail_at_risk: f64::NAN,
+            tail_multiplier: f64::NAN,
+            deviation: f64::NAN,
+            approx_kl: f64::NAN,
+            clip_fraction: f64::NAN,
+            explained_variance: f64::NAN,
+            teacher_loss: f64::NAN,
+            reference_kl: f64::NAN,
+            clip: f64::NAN,
             ..UpdateLog::default()
         };
         let mut episodes = Episodes::default();
         let mut sums = Losses::default();
         for step in 0..self.config.rollout_steps {
             self.collect(step, &mut episodes, &mut log)?;
+            log.reward_scale = self.reward_scale();
             if self.steps <= self.config.warm_up_steps || self.replay.len() < self.config.minibatch
             {
                 continue;
@@ -280,13 +163,14 @@ impl<E: Environment> Sac<E> {
             }
             log.train_secs += train.seconds();
         }
-        let count = sums.count.max(1.0);
+        // Nothing was learned in the warm-up: no number says 0 that was not measured.
+        let count = if sums.count > 0.0 { sums.count } else { f64::NAN };
         log.policy_loss = sums.policy / count;
         log.value_loss = sums.value / count;
         log.entropy = sums.entropy / count;
         log.grad_norm = sums.grad_norm / count;
         log.entropy_weight = f64::from(to_vec(&self.temperature.views()[0].exp())[0]);
-        log.decisions = self.decisions();
+        log.decisions = self.steps * self.lanes.len() as u64;
         log.seconds = clock.seconds();
         log.decisions_per_second =
             (self.config.rollout_steps * self.lanes.len()) as f64 / log.seconds;
@@ -304,6 +188,9 @@ impl<E: Environment> Sac<E> {
     ) -> Result<(), LearnError> {
         let (n, d, a) = (self.lanes.len(), self.spec.obs_dim, self.bounds.len());
         let forward = Stopwatch::start();
+        if self.config.normalise_observations {
+            self.obs_stats.update(&self.obs);
+        }
         // Between −1 and 1, `[N, A]`.
         let mut squashed = vec![0.0; n * a];
         if self.steps < self.config.warm_up_steps {
@@ -317,10 +204,13 @@ impl<E: Environment> Sac<E> {
                 fill_normal(&mut self.noise.at(Draw::Action, self.steps, 0, lane as u64), row);
             }
             no_grad(|| {
-                let obs = self.tensor(&self.obs, d);
-                let sample = self.act(&obs, &self.tensor(&normal, a));
+                let obs = self.seen(&self.obs);
+                let sample = self.act(&obs, &self.tensor(&normal, a), &self.tensor(&self.read, a));
                 copy_to(&sample.action, &mut squashed);
             });
+        }
+        for (value, read) in squashed.iter_mut().zip(&self.read) {
+            *value *= read;
         }
         let actions = self.unsquash(&squashed);
         log.forward_secs += forward.seconds();
@@ -336,14 +226,27 @@ impl<E: Environment> Sac<E> {
             let row = lane * d..(lane + 1) * d;
             let next = if over { &out.final_obs[row.clone()] } else { &out.obs[row.clone()] };
             check_finite(self.update, step, next, d, "final observation")?;
+            let numbers = lane * a..(lane + 1) * a;
+            // What could be moved after an episode's end is not known: as before it, then.
+            let mask = if over { &self.read } else { &out.action_mask };
             // A cut episode goes on beyond the cut; a dead one does not.
-            self.replay.push(
-                &self.obs[row],
-                &squashed[lane * a..(lane + 1) * a],
-                out.reward[lane],
-                next,
-                out.terminated[lane],
-            );
+            self.replay.push(&Transition {
+                obs: &self.obs[row],
+                read: &self.read[numbers.clone()],
+                action: &squashed[numbers.clone()],
+                reward: out.reward[lane],
+                next_obs: next,
+                next_read: &mask[numbers],
+                goes_on: !out.terminated[lane],
+            });
+            let running = &mut self.returns[lane];
+            *running = *running * self.config.gamma + f64::from(out.reward[lane]);
+            if self.config.normalise_returns {
+                self.return_stats.update(&[*running as f32]);
+            }
+            if over {
+                *running = 0.0;
+            }
             self.episode_returns[lane] += f64::from(out.reward[lane]);
             self.episode_decisions[lane] += 1;
             if over {
@@ -355,7 +258,37 @@ impl<E: Environment> Sac<E> {
             }
         }
         self.obs.copy_from_slice(&self.lanes.buffers().obs);
+        self.read.copy_from_slice(&self.lanes.buffers().action_mask);
         Ok(())
+    }
+
+    /// What rewards are multiplied by when they are learned from.
+    fn reward_scale(&self) -> f64 {
+        if self.config.normalise_returns && self.return_stats.count() > 1.0 {
+            1.0 / (self.return_stats.var(0) + 1e-8).sqrt()
+        } else {
+            1.0
+        }
+    }
+
+    /// The observation normaliser of this moment.
+    pub(super) fn normaliser(&self) -> Normaliser {
+        if self.config.normalise_observations {
+            self.obs_stats.normaliser(EPSILON, CLIP)
+        } else {
+            Normaliser::identity(self.spec.obs_dim, f32::MAX)
+        }
+    }
+
+    /// Raw observations `[M, D]` as the networks see them.
+    fn seen(&self, raw: &[f32]) -> Tensor {
+        let d = self.spec.obs_dim;
+        if !self.config.normalise_observations {
+            return self.tensor(raw, d);
+        }
+        let mut seen = vec![0.0; raw.len()];
+        Normalise::new(self.normaliser()).rows(raw, &mut seen);
+        self.tensor(&seen, d)
     }
 
     fn unsquash(&self, squashed: &[f32]) -> Vec<f32> {
@@ -371,17 +304,17 @@ impl<E: Environment> Sac<E> {
     // ----------------------------------------------------------------------------------- update
 
     /// A draw of the policy: `tanh(mean + deviation·normal)` and its log-density, with the change of
-    /// variables of appendix C.
-    fn act(&self, obs: &Tensor, normal: &Tensor) -> Drawn {
+    /// variables of appendix C, of the numbers that are read `[M, A]`; the others are 0.
+    fn act(&self, obs: &Tensor, normal: &Tensor, read: &Tensor) -> Drawn {
         let out = tower(self.actor.views(), &obs.unsqueeze(0)).squeeze_dim(0); // [M, 2A]
         let halves = out.chunk(2, -1);
         let (mean, log_std) = (&halves[0], halves[1].clamp(LOG_STD[0], LOG_STD[1])); // [M, A]
         let raw = mean + log_std.exp() * normal; // [M, A]
         let half_ln_tau = 0.5 * libm::log(2.0 * std::f64::consts::PI);
         let density = normal.square() * -0.5 - &log_std - half_ln_tau; // [M, A]
-        let log_prob =
-            (density - ln_slope(&raw)).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
-        Drawn { action: raw.tanh(), log_prob } // [M, A], [M]
+        let each = (density - ln_slope(&raw)) * read;
+        let log_prob = each.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
+        Drawn { action: raw.tanh() * read, log_prob } // [M, A], [M]
     }
 
     /// Both critics' values, `[2, M]`.
@@ -401,10 +334,10 @@ impl<E: Environment> Sac<E> {
             &mut normal,
         );
         let (now, later) = normal.split_at(m * a);
-        let d = self.spec.obs_dim;
-        let obs = self.tensor(&mini.obs, d); // [M, D]
+        let obs = self.seen(&mini.obs); // [M, D]
+        let read = self.tensor(&mini.read, a); // [M, A]
         let actions = self.tensor(&mini.actions, a); // [M, A]
-        let rewards = self.tensor(&mini.rewards, 1).squeeze_dim(-1); // [M]
+        let rewards = self.tensor(&mini.rewards, 1).squeeze_dim(-1) * self.reward_scale(); // [M]
         let goes_on = self.tensor(&mini.goes_on, 1).squeeze_dim(-1); // [M]
         let temperature = self.temperature.views()[0].detach().exp(); // [1]
         let adam = AdamStep {
@@ -414,8 +347,8 @@ impl<E: Environment> Sac<E> {
         };
 
         let target = no_grad(|| {
-            let next = self.tensor(&mini.next_obs, d);
-            let drawn = self.act(&next, &self.tensor(later, a));
+            let next = self.seen(&mini.next_obs);
+            let drawn = self.act(&next, &self.tensor(later, a), &self.tensor(&mini.next_read, a));
             let least =
                 Self::values(&self.targets, &next, &drawn.action).amin([0i64].as_slice(), false);
             rewards + goes_on * self.config.gamma * (least - &temperature * drawn.log_prob) // [M]
@@ -425,14 +358,16 @@ impl<E: Environment> Sac<E> {
         let gradient = self.critics.gradient(&value_loss);
         let value_norm = self.critics.step(gradient, adam);
 
-        let drawn = self.act(&obs, &self.tensor(now, a));
+        let drawn = self.act(&obs, &self.tensor(now, a), &read);
         let least = Self::values(&self.critics, &obs, &drawn.action).amin([0i64].as_slice(), false); // [M]
         let policy_loss = (&temperature * &drawn.log_prob - least).mean(Kind::Float);
         let gradient = self.actor.gradient(&policy_loss);
         let norm = self.actor.step(gradient, adam);
 
         let log_prob = drawn.log_prob.detach(); // [M]
-        let gap = (&log_prob + self.config.target_entropy * a as f64).mean(Kind::Float);
+        let target = read.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
+            * self.config.target_entropy; // [M]
+        let gap = (&log_prob + target).mean(Kind::Float);
         let loss = -(&self.temperature.views()[0] * gap).sum(Kind::Float);
         let gradient = self.temperature.gradient(&loss);
         self.temperature.step(gradient, adam);
@@ -448,8 +383,8 @@ impl<E: Environment> Sac<E> {
             ("the actor's gradient", norm),
         ] {
             if !value.is_finite() {
-                let update = self.update;
-                return Err(LearnError::Diverged { update, what, value, checkpoint: None });
+                let (update, checkpoint) = (self.update, self.last_checkpoint.clone());
+                return Err(LearnError::Diverged { update, what, value, checkpoint });
             }
         }
         sums.count += 1.0;
@@ -458,18 +393,6 @@ impl<E: Environment> Sac<E> {
         sums.entropy -= f64::from(parts[2]);
         sums.grad_norm += norm;
         Ok(())
-    }
-
-    /// The policy without noise: the middle of its draws, in the environment's units, `[lanes, A]` for
-    /// `obs` `[lanes, D]`.
-    #[must_use]
-    pub fn greedy(&self, obs: &[f32]) -> Vec<f32> {
-        let squashed = no_grad(|| {
-            let obs = self.tensor(obs, self.spec.obs_dim);
-            let out = tower(self.actor.views(), &obs.unsqueeze(0)).squeeze_dim(0);
-            to_vec(&out.chunk(2, -1)[0].tanh())
-        });
-        self.unsquash(&squashed)
     }
 }
 
@@ -485,6 +408,19 @@ struct Losses {
     value: f64,
     entropy: f64,
     grad_norm: f64,
+}
+
+/// Shape of the temperature.
+pub(super) const TEMPERATURE: [[i64; 1]; 1] = [[1]];
+
+/// Shapes of the actor: a mean and a deviation's logarithm per number.
+pub(super) fn actor_shapes(d: usize, a: usize, width: usize) -> Vec<Vec<i64>> {
+    shapes(1, d, width, 2 * a)
+}
+
+/// Shapes of both critics.
+pub(super) fn critic_shapes(d: usize, a: usize, width: usize) -> Vec<Vec<i64>> {
+    shapes(2, d + a, width, 1)
 }
 
 /// Shapes of `towers` networks of two hidden layers, side by side.

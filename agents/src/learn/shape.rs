@@ -227,7 +227,13 @@ impl NetworkShape {
 }
 
 /// A layer from `[inputs, stride]` weights, of which the first `outputs` columns count.
-fn dense(inputs: usize, outputs: usize, stride: usize, weight: &[f32], bias: &[f32]) -> Dense {
+pub(super) fn dense(
+    inputs: usize,
+    outputs: usize,
+    stride: usize,
+    weight: &[f32],
+    bias: &[f32],
+) -> Dense {
     Dense {
         inputs,
         outputs,

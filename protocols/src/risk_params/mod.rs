@@ -91,6 +91,44 @@ pub enum Direction {
     Down,
 }
 
+/// How much of a policy's step, in parts of [`Part::WHOLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Part(u32);
+
+impl Part {
+    /// All of it.
+    pub const WHOLE: Self = Self(1 << 16);
+
+    /// A share between 0 and 1, to the nearest part; what lies beyond counts as the bound, NaN as nothing.
+    #[must_use]
+    pub fn of_share(share: f32) -> Self {
+        Self((share.clamp(0.0, 1.0) * Self::WHOLE.0 as f32).round() as u32)
+    }
+
+    /// So much of a distance, to the nearest unit, half a unit counting as one.
+    #[must_use]
+    pub fn of(self, distance: u64) -> u64 {
+        let parts = u128::from(distance) * u128::from(self.0);
+        ((parts + u128::from(Self::WHOLE.0 / 2)) >> Self::WHOLE.0.ilog2()) as u64
+    }
+}
+
+/// A move of a policy's action table: which way, and how much of a policy's step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Move {
+    /// Which way.
+    pub direction: Direction,
+    /// How far.
+    pub part: Part,
+}
+
+impl From<Direction> for Move {
+    /// A whole step.
+    fn from(direction: Direction) -> Self {
+        Self { direction, part: Part::WHOLE }
+    }
+}
+
 /// A queued change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingChange {

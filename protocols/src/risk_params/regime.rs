@@ -1,7 +1,7 @@
 //! Named rights: a rule per parameter, and what is legal under them.
 
 use super::{
-    AtOnce, Direction, PendingChange, RiskChange, RiskError, RiskParam, Rule, Standing, Step,
+    AtOnce, Direction, Move, PendingChange, RiskChange, RiskError, RiskParam, Rule, Standing, Step,
     apply, standing,
 };
 use crate::lending::MarketState;
@@ -186,9 +186,8 @@ impl RiskRegime {
         }
         Ok(())
     }
-    /// The change that moves a parameter by one policy step, if it is allowed at `now`. A step that
-    /// would put LTV above the threshold, or the threshold above what the bonus allows, stops
-    /// where they meet.
+    /// The change that moves a parameter by one policy step, or a part of one, if it is allowed at `now`. A
+    /// step that would put LTV above the threshold, or the threshold above what the bonus allows, stops where they meet.
     ///
     /// # Errors
     /// Why it is not allowed.
@@ -198,11 +197,17 @@ impl RiskRegime {
         state: &MarketState,
         reserve: Option<u16>,
         param: RiskParam,
-        direction: Direction,
+        how: impl Into<Move>,
         now: u64,
     ) -> Result<RiskChange, RiskError> {
+        let Move { direction, part } = how.into();
         let current = standing(reserves, state, reserve, param)?.value;
-        let mut value = self.step_value(param, current, direction);
+        let whole = self.step_value(param, current, direction);
+        let distance = part.of(whole.abs_diff(current));
+        let mut value = match direction {
+            Direction::Up => current + distance,
+            Direction::Down => current - distance,
+        };
         if let Some(index) = reserve {
             let config = &reserves[usize::from(index)].config;
             let (ltv, threshold) =

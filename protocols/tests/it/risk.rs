@@ -4,7 +4,7 @@ use crate::common::{MANAGER, Refused, USER, World, usd};
 use markets::units::{AccountId, Amount, Bps};
 use protocols::lending::Pooled;
 use protocols::risk_params::{
-    AtOnce, Direction, RiskChange, RiskError, RiskParam, RiskRegime, Rule, Step,
+    AtOnce, Direction, Move, Part, RiskChange, RiskError, RiskParam, RiskRegime, Rule, Step,
 };
 
 const DAY: u64 = 86_400;
@@ -234,6 +234,26 @@ fn a_policys_step_is_shorter_than_the_limit_where_the_rule_says_so() {
     let cap = RiskRegime::guardian().supply_cap;
     assert_eq!(cap.step_value(1_000, Direction::Up), 2_000);
     assert_eq!(cap.step_value(1_000, Direction::Down), 500);
+}
+
+#[test]
+fn a_part_of_a_step_goes_that_far_to_the_nearest_unit() {
+    let share = |share: f32, distance: u64| Part::of_share(share).of(distance);
+    assert_eq!([0.0, 0.009, 0.011, 0.5, 0.999, 1.0].map(|s| share(s, 50)), [0, 0, 1, 25, 50, 50]);
+    assert_eq!([0.49, 0.5, 1.0].map(|s| share(s, 1)), [0, 1, 1]);
+    assert_eq!([f32::NAN, -3.0, 7.0].map(|s| share(s, 1_000)), [0, 0, 1_000]);
+    assert_eq!((share(1.0, u64::MAX), share(0.5, u64::MAX)), (u64::MAX, 1 << 63));
+    let w = World::three(RiskRegime::guardian());
+    let Pooled { regime, reserves, state, .. } = &w.market;
+    let ltv = u64::from(reserves[0].config.ltv.0);
+    let go = |direction, part: f32| {
+        let how = Move { direction, part: Part::of_share(part) };
+        regime.step(reserves, state, Some(0), RiskParam::Ltv, how, w.ledger.now).map(|c| c.value)
+    };
+    assert_eq!(go(Direction::Down, 0.25), Ok(ltv - 125));
+    assert_eq!(go(Direction::Down, 1.0), Ok(ltv - 500));
+    assert_eq!(go(Direction::Up, 0.1), Ok(ltv + 50));
+    assert_eq!(go(Direction::Up, 0.0005), Err(RiskError::NoChange));
 }
 
 #[test]

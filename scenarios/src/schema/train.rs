@@ -2,11 +2,11 @@
 
 use agents::learn::game_theory::matrix::MetaSolver;
 use agents::learn::levels::{Method, Scale, Settings, Span};
-use agents::learn::{Kickstart, PpoConfig};
+use agents::learn::{Kickstart, PpoConfig, SacConfig};
 use serde::{Deserialize, Serialize};
 use sim::action::Side;
 
-/// How the risk policy is trained (PPO).
+/// How the risk policy is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainSpec {
@@ -21,10 +21,20 @@ pub struct TrainSpec {
     /// Worlds that training does not play, on which the policy is scored at each checkpoint; the best is kept.
     #[serde(default = "validation_paths")]
     pub validation_paths: u32,
-    /// Added to the first logit of "hold": a policy that starts by mostly holding.
+    /// Added to the first logit of "hold": a policy that starts by mostly holding. One of numbers starts in the middle,
+    /// which holds; how far from it, `ppo.initial_log_std` says.
     pub hold_bias: f32,
-    /// The learner's settings; `seed`, `updates`, `initial_logit_bias` and `kickstart` follow from the above.
+    /// Settings of PPO, which trains policies and attackers; `seed`, `updates`, `initial_logit_bias` and `kickstart`
+    /// follow from the above.
     pub ppo: PpoConfig,
+    /// Answer with numbers, which say how much of its step each head moves, in place of choices
+    /// ([`sim::action::Heads::numbers`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numbers: bool,
+    /// Train the policy by soft actor-critic in place of PPO: it answers with numbers. Attackers stay `ppo`'s. `seed` and
+    /// `updates` follow from the above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sac: Option<SacConfig>,
     /// Play beside each world its twin, in which the policy moves nothing, and learn from the difference
     /// ([`agents::learn::twin`]). The twin's blocks count.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -52,6 +62,18 @@ pub struct TrainSpec {
 }
 
 impl TrainSpec {
+    /// Whether the policy answers with numbers.
+    #[must_use]
+    pub const fn by_numbers(&self) -> bool {
+        self.numbers || self.sac.is_some()
+    }
+
+    /// Decisions of each lane in an update.
+    #[must_use]
+    pub fn rollout_steps(&self) -> usize {
+        self.sac.as_ref().map_or(self.ppo.rollout_steps, |sac| sac.rollout_steps)
+    }
+
     /// What a report says of how its policies were trained, beside the settings of the learner.
     #[must_use]
     pub fn facts(&self) -> Vec<(String, String)> {
@@ -60,6 +82,13 @@ impl TrainSpec {
             let text =
                 format!("{policy:?}, weight {weight} falling to 0 over {share} of the updates");
             facts.push(("teacher".to_owned(), text));
+        }
+        if self.sac.is_some() {
+            facts.push(("learner".to_owned(), "soft actor-critic".to_owned()));
+        }
+        if self.by_numbers() {
+            let text = "numbers: how much of its step each head moves";
+            facts.push(("answers".to_owned(), text.to_owned()));
         }
         if self.twin {
             let text = "rewards are differences to a world with the same luck in which the policy moves nothing";
