@@ -36,6 +36,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Worlds {
     shared: Arc<Shared>,
+    /// Scenarios whose worlds are drawn among its own.
+    among: Arc<[Arc<Shared>]>,
     deployed: Arc<Pooled>,
     audit: Depth,
     opponents: Option<Arc<Opponents>>,
@@ -87,6 +89,7 @@ impl Shared {
 #[derive(Clone, Debug)]
 struct Setup {
     shared: Arc<Shared>,
+    among: Arc<[Arc<Shared>]>,
     path: PathChoice,
     statics: StaticParams,
     record_metrics: bool,
@@ -107,6 +110,7 @@ impl Worlds {
         for choice in [PathChoice::Drawn].into_iter().chain(windows) {
             let setup = Setup {
                 shared: Arc::clone(&shared),
+                among: Arc::new([]),
                 path: choice,
                 statics: StaticParams::default(),
                 record_metrics: false,
@@ -121,13 +125,22 @@ impl Worlds {
         }
         let deployed = deployed.expect("the first choice was built");
         let (deployed, audit) = (Arc::new(deployed), Depth::default());
-        Ok(Self { shared, deployed, audit, opponents: None, templates: Templates::default() })
+        let among = loaded.among.iter().map(Shared::new).collect();
+        let templates = Templates::default();
+        Ok(Self { shared, among, deployed, audit, opponents: None, templates })
     }
 
     /// The same worlds, with so much looked at after every block of every lane.
     #[must_use]
     pub fn with_audit(mut self, audit: Depth) -> Self {
         self.audit = audit;
+        self
+    }
+
+    /// Only the scenario's own worlds: nothing is drawn among them.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.among = Arc::new([]);
         self
     }
 
@@ -155,7 +168,7 @@ impl Worlds {
     /// The same attackers and the same looks in the worlds of another scenario.
     #[must_use]
     pub fn varied(&self, loaded: &Loaded) -> Self {
-        Self { shared: Shared::new(loaded), ..self.clone() }
+        Self { shared: Shared::new(loaded), ..self.clone().alone() }
     }
 
     /// The market as deployed, before its first block.
@@ -196,8 +209,8 @@ impl Worlds {
         record_metrics: bool,
     ) -> Arc<dyn LaneSetup> {
         let (shared, opponents) = (Arc::clone(&self.shared), self.opponents.clone());
-        let templates = self.templates.clone();
-        Arc::new(Setup { shared, path, statics, record_metrics, opponents, templates })
+        let (among, templates) = (Arc::clone(&self.among), self.templates.clone());
+        Arc::new(Setup { shared, among, path, statics, record_metrics, opponents, templates })
     }
 
     /// A lane at the start of a world's episode.
@@ -242,10 +255,19 @@ impl Worlds {
 
 impl Setup {
     /// Builds the world; returns the market as it stands before the first block.
+    /// Which scenario an episode is of: on a drawn path, one after the other, over instances and their episodes.
+    fn drawn(&self, plan: &EpisodePlan) -> &Shared {
+        let turn = plan.instance.wrapping_add(plan.episode) % (self.among.len() as u64 + 1);
+        match (self.path, turn) {
+            (PathChoice::Window(_), _) | (PathChoice::Drawn, 0) => &self.shared,
+            (PathChoice::Drawn, turn) => &self.among[turn as usize - 1],
+        }
+    }
+
     fn try_build(&self, plan: &EpisodePlan, world: &mut World) -> Result<Pooled, AssembleError> {
-        let streams = world.resource::<Streams>();
-        let path = self.shared.paths.path(self.path, streams, plan.episode)?;
-        let (s, snapshots) = (&self.shared.scenario, &self.shared.snapshots);
+        let (streams, shared) = (world.resource::<Streams>(), self.drawn(plan));
+        let path = shared.paths.path(self.path, streams, plan.episode)?;
+        let (s, snapshots) = (&shared.scenario, &shared.snapshots);
         let scale = scale(s, path.joint.start_prices());
         let is_held = !scale.is_empty() || !self.statics.0.is_empty();
         let place =
@@ -262,7 +284,8 @@ impl Setup {
         world: &mut World,
         place: impl FnOnce(&mut World, MarketId) -> Result<(), AssembleError>,
     ) -> Result<Pooled, AssembleError> {
-        let s = &self.shared.scenario;
+        let shared = self.drawn(plan);
+        let s = &shared.scenario;
         let Genesis { chain, market, assets, pools, feeds, other_feeds, further, perpetuals } =
             genesis(s, &path, &self.statics)?;
         let pooled = chain.pooled(market).clone();
@@ -308,7 +331,7 @@ impl Setup {
         world.insert_resource(FairPrices::new(&source, chain.assets()));
         world.insert_resource(source);
         world.insert_resource(chain);
-        world.insert_resource(crate::factors::begin(s, &self.shared.series, path.start));
+        world.insert_resource(crate::factors::begin(s, &shared.series, path.start));
         world.insert_resource(FurtherMarkets::new(further.iter().map(|f| f.market).collect()));
         world.insert_resource(Perpetuals::new(perpetuals.clone()));
         let handles = crate::cohorts::Handles {
@@ -322,10 +345,10 @@ impl Setup {
         crate::books::spawn(s, world);
         crate::perpetuals::spawn(s, &perpetuals, world)?;
         world.insert_resource(s.side());
-        if let Some(partner) = &self.shared.partner {
+        if let Some(partner) = &shared.partner {
             world.insert_resource(partner.clone());
         }
-        if let Some(liquidator) = &self.shared.liquidator {
+        if let Some(liquidator) = &shared.liquidator {
             liquidator.enter(world);
         }
         world.insert_resource(self.templates.clone());
@@ -391,6 +414,7 @@ pub(crate) fn refused_positions(loaded: &Loaded) -> Vec<Problem> {
     let Ok(path) = shared.paths.opening() else { return Vec::new() };
     let setup = Setup {
         shared,
+        among: Arc::new([]),
         path: PathChoice::Drawn,
         statics: StaticParams::default(),
         record_metrics: false,

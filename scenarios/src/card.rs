@@ -82,7 +82,7 @@ pub fn card(loaded: &Loaded, name: &str, training: Training, build: &Build) -> P
             train_windows: (dates.train.iter().map(|r| format!("{}/{}", r.start, r.end)))
                 .chain(dates.fitted.iter().map(|f| format!("{}/{}", f.start_utc, f.end_utc)))
                 .collect(),
-            seen: Some(held_out::seen(s)),
+            seen: Some(held_out::seen_in_training(loaded)),
             held_out: held_out::worlds_of_card(loaded),
             updates: training.updates,
             decisions: training.decisions,

@@ -348,6 +348,17 @@ impl Checker<'_> {
                 "leave it out and write `train.teacher`: (policy: Greedy, weight: 1.0, share: 0.5)",
             );
         }
+        for (field, is_there) in
+            [("population", t.population.is_some()), ("curriculum", t.curriculum.is_some())]
+        {
+            if is_there && !t.among.is_empty() {
+                self.refuse(
+                    "train.among",
+                    format!("a {field} plays one scenario"),
+                    format!("leave out `among` or `{field}`"),
+                );
+            }
+        }
         if t.twin && t.curriculum.is_some() {
             self.refuse(
                 "train.twin",

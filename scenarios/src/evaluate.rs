@@ -10,7 +10,7 @@ use crate::schema::{Baseline, EvaluateSpec, Role, Scenario};
 use crate::search::{Found, SearchWorlds, cma_es, search};
 use crate::statics::StaticParams;
 use agents::baselines::{Delist, FreezeRule, GauntletCaps, Greedy, SmartLtv};
-use agents::export::bundle::{ActionHead, Metadata, ObservationField, PolicyCard};
+use agents::export::bundle::{ActionHead, ObservationField, PolicyCard};
 use agents::export::tables;
 use agents::frozen::FrozenPolicy;
 use agents::policy::{FreezeAll, Hold, RiskPolicy, VolatilityRule};
@@ -214,8 +214,7 @@ pub fn evaluate(
 ///
 /// # Errors
 /// The overlap, or a date in the bundle that does not parse.
-pub fn refuse_overlap(loaded: &Loaded, metadata: &Metadata) -> Result<(), String> {
-    let policy = &metadata.policy;
+pub fn refuse_overlap(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String> {
     let embargo = u64::from(loaded.scenario.embargo_days) * crate::dates::DAY_SECS;
     for range in &policy.provenance.train_windows {
         let dates = range.split_once('/');

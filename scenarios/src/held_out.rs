@@ -57,11 +57,14 @@ pub struct Unseen {
 }
 
 impl HeldOut {
-    /// All that makes the worlds of the scenario, as `--set` takes it.
+    /// All that makes these worlds of the scenario, as `--set` takes it.
     #[must_use]
-    pub fn overrides(&self) -> Vec<String> {
-        // What is held out holds nothing out itself.
-        self.set.iter().cloned().chain(["evaluate.held_out=[]".to_owned()]).collect()
+    fn overrides(&self, scenario: &Scenario) -> Vec<String> {
+        // What is held out holds nothing out itself, and nothing else is drawn among it.
+        let mixed = scenario.train.as_ref().is_some_and(|train| !train.among.is_empty());
+        let alone = mixed.then(|| "train.among=[]".to_owned());
+        let nothing = std::iter::once("evaluate.held_out=[]".to_owned()).chain(alone);
+        self.set.iter().cloned().chain(nothing).collect()
     }
 }
 
@@ -109,7 +112,7 @@ impl Unseen {
         let worlds = fresh(&self.loaded.scenario.evaluate);
         let entries = compete(&self.worlds(base), contestants, &worlds, progress);
         let entries = entries.map_err(|mut broken| {
-            broken.set = self.held_out.overrides();
+            broken.set.clone_from(&self.loaded.overrides);
             broken
         })?;
         let HeldOut { name: group, about, .. } = &self.held_out;
@@ -132,6 +135,24 @@ pub fn add_twins(unseen: &[Unseen], results: &mut [GroupResult]) {
     if let Some(fresh) = results.iter_mut().find(|r| r.group == FRESH) {
         fresh.entries.extend(twins);
     }
+}
+
+/// What there is in all worlds that a scenario's training plays, by name.
+#[must_use]
+pub fn seen_in_training(loaded: &Loaded) -> Seen {
+    let mut all = seen(&loaded.scenario);
+    for there in loaded.among.iter() {
+        let further = seen(&there.scenario);
+        for (known, names) in [
+            (&mut all.venues, further.venues),
+            (&mut all.attacks, further.attacks),
+            (&mut all.oracles, further.oracles),
+        ] {
+            let new: Vec<String> = names.into_iter().filter(|n| !known.contains(n)).collect();
+            known.extend(new);
+        }
+    }
+    all
 }
 
 /// What there is in a scenario's worlds, by name.
@@ -270,7 +291,8 @@ fn ready(loaded: &Loaded, held_out: &HeldOut) -> Result<Unseen, (String, String)
             "change the exchange, pools, oracles, further markets, perpetual futures or agents",
         );
     }
-    let there = from_text(&loaded.path, &loaded.text, &held_out.overrides()).map_err(|no| {
+    let overrides = held_out.overrides(&loaded.scenario);
+    let there = from_text(&loaded.path, &loaded.text, &overrides).map_err(|no| {
         let first = no.places().into_iter().next();
         let message = first.map_or_else(|| "it is refused".to_owned(), |p| p.message);
         (format!("no such world can be: {message}"), "change the overrides".to_owned())
@@ -302,6 +324,7 @@ fn new(
 ) -> Result<Vec<String>, (String, String)> {
     let mut same = there.clone();
     same.evaluate.held_out.clone_from(&loaded.scenario.evaluate.held_out);
+    same.train.clone_from(&loaded.scenario.train);
     if same == loaded.scenario {
         let message = "the overrides change nothing: training plays these worlds".to_owned();
         return Err((message, "say how these worlds differ".to_owned()));

@@ -11,6 +11,7 @@
 //!   made for them. [`liquidation`]: liquidators that learn. [`experiment`]: all of it from one file.
 //!   [`levels`]: worlds of a curriculum. [`held_out`], [`shift`]: worlds that training never sees.
 
+pub mod among;
 pub mod arena;
 pub mod assemble;
 pub mod books;

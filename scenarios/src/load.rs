@@ -1,5 +1,6 @@
 //! From a file to a checked scenario: overrides, typed parse, semantic checks.
 
+use crate::among;
 use crate::assemble;
 use crate::check::{self, Files};
 use crate::factors::Series;
@@ -40,11 +41,13 @@ pub struct Loaded {
     pub series: Vec<Series>,
     /// Worlds that its training never plays, in the scenario's order.
     pub unseen: Arc<[Unseen]>,
+    /// Scenarios whose worlds are drawn among its own, in the scenario's order.
+    pub among: Arc<[Self]>,
     /// Who holds the heads that its policy leaves.
     pub other: Option<Other>,
     /// The frozen liquidator that it names.
     pub liquidator: Option<Mind>,
-    /// Names the scenario: a hash over the text, the price files, the files of positions, that bundle and that liquidator.
+    /// Names the scenario: a hash over the text, the price files, the files of positions, that bundle, that liquidator and those scenarios.
     pub hash: String,
 }
 
@@ -60,6 +63,11 @@ pub fn ron_options() -> ron::Options {
 /// Everything that is wrong with the file, each with its place and a fix.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Rejected> {
     from_text(path, &read(path)?, overrides)
+}
+
+/// As [`load`], without the scenarios that this one names as others among its own: it is one of them.
+pub(crate) fn load_alone(path: &Path, overrides: &[String]) -> Result<Loaded, Rejected> {
+    of_text(path, &read(path)?, overrides, false)
 }
 
 /// The text of a scenario or incident file.
@@ -114,6 +122,15 @@ fn incident(path: &Path) -> Rejected {
 /// # Errors
 /// Everything that is wrong with the text.
 pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded, Rejected> {
+    of_text(path, text, overrides, true)
+}
+
+fn of_text(
+    path: &Path,
+    text: &str,
+    overrides: &[String],
+    with_others: bool,
+) -> Result<Loaded, Rejected> {
     let file = path.display().to_string();
     if text.trim().is_empty() {
         return Err(Rejected::whole(
@@ -153,6 +170,7 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
         snapshots,
         series,
         unseen: Arc::new([]),
+        among: Arc::new([]),
         other: None,
         liquidator: None,
         hash: hasher.finalize().to_hex().to_string(),
@@ -176,6 +194,13 @@ pub fn from_text(path: &Path, text: &str, overrides: &[String]) -> Result<Loaded
     if let Some((mind, hash)) = liquidator.map_err(|reason| refused("train.liquidator", reason))? {
         hasher.update(hash.as_bytes());
         loaded.liquidator = Some(mind);
+    }
+    if with_others {
+        let among = among::read(&loaded, base, &source, root.as_ref());
+        loaded.among = among.map_err(|problems| Rejected { file: file.clone(), problems })?.into();
+        for there in loaded.among.iter() {
+            hasher.update(there.hash.as_bytes());
+        }
     }
     loaded.hash = hasher.finalize().to_hex().to_string();
     let mut problems = assemble::refused_positions(&loaded);

@@ -2,6 +2,7 @@
 
 use crate::load::{Loaded, ron_options};
 use crate::schema::{FitSpec, HeldOut, Role};
+use crate::windows::Window;
 use ron::ser::PrettyConfig;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -100,21 +101,29 @@ impl DateSplit {
     /// The split of a scenario.
     #[must_use]
     pub fn of(loaded: &Loaded) -> Self {
-        let ranges = |role: Role| {
-            let chosen = loaded.windows.iter().filter(|w| w.role == role);
-            chosen
-                .map(|w| DateRange {
-                    name: w.name.clone(),
-                    start: w.start.to_string(),
-                    end: w.end.to_string(),
-                    file_hash: w.file_hash.clone(),
-                })
-                .collect()
+        let range = |w: &Window| DateRange {
+            name: w.name.clone(),
+            start: w.start.to_string(),
+            end: w.end.to_string(),
+            file_hash: w.file_hash.clone(),
         };
+        let of = |loaded: &Loaded, role: Role| -> Vec<DateRange> {
+            loaded.windows.iter().filter(|w| w.role == role).map(range).collect()
+        };
+        // Training has what every scenario that it plays has; what is kept for the test is this one's.
+        let (mut train, mut fitted) = (of(loaded, Role::Train), loaded.scenario.fitted_on.clone());
+        for there in loaded.among.iter() {
+            let new = of(there, Role::Train).into_iter().filter(|range| !train.contains(range));
+            let new: Vec<DateRange> = new.collect();
+            train.extend(new);
+            let others = there.scenario.fitted_on.iter().filter(|range| !fitted.contains(range));
+            let others: Vec<_> = others.cloned().collect();
+            fitted.extend(others);
+        }
         Self {
-            train: ranges(Role::Train),
-            fitted: loaded.scenario.fitted_on.clone(),
-            test: ranges(Role::Test),
+            train,
+            fitted,
+            test: of(loaded, Role::Test),
             embargo_days: loaded.scenario.embargo_days,
         }
     }

@@ -51,7 +51,7 @@ pub(crate) fn read(loaded: &Loaded, base: &Path) -> Result<Option<Other>, (Strin
         ));
     }
     refuse_other_market(&loaded.scenario, card, side).map_err(named_bundle)?;
-    refuse_overlap(loaded, &metadata).map_err(named_bundle)?;
+    refuse_overlap(loaded, card).map_err(named_bundle)?;
     refuse_seen(loaded, card).map_err(named_bundle)?;
     if policy.memory().is_some() {
         let reason =

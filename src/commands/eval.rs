@@ -284,7 +284,7 @@ fn is_folder(path: &str) -> bool {
 pub(crate) fn admit(loaded: &Loaded, path: &Path) -> Result<FrozenPolicy, Failure> {
     let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
     let (policy, metadata, _) = bundle::load(path).map_err(|e| named(e.to_string()))?;
-    refuse_overlap(loaded, &metadata).map_err(named)?;
+    refuse_overlap(loaded, &metadata.policy).map_err(named)?;
     refuse_seen(loaded, &metadata.policy).map_err(named)?;
     fitted(loaded, policy, &metadata.policy).map_err(named)
 }

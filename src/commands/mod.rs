@@ -72,7 +72,7 @@ impl Audit {
     }
 
     /// The same for those who learn in the attackers' seat: with the templates of attack that the scenario asks
-    /// for, and what there is to say of each.
+    /// for, and what there is to say of each; templates are one scenario's, so only its worlds are played.
     pub(crate) fn seated(self, loaded: &Loaded) -> Result<(Worlds, Vec<Description>), Failure> {
         let found = templates::find(loaded).map_err(|error| match error {
             TemplatesError::Rejected(rejected) => rejected.into(),
@@ -80,7 +80,7 @@ impl Audit {
         })?;
         let (templates, descriptions): (Vec<_>, Vec<_>) =
             found.into_iter().map(|found| (found.template, found.description)).unzip();
-        Ok((self.worlds(loaded)?.with_templates(templates), descriptions))
+        Ok((self.worlds(loaded)?.alone().with_templates(templates), descriptions))
     }
 }
 

@@ -124,6 +124,18 @@ fn training_beside_twins_ends_with_the_same_bytes_twice_and_after_a_kill() {
     ends_alike(dir.path(), &["train.twin=true", "train.teacher=(policy: Greedy)"]);
 }
 
+/// Two scenarios' worlds in turn: the same bytes twice and after kills, and a report that says so.
+#[test]
+fn training_among_other_scenarios_ends_with_the_same_bytes_and_is_judged_there() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let among = "train.among=[(scenario: \"calm.ron\", set: [\"episode_hours=1\"])]";
+    ends_alike(dir.path(), &[among]);
+    train(dir.path(), "plain", false, &[]);
+    let weights = |run: &str| fs::read(dir.path().join(run).join("policy/weights.bin"));
+    assert_ne!(weights("one").ok(), weights("plain").ok(), "it learns elsewhere");
+    assert_eq!(json(dir.path(), &["replay", "one"])["matches"], true);
+}
+
 /// What is remembered is in the checkpoint, and in the bundle and its answers; whoever asks the policy beforehand what
 /// it will do leaves no trace in it.
 #[test]

@@ -1,5 +1,6 @@
 //! How a risk policy is trained: alone, in a population or a league, on a curriculum.
 
+use crate::among::Among;
 use agents::learn::game_theory::matrix::MetaSolver;
 use agents::learn::levels::{Method, Scale, Settings, Span};
 use agents::learn::{Kickstart, PpoConfig, SacConfig};
@@ -49,6 +50,10 @@ pub struct TrainSpec {
     /// Change the world from episode to episode; without it, every episode is the scenario as it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curriculum: Option<CurriculumSpec>,
+    /// Other scenarios whose worlds are drawn among this one's, in turn: in training, validation and searches, and where
+    /// fresh worlds judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub among: Vec<Among>,
     /// Which heads the policy holds; the others hold, or are [`TrainSpec::other`]'s.
     #[serde(default, skip_serializing_if = "Side::is_both")]
     pub side: Side,
@@ -89,6 +94,14 @@ impl TrainSpec {
         if self.by_numbers() {
             let text = "numbers: how much of its step each head moves";
             facts.push(("answers".to_owned(), text.to_owned()));
+        }
+        if !self.among.is_empty() {
+            let name = |a: &Among| {
+                let set = a.set.iter().map(|set| format!("; {set}"));
+                std::iter::once(a.scenario.display().to_string()).chain(set).collect::<String>()
+            };
+            let names: Vec<String> = self.among.iter().map(name).collect();
+            facts.push(("drawn worlds, in turn with".to_owned(), names.join(", ")));
         }
         if self.twin {
             let text = "rewards are differences to a world with the same luck in which the policy moves nothing";
