@@ -4,11 +4,13 @@
 use crate::assemble::Worlds;
 use crate::card::{Training, card, observations, view};
 use crate::check::Checker;
-use crate::evaluate::{refuse_other_market, refuse_overlap};
+use crate::evaluate::{FRESH, refuse_other_market, refuse_overlap};
 use crate::held_out::refuse_seen;
 use crate::load::{Loaded, load_alone};
 use crate::manifest::Build;
 use crate::problem::{Problem, Source};
+use crate::report::{Entry, GroupResult};
+use crate::totals::Totals;
 use crate::tree::Node;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -22,6 +24,52 @@ pub struct Among {
     /// Overrides of it, as `--set` takes them; those of this scenario are not its.
     #[serde(default)]
     pub set: Vec<String>,
+}
+
+/// Which of a scenario and `among` others an episode is of on a drawn path, the scenario being 0: one after the other,
+/// over instances and their episodes.
+pub(crate) const fn turn(instance: u64, episode: u64, among: usize) -> usize {
+    (instance.wrapping_add(episode) % (among as u64 + 1)) as usize
+}
+
+/// Of a result on drawn worlds, instance after instance from the first on, the worlds of each scenario; nothing where
+/// there is but one, or for another group.
+#[must_use]
+pub fn by_scenario(loaded: &Loaded, fresh: &GroupResult) -> Vec<GroupResult> {
+    if loaded.among.is_empty() || fresh.group != FRESH {
+        return Vec::new();
+    }
+    let scenarios = std::iter::once(loaded).chain(loaded.among.iter());
+    let names: Vec<&str> = scenarios.map(|there| there.scenario.name.as_str()).collect();
+    let of = |(position, name): (usize, &&str)| {
+        let before = names[..position].iter().filter(|n| *n == name).count();
+        let again = if before > 0 { format!(" ({})", before + 1) } else { String::new() };
+        GroupResult {
+            group: format!("{} in {name}{again}", fresh.group),
+            about: format!("those of {}'s worlds that are {name}'s", fresh.group),
+            entries: fresh
+                .entries
+                .iter()
+                .map(|entry| of_turn(entry, position, names.len()))
+                .collect(),
+        }
+    };
+    let is_played =
+        |group: &GroupResult| group.entries.iter().all(|e| !e.totals.concat().is_empty());
+    names.iter().enumerate().map(of).filter(is_played).collect()
+}
+
+/// The worlds of one of so many scenarios.
+fn of_turn(entry: &Entry, position: usize, scenarios: usize) -> Entry {
+    let own = |row: &Vec<Totals>| row.iter().skip(position).step_by(scenarios).copied().collect();
+    Entry { policy: entry.policy.clone(), totals: entry.totals.iter().map(own).collect() }
+}
+
+/// Of a result on a scenario's own worlds those that are drawn worlds, too, where others are drawn among them.
+#[must_use]
+pub fn own_turns(loaded: &Loaded, all: &GroupResult) -> GroupResult {
+    let own = |entry| of_turn(entry, 0, loaded.among.len() + 1);
+    GroupResult { entries: all.entries.iter().map(own).collect(), ..all.clone() }
 }
 
 /// Reads the scenarios that one names; they lie relative to `base`.

@@ -1,5 +1,6 @@
 //! From a checked scenario to worlds: a [`LaneSetup`] per (path, static parameters).
 
+use crate::among::turn;
 use crate::arena::{PathChoice, WorldAddress};
 use crate::factors::Series;
 use crate::genesis::{AssembleError, Genesis, genesis};
@@ -255,12 +256,11 @@ impl Worlds {
 
 impl Setup {
     /// Builds the world; returns the market as it stands before the first block.
-    /// Which scenario an episode is of: on a drawn path, one after the other, over instances and their episodes.
+    /// Which scenario an episode is of; a recorded window is its own.
     fn drawn(&self, plan: &EpisodePlan) -> &Shared {
-        let turn = plan.instance.wrapping_add(plan.episode) % (self.among.len() as u64 + 1);
-        match (self.path, turn) {
+        match (self.path, turn(plan.instance, plan.episode, self.among.len())) {
             (PathChoice::Window(_), _) | (PathChoice::Drawn, 0) => &self.shared,
-            (PathChoice::Drawn, turn) => &self.among[turn as usize - 1],
+            (PathChoice::Drawn, turn) => &self.among[turn - 1],
         }
     }
 

@@ -5,6 +5,7 @@ use crate::output::{Failure, Output, Verdict, progress_bar};
 use agents::attack::Assailant;
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
+use scenarios::among::{by_scenario, own_turns};
 use scenarios::arena::{Arena, Contestant};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::{
@@ -180,12 +181,15 @@ pub(crate) fn compare(
     for unseen in loaded.unseen.iter() {
         let there = contestants(&|policy| unseen.seen_by(policy));
         let there = unseen.play(worlds, &there, &progress)?;
-        // The first group is the fresh worlds, which these are but for the overrides.
-        let fresh = results.first();
-        shifted.extend(fresh.map(|here| shifts(&there, here, e.bootstrap_resamples, e.seed)));
+        // The first group is the fresh worlds, which these are but for the overrides, and for those of other scenarios.
+        let both = results.first().map(|here| [&there, here].map(|r| own_turns(loaded, r)));
+        shifted
+            .extend(both.map(|[there, here]| shifts(&there, &here, e.bootstrap_resamples, e.seed)));
         results.push(there);
     }
-    add_twins(&loaded.unseen, &mut results);
+    if loaded.among.is_empty() {
+        add_twins(&loaded.unseen, &mut results);
+    }
     bar.finish_and_clear();
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut fact = |name: &str, value: String| facts.push((name.to_owned(), value));
@@ -220,8 +224,10 @@ pub(crate) fn compare(
         );
     }
     let s = &loaded.scenario;
-    let built =
-        Report::build(&s.name, &loaded.hash, facts, &results, e.bootstrap_resamples, e.seed);
+    let mut judged = results.clone();
+    let parts = results.first().map(|fresh| by_scenario(loaded, fresh)).unwrap_or_default();
+    judged.splice(1.min(judged.len()).., parts.into_iter().chain(results.iter().skip(1).cloned()));
+    let built = Report::build(&s.name, &loaded.hash, facts, &judged, e.bootstrap_resamples, e.seed);
     Ok((Report { shifts: shifted.concat(), ..built }, results))
 }
 

@@ -134,6 +134,21 @@ fn training_among_other_scenarios_ends_with_the_same_bytes_and_is_judged_there()
     let weights = |run: &str| fs::read(dir.path().join(run).join("policy/weights.bin"));
     assert_ne!(weights("one").ok(), weights("plain").ok(), "it learns elsewhere");
     assert_eq!(json(dir.path(), &["replay", "one"])["matches"], true);
+
+    let siege = library("siege");
+    let mut eval = vec!["eval", siege.to_str().expect("UTF-8"), "--policy", "one/policy"];
+    for set in [among, "episode_hours=1", "evaluate.fresh_paths=3", "evaluate.paths_per_window=1"] {
+        eval.extend(["--set", set]);
+    }
+    let report = json(dir.path(), &eval);
+    let rows = report["report"]["rows"].as_array().expect("rows");
+    let of = |group: &str| {
+        let row = rows.iter().find(|row| row["group"] == group).expect("its row");
+        (row["paths"].as_u64(), row["by_seed_usd"][0].as_f64().expect("a mean"))
+    };
+    let [all, own, other] = ["fresh", "fresh in siege", "fresh in calm"].map(of);
+    assert_eq!([all.0, own.0, other.0], [Some(3), Some(2), Some(1)]);
+    assert!((3.0 * all.1 - 2.0 * own.1 - other.1).abs() < 1e-6 * all.1.abs(), "{rows:?}");
 }
 
 /// What is remembered is in the checkpoint, and in the bundle and its answers; whoever asks the policy beforehand what
