@@ -60,15 +60,13 @@ def main():
         wrong(f"onnxruntime does not load {model_file}: {error}")
 
     names = [[x.name for x in side] for side in (session.get_inputs(), session.get_outputs())]
-    remembers, masked = "memory" in names[0], "action_mask" in names[0]
-    # A policy that answers with numbers has no mask.
-    if masked == (session.get_outputs()[1].type == "tensor(float)"):
-        wrong(f"an action of {session.get_outputs()[1].type} with{'' if masked else 'out'} a mask")
-    inputs, outputs = INPUTS[: 1 + masked] + ["memory"] * remembers, OUTPUTS + ["next_memory"] * remembers
+    remembers = "memory" in names[0]
+    inputs, outputs = INPUTS + ["memory"] * remembers, OUTPUTS + ["next_memory"] * remembers
     if names != [inputs, outputs]:
         wrong(f"inputs and outputs are {names[0]} -> {names[1]}, a bundle has {inputs} -> {outputs}")
     obs_dim = session.get_inputs()[0].shape[1]
-    n_logits = session.get_outputs()[0].shape[1]
+    n_logits, n_values = (output.shape[1] for output in session.get_outputs()[:2])
+    numbers = session.get_outputs()[1].type == "tensor(float)"
 
     try:
         cases = json.loads(golden_file.read_text())["cases"]
@@ -80,7 +78,7 @@ def main():
         wrong(f"{golden_file}: expected {{'cases': [{{{', '.join(inputs + outputs)}}}]}}: {error!r}")
     if not cases:
         wrong(f"{golden_file} has no cases")
-    widths = [("observation", obs_dim), ("logits", n_logits)] + [("action_mask", n_logits)] * masked
+    widths = [("observation", obs_dim), ("action_mask", n_logits), ("logits", n_logits), ("action", n_values)]
     if remembers:
         memory = session.get_inputs()[-1].shape[1]
         widths += [("memory", memory), ("next_memory", memory)]
@@ -100,8 +98,7 @@ def main():
             if not np.all(np.isfinite(next_memory)) or error.max() > TOLERANCE:
                 wrong(f"{label}: what is remembered differs by {error.max():.1e} (tolerance {TOLERANCE:g})")
             worst = max(worst, float(error.max()))
-        want_logits, want_action = arrays["logits"][i], arrays["action"][i]
-        legal = arrays["action_mask"][i] > 0.5 if masked else np.ones(want_logits.shape, dtype=bool)
+        want_logits, want_action, legal = arrays["logits"][i], arrays["action"][i], arrays["action_mask"][i] > 0.5
         if logits.shape != want_logits.shape or action.shape != want_action.shape:
             wrong(f"{label}: shapes {logits.shape}, {action.shape}; golden {want_logits.shape}, {want_action.shape}")
         # A masked logit is a large negative constant, compared relatively.
@@ -109,16 +106,16 @@ def main():
         if not np.all(np.isfinite(logits)) or error.max() > TOLERANCE:
             at = int(np.argmax(np.nan_to_num(error, nan=np.inf)))
             wrong(f"{label}: logit {at} is {logits[at]!r}, golden {want_logits[at]!r} (tolerance {TOLERANCE:g})")
-        if np.any(np.abs(action.astype(np.float64) - want_action) > TOLERANCE):
+        if not np.all(np.abs(action.astype(np.float64) - want_action) <= TOLERANCE):
             wrong(f"{label}: action is {action.tolist()}, golden {want_action.tolist()}")
-        if (~legal).any() and legal.any() and logits[~legal].max() >= logits[legal].min():
+        if not numbers and (~legal).any() and legal.any() and logits[~legal].max() >= logits[legal].min():
             wrong(f"{label}: a masked logit is not below every legal one")
         worst = max(worst, float(error.max()))
 
     for i in range(len(cases)):
         answers = session.run(outputs, {key: arrays[key][i][np.newaxis, :] for key in inputs})
         compare(f"case {i}", i, *(answer[0] for answer in answers))
-        masked_cases += masked and bool((arrays["action_mask"][i] < 0.5).any())
+        masked_cases += bool((arrays["action_mask"][i] < 0.5).any())
     answers = session.run(outputs, {key: np.stack(arrays[key]) for key in inputs})
     for i in range(len(cases)):
         compare(f"case {i} in a batch of {len(cases)}", i, *(answer[i] for answer in answers))

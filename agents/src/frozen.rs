@@ -4,6 +4,7 @@
 //! Evaluation, replay and exploitability use this, never the learner's own network.
 
 use serde::{Deserialize, Serialize};
+use sim::action::{CHOICES, write_number_mask};
 use sim::environment::ActionSpace;
 use thiserror::Error;
 
@@ -458,14 +459,22 @@ impl FrozenPolicy {
     }
 
     /// The most likely legal choice of each head, the lowest of equals, or each number, into `action`
-    /// `[action_dim]`. Numbers answer whatever the mask, and whatever its width: the world does not read what it
-    /// cannot use.
+    /// `[action_dim]`. Numbers take a mask of theirs, `[action_dim]`, or of the choices that they lie between
+    /// ([`sim::action`]), three for each; one that is not read lies in its middle.
     pub fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         assert_eq!(action.len(), self.action_dim(), "Invariant: action width");
         self.logits(obs, mask);
         if let Some(bounds) = &self.bounds {
+            let of_choices = mask.len() == action.len() * CHOICES;
+            assert!(of_choices || mask.len() == action.len(), "Invariant: mask width");
+            if of_choices {
+                write_number_mask(mask, action);
+            } else {
+                action.copy_from_slice(mask);
+            }
             for (i, (number, mean)) in action.iter_mut().zip(&self.front).enumerate() {
-                *number = bounds.place(i, libm::tanhf(*mean));
+                let squashed = if *number > LEGAL_ABOVE { libm::tanhf(*mean) } else { 0.0 };
+                *number = bounds.place(i, squashed);
             }
             return;
         }

@@ -3,7 +3,7 @@
 
 use crate::frozen::FrozenPolicy;
 use bevy_ecs::prelude::*;
-use sim::action::{Heads, Side, hold, write_mask};
+use sim::action::{CHOICES, Heads, Side, hold, write_mask};
 use sim::chain::Chain;
 use sim::config::Config;
 use sim::observe::Observations;
@@ -23,8 +23,8 @@ impl Partner {
     /// A policy that holds a side's heads. It must have no memory: it is not told of episodes.
     #[must_use]
     pub fn new(policy: FrozenPolicy, side: Side) -> Self {
-        let (mask, action) = (vec![0.0; policy.logits_dim()], vec![0.0; policy.action_dim()]);
-        Self { policy, side, mask, action }
+        let heads = policy.action_dim();
+        Self { policy, side, mask: vec![0.0; heads * CHOICES], action: vec![0.0; heads] }
     }
 }
 

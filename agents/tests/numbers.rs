@@ -247,14 +247,17 @@ fn numbers_are_exported_and_come_back_with_either_function_between_layers() {
         let (mut back, _, _) = bundle::load(&path).unwrap();
         assert_eq!(back.to_bytes(), frozen.to_bytes());
         let (mut action, mut again) = ([0.0], [0.0]);
-        frozen.act(&[0.7], &[], &mut action);
-        back.act(&[0.7], &[], &mut again);
+        frozen.act(&[0.7], &[1.0], &mut action);
+        back.act(&[0.7], &[0.0, 1.0, 1.0], &mut again);
         assert_eq!(action, again);
+        frozen.act(&[0.7], &[0.0], &mut action);
+        back.act(&[0.7], &[0.0, 1.0, 0.0], &mut again);
+        assert_eq!((action, again), ([0.5], [0.5]), "what is not read lies in its middle");
     }
     let answers = ["tanh", "relu"].map(|name| {
         let (mut policy, _, _) = bundle::load(&dir.path().join(name)).unwrap();
         let mut action = [0.0];
-        policy.act(&[0.7], &[], &mut action);
+        policy.act(&[0.7], &[1.0], &mut action);
         action[0]
     });
     assert!((answers[0] - answers[1]).abs() > 1e-4, "the functions differ: {answers:?}");

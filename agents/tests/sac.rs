@@ -42,7 +42,7 @@ fn numbers_are_aimed_and_noise_is_as_wide_as_asked() {
     let mut policy = run.policy("aim").unwrap();
     let mut answer = |x: &f32| {
         let mut action = [0.0];
-        policy.act(&[*x], &[], &mut action);
+        policy.act(&[*x], &[1.0], &mut action);
         action[0]
     };
     let aimed: Vec<f32> = shown.iter().map(&mut answer).collect();
@@ -152,7 +152,7 @@ fn rewards_and_observations_of_any_size_are_learned_from() {
         let mut policy = run.policy("aim").unwrap();
         let off = |i: i32| {
             let (x, mut action) = (f64::from(i) / 10.0 - 1.0, [0.0]);
-            policy.act(&[(x * 1e4) as f32], &[], &mut action);
+            policy.act(&[(x * 1e4) as f32], &[1.0], &mut action);
             (f64::from(action[0]) - 1.5 * x).abs()
         };
         (0..21).map(off).fold(0.0, f64::max)

@@ -4,14 +4,18 @@
 use crate::assemble::Worlds;
 use crate::card::{Training, card, observations, view};
 use crate::check::Checker;
-use crate::evaluate::{FRESH, refuse_other_market, refuse_overlap};
-use crate::held_out::refuse_seen;
+use crate::evaluate::{FRESH, overlap};
+use crate::genesis::same_moves;
+use crate::held_out::first_seen;
 use crate::load::{Loaded, load_alone};
 use crate::manifest::Build;
 use crate::problem::{Problem, Source};
 use crate::report::{Entry, GroupResult};
+use crate::schema::Scenario;
 use crate::totals::Totals;
 use crate::tree::Node;
+use protocols::reserve::Reserve;
+use protocols::risk_params::RiskParam;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -68,8 +72,12 @@ fn of_turn(entry: &Entry, position: usize, scenarios: usize) -> Entry {
 /// Of a result on a scenario's own worlds those that are drawn worlds, too, where others are drawn among them.
 #[must_use]
 pub fn own_turns(loaded: &Loaded, all: &GroupResult) -> GroupResult {
+    if loaded.among.is_empty() {
+        return all.clone();
+    }
     let own = |entry| of_turn(entry, 0, loaded.among.len() + 1);
-    GroupResult { entries: all.entries.iter().map(own).collect(), ..all.clone() }
+    let group = format!("{} in {}", all.group, loaded.scenario.name);
+    GroupResult { group, entries: all.entries.iter().map(own).collect(), ..all.clone() }
 }
 
 /// Reads the scenarios that one names; they lie relative to `base`.
@@ -103,8 +111,9 @@ fn one(loaded: &Loaded, base: &Path, among: &Among) -> Result<Loaded, (String, S
     let refuse = |message: String, help: &str| (format!("{named}: {message}"), help.to_owned());
     let mut there = load_alone(&base.join(&among.scenario), &among.set).map_err(|rejected| {
         let first = rejected.places().into_iter().next();
-        let message = first.map_or_else(|| "it is refused".to_owned(), |p| p.message);
-        refuse(message, "name a scenario file, from where this one lies; `ballast check` says all that is wrong with it")
+        let (message, help) = first.map_or_else(Default::default, |p| (p.message, p.help));
+        let help = help.unwrap_or_else(|| "mend that file, or the entry's `set`".to_owned());
+        refuse(message, &help)
     })?;
     let (here, other) = (&loaded.scenario, &there.scenario);
     for (field, own, its) in [
@@ -117,26 +126,88 @@ fn one(loaded: &Loaded, base: &Path, among: &Among) -> Result<Loaded, (String, S
             return Err(refuse(message, "set it alike in both, by the entry's `set`"));
         }
     }
+    let assets = |s: &Scenario| -> Vec<(String, u8)> {
+        s.assets.iter().map(|a| (a.symbol.clone(), a.decimals)).collect()
+    };
+    if assets(here) != assets(other) {
+        let message = "it has other assets, or has them in another order".to_owned();
+        return Err(refuse(message, "give it the assets of this scenario"));
+    }
     if view(&observations(here), &observations(other)) != Ok(None) {
         let message = "a policy would see other values there".to_owned();
         let help =
             "give it the same reserves, books, perpetual futures and streams, in the same order";
         return Err(refuse(message, help));
     }
+    if !same_moves(&here.market, &other.market) {
+        let message = "a policy's moves would be others there".to_owned();
+        let help = "give it the same regime, rules, second oracles and design of liquidations";
+        return Err(refuse(message, help));
+    }
     let untrained = Training { seeds: Vec::new(), updates: 0, decisions: 0 };
-    let build = Build::this(&[]);
-    let own = card(loaded, &here.name, untrained.clone(), &build);
-    let alike = "give it the same regime, rules and heads, by the entry's `set`";
-    refuse_other_market(other, &own, here.side()).map_err(|reason| refuse(reason, alike))?;
-    let its = card(&there, &other.name, untrained, &build);
+    let its = card(&there, &other.name, untrained, &Build::this(&[])).provenance;
     let kept = "leave it out, or what this scenario keeps for the test";
-    refuse_overlap(loaded, &its).map_err(|reason| refuse(reason, kept))?;
-    refuse_seen(loaded, &its).map_err(|reason| refuse(reason, kept))?;
+    if let Some(overlap) = overlap(loaded, &its.train_windows) {
+        return Err(refuse(format!("its prices of {overlap}"), kept));
+    }
+    if let Some((known, name)) = its.seen.and_then(|seen| first_seen(loaded, &seen)) {
+        let message = format!("it has {known}, which this scenario holds out as \"{name}\"");
+        return Err(refuse(message, kept));
+    }
+    if loaded.liquidator.is_some() && other.agents.liquidators.iter().all(|l| l.count == 0) {
+        let message = "there is no scripted liquidator whose place `train.liquidator` could take";
+        return Err(refuse(message.to_owned(), "give it one, or leave `liquidator` out"));
+    }
     // What is learned, and by whom, is this scenario's to say.
     there.scenario.train.clone_from(&here.train);
     there.scenario.objective = here.objective;
     there.other.clone_from(&loaded.other);
     there.liquidator.clone_from(&loaded.liquidator);
-    Worlds::new(&there).map_err(|error| refuse(error.to_string(), "change the entry's `set`"))?;
+    let build = |of: &Loaded| {
+        Worlds::new(of).map_err(|error| refuse(error.to_string(), "change the entry's `set`"))
+    };
+    if let Some(difference) = otherwise_deployed(&build(loaded)?, &build(&there)?, here) {
+        let message = format!(
+            "it deploys another market ({difference}): parameters that do not move would not be one set for all"
+        );
+        return Err(refuse(
+            message,
+            "set it alike in both, by overrides here and by the entry's `set`",
+        ));
+    }
     Ok(there)
+}
+
+/// What of the market as deployed differs, if anything does: searches and formulas know one market.
+fn otherwise_deployed(here: &Worlds, there: &Worlds, s: &Scenario) -> Option<String> {
+    let (own, its) = (here.deployed_market(), there.deployed_market());
+    for (reserve, (own, its)) in
+        s.market.reserves.iter().zip(own.reserves.iter().zip(&its.reserves))
+    {
+        if own.config != its.config {
+            let moved = RiskParam::ALL.into_iter().filter_map(|param| {
+                let [own, its] = [own, its].map(|r| value(r, param));
+                (own != its).then(|| format!("{param:?} {its:?} and {own:?} here"))
+            });
+            let first = moved.take(1).next().unwrap_or_else(|| "its configuration".to_owned());
+            return Some(format!("{}, {first}", reserve.asset));
+        }
+    }
+    let alike = own.version == its.version
+        && (own.state.close_factor, &own.state.design)
+            == (its.state.close_factor, &its.state.design);
+    (!alike).then(|| "its rules of liquidation".to_owned())
+}
+
+/// A reserve's parameter, in the parameter's unit; none for what governance alone moves here.
+fn value(reserve: &Reserve, param: RiskParam) -> Option<u64> {
+    let config = &reserve.config;
+    match param {
+        RiskParam::Ltv => Some(config.ltv.0.into()),
+        RiskParam::LiquidationThreshold => Some(config.liquidation_threshold.0.into()),
+        RiskParam::LiquidationBonus => Some(config.liquidation_bonus.0.into()),
+        RiskParam::SupplyCap => Some(config.supply_cap),
+        RiskParam::BorrowCap => Some(config.borrow_cap),
+        _ => None,
+    }
 }

@@ -21,7 +21,7 @@ use protocols::lending::Pooled;
 use sim::action::Side;
 use sim::audit::Depth;
 use sim::chain::Chain;
-use sim::config::{Config, Episode};
+use sim::config::{AttackerAccounts, Config, Episode};
 use sim::environment::Environment;
 use sim::exchange::{Exchange, Listing};
 use sim::further::FurtherMarkets;
@@ -255,7 +255,6 @@ impl Worlds {
 }
 
 impl Setup {
-    /// Builds the world; returns the market as it stands before the first block.
     /// Which scenario an episode is of; a recorded window is its own.
     fn drawn(&self, plan: &EpisodePlan) -> &Shared {
         match (self.path, turn(plan.instance, plan.episode, self.among.len())) {
@@ -264,6 +263,7 @@ impl Setup {
         }
     }
 
+    /// Builds the world; returns the market as it stands before the first block.
     fn try_build(&self, plan: &EpisodePlan, world: &mut World) -> Result<Pooled, AssembleError> {
         let (streams, shared) = (world.resource::<Streams>(), self.drawn(plan));
         let path = shared.paths.path(self.path, streams, plan.episode)?;
@@ -331,6 +331,8 @@ impl Setup {
         world.insert_resource(FairPrices::new(&source, chain.assets()));
         world.insert_resource(source);
         world.insert_resource(chain);
+        // The last episode may have been another scenario's.
+        world.insert_resource(AttackerAccounts::default());
         world.insert_resource(crate::factors::begin(s, &shared.series, path.start));
         world.insert_resource(FurtherMarkets::new(further.iter().map(|f| f.market).collect()));
         world.insert_resource(Perpetuals::new(perpetuals.clone()));

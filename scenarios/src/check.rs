@@ -328,18 +328,18 @@ impl Checker<'_> {
                 "set it to 0; agents::learn::ppo trains such policies for other worlds",
             );
         }
-        if t.ppo.initial_log_std != 0.0 && !t.by_numbers() {
+        if t.ppo.initial_log_std != 0.0 && (!t.numbers || t.sac.is_some()) {
             self.refuse(
                 "train.ppo.initial_log_std",
-                "choices have no deviation",
-                "leave it out, or write `train.numbers: true`",
+                "choices have no deviation, and soft actor-critic learns its own",
+                "leave it out, or write `train.numbers: true` and no `train.sac`",
             );
         }
         if t.by_numbers() {
             self.numbers(t);
         }
         if let Some(sac) = &t.sac {
-            self.sac(sac, t);
+            self.sac(sac, t, s);
         }
         if t.ppo.kickstart.is_some() {
             self.refuse(
@@ -347,6 +347,18 @@ impl Checker<'_> {
                 "who teaches is not said here",
                 "leave it out and write `train.teacher`: (policy: Greedy, weight: 1.0, share: 0.5)",
             );
+        }
+        let scenarios = t.among.len() as u32 + 1;
+        for (field, count) in [
+            ("train.validation_paths", t.validation_paths),
+            ("evaluate.fresh_paths", s.evaluate.fresh_paths),
+            ("evaluate.search.paths", s.evaluate.search.paths),
+        ] {
+            if !count.is_multiple_of(scenarios) {
+                let message =
+                    format!("{count} worlds are not as many of each of {scenarios} scenarios");
+                self.refuse(field, message, format!("write a multiple of {scenarios}"));
+            }
         }
         for (field, is_there) in
             [("population", t.population.is_some()), ("curriculum", t.curriculum.is_some())]
@@ -426,7 +438,17 @@ impl Checker<'_> {
         }
     }
 
-    fn sac(&mut self, sac: &SacConfig, t: &TrainSpec) {
+    fn sac(&mut self, sac: &SacConfig, t: &TrainSpec, s: &Scenario) {
+        let worlds_each = if t.twin { 2 } else { 1 };
+        let blocks = u64::from(t.lanes.max(1)) * u64::from(s.decision_every_blocks.max(1));
+        let decisions = t.budget_blocks / (blocks * worlds_each);
+        if sac.warm_up_steps >= decisions || sac.minibatch as u64 > decisions * u64::from(t.lanes) {
+            self.refuse(
+                "train.sac",
+                format!("nothing would be learned in the {decisions} decisions of a lane that the budget allows"),
+                "give it more `train.budget_blocks`, fewer `warm_up_steps` or a smaller `minibatch`",
+            );
+        }
         let takes_no_part = [
             (
                 "population",

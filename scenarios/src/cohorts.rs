@@ -23,7 +23,7 @@ use agents::scripted::{
 use bevy_ecs::prelude::World;
 use markets::units::{FeedId, MarketId, PoolId};
 use serde::{Deserialize, Serialize};
-use sim::builder::{BlockBuilder, Builder, FirstCome, Insiders, RandomOrder};
+use sim::builder::{BlockBuilder, Builder, FirstCome, Insiders, PriorityFee, RandomOrder};
 use sim::chain::Chain;
 
 /// The participants of a scenario; fields that a cohort leaves out have the defaults of its
@@ -158,15 +158,13 @@ pub(crate) fn spawn(
     for cohort in &agents.farmers {
         farmer::spawn(world, market_of, cohort)?;
     }
-    let builder: Option<Box<dyn BlockBuilder>> = match s.builder {
-        BuilderSpec::PriorityFee => None,
-        BuilderSpec::FirstCome => Some(Box::new(FirstCome)),
-        BuilderSpec::Random => Some(Box::new(RandomOrder)),
-        BuilderSpec::Insiders => Some(Box::new(Insiders { actors: insiders })),
+    let builder: Box<dyn BlockBuilder> = match s.builder {
+        BuilderSpec::PriorityFee => Box::new(PriorityFee),
+        BuilderSpec::FirstCome => Box::new(FirstCome),
+        BuilderSpec::Random => Box::new(RandomOrder),
+        BuilderSpec::Insiders => Box::new(Insiders { actors: insiders }),
     };
-    if let Some(builder) = builder {
-        world.insert_resource(Builder(builder));
-    }
+    world.insert_resource(Builder(builder));
     for cohort in &agents.loopers {
         looper::spawn(world, market, cohort)?;
     }

@@ -209,34 +209,41 @@ pub fn evaluate(
     groups.iter().map(result).collect()
 }
 
-/// Refuses a policy that was trained on dates that a test window has, embargo included: the sentence
-/// says which.
+/// Refuses a policy that was trained on prices of a test window, or within its embargo.
 ///
 /// # Errors
-/// The overlap, or a date in the bundle that does not parse.
+/// A sentence that names both ranges.
 pub fn refuse_overlap(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String> {
-    let embargo = u64::from(loaded.scenario.embargo_days) * crate::dates::DAY_SECS;
-    for range in &policy.provenance.train_windows {
+    let name = &policy.name;
+    match overlap(loaded, &policy.provenance.train_windows) {
+        None => Ok(()),
+        Some(overlap) => Err(format!(
+            "policy \"{name}\" was trained on {overlap}; evaluate it on a scenario whose test windows it has not \
+             seen"
+        )),
+    }
+}
+
+/// The first of some ranges, `start/end`, that touches a test window or its embargo, as a part of a sentence.
+pub(crate) fn overlap(loaded: &Loaded, ranges: &[String]) -> Option<String> {
+    let days = loaded.scenario.embargo_days;
+    let embargo = u64::from(days) * crate::dates::DAY_SECS;
+    for range in ranges {
         let dates = range.split_once('/');
         let Some((start, end)) = dates.and_then(|(a, b)| Some((Utc::parse(a)?, Utc::parse(b)?)))
         else {
-            return Err(format!(
-                "policy \"{}\": its training window `{range}` is not start/end; export it again",
-                policy.name
-            ));
+            return Some(format!("`{range}`, which is not start/end: export it again"));
         };
         for test in loaded.windows.iter().filter(|w| w.role == Role::Test) {
             if start.0 < test.end.0 + embargo && test.start.0 < end.0 + embargo {
-                return Err(format!(
-                    "policy \"{}\" was trained on {start} to {end}, which overlaps test window \
-                     \"{}\" ({} to {}) or its embargo of {} days; evaluate it on a scenario whose \
-                     test windows it has not seen",
-                    policy.name, test.name, test.start, test.end, loaded.scenario.embargo_days
+                return Some(format!(
+                    "{start} to {end}, which overlaps test window \"{}\" ({} to {}) or its embargo of {days} days",
+                    test.name, test.start, test.end
                 ));
             }
         }
     }
-    Ok(())
+    None
 }
 
 /// A bundle's policy as it sees the worlds of a scenario: it picks the values that it was trained with by name.
@@ -258,6 +265,12 @@ pub(crate) fn seeing(
     policy: FrozenPolicy,
     fields: &[ObservationField],
 ) -> Result<FrozenPolicy, String> {
+    let numbers = heads(&scenario.market).numbers();
+    if policy.bounds().is_some_and(|bounds| bounds.space() != numbers) {
+        return Err(
+            "its numbers do not lie between the first choice, 0, and the last, 2".to_owned()
+        );
+    }
     let rows = crate::card::observations(scenario);
     let view = crate::card::view(fields, &rows);
     let view = view.map_err(|column| format!("the scenario has no `{column}` to see"))?;

@@ -235,6 +235,14 @@ pub fn refuse_seen(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String> {
     Ok(())
 }
 
+/// The first that is held out of what somebody has, and in which worlds.
+pub(crate) fn first_seen(loaded: &Loaded, seen: &Seen) -> Option<(String, String)> {
+    loaded.unseen.iter().find_map(|Unseen { held_out, new, .. }| {
+        let known = new.iter().find(|n| of(seen, held_out.kind).contains(n))?;
+        Some((known.clone(), held_out.name.clone()))
+    })
+}
+
 /// What no held-out world may change: the prices that it shares with fresh worlds, and what no level may.
 fn is_shared(path: &str) -> bool {
     let first = path.split('.').next().unwrap_or(path);

@@ -8,7 +8,9 @@ use scenarios::card::{Training, card};
 use scenarios::load::{Loaded, load};
 use scenarios::manifest::{Build, DateSplit};
 use scenarios::statics::StaticParams;
+use sim::builder::Builder;
 use sim::chain::Digest;
+use sim::config::AttackerAccounts;
 use sim::lane::Lane;
 use std::path::Path;
 
@@ -25,9 +27,17 @@ fn read(name: &str, set: &[&str]) -> Result<Loaded, String> {
     })
 }
 
+/// As many worlds of each of up to three scenarios; the attacker knows the hole from the start.
+const SHORT: [&str; 5] = [
+    "episode_hours=1",
+    "agents.attackers.0.discovery_hours=0.0",
+    "train.validation_paths=6",
+    "evaluate.fresh_paths=6",
+    "evaluate.search.paths=6",
+];
+
 fn siege(among: &str) -> Result<Loaded, String> {
-    let first = "agents.attackers.0.discovery_hours=0.0";
-    read("siege.ron", &["episode_hours=1", first, &format!("train.among=[{among}]")])
+    read("siege.ron", &[&SHORT[..], &[&format!("train.among=[{among}]")]].concat())
 }
 
 /// The digest that an hour leaves, nobody deciding.
@@ -81,8 +91,34 @@ fn a_policy_says_what_all_of_its_training_had() {
     let (own, all) = (card(&alone).seen.unwrap(), card(&mixed).seen.unwrap());
     let push = "Push on TAIL".to_owned();
     assert!(!own.oracles.contains(&push) && all.oracles.contains(&push), "{all:?}");
+    // What the others were recorded on counts as seen, what this one keeps for the test stays.
+    let calm = |among: &str| read("calm.ron", &[among]).unwrap();
+    let fitted = r#"train.among=[(scenario: "crash.ron", set: ["fitted_on=[(figures: \"all\", start_utc: \"2023-01-01T00:00:00Z\", end_utc: \"2023-02-01T00:00:00Z\")]"])]"#;
+    let (alone, mixed) = (calm("train.among=[]"), calm(fitted));
     let (own, all) = (DateSplit::of(&alone), DateSplit::of(&mixed));
-    assert!(all.fitted.len() >= own.fitted.len() && all.test == own.test);
+    assert_eq!((own.train.len(), all.train.len()), (0, 4));
+    assert_eq!(all.fitted.len(), own.fitted.len() + 1);
+    assert_eq!(all.test, own.test);
+    let windows = card(&mixed).train_windows;
+    let range = format!("{}/{}", all.train[1].start, all.train[1].end);
+    assert!(windows.contains(&range) && !card(&alone).train_windows.contains(&range));
+}
+
+#[test]
+fn nothing_of_an_episode_is_left_in_the_next_scenarios() {
+    let among = format!("train.among=[{CALM}]");
+    let set = [&SHORT[..], &["builder=Random", &among]].concat();
+    let worlds = Worlds::new(&read("siege.ron", &set).unwrap()).unwrap();
+    let mut lane = worlds.training_lanes(3, 1).into_lanes().remove(0);
+    let who = |lane: &Lane| {
+        let attackers = lane.world().resource::<AttackerAccounts>().0.len();
+        (attackers, format!("{:?}", lane.world().resource::<Builder>()))
+    };
+    assert_eq!(who(&lane), (4, "Builder(RandomOrder)".to_owned()));
+    lane.begin(1);
+    assert_eq!(who(&lane), (0, "Builder(PriorityFee)".to_owned()));
+    lane.begin(2);
+    assert_eq!(who(&lane).0, 4);
 }
 
 #[test]
@@ -90,17 +126,14 @@ fn what_is_held_out_is_not_mixed_and_no_other_may_have_it() {
     let push = r#"evaluate.held_out=[(name: "push", kind: Oracle, about: "a node reports TAIL",
         set: ["oracles.TAIL=Push(asset: \"TAIL\", heartbeat_secs: 86400, deviation_bps: 100, lag_secs: 12)"])]"#;
     let with = |among: &str| {
-        read("siege.ron", &["episode_hours=1", push, &format!("train.among=[{among}]")])
+        read("siege.ron", &[&SHORT[..], &[push, &format!("train.among=[{among}]")]].concat())
     };
     let (alone, mixed) = (with("").unwrap(), with(CRASH_ON_A_POOL).unwrap());
     let unseen =
         |loaded: &Loaded| drawn(&loaded.unseen[0].worlds(&Worlds::new(loaded).unwrap()), 1);
     assert_eq!(unseen(&alone), unseen(&mixed));
     let said = with(CALM).unwrap_err();
-    assert!(
-        said.contains("was trained with Push on TAIL, which this scenario holds out"),
-        "{said}"
-    );
+    assert!(said.contains("it has Push on TAIL, which this scenario holds out as"), "{said}");
 }
 
 const CRASH_ON_A_POOL: &str = r#"(scenario: "crash.ron", set: ["windows=[]", "fitted_on=[]",
@@ -113,7 +146,15 @@ fn scenarios_that_cannot_be_mixed_are_refused_by_name() {
         (r#"(scenario: "nowhere.ron")"#, "nowhere.ron: cannot read the scenario"),
         (r#"(scenario: "steward.ron")"#, "its `block_secs` is 900, and 12 here"),
         (r#"(scenario: "calm.ron", set: ["episode_hours=-1"])"#, "calm.ron"),
-        (r#"(scenario: "calm.ron", set: ["market.regime=Steward"])"#, "regime"),
+        (r#"(scenario: "calm.ron", set: ["market.regime=Steward"])"#, "moves would be others"),
+        (
+            r#"(scenario: "squeeze.ron")"#,
+            "it deploys another market (TAIL, SupplyCap Some(4000000) and Some(2000000) here)",
+        ),
+        (
+            r#"(scenario: "calm.ron"), (scenario: "calm.ron"), (scenario: "calm.ron")"#,
+            "6 worlds are not as many of each of 4",
+        ),
         (r#"(scenario: "calm.ron", set: ["exchange.listings.TAIL.book=()"])"#, "other values"),
         (
             r#"(scenario: "calm.ron", set: ["windows=[]", "fitted_on=[(figures: \"x\", start_utc: \"2020-03-10T00:00:00Z\", end_utc: \"2020-03-14T00:00:00Z\")]"])"#,

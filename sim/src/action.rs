@@ -414,12 +414,20 @@ impl Decoder {
     }
 }
 
-/// What a head's value asks for; none where it holds, and for anything beyond the choices.
-fn asked(value: f32) -> Option<Move> {
+/// How much of a step a head's value asks for: from −1, down, to 1, up; 0 where it holds, and for anything beyond the
+/// choices.
+#[must_use]
+pub fn share(value: f32) -> f32 {
     let off = value - HOLD as f32;
-    let direction = if off < 0.0 { Direction::Down } else { Direction::Up };
-    let share = (off.abs() - HOLDS_WITHIN) / (1.0 - HOLDS_WITHIN);
-    (share > 0.0 && off.abs() <= 1.0).then(|| Move { direction, part: Part::of_share(share) })
+    let size = (off.abs() - HOLDS_WITHIN) / (1.0 - HOLDS_WITHIN);
+    if size > 0.0 && off.abs() <= 1.0 { size.copysign(off) } else { 0.0 }
+}
+
+/// What a head's value asks for; none where it holds.
+fn asked(value: f32) -> Option<Move> {
+    let share = share(value);
+    let direction = if share < 0.0 { Direction::Down } else { Direction::Up };
+    (share != 0.0).then(|| Move { direction, part: Part::of_share(share.abs()) })
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     }
     let blocks = args.blocks.unwrap_or(WARM_UP_BLOCKS);
     let loaded = hunt::quiet(&args.scenario, &args.play.set, args.contract)?;
-    let worlds = args.audit.worlds(&loaded)?.alone();
+    let worlds = args.audit.own_worlds(&loaded)?;
     let scenario = &loaded.scenario;
     let episode_blocks = u64::from(scenario.episode_hours) * 3_600 / u64::from(scenario.block_secs);
     if blocks >= episode_blocks {

@@ -71,6 +71,18 @@ impl Audit {
         Ok(Worlds::new(loaded).map_err(Failure::from_error)?.with_audit(depth))
     }
 
+    /// The same for what plays one scenario, and would otherwise play others under its name.
+    pub(crate) fn own_worlds(self, loaded: &Loaded) -> Result<Worlds, Failure> {
+        if loaded.among.is_empty() {
+            return self.worlds(loaded);
+        }
+        Err(Failure::Message(format!(
+            "{}: it draws other scenarios' worlds among its own, and here one scenario is played; add --set \
+             train.among=[]",
+            loaded.path.display()
+        )))
+    }
+
     /// The same for those who learn in the attackers' seat: with the templates of attack that the scenario asks
     /// for, and what there is to say of each; templates are one scenario's, so only its worlds are played.
     pub(crate) fn seated(self, loaded: &Loaded) -> Result<(Worlds, Vec<Description>), Failure> {
@@ -80,7 +92,7 @@ impl Audit {
         })?;
         let (templates, descriptions): (Vec<_>, Vec<_>) =
             found.into_iter().map(|found| (found.template, found.description)).unzip();
-        Ok((self.worlds(loaded)?.alone().with_templates(templates), descriptions))
+        Ok((self.own_worlds(loaded)?.with_templates(templates), descriptions))
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Args {
 /// Plays and records.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = args.play.load(&args.scenario)?;
-    let worlds = args.audit.worlds(&loaded)?;
+    let worlds = args.audit.own_worlds(&loaded)?;
     let path = path_choice(&worlds, &loaded, args.window.as_deref())?;
     let threads = args.play.start_threads()?;
     let seed = args.play.seed.unwrap_or(1);

@@ -57,6 +57,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     for arm in experiment.arms().into_iter().chain(front) {
         load_scenario(&scenario, &arm.set)?;
     }
+    refuse_among(&experiment, &loaded)?;
     refuse_grid(&experiment, &scenario, &loaded)?;
     open(&folder, &text)?;
     let workbench = Workbench { args, experiment, scenario, folder, threads, output };
@@ -72,6 +73,19 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let value = json!({"run": run, "win_counts": outcome.win_counts(), "outcome": outcome});
     output.result(&value, || format!("{run}\n{answer}"));
     Ok(Verdict::Yes)
+}
+
+/// Refuses what plays one scenario where others' worlds are drawn among its own: overrides of a place reach it alone.
+fn refuse_among(experiment: &Experiment, loaded: &Loaded) -> Result<(), Failure> {
+    let one = [("grid", experiment.grid.is_some()), ("exploit", experiment.exploit.is_some())];
+    match one.into_iter().find(|(_, is_there)| *is_there && !loaded.among.is_empty()) {
+        None => Ok(()),
+        Some((field, _)) => Err(Failure::Message(format!(
+            "{}: `{field}` plays one scenario, and `train.among` draws others' worlds among its own; leave one of \
+             them out",
+            experiment.name
+        ))),
+    }
 }
 
 /// Refuses a grid that cannot be judged: without best static parameters, or with a place that cannot be or in

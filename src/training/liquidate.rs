@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         )));
     };
     let threads = learning.play.start_threads()?;
-    let worlds = learning.audit.worlds(&loaded)?.alone();
+    let worlds = learning.audit.own_worlds(&loaded)?;
     let (name, policy): (String, MakePolicy<'_>) = if args.policy == Path::new(DEPLOYED) {
         (DEPLOYED.to_owned(), Box::new(|| Box::new(Hold)))
     } else {

@@ -38,6 +38,8 @@ use std::path::Path;
 
 /// The scenario's text inside a training folder: what `--resume` is held against.
 const SCENARIO_FILE: &str = "scenario.ron";
+/// Beside it what names the text and all its files.
+const HASH_FILE: &str = "scenario.hash";
 /// Observations kept as golden vectors.
 const GOLDEN_ROWS: usize = 32;
 
@@ -150,22 +152,24 @@ fn open_folder(learning: &Learning, what: &str, loaded: &Loaded) -> Result<Folde
     let stem = format!("{}-{what}-{}", loaded.scenario.name, &loaded.hash[..8]);
     let target = out_folder(learning.out.as_ref(), &stem);
     let partial = Folder::partial(&target);
-    let text = partial.join(SCENARIO_FILE);
+    let (text, hash) = (partial.join(SCENARIO_FILE), partial.join(HASH_FILE));
     if partial.exists() && !resume {
         return Err(Failure::Message(format!(
             "{}: an interrupted run is here; go on with --resume, or remove it",
             partial.display()
         )));
     }
-    if resume && fs::read_to_string(&text).ok().as_deref() != Some(loaded.text.as_str()) {
+    let is = |file: &Path, what: &str| fs::read_to_string(file).is_ok_and(|there| there == what);
+    if resume && !(is(&text, &loaded.text) && is(&hash, &loaded.hash)) {
         return Err(Failure::Message(format!(
-            "{}: nothing to resume here, or another scenario's; give the same scenario, \
+            "{}: nothing to resume here, or another scenario's; give the same scenario, with the same files, \
              overrides and --out as the interrupted run had",
             partial.display()
         )));
     }
     let folder = Folder::resume(&target)?;
     fs::write(&text, loaded.text.as_bytes()).map_err(RunError::io(&text))?;
+    fs::write(&hash, loaded.hash.as_bytes()).map_err(RunError::io(&hash))?;
     Ok(folder)
 }
 

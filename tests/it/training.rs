@@ -137,7 +137,7 @@ fn training_among_other_scenarios_ends_with_the_same_bytes_and_is_judged_there()
 
     let siege = library("siege");
     let mut eval = vec!["eval", siege.to_str().expect("UTF-8"), "--policy", "one/policy"];
-    for set in [among, "episode_hours=1", "evaluate.fresh_paths=3", "evaluate.paths_per_window=1"] {
+    for set in [among, "episode_hours=1", "evaluate.fresh_paths=4", "evaluate.paths_per_window=1"] {
         eval.extend(["--set", set]);
     }
     let report = json(dir.path(), &eval);
@@ -147,8 +147,14 @@ fn training_among_other_scenarios_ends_with_the_same_bytes_and_is_judged_there()
         (row["paths"].as_u64(), row["by_seed_usd"][0].as_f64().expect("a mean"))
     };
     let [all, own, other] = ["fresh", "fresh in siege", "fresh in calm"].map(of);
-    assert_eq!([all.0, own.0, other.0], [Some(3), Some(2), Some(1)]);
-    assert!((3.0 * all.1 - 2.0 * own.1 - other.1).abs() < 1e-6 * all.1.abs(), "{rows:?}");
+    assert_eq!([all.0, own.0, other.0], [Some(4), Some(2), Some(2)]);
+    assert!((2.0 * all.1 - own.1 - other.1).abs() < 1e-6 * all.1.abs(), "{rows:?}");
+    // What plays one scenario does not play another under its name.
+    let mut run = vec!["run", siege.to_str().expect("UTF-8")];
+    run.extend(["--set", among]);
+    let refused = ballast(dir.path(), &run);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("train.among=[]"));
 }
 
 /// What is remembered is in the checkpoint, and in the bundle and its answers; whoever asks the policy beforehand what
@@ -191,10 +197,13 @@ fn governors_of_numbers_end_with_the_same_bytes_and_are_exported() {
     let siege = siege.to_str().expect("UTF-8");
     let sac =
         "train.sac=(rollout_steps: 10, warm_up_steps: 20, memory: 3000, minibatch: 16, width: 16)";
+    let raw = "train.sac=(rollout_steps: 10, warm_up_steps: 20, memory: 3000, minibatch: 16, width: 16, \
+               normalise_observations: false, normalise_returns: false)";
     let settings = [
         (["train.numbers=true", "train.ppo.initial_log_std=-0.5"].as_slice(), "tanh"),
         (&["train.numbers=true", "train.ppo.memory=4"], "tanh"),
         (&[sac, "train.twin=true"], "relu"),
+        (&[raw], "relu"),
     ];
     for (further, activation) in settings {
         let dir = tempfile::tempdir().expect("a folder");
@@ -224,17 +233,19 @@ fn governors_of_numbers_end_with_the_same_bytes_and_are_exported() {
     train(dir.path(), "met", false, &["train.numbers=true", population]);
 
     let tail = "train.ppo.tail=Budget(cost: \"bad_debt_usd\", level: 0.95, budget: 1e5)";
-    let refused: [(&[&str], &str); 7] = [
+    let refused: [(&[&str], &str); 9] = [
         (
             &["train.numbers=true", "train.teacher=(policy: Greedy)"],
             "it is for policies of choices",
         ),
         (&["train.ppo.initial_log_std=-1.0"], "choices have no deviation"),
+        (&[sac, "train.ppo.initial_log_std=-1.0"], "learns its own"),
+        (&["train.sac=(warm_up_steps: 1000)"], "nothing would be learned in the 200 decisions"),
         (&[sac, population], "a population's rounds"),
         (&[sac, tail], "holds no tail"),
         (&[sac, "train.ppo.memory=4"], "without memory"),
-        (&["train.sac=(minibatch: 0)"], "minibatch"),
-        (&["train.sac=(gama: 0.9)"], "gama"),
+        (&["train.sac=(minibatch: 0)"], "`minibatch` is 0"),
+        (&["train.sac=(gama: 0.9)"], "did you mean `gamma`"),
     ];
     for (further, words) in refused {
         let args = args(siege, "two", false, further);

@@ -236,7 +236,7 @@ impl AttackLane {
         let (foreseen, own) = rest.split_at_mut(self.foreseen.len());
         public.copy_from_slice(&seen.row);
         for (slot, choice) in foreseen.iter_mut().zip(&self.foreseen) {
-            *slot = choice - sim::action::HOLD as f32;
+            *slot = sim::action::share(*choice);
         }
         let (chain, prices) = (world.resource::<Chain>(), world.resource::<FairPrices>());
         let sight = Sight {

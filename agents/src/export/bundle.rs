@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sim::action::HOLDS_WITHIN;
 use sim::environment::ActionSpace;
 use thiserror::Error;
 
@@ -135,6 +136,15 @@ pub enum BundleError {
         /// What it is called there.
         name: String,
     },
+    /// Its numbers mean something else than this build's.
+    #[error(
+        "{METADATA}: its numbers hold within {got} of the middle, this build's within {HOLDS_WITHIN}: \
+         the same answer would be another move; use the build that made it, or train anew"
+    )]
+    HoldsWithin {
+        /// The bundle's.
+        got: f32,
+    },
     /// The weights do not make a network.
     #[error("{WEIGHTS}: {0}; make the bundle anew with `ballast export <run>`")]
     Network(#[from] FrozenError),
@@ -239,8 +249,10 @@ pub fn write(
     }
     let manifest = to_json(MANIFEST, &manifest)?;
     write_synced(&partial.join(MANIFEST), &manifest)?;
+    // What does not hold is not left behind under the name of what does.
+    let report = verify(&partial)?;
     fs::rename(&partial, dir).map_err(io(dir))?;
-    verify(dir)
+    Ok(report)
 }
 
 /// Checks a bundle: hashes, shapes, that graph and weights are one network, and that the golden
@@ -307,8 +319,7 @@ fn check_golden(policy: &mut FrozenPolicy, golden: &GoldenCases) -> Result<f32, 
     for (case, expected) in golden.cases.iter().enumerate() {
         let what = |part: &str| format!("golden case {case}, {part}");
         same(&what("observation"), policy.obs_dim(), expected.observation.len())?;
-        let masked = if policy.bounds().is_some() { 0 } else { policy.logits_dim() };
-        same(&what("action_mask"), masked, expected.action_mask.len())?;
+        same(&what("action_mask"), policy.logits_dim(), expected.action_mask.len())?;
         same(&what("logits"), policy.logits_dim(), expected.logits.len())?;
         same(&what("action"), policy.action_dim(), expected.action.len())?;
         let remembered = policy.remembered().len();
@@ -352,6 +363,10 @@ fn onnx_properties(metadata: &Metadata) -> Result<Vec<(String, String)>, BundleE
         ("ballast.actions".into(), property(&card.actions)?),
         ("ballast.provenance".into(), property(&card.provenance)?),
     ];
+    if metadata.network.bounds.is_some() {
+        let Network { bounds, holds_within, .. } = &metadata.network;
+        properties.push(("ballast.numbers".into(), property(&(bounds, holds_within))?));
+    }
     if !card.side.is_both() {
         properties.push(("ballast.side".into(), format!("{:?}", card.side)));
     }
@@ -406,6 +421,7 @@ fn pack(policy: &FrozenPolicy) -> (Network, Vec<u8>) {
     let network = Network {
         heads: policy.heads().to_vec(),
         bounds: policy.bounds().cloned(),
+        holds_within: policy.bounds().map(|_| HOLDS_WITHIN),
         activation: policy.activation().name().into(),
         observation_clip: normaliser.clip,
         observation_epsilon: normaliser.epsilon,
@@ -479,6 +495,10 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
     let Some(activation) = Activation::named(&network.activation) else {
         return Err(BundleError::Activation { name: network.activation.clone() });
     };
+    if let Some(got) = network.holds_within.filter(|within| *within != HOLDS_WITHIN) {
+        return Err(BundleError::HoldsWithin { got });
+    }
+    same("heads beside numbers", 0, network.bounds.as_ref().map_or(0, |_| network.heads.len()))?;
     let action = match &network.bounds {
         None => ActionSpace::MultiDiscrete { heads: network.heads.clone() },
         Some(bounds) => bounds.space(),

@@ -140,6 +140,9 @@ pub struct Network {
     /// tanh(mean)`, `mean` being what the last layer gives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<Bounds>,
+    /// How far from the middle a number of a risk policy still holds ([`sim::action::HOLDS_WITHIN`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_within: Option<f32>,
     /// Function between layers: `tanh` or `relu`.
     pub activation: String,
     /// The normaliser's clip.

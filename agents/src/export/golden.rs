@@ -4,6 +4,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use sim::action::write_number_mask;
+
+use crate::bounds::Bounds;
 use crate::frozen::FrozenPolicy;
 
 /// Cases made up at export, besides those that were observed.
@@ -45,8 +48,7 @@ pub struct GoldenCase {
     /// What it remembers before it, `[memory]`; empty without memory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub memory: Vec<f32>,
-    /// 1 = legal, `[logits]`; empty where the policy answers with numbers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// 1 = legal, or read, `[logits]`.
     pub action_mask: Vec<f32>,
     /// Masked logits, or the means of numbers before they are squashed, `[logits]`.
     pub logits: Vec<f32>,
@@ -73,7 +75,7 @@ pub fn golden_cases(policy: &mut FrozenPolicy, observed: &[(Vec<f32>, Vec<f32>)]
     let kept = observed.len().min(OBSERVED_CASES);
     let questions: Vec<(Vec<f32>, Vec<f32>)> = (0..kept)
         .map(|i| observed[i * observed.len() / kept].clone())
-        .map(|(obs, mask)| (obs, if policy.bounds().is_some() { Vec::new() } else { mask }))
+        .map(|(obs, mask)| (obs, own_mask(policy, mask)))
         .chain((0..MADE_UP_CASES).map(|i| made_up(policy, i)))
         .collect();
     let mut memory = vec![0.0; policy.remembered().len()];
@@ -112,6 +114,16 @@ pub(super) fn answer(
     }
 }
 
+/// A mask as the policy's graph takes it: that of numbers says of each whether it is read.
+fn own_mask(policy: &FrozenPolicy, mask: Vec<f32>) -> Vec<f32> {
+    if policy.bounds().is_none() || mask.len() == policy.action_dim() {
+        return mask;
+    }
+    let mut read = vec![0.0; policy.action_dim()];
+    write_number_mask(&mask, &mut read);
+    read
+}
+
 fn made_up(policy: &FrozenPolicy, case: usize) -> (Vec<f32>, Vec<f32>) {
     let mut rng = ChaCha8Rng::seed_from_u64(case as u64);
     let mut uniform = move || (rng.next_u32() >> 8) as f32 / (1u32 << 24) as f32;
@@ -123,7 +135,7 @@ fn made_up(policy: &FrozenPolicy, case: usize) -> (Vec<f32>, Vec<f32>) {
         .zip(&std)
         .enumerate()
         .map(|(i, (mean, std))| {
-            let far = 2.0 * normaliser.clip * std;
+            let far = (2.0 * normaliser.clip * std).min(1e6);
             match case {
                 0 => 0.0,
                 1 => *mean,
@@ -147,6 +159,9 @@ fn made_up(policy: &FrozenPolicy, case: usize) -> (Vec<f32>, Vec<f32>) {
             1 => f32::from(u8::from(choice == kept)),
             _ => f32::from(u8::from(choice == kept || uniform() < 0.5)),
         }));
+    }
+    for _ in 0..policy.bounds().map_or(0, Bounds::len) {
+        action_mask.push(f32::from(u8::from(case.is_multiple_of(2) || uniform() < 0.5)));
     }
     (observation, action_mask)
 }

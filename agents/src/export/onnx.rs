@@ -3,8 +3,9 @@
 //!
 //! Inputs: `observation` `[batch, obs_dim]` f32, scaled as the observation table says; `action_mask`
 //! `[batch, logits]` f32, 1 = legal. Outputs: `logits` `[batch, logits]` f32, masked ones −1e9;
-//! `action` `[batch, heads]` int64, one choice per head. A policy of numbers has no mask; its `logits` are the means
-//! before they are squashed, its `action` `[batch, numbers]` f32. A policy with memory has one more of each: it is given
+//! `action` `[batch, heads]` int64, one choice per head. Of a policy of numbers, `action_mask` `[batch, numbers]` says
+//! which are read, `logits` are the means before they are squashed, and `action` is `[batch, numbers]` f32, those that are
+//! not read in their middle. A policy with memory has one more of each: it is given
 //! `memory` `[batch, memory]` f32, zeros before an episode's first decision, and returns `next_memory`, to be given with the next.
 //!
 //! Field numbers are those of `onnx/onnx.proto`.
@@ -71,19 +72,19 @@ fn graph(policy: &FrozenPolicy) -> Message {
         }
     }
     let logits = policy.logits_dim();
-    let (mask, kind) = match policy.bounds() {
+    parts.floats("legal_above", &[], &[LEGAL_ABOVE]);
+    parts.node("Greater", &["action_mask", "legal_above"], &["legal"], &[]);
+    let kind = match policy.bounds() {
         None => {
             let raw = format!("layer_{last}_out");
-            parts.floats("legal_above", &[], &[LEGAL_ABOVE]);
             parts.floats("masked_logit", &[], &[MASKED_LOGIT]);
-            parts.node("Greater", &["action_mask", "legal_above"], &["legal"], &[]);
             parts.node("Where", &["legal", &raw, "masked_logit"], &["logits"], &[]);
             choose(&mut parts, policy.heads());
-            (Some(value_info("action_mask", FLOAT, logits)), INT64)
+            INT64
         }
         Some(bounds) => {
             place(&mut parts, bounds);
-            (None, FLOAT)
+            FLOAT
         }
     };
     let of_memory =
@@ -93,7 +94,7 @@ fn graph(policy: &FrozenPolicy) -> Message {
         .string(2, policy.name())
         .messages(5, parts.initialisers)
         .message(11, value_info("observation", FLOAT, obs_dim))
-        .messages(11, mask)
+        .message(11, value_info("action_mask", FLOAT, logits))
         .messages(11, of_memory("memory"))
         .message(12, value_info("logits", FLOAT, logits))
         .message(12, value_info("action", kind, policy.action_dim()))
@@ -153,7 +154,7 @@ fn choose(parts: &mut Parts, heads: &[u32]) {
     parts.node("Concat", &choices, &["action"], &[int("axis", 1)]);
 }
 
-/// `logits` → `action`: each mean squashed into its bounds, as [`Bounds::place`] has it.
+/// `logits` and `legal` → `action`: each mean that is read squashed into its bounds, as [`Bounds::place`] has it.
 fn place(parts: &mut Parts, bounds: &Bounds) {
     let numbers = bounds.len();
     let middle: Vec<f32> = (0..numbers).map(|i| bounds.place(i, 0.0)).collect();
@@ -162,7 +163,8 @@ fn place(parts: &mut Parts, bounds: &Bounds) {
     parts.floats("number_half", &[numbers], &half);
     parts.node("Tanh", &["logits"], &["squashed"], &[]);
     parts.node("Mul", &["squashed", "number_half"], &["off_middle"], &[]);
-    parts.node("Add", &["off_middle", "number_middle"], &["action"], &[]);
+    parts.node("Add", &["off_middle", "number_middle"], &["placed"], &[]);
+    parts.node("Where", &["legal", "placed", "number_middle"], &["action"], &[]);
 }
 
 /// Nodes and initialisers, in topological order.

@@ -1,8 +1,9 @@
 //! Soft actor-critic (Haarnoja et al., 2018, arXiv:1812.05905; second version: two critics, a temperature
 //! that is learned), for actions that are bounded numbers. In reading order: state → collect → update.
 //!
-//! Where a world does not read a number, as its mask says, the number is drawn but counts for nothing: not in the
-//! entropy, and to the critics it lies in its middle.
+//! Where a world does not read a number, as its mask says, the number is drawn but counts for nothing: to the critics it
+//! lies in its middle, and to the soft return it has the entropy that is asked for, so that nothing is earned by making a
+//! number unreadable, or lost.
 //!
 //! Shapes: `N` lanes, `M` transitions in a minibatch, `D` observation values, `A` numbers of an action,
 //! `W` width of a hidden layer.
@@ -30,9 +31,11 @@ use crate::frozen::Normaliser;
 
 // ---------------------------------------------------------------------------------------- state
 
-/// What a normalised observation is clipped to, and what is added to its variance.
+/// What a normalised observation is clipped to, and what is added to its variance, as PPO has it.
 const CLIP: f32 = 10.0;
-const EPSILON: f32 = 1e-8;
+const EPSILON: f32 = 1e-4;
+/// What one is clipped to that is not normalised.
+const FAR: f32 = 1e6;
 
 /// Bounds of the logarithm of a deviation: the usual ones of the authors' code.
 const LOG_STD: [f64; 2] = [-20.0, 2.0];
@@ -144,6 +147,7 @@ impl<E: Environment> Sac<E> {
             clip_fraction: f64::NAN,
             explained_variance: f64::NAN,
             teacher_loss: f64::NAN,
+            teacher_weight: f64::NAN,
             reference_kl: f64::NAN,
             clip: f64::NAN,
             ..UpdateLog::default()
@@ -276,19 +280,15 @@ impl<E: Environment> Sac<E> {
         if self.config.normalise_observations {
             self.obs_stats.normaliser(EPSILON, CLIP)
         } else {
-            Normaliser::identity(self.spec.obs_dim, f32::MAX)
+            Normaliser::identity(self.spec.obs_dim, FAR)
         }
     }
 
     /// Raw observations `[M, D]` as the networks see them.
     fn seen(&self, raw: &[f32]) -> Tensor {
-        let d = self.spec.obs_dim;
-        if !self.config.normalise_observations {
-            return self.tensor(raw, d);
-        }
         let mut seen = vec![0.0; raw.len()];
         Normalise::new(self.normaliser()).rows(raw, &mut seen);
-        self.tensor(&seen, d)
+        self.tensor(&seen, self.spec.obs_dim)
     }
 
     fn unsquash(&self, squashed: &[f32]) -> Vec<f32> {
@@ -315,6 +315,12 @@ impl<E: Environment> Sac<E> {
         let each = (density - ln_slope(&raw)) * read;
         let log_prob = each.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
         Drawn { action: raw.tanh() * read, log_prob } // [M, A], [M]
+    }
+
+    /// Log-density of the numbers that are not read, as if they had the entropy that is asked for, `[M]`.
+    fn of_unread(&self, read: &Tensor) -> Tensor {
+        let unread = (-read + 1.0).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
+        unread * -self.config.target_entropy
     }
 
     /// Both critics' values, `[2, M]`.
@@ -348,10 +354,12 @@ impl<E: Environment> Sac<E> {
 
         let target = no_grad(|| {
             let next = self.seen(&mini.next_obs);
-            let drawn = self.act(&next, &self.tensor(later, a), &self.tensor(&mini.next_read, a));
+            let next_read = self.tensor(&mini.next_read, a);
+            let drawn = self.act(&next, &self.tensor(later, a), &next_read);
+            let log_prob = drawn.log_prob + self.of_unread(&next_read);
             let least =
                 Self::values(&self.targets, &next, &drawn.action).amin([0i64].as_slice(), false);
-            rewards + goes_on * self.config.gamma * (least - &temperature * drawn.log_prob) // [M]
+            rewards + goes_on * self.config.gamma * (least - &temperature * log_prob) // [M]
         });
         let errors = Self::values(&self.critics, &obs, &actions) - target.unsqueeze(0); // [2, M]
         let value_loss = errors.square().mean(Kind::Float) * 2.0 * 0.5;
@@ -365,9 +373,8 @@ impl<E: Environment> Sac<E> {
         let norm = self.actor.step(gradient, adam);
 
         let log_prob = drawn.log_prob.detach(); // [M]
-        let target = read.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
-            * self.config.target_entropy; // [M]
-        let gap = (&log_prob + target).mean(Kind::Float);
+        let completed = &log_prob + self.of_unread(&read); // [M]
+        let gap = (completed + self.config.target_entropy * a as f64).mean(Kind::Float);
         let loss = -(&self.temperature.views()[0] * gap).sum(Kind::Float);
         let gradient = self.temperature.gradient(&loss);
         self.temperature.step(gradient, adam);
@@ -462,5 +469,21 @@ fn fill_normal(rng: &mut impl rand::Rng, out: &mut [f32]) {
         for (value, normal) in pair.iter_mut().zip(normals(rng)) {
             *value = normal as f32;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::games::Pendulum;
+
+    #[test]
+    fn numbers_that_are_not_read_are_worth_what_read_ones_are_at_the_entropy_asked_for() {
+        let lanes = Lanes::new(vec![Pendulum::new(1, 0, 1)], false);
+        let config = SacConfig { target_entropy: -1.5, width: 4, ..SacConfig::default() };
+        let run = Sac::new(config, lanes, Device::Cpu).expect("starts");
+        let read = Tensor::from_slice(&[1.0f32, 1.0, 1.0, 0.0, 0.0, 0.0]).view([3, 2]);
+        // A number at an entropy of −1.5 has a log-density of 1.5 on average.
+        assert_eq!(to_vec(&run.of_unread(&read)), [0.0, 1.5, 3.0]);
     }
 }

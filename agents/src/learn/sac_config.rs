@@ -30,7 +30,7 @@ pub struct SacConfig {
     pub gamma: f64,
     /// Share of the way that the slow critics go to the fast ones at a gradient step.
     pub tau: f64,
-    /// Entropy to hold, nats per number of an action that is read; the paper's is −1.
+    /// Entropy to hold, nats per number of an action, of the number between −1 and 1; the paper's is −1.
     pub target_entropy: f64,
     /// First temperature.
     pub temperature: f64,

@@ -12,6 +12,7 @@ use super::error::LearnError;
 use super::log::UpdateLog;
 use super::parameters::Parameters;
 use super::replay::Replay;
+use super::resume::same;
 use super::run::Learner;
 use super::sac::{Sac, TEMPERATURE, actor_shapes, critic_shapes};
 use super::sac_config::SacConfig;
@@ -69,6 +70,12 @@ impl<E: Environment> Sac<E> {
         }
         let (d, a, w) = (run.spec.obs_dim, run.bounds.len(), run.config.width);
         let [actor, critics, targets, temperature] = &saved.networks;
+        for (mine, its) in [&run.actor, &run.critics, &run.targets, &run.temperature]
+            .into_iter()
+            .zip(&saved.networks)
+        {
+            same("weights of the checkpoint", mine.weights().len(), its.weights.len())?;
+        }
         let shape = TEMPERATURE.map(|s| s.to_vec());
         run.actor = Parameters::restore(&actor_shapes(d, a, w), actor, device);
         run.critics = Parameters::restore(&critic_shapes(d, a, w), critics, device);

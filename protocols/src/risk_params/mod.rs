@@ -92,7 +92,7 @@ pub enum Direction {
 }
 
 /// How much of a policy's step, in parts of [`Part::WHOLE`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Part(u32);
 
 impl Part {
@@ -114,7 +114,7 @@ impl Part {
 }
 
 /// A move of a policy's action table: which way, and how much of a policy's step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Move {
     /// Which way.
     pub direction: Direction,
