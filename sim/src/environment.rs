@@ -94,7 +94,7 @@ impl Spec {
 pub struct StepOut<'a> {
     /// The next observation, `[obs_dim]`; after a reset, the first of the new episode.
     pub obs: &'a mut [f32],
-    /// Legal choices for the next action, `[logits]`.
+    /// Legal choices, or numbers that are read, for the next action, `[logits]`.
     pub action_mask: &'a mut [f32],
     /// The last observation of the episode that ended, `[obs_dim]`; written only when `done`.
     pub final_obs: &'a mut [f32],
@@ -130,7 +130,7 @@ pub trait Environment: Send {
     fn spec(&self) -> &Spec;
     /// Begins an episode, by number; equal numbers give equal episodes. Writes the first row.
     fn reset(&mut self, episode: u64, obs: &mut [f32], action_mask: &mut [f32]);
-    /// Takes an action (`[dim]`, one choice per head) and runs until the learner is due again.
+    /// Takes an action (`[dim]`, one choice per head or numbers) and runs until the learner is due again.
     fn step(&mut self, action: &[f32], out: StepOut<'_>);
     /// The whole state as bytes, for bit-identical resume.
     fn save(&self) -> Vec<u8>;

@@ -63,7 +63,7 @@ pub trait LaneSetup: Send + Sync {
     fn register(&self, registry: &mut SnapshotRegistry);
 }
 
-/// A risk policy of a scripted run: reads an observation `[obs_dim]` and a mask `[logits]`, writes an
+/// A risk policy of a scripted run: reads an observation `[obs_dim]` and a mask of choices `[heads · 3]`, writes an
 /// action `[dim]`.
 pub type Decide<'a> = &'a mut dyn FnMut(&[f32], &[f32], &mut [f32]);
 

@@ -34,7 +34,8 @@ pub struct UpdateLog {
     pub policy_loss: f64,
     /// Mean value loss (half the squared error).
     pub value_loss: f64,
-    /// Mean entropy, summed over heads or numbers, in nats; of numbers the differential one, in their units.
+    /// Mean entropy, summed over heads or numbers, in nats; of numbers the differential one, in their units (soft
+    /// actor-critic: of the numbers that are read, between −1 and 1).
     pub entropy: f64,
     /// Mean deviation of an action's numbers, before they are squashed; NaN where actions are choices.
     pub deviation: f64,

@@ -9,7 +9,7 @@ use bevy_ecs::prelude::*;
 /// The action that waits for the block's second half.
 #[derive(Resource, Clone, Debug, Default)]
 pub struct PendingAction {
-    /// One choice per head; nothing where none waits.
+    /// One choice or number per head; nothing where none waits.
     pub values: Vec<f32>,
     /// Whether it waits.
     pub waits: bool,
