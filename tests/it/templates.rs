@@ -102,8 +102,10 @@ fn a_league_with_templates_is_the_same_on_any_threads_and_after_it_was_stopped()
     train("one", &["--threads", "1"]);
     train("two", &["--threads", "2"]);
     fs::create_dir(dir.path().join("three.partial")).expect("a folder");
-    fs::copy(dir.path().join("two/scenario.ron"), dir.path().join("three.partial/scenario.ron"))
-        .expect("copies");
+    for file in ["scenario.ron", "scenario.hash"] {
+        fs::copy(dir.path().join("two").join(file), dir.path().join("three.partial").join(file))
+            .expect("copies");
+    }
     train("three", &["--resume"]);
     for file in [
         "policy/weights.bin",

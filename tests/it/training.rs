@@ -39,6 +39,18 @@ fn train(dir: &Path, out: &str, resume: bool, further: &[&str]) {
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
+/// Overrides that are refused before anything is trained, and a part of what is said.
+fn refuses(dir: &Path, cases: &[(&[&str], &str)]) {
+    let siege = library("siege");
+    for (further, words) in cases {
+        let args = args(siege.to_str().expect("UTF-8"), "refused", false, further);
+        let out = ballast(dir, &args.iter().map(String::as_str).collect::<Vec<_>>());
+        let said =
+            String::from_utf8_lossy(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(out.status.code() == Some(2) && said.contains(words), "{further:?}: {said}");
+    }
+}
+
 #[test]
 fn training_ends_with_the_same_bytes_twice_and_after_a_kill() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -107,14 +119,7 @@ fn a_policy_does_what_its_teacher_does() {
         (&["train.teacher=(policy: Greedy)", "train.population=()"], "would come back with it"),
         (&["train.teacher=(policy: FreezeAll)", "train.side=Liquidation"], "moves no head"),
     ];
-    for (further, words) in refused {
-        let args = args(siege, "two", false, further);
-        let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
-        let said =
-            String::from_utf8_lossy(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(out.status.code(), Some(2));
-        assert!(said.contains(words), "{further:?}: {said}");
-    }
+    refuses(dir.path(), &refused);
 }
 
 /// The twins' state is in the checkpoint, and a teacher comes back.
@@ -244,16 +249,10 @@ fn governors_of_numbers_end_with_the_same_bytes_and_are_exported() {
         (&[sac, population], "a population's rounds"),
         (&[sac, tail], "holds no tail"),
         (&[sac, "train.ppo.memory=4"], "without memory"),
-        (&["train.sac=(minibatch: 0)"], "`minibatch` is 0"),
+        (&["train.sac=(minibatch: 0)"], "`minibatch` must be at least 1"),
         (&["train.sac=(gama: 0.9)"], "did you mean `gamma`"),
     ];
-    for (further, words) in refused {
-        let args = args(siege, "two", false, further);
-        let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
-        let said =
-            String::from_utf8_lossy(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(out.status.code() == Some(2) && said.contains(words), "{further:?}: {said}");
-    }
+    refuses(dir.path(), &refused);
 }
 
 /// Whose turn it is, and what all have learned so far, is on disk between turns, and within one in its checkpoint.

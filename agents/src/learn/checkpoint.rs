@@ -105,6 +105,21 @@ pub struct Best {
     pub normaliser: Normaliser,
 }
 
+impl Best {
+    /// Puts what `make` gives in the place of the one kept if `score` beats it; says whether it did.
+    pub(super) fn consider(
+        kept: &mut Option<Self>,
+        score: f64,
+        make: impl FnOnce() -> Self,
+    ) -> bool {
+        let better = score.is_finite() && kept.as_ref().is_none_or(|best| score > best.score);
+        if better {
+            *kept = Some(make());
+        }
+        better
+    }
+}
+
 /// Weights and their optimiser as plain numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedParameters {

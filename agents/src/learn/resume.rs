@@ -183,16 +183,15 @@ impl<E: Environment> Ppo<E> {
 
     /// Keeps the policy of this moment if `score` beats all before; says whether it did.
     pub fn consider_best(&mut self, score: f64) -> bool {
-        let better = score.is_finite() && self.best.as_ref().is_none_or(|b| score > b.score);
-        if better {
-            self.best = Some(Best {
-                score,
-                update: self.update,
-                decisions: self.decisions,
-                weights: self.network.parameters.weights(),
-                normaliser: self.normaliser(),
-            });
-        }
+        let mut best = self.best.take();
+        let better = Best::consider(&mut best, score, || Best {
+            score,
+            update: self.update,
+            decisions: self.decisions,
+            weights: self.network.parameters.weights(),
+            normaliser: self.normaliser(),
+        });
+        self.best = best;
         better
     }
 

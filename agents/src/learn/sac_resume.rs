@@ -163,16 +163,15 @@ impl<E: Environment> Learner for Sac<E> {
         self.freeze(name, &self.actor.weights(), self.normaliser())
     }
     fn consider_best(&mut self, score: f64) -> bool {
-        let better = score.is_finite() && self.best.as_ref().is_none_or(|b| score > b.score);
-        if better {
-            self.best = Some(Best {
-                score,
-                update: self.update,
-                decisions: Learner::decisions(self),
-                weights: self.actor.weights(),
-                normaliser: self.normaliser(),
-            });
-        }
+        let mut best = self.best.take();
+        let better = Best::consider(&mut best, score, || Best {
+            score,
+            update: self.update,
+            decisions: Learner::decisions(self),
+            weights: self.actor.weights(),
+            normaliser: self.normaliser(),
+        });
+        self.best = best;
         better
     }
     fn best(&self) -> Option<&Best> {
