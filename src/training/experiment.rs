@@ -3,13 +3,15 @@
 mod front;
 
 use super::train;
-use crate::commands::eval::{Arm, admit, compare, training_budget};
+use crate::commands::eval::{Arm, admit, compare, head_start_blocks, training_budget};
 use crate::commands::experiment::Args;
 use crate::commands::exploit::{self, DEPLOYED, exploit};
-use crate::commands::{FEATURES, Learning, Play, reproducible, train as train_command};
+use crate::commands::{Audit, FEATURES, Learning, Play, reproducible, train as train_command};
 use crate::output::{Failure, Output, Verdict, progress_bar};
+use agents::attack::{AttackLane, Goal, Pursuit};
 use agents::frozen::FrozenPolicy;
-use scenarios::arena::{self, Arena, Contestant, PathChoice};
+use agents::policy::Hold;
+use scenarios::arena::{self, Arena, Contestant, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
 use scenarios::evaluate::{
@@ -22,6 +24,7 @@ use scenarios::load::{Loaded, load as load_scenario};
 use scenarios::manifest::{Build, Manifest, RunError};
 use scenarios::report::{Comparison, KEPT, LEARNED, Report};
 use scenarios::schema::{Baseline, TrainSpec};
+use scenarios::statics::StaticParams;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -58,6 +61,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         load_scenario(&scenario, &arm.set)?;
     }
     refuse_among(&experiment, &loaded)?;
+    refuse_exploit(&experiment, &loaded, args.audit)?;
     refuse_grid(&experiment, &scenario, &loaded)?;
     open(&folder, &text)?;
     let workbench = Workbench { args, experiment, scenario, folder, threads, output };
@@ -86,6 +90,19 @@ fn refuse_among(experiment: &Experiment, loaded: &Loaded) -> Result<(), Failure>
             experiment.name
         ))),
     }
+}
+
+/// Refuses attackers where nobody could attack, or not for long enough: they are made last.
+fn refuse_exploit(experiment: &Experiment, loaded: &Loaded, audit: Audit) -> Result<(), Failure> {
+    let Some(spec) = experiment.exploit else { return Ok(()) };
+    let idle_blocks = head_start_blocks(spec.head_start_hours, loaded)?;
+    let world = WorldAddress { seed: 0, instance: 0, path: PathChoice::Drawn };
+    let lane = audit.own_worlds(loaded)?.lane(world, StaticParams::default(), false);
+    let pursuit = Pursuit { goal: Goal::Profit, idle_blocks, sees_through: true };
+    let tried = AttackLane::new(lane, vec![(1.0, Box::new(Hold))], pursuit);
+    tried
+        .map(drop)
+        .map_err(|error| Failure::Message(format!("{}: `exploit`: {error}", experiment.name)))
 }
 
 /// Refuses a grid that cannot be judged: without best static parameters, or with a place that cannot be or in

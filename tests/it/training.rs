@@ -621,5 +621,22 @@ fn an_experiment_answers_and_keeps_what_it_has_finished() {
     // What is wrong with a place of the grid is said at once.
     fs::write(dir.path().join("e.ron"), text.replace("=60.0", "=-60.0")).expect("writes");
     refused(&["experiment", "e.ron", "--out", "other"], "impact_half_life_secs");
+    // So is that nobody could attack, and that one scenario alone could be gridded.
+    let quiet = ["experiment", "e.ron", "--out", "other", "--set", "agents.attackers=[]"];
+    fs::write(dir.path().join("e.ron"), &text).expect("writes");
+    refused(&quiet, "`exploit`: no attacker of this scenario has");
+    let late = text.replace("head_start_hours: 0.1", "head_start_hours: 0.9");
+    fs::write(dir.path().join("e.ron"), late).expect("writes");
+    refused(
+        &["experiment", "e.ron", "--out", "other"],
+        "`exploit`: the attacker would begin after",
+    );
+    let several = "train.among=[(scenario: \"siege.ron\", set: [\"windows=[]\", \"fitted_on=[]\", \
+                   \"paths=(train: [Gbm(weight: 1.0, vol_percent_per_sqrt_hour: 1.0)])\"])]";
+    let paths = "evaluate.search.paths=2";
+    refused(
+        &["experiment", "e.ron", "--out", "other", "--set", several, "--set", paths],
+        "`grid` plays one scenario",
+    );
     assert!(!dir.path().join("other").exists());
 }
