@@ -236,6 +236,12 @@ fn governors_of_numbers_end_with_the_same_bytes_and_are_exported() {
     let dir = tempfile::tempdir().expect("a folder");
     let population = "train.population=(rounds: 1, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, solver: Nash)";
     train(dir.path(), "met", false, &["train.numbers=true", population]);
+    let levels = "train.curriculum=(method: Accel, buffer: 8, parameters: [
+        (path: \"exchange.impact_half_life_secs\", low: 60.0, high: 7200.0)])";
+    for (out, further) in [("levels", levels), ("side", "train.side=Collateral")] {
+        train(dir.path(), out, false, &["train.numbers=true", further]);
+        assert_eq!(json(dir.path(), &["verify", &format!("{out}/policy")])["verified"], true);
+    }
 
     let tail = "train.ppo.tail=Budget(cost: \"bad_debt_usd\", level: 0.95, budget: 1e5)";
     let refused: [(&[&str], &str); 9] = [
