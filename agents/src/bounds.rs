@@ -67,6 +67,11 @@ impl Bounds {
     }
 }
 
+/// The space of a policy's actions: numbers within bounds, or choices per head where there are none.
+pub(crate) fn space(heads: Vec<u32>, bounds: Option<&Bounds>) -> ActionSpace {
+    bounds.map_or(ActionSpace::MultiDiscrete { heads }, Bounds::space)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use thiserror::Error;
 mod check;
 mod view;
 
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, space};
 use crate::set::SetEncoder;
 use check::{check, outputs};
 pub use view::View;
@@ -395,10 +395,7 @@ impl FrozenPolicy {
         } else {
             postcard::from_bytes(rest).map_err(no_policy)?
         };
-        let action = match bounds {
-            None => ActionSpace::MultiDiscrete { heads },
-            Some(bounds) => bounds.space(),
-        };
+        let action = space(heads, bounds.as_ref());
         let policy = Self::of(name, action, normaliser, (set, memory), layers);
         Ok(policy.map_err(|e| e.to_string())?.with_activation(activation))
     }
@@ -465,13 +462,7 @@ impl FrozenPolicy {
         assert_eq!(action.len(), self.action_dim(), "Invariant: action width");
         self.logits(obs, mask);
         if let Some(bounds) = &self.bounds {
-            let of_choices = mask.len() == action.len() * CHOICES;
-            assert!(of_choices || mask.len() == action.len(), "Invariant: mask width");
-            if of_choices {
-                write_number_mask(mask, action);
-            } else {
-                action.copy_from_slice(mask);
-            }
+            numbers_read(mask, action);
             for (i, (number, mean)) in action.iter_mut().zip(&self.front).enumerate() {
                 let squashed = if *number > LEGAL_ABOVE { libm::tanhf(*mean) } else { 0.0 };
                 *number = bounds.place(i, squashed);
@@ -501,6 +492,16 @@ impl crate::policy::RiskPolicy for FrozenPolicy {
         self.kept.copy_from_slice(&self.state);
         Self::act(self, obs, mask, action);
         self.state.copy_from_slice(&self.kept);
+    }
+}
+
+/// Which numbers are read, by a mask of theirs or of the choices that they lie between, three for each.
+pub(crate) fn numbers_read(mask: &[f32], read: &mut [f32]) {
+    if mask.len() == read.len() * CHOICES {
+        write_number_mask(mask, read);
+    } else {
+        assert_eq!(mask.len(), read.len(), "Invariant: mask width");
+        read.copy_from_slice(mask);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::assemble::Worlds;
 use crate::card::{Training, card, observations, view};
 use crate::check::Checker;
 use crate::evaluate::{FRESH, overlap};
-use crate::genesis::same_moves;
+use crate::genesis::{AssembleError, same_moves};
 use crate::held_out::first_seen;
 use crate::load::{Loaded, load_alone};
 use crate::manifest::Build;
@@ -92,10 +92,14 @@ pub(crate) fn read(
     root: Option<&Node>,
 ) -> Result<Vec<Loaded>, Vec<Problem>> {
     let mut checker = Checker::new(source, root);
-    let all = loaded.scenario.train.iter().flat_map(|train| &train.among);
+    let all: Vec<&Among> = loaded.scenario.train.iter().flat_map(|train| &train.among).collect();
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let own = Worlds::new(loaded);
     let mut ready = Vec::new();
-    for (i, among) in all.enumerate() {
-        match one(loaded, base, among) {
+    for (i, among) in all.into_iter().enumerate() {
+        match one(loaded, &own, base, among) {
             Ok(there) => ready.push(there),
             Err((message, help)) => {
                 checker.refuse(&format!("train.among.{i}.scenario"), message, help);
@@ -106,7 +110,12 @@ pub(crate) fn read(
 }
 
 /// One scenario, or why it cannot be, and a fix.
-fn one(loaded: &Loaded, base: &Path, among: &Among) -> Result<Loaded, (String, String)> {
+fn one(
+    loaded: &Loaded,
+    own: &Result<Worlds, AssembleError>,
+    base: &Path,
+    among: &Among,
+) -> Result<Loaded, (String, String)> {
     let named = among.scenario.display();
     let refuse = |message: String, help: &str| (format!("{named}: {message}"), help.to_owned());
     let mut there = load_alone(&base.join(&among.scenario), &among.set).map_err(|rejected| {
@@ -163,10 +172,10 @@ fn one(loaded: &Loaded, base: &Path, among: &Among) -> Result<Loaded, (String, S
     there.scenario.objective = here.objective;
     there.other.clone_from(&loaded.other);
     there.liquidator.clone_from(&loaded.liquidator);
-    let build = |of: &Loaded| {
-        Worlds::new(of).map_err(|error| refuse(error.to_string(), "change the entry's `set`"))
-    };
-    if let Some(difference) = otherwise_deployed(&build(loaded)?, &build(&there)?, here) {
+    let unbuilt = |error: &AssembleError| refuse(error.to_string(), "change the entry's `set`");
+    let own = own.as_ref().map_err(unbuilt)?;
+    let its = Worlds::new(&there).map_err(|error| unbuilt(&error))?;
+    if let Some(difference) = otherwise_deployed(own, &its, here) {
         let message = format!(
             "it deploys another market ({difference}): parameters that do not move would not be one set for all"
         );

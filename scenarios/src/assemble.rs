@@ -138,13 +138,6 @@ impl Worlds {
         self
     }
 
-    /// Only the scenario's own worlds: nothing is drawn among them.
-    #[must_use]
-    pub fn alone(mut self) -> Self {
-        self.among = Arc::new([]);
-        self
-    }
-
     /// The same worlds, where one of these, drawn by its chance for each episode, sits in the attackers' seat
     /// after `idle_blocks`.
     #[must_use]
@@ -166,10 +159,10 @@ impl Worlds {
         &self.templates.0
     }
 
-    /// The same attackers and the same looks in the worlds of another scenario.
+    /// The same attackers and the same looks in the worlds of another scenario, and of no further ones.
     #[must_use]
     pub fn varied(&self, loaded: &Loaded) -> Self {
-        Self { shared: Shared::new(loaded), ..self.clone().alone() }
+        Self { shared: Shared::new(loaded), among: Arc::new([]), ..self.clone() }
     }
 
     /// The market as deployed, before its first block.

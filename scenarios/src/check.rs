@@ -457,19 +457,13 @@ impl Checker<'_> {
             ),
             ("curriculum", t.curriculum.is_some(), "levels are scored by the advantages of PPO"),
             ("ppo.tail", t.ppo.tail.is_some(), "soft actor-critic holds no tail to a budget"),
+            ("ppo.memory", t.ppo.memory > 0, "soft actor-critic trains policies without memory"),
         ];
         for (field, is_there, why) in takes_no_part {
             if is_there {
                 let help = format!("leave out `{field}` or `sac`");
                 self.refuse(&format!("train.{field}"), why, help);
             }
-        }
-        if t.ppo.memory > 0 {
-            self.refuse(
-                "train.ppo.memory",
-                "soft actor-critic trains policies without memory",
-                "set it to 0, or leave out `sac`",
-            );
         }
         // Twice an observation, and each number thrice.
         self.within("train.sac.memory", sac.memory as f64, 1.0, 1e7);

@@ -215,24 +215,20 @@ pub fn worlds_of_card(loaded: &Loaded) -> Vec<HeldOutWorlds> {
 /// The sentence that says which.
 pub fn refuse_seen(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String> {
     let name = &policy.name;
-    for Unseen { held_out, new, .. } in loaded.unseen.iter() {
-        let without = "judge it without them (--set evaluate.held_out=[])";
-        let Some(seen) = &policy.provenance.seen else {
-            return Err(format!(
-                "policy \"{name}\" does not say what its training had, so nobody can tell whether \"{}\" is new to \
-                 it; train it again, or {without}",
-                held_out.name
-            ));
-        };
-        if let Some(known) = new.iter().find(|n| of(seen, held_out.kind).contains(n)) {
-            return Err(format!(
-                "policy \"{name}\" was trained with {known}, which this scenario holds out as \"{}\"; {without}, or \
-                 train one without it",
-                held_out.name
-            ));
-        }
-    }
-    Ok(())
+    let Some(first) = loaded.unseen.first() else { return Ok(()) };
+    let without = "judge it without them (--set evaluate.held_out=[])";
+    let Some(seen) = &policy.provenance.seen else {
+        return Err(format!(
+            "policy \"{name}\" does not say what its training had, so nobody can tell whether \"{}\" is new to \
+             it; train it again, or {without}",
+            first.held_out.name
+        ));
+    };
+    let Some((known, worlds)) = first_seen(loaded, seen) else { return Ok(()) };
+    Err(format!(
+        "policy \"{name}\" was trained with {known}, which this scenario holds out as \"{worlds}\"; {without}, or \
+         train one without it"
+    ))
 }
 
 /// The first that is held out of what somebody has, and in which worlds.

@@ -225,8 +225,9 @@ pub(crate) fn compare(
     }
     let s = &loaded.scenario;
     let mut judged = results.clone();
-    let parts = results.first().map(|fresh| by_scenario(loaded, fresh)).unwrap_or_default();
-    judged.splice(1.min(judged.len()).., parts.into_iter().chain(results.iter().skip(1).cloned()));
+    if let Some(fresh) = results.first() {
+        judged.splice(1..1, by_scenario(loaded, fresh));
+    }
     let built = Report::build(&s.name, &loaded.hash, facts, &judged, e.bootstrap_resamples, e.seed);
     Ok((Report { shifts: shifted.concat(), ..built }, results))
 }

@@ -187,11 +187,8 @@ fn a_policy_with_memory_ends_with_the_same_bytes_and_is_exported() {
     assert!(out.status.code() == Some(2) && said.contains("a policy with memory"), "{said}");
 
     let population = "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, solver: Nash)";
-    let args = args(siege, "other", false, &["train.ppo.memory=6", population]);
-    let refused = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(refused.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&refused.stderr).replace("\n", " ");
-    assert!(said.contains("a policy with memory learns from every episode"), "{said}");
+    let words = "a policy with memory learns from every episode";
+    refuses(dir.path(), &[(&["train.ppo.memory=6", population], words)]);
 }
 
 /// A governor of numbers, by either learner: memory and normalisers are in the checkpoint, the bundle says which function

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sim::action::HOLDS_WITHIN;
-use sim::environment::ActionSpace;
 use thiserror::Error;
 
 pub use super::card::{
@@ -25,7 +24,7 @@ pub use super::card::{
 };
 pub use super::golden::{GoldenCase, GoldenCases, golden_cases};
 use super::{golden, onnx};
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, space};
 use crate::frozen::{Activation, Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
 
 /// The layout that this module writes and reads.
@@ -499,10 +498,7 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
         return Err(BundleError::HoldsWithin { got });
     }
     same("heads beside numbers", 0, network.bounds.as_ref().map_or(0, |_| network.heads.len()))?;
-    let action = match &network.bounds {
-        None => ActionSpace::MultiDiscrete { heads: network.heads.clone() },
-        Some(bounds) => bounds.space(),
-    };
+    let action = space(network.heads.clone(), network.bounds.as_ref());
     let name = metadata.policy.name.clone();
     let policy = FrozenPolicy::of(name, action, normaliser, (None, memory), layers)?;
     Ok(policy.with_activation(activation))

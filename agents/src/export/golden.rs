@@ -4,10 +4,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use sim::action::write_number_mask;
-
 use crate::bounds::Bounds;
-use crate::frozen::FrozenPolicy;
+use crate::frozen::{FrozenPolicy, numbers_read};
 
 /// Cases made up at export, besides those that were observed.
 pub(super) const MADE_UP_CASES: usize = 32;
@@ -116,11 +114,11 @@ pub(super) fn answer(
 
 /// A mask as the policy's graph takes it: that of numbers says of each whether it is read.
 fn own_mask(policy: &FrozenPolicy, mask: Vec<f32>) -> Vec<f32> {
-    if policy.bounds().is_none() || mask.len() == policy.action_dim() {
+    if policy.bounds().is_none() {
         return mask;
     }
     let mut read = vec![0.0; policy.action_dim()];
-    write_number_mask(&mask, &mut read);
+    numbers_read(&mask, &mut read);
     read
 }
 

@@ -23,6 +23,7 @@ use super::noise::{Draw, Noise, normals, uniform};
 use super::normalise::Normalise;
 use super::parameters::{AdamStep, Parameters, copy_to, to_vec};
 use super::replay::{Replay, Transition};
+use super::run::Learner;
 use super::sac_config::SacConfig;
 use super::squashed::ln_slope;
 use super::stats::RunningStats;
@@ -174,7 +175,7 @@ impl<E: Environment> Sac<E> {
         log.entropy = sums.entropy / count;
         log.grad_norm = sums.grad_norm / count;
         log.entropy_weight = f64::from(to_vec(&self.temperature.views()[0].exp())[0]);
-        log.decisions = self.steps * self.lanes.len() as u64;
+        log.decisions = self.decisions();
         log.seconds = clock.seconds();
         log.decisions_per_second =
             (self.config.rollout_steps * self.lanes.len()) as f64 / log.seconds;

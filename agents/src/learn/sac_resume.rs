@@ -167,7 +167,7 @@ impl<E: Environment> Learner for Sac<E> {
         let better = Best::consider(&mut best, score, || Best {
             score,
             update: self.update,
-            decisions: Learner::decisions(self),
+            decisions: self.decisions(),
             weights: self.actor.weights(),
             normaliser: self.normaliser(),
         });
