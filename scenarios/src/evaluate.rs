@@ -6,6 +6,7 @@ use crate::genesis::{heads, regime};
 use crate::load::Loaded;
 use crate::report::{BEST_STATIC, GroupResult};
 use crate::reproduction::BrokenWorld;
+use crate::resize::resized;
 use crate::schema::{Baseline, EvaluateSpec, Role, Scenario};
 use crate::search::{Found, SearchWorlds, cma_es, search};
 use crate::statics::StaticParams;
@@ -246,7 +247,8 @@ pub(crate) fn overlap(loaded: &Loaded, ranges: &[String]) -> Option<String> {
     None
 }
 
-/// A bundle's policy as it sees the worlds of a scenario: it picks the values that it was trained with by name.
+/// A bundle's policy as it sees the worlds of a scenario: it picks the values that it was trained with by name. One that
+/// reads its reserves as a set takes the scenario's in place of those that it was trained with, however many there are.
 ///
 /// # Errors
 /// As [`refuse_misfit`].
@@ -255,7 +257,8 @@ pub fn fitted(
     policy: FrozenPolicy,
     card: &PolicyCard,
 ) -> Result<FrozenPolicy, String> {
-    refuse_misfit(loaded, card)?;
+    let (policy, card) = resized(&loaded.scenario, policy, card)?;
+    refuse_misfit(loaded, &card)?;
     seeing(&loaded.scenario, policy, &card.observations)
 }
 

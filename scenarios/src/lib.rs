@@ -47,6 +47,7 @@ mod process;
 pub mod receipts;
 pub mod report;
 pub mod reproduction;
+mod resize;
 pub mod schema;
 pub mod search;
 pub mod shift;

@@ -4,6 +4,7 @@
 use crate::evaluate::{refuse_other_market, refuse_overlap, seeing};
 use crate::held_out::refuse_seen;
 use crate::load::Loaded;
+use crate::resize::resized;
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
 use agents::scripted::liquidator::mind::Mind;
@@ -50,6 +51,8 @@ pub(crate) fn read(loaded: &Loaded, base: &Path) -> Result<Option<Other>, (Strin
             ),
         ));
     }
+    let (policy, card) = resized(&loaded.scenario, policy, card).map_err(named_bundle)?;
+    let card = card.as_ref();
     refuse_other_market(&loaded.scenario, card, side).map_err(named_bundle)?;
     refuse_overlap(loaded, card).map_err(named_bundle)?;
     refuse_seen(loaded, card).map_err(named_bundle)?;
