@@ -1,10 +1,10 @@
 //! Who no longer learns beside a scenario's policy: the holder of the heads that it leaves (`train.other`), and a
 //! liquidator (`train.liquidator`).
 
-use crate::evaluate::{refuse_other_market, refuse_overlap, seeing};
+use crate::evaluate::refuse_overlap;
+use crate::fit::{refuse_other_market, resized, seeing};
 use crate::held_out::refuse_seen;
 use crate::load::Loaded;
-use crate::resize::resized;
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
 use agents::scripted::liquidator::mind::Mind;

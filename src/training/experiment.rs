@@ -14,11 +14,10 @@ use agents::policy::Hold;
 use scenarios::arena::{self, Arena, Contestant, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
-use scenarios::evaluate::{
-    Group, Statics, baseline, evaluate, learned, moved, refuse_misfit, search_statics,
-};
+use scenarios::evaluate::{Group, Statics, baseline, evaluate, learned, search_statics};
 use scenarios::experiment::report::{Outcome, Spot};
-use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load, step};
+use scenarios::experiment::{Ablation, Experiment, Exploiting, Grid, load, step};
+use scenarios::fit::{moved, refuse_elsewhere, refuse_misfit};
 use scenarios::folder::Folder;
 use scenarios::load::{Loaded, load as load_scenario};
 use scenarios::manifest::{Build, Manifest, RunError};
@@ -38,8 +37,9 @@ const EXPERIMENT_FILE: &str = "experiment.ron";
 struct Workbench<'a> {
     args: &'a Args,
     experiment: Experiment,
-    /// The scenario file.
+    /// The scenario file, and the folder that those of ablations lie relative to.
     scenario: PathBuf,
+    beside: PathBuf,
     /// Where everything goes.
     folder: PathBuf,
     threads: usize,
@@ -58,13 +58,19 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let loaded = load_scenario(&scenario, &experiment.set)?;
     let front = experiment.front_arms().into_iter().map(|(_, arm)| arm);
     for arm in experiment.arms().into_iter().chain(front) {
-        load_scenario(&scenario, &arm.set)?;
+        let path = arm.scenario.as_ref().map_or(scenario.clone(), |there| beside.join(there));
+        let own = load_scenario(&path, &arm.set)?;
+        if arm.scenario.is_some() {
+            refuse_elsewhere(&loaded, &own)
+                .map_err(|misfit| Failure::Message(format!("`{}`: {misfit}", arm.name)))?;
+        }
     }
     refuse_among(&experiment, &loaded)?;
     refuse_exploit(&experiment, &loaded, args.audit)?;
     refuse_grid(&experiment, &scenario, &loaded)?;
     open(&folder, &text)?;
-    let workbench = Workbench { args, experiment, scenario, folder, threads, output };
+    let beside = beside.to_owned();
+    let workbench = Workbench { args, experiment, scenario, beside, folder, threads, output };
     let worlds = args.audit.worlds(&loaded)?;
     let outcome = workbench.through(&loaded, &worlds).map_err(|failure| {
         reproducible(failure, &worlds, &loaded, &workbench.folder.join("eval"))
@@ -197,15 +203,17 @@ impl Workbench<'_> {
     }
 
     /// The policies of an arm, trained if they are not there.
-    fn raise(&self, arm: &Variant, judged: &Loaded) -> Result<Vec<FrozenPolicy>, Failure> {
-        let loaded = load_scenario(&self.scenario, &arm.set)?;
+    fn raise(&self, arm: &Ablation, judged: &Loaded) -> Result<Vec<FrozenPolicy>, Failure> {
+        let there = arm.scenario.as_ref().map(|there| self.beside.join(there));
+        let scenario = there.as_ref().unwrap_or(&self.scenario);
+        let loaded = load_scenario(scenario, &arm.set)?;
         let out = self.arm(&arm.name);
         if !out.exists() {
             self.output.note(&format!("training {}", arm.name));
             let arms = out.parent().unwrap_or(&self.folder);
             fs::create_dir_all(arms).map_err(RunError::io(arms))?;
             let args = train_command::Args {
-                scenario: self.scenario.clone(),
+                scenario: scenario.clone(),
                 learning: Learning {
                     play: self.play(arm.set.clone()),
                     audit: self.args.audit,
