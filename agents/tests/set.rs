@@ -4,14 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use agents::export::bundle::{self, ActionHead, BundleError, ObservationField, PolicyCard};
-use agents::frozen::FrozenPolicy;
+use agents::frozen::{FrozenPolicy, Normaliser};
 use agents::learn::games::{ABOVE_DECISIONS, Above, CartPole, LARGEST_DECISIONS, Largest, play};
 use agents::learn::network::Seen;
+use agents::learn::noise::Noise;
 use agents::learn::parameters::to_vec;
 use agents::learn::ppo::Ppo;
+use agents::learn::shape::NetworkShape;
 use agents::learn::{LearnError, PpoConfig, Saved};
 use protocols::risk_params::RiskRegime;
-use sim::environment::Environment;
+use sim::environment::{ActionSpace, Environment};
 use sim::lanes::Lanes;
 use tch::{Device, Tensor};
 
@@ -175,6 +177,50 @@ fn every_row_is_asked_by_the_same_heads() {
     }
 }
 
+/// A policy that has learned nothing and answers with a number for each row, and one for the whole.
+fn of_numbers(rows: usize) -> FrozenPolicy {
+    let set = Above::new(rows, 1, 0, 1).spec().rows.map(|rows| (rows, 6));
+    let action = ActionSpace::Continuous { low: vec![0.0; rows + 1], high: vec![2.0; rows + 1] };
+    let shape = NetworkShape { obs_dim: 1 + rows, set, memory: 0, width: 8, depth: 2, action };
+    let weights = shape.initial(&Noise::new(4), &[], 0.0);
+    shape.freeze("numbers", &weights, Normaliser::identity(1 + rows, 10.0)).unwrap()
+}
+
+#[test]
+fn numbers_of_rows_are_given_by_the_same_heads() {
+    let numbers = |policy: &mut FrozenPolicy, obs: &[f32]| {
+        let mut action = vec![0.0; policy.action_dim()];
+        policy.act(obs, &vec![1.0; policy.action_dim()], &mut action);
+        action
+    };
+    let obs = [1.0, 0.2, -0.7, 1.5];
+    let own = numbers(&mut of_numbers(3), &obs);
+    assert!(own[0] != own[1] && own[1] != own[2], "{own:?}");
+    let twice: Vec<f32> = obs.iter().chain(&obs[1..]).copied().collect();
+    let wide = numbers(&mut of_numbers(3).with_rows(6).unwrap(), &twice);
+    let expected = [&own[..3], &own[..3], &own[3..]].concat();
+    assert!(wide.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{wide:?} {own:?}");
+}
+
+#[test]
+fn rows_that_are_not_alike_make_no_policy() {
+    let policy = of_numbers(3);
+    let made = |normaliser: Normaliser, high: f32| {
+        let low = vec![0.0; 4];
+        let action = ActionSpace::Continuous { low, high: vec![2.0, 2.0, high, 2.0] };
+        let parts = (policy.set().cloned(), None);
+        FrozenPolicy::of("made", action, normaliser, parts, policy.layers().to_vec())
+    };
+    let tied = policy.normaliser().clone();
+    assert!(made(tied.clone(), 2.0).is_ok());
+    let error = made(tied.clone(), 3.0).unwrap_err();
+    assert!(error.to_string().contains("alike in all rows"), "{error}");
+    let mut untied = tied;
+    untied.mean[2] = 0.5;
+    let error = made(untied, 2.0).unwrap_err();
+    assert!(error.to_string().contains("the same statistics"), "{error}");
+}
+
 #[test]
 fn a_policy_of_rows_comes_back_from_its_bundle() {
     let dir = tempfile::tempdir().unwrap();
@@ -195,12 +241,15 @@ fn a_policy_of_rows_comes_back_from_its_bundle() {
         let policies = [
             trained(updates.clone(), of_rows(4, 8)).policy("each row").unwrap(),
             trained(updates, games(8)).policy("some rows").unwrap(),
+            of_numbers(3 + memory),
         ];
         for mut policy in policies {
             let card = PolicyCard {
                 name: policy.name().into(),
                 observations: (0..policy.obs_dim()).map(field).collect(),
-                actions: (0..).zip(policy.heads()).map(|(i, n)| head(i, *n)).collect(),
+                actions: (0..policy.action_dim())
+                    .map(|i| head(i, policy.heads().get(i).copied().unwrap_or(3)))
+                    .collect(),
                 ..PolicyCard::default()
             };
             let path = dir.path().join(format!("{} {memory}", policy.name()));

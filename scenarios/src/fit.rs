@@ -31,17 +31,26 @@ pub fn fitted(
     seeing(&loaded.scenario, policy, &card.observations)
 }
 
-/// Refuses to judge in one scenario what will be trained in another, as [`fitted`] would, and as it may not be trained on
-/// what is kept for the test.
+/// Refuses to judge in one scenario what will be trained in another, or with other overrides, as [`fitted`] would, and
+/// where it would be trained on what is kept for the test.
 ///
 /// # Errors
 /// A sentence that says what differs and how to mend it.
 pub fn refuse_elsewhere(judged: &Loaded, trained: &Loaded) -> Result<(), String> {
     let untrained = Training { seeds: Vec::new(), updates: 0, decisions: 0 };
     let (here, there) = (&judged.scenario, &trained.scenario);
+    let Some(train) = &there.train else {
+        return Err(format!("{} has no `train` section; give it one", there.name));
+    };
+    let seed = here.evaluate.seed;
+    if train.seeds.contains(&seed) {
+        return Err(format!(
+            "it would be trained with seed {seed}, which draws the worlds that judge it; choose another in \
+             `train.seeds`"
+        ));
+    }
     let mut card = card(trained, &there.name, untrained, &Build::this(&[]));
-    let as_set = there.train.as_ref().is_some_and(|train| train.ppo.set_width > 0);
-    if as_set {
+    if train.ppo.set_width > 0 {
         let rows = reserve_rows(there.market.reserves.len(), Visibility::Public);
         card = for_reserves(&card, &rows, here).unwrap_or(card);
     }
@@ -188,7 +197,7 @@ pub(crate) fn resized<'a>(
     let Some(rows) = rows else { return Ok((policy, Cow::Borrowed(card))) };
     let Some(card) = for_reserves(card, &rows, scenario) else {
         return Err(format!(
-            "policy \"{}\" reads rows as a set, and they are not the reserves of a market; make its bundle anew",
+            "policy \"{}\" reads rows as a set, and they are not the reserves of a market; train one on this scenario",
             card.name
         ));
     };

@@ -91,7 +91,13 @@ fn a_policy_with_heads_for_its_own_reserves_governs_no_others() {
     let set = "train.ppo.set_width=8";
     refuse_elsewhere(&after, &library("siege.ron", &[set])).unwrap();
     refuse_elsewhere(&before, &library("listed.ron", &[set])).unwrap();
-    // Nor does one of sets where moves are others, or which saw what is kept for the test.
+    // Nor does one of sets where moves are others, or which saw what is kept for the test, or the worlds that judge it.
     let error = refuse_elsewhere(&after, &library("steward.ron", &[set])).unwrap_err();
     assert!(error.contains("was trained under the regime Steward"), "{error}");
+    let on_test = "windows.august_2024.role=Train";
+    let error = refuse_elsewhere(&after, &library("siege.ron", &[set, on_test])).unwrap_err();
+    assert!(error.contains("which overlaps test window \"august_2024\""), "{error}");
+    let same_luck = ["train.seeds=[9001]", "evaluate.seed=7", set];
+    let error = refuse_elsewhere(&after, &library("siege.ron", &same_luck)).unwrap_err();
+    assert!(error.contains("trained with seed 9001"), "{error}");
 }

@@ -111,6 +111,12 @@ pub(super) fn check(
         same("set.heads alike in all rows".into(), 1, usize::from(rows.heads_are_alike(&action)))?;
         same("set.heads".into(), usize::from(rows.heads > 0), usize::from(set.heads.is_some()))?;
         if let Some([joint, out]) = &set.heads {
+            let (first, cells) = (rows.start..rows.start + rows.width, rows.cells());
+            for values in [&normaliser.mean, &normaliser.var] {
+                let mut others = values[cells.clone()].chunks_exact(rows.width);
+                let tied = others.all(|row| *row == values[first.clone()]);
+                same("set.rows with the same statistics".into(), 1, usize::from(tied))?;
+            }
             let whole = layers.last().map_or(0, |last| last.inputs);
             same("set.heads.0.inputs".into(), set.width().saturating_add(whole), joint.inputs)?;
             same("set.heads.1.inputs".into(), joint.outputs, out.inputs)?;

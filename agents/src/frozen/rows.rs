@@ -18,6 +18,9 @@ impl FrozenPolicy {
             return Err(FrozenError::Shape { tensor, expected, got: view.width() });
         }
         let rows = set.rows;
+        if rows.room == room {
+            return Ok(Self { set: Some(set), ..self });
+        }
         let (cells, first) = (rows.cells(), rows.start..rows.start + rows.width);
         let observed = |values: &[f32]| -> Vec<f32> {
             let each = values[first.clone()].iter().copied().cycle().take(room * rows.width);

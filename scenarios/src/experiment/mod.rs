@@ -42,7 +42,7 @@ pub struct Experiment {
     pub search_blocks: Option<u64>,
     /// Policies that are trained differently and judged on the same worlds.
     #[serde(default)]
-    pub ablations: Vec<Ablation>,
+    pub ablations: Vec<WayToTrain>,
     /// Worlds other than those trained in, over which a win must hold its sign.
     #[serde(default)]
     pub grid: Option<Grid>,
@@ -65,10 +65,10 @@ pub enum Expectation {
     Open,
 }
 
-/// A policy that is trained differently.
+/// How a policy is trained.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ablation {
+pub struct WayToTrain {
     /// Name in the report.
     pub name: String,
     /// Scenario file that it is trained in, relative to the experiment's; by default the experiment's scenario.
@@ -133,6 +133,31 @@ pub struct Place {
     pub set: Vec<String>,
 }
 
+impl WayToTrain {
+    /// The scenario file that it is trained in, of an experiment that lies in `folder` and has the scenario `own`.
+    #[must_use]
+    pub fn file(&self, folder: &Path, own: &Path) -> PathBuf {
+        self.scenario.as_ref().map_or_else(|| own.to_owned(), |there| folder.join(there))
+    }
+
+    /// What a report says of it: its name, and how it differs from the policy that is judged.
+    #[must_use]
+    pub fn fact(&self) -> (String, String) {
+        let there = self.scenario.iter().map(|there| format!("in {}", there.display()));
+        let differs: Vec<String> = there.chain(self.set.iter().cloned()).collect();
+        (format!("trained as {}", self.name), differs.join("; "))
+    }
+}
+
+/// Names all that was judged: the scenario, by its `hash`, and those that ways to train have for themselves, by theirs.
+#[must_use]
+pub fn judged(hash: &str, elsewhere: &[String]) -> String {
+    if elsewhere.is_empty() {
+        return hash.to_owned();
+    }
+    blake3::hash([&[hash.to_owned()], elsewhere].concat().concat().as_bytes()).to_hex().to_string()
+}
+
 impl Grid {
     /// All combinations, the last axis fastest.
     fn places(&self) -> Vec<Place> {
@@ -152,10 +177,10 @@ impl Grid {
 impl Experiment {
     /// What is trained: the policy that is judged, then the ablations, each with its name and its overrides.
     #[must_use]
-    pub fn arms(&self) -> Vec<Ablation> {
-        let learned = Ablation { name: LEARNED.to_owned(), ..Ablation::default() };
+    pub fn arms(&self) -> Vec<WayToTrain> {
+        let learned = WayToTrain { name: LEARNED.to_owned(), ..WayToTrain::default() };
         let with =
-            |arm: Ablation| Ablation { set: [self.set.as_slice(), &arm.set].concat(), ..arm };
+            |arm: WayToTrain| WayToTrain { set: [self.set.as_slice(), &arm.set].concat(), ..arm };
         std::iter::once(learned).chain(self.ablations.iter().cloned()).map(with).collect()
     }
     /// The grid's places; their overrides come after those of the experiment.
@@ -260,8 +285,8 @@ mod tests {
     fn arms_and_places_carry_their_overrides_in_order() {
         let experiment = read(TEXT).expect("sound");
         let arms = experiment.arms();
-        let learned = Ablation { name: LEARNED.to_owned(), ..Ablation::default() };
-        assert_eq!(arms[0], Ablation { set: vec!["x=1".to_owned()], ..learned });
+        let learned = WayToTrain { name: LEARNED.to_owned(), ..WayToTrain::default() };
+        assert_eq!(arms[0], WayToTrain { set: vec!["x=1".to_owned()], ..learned });
         assert_eq!(
             (arms[1].set.as_slice(), &arms[1].scenario),
             (["x=1", "y=2"].map(String::from).as_slice(), &None)
