@@ -46,7 +46,7 @@ const REFERENCE: Reference = Reference { weight: 0.2, refresh_updates: 20 };
 /// Returns capped for the worst fifth.
 const CAP: Tail = Tail::ReturnCap { share: 0.2, step: 0.2, floor: 16.0, window: 1_024 };
 
-const BARS: [Bar; 20] = [
+const BARS: [Bar; 22] = [
     Bar {
         name: "identity",
         score: "right answers of 100, greedy",
