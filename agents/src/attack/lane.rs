@@ -164,6 +164,11 @@ impl AttackLane {
         let grounds = attackers.iter(self.lane.world()).filter_map(|a| a.ground);
         grounds.map(|g| usize::from(g.tail_reserve)).next().unwrap_or(0)
     }
+    /// Puts other risk policies in place of those that decide, in the middle of an episode.
+    pub fn set_defenders(&mut self, defenders: Defenders) {
+        self.defenders = defenders;
+        self.meet();
+    }
     /// What broke, in this episode or in one before it.
     #[must_use]
     pub fn broken(&self) -> Option<Box<Broken>> {

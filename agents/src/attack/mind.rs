@@ -65,6 +65,13 @@ impl Mind {
             action: vec![0.0; 2],
         });
     }
+
+    /// Lets another take over in the middle of an episode: one who takes orders from one who does.
+    pub fn relieve(world: &mut World, assailant: &Assailant) {
+        if let Some(mut mind) = world.get_resource_mut::<Self>() {
+            mind.assailant = assailant.clone();
+        }
+    }
 }
 
 /// What the seat's attacker reads beside what the risk policy sees.
