@@ -3,11 +3,13 @@
 //! damps that, and so does a reference, where the settings have one (magnetic mirror descent: Sokota et al., 2023,
 //! arXiv:2206.05825). Both sides have the same settings.
 //!
-//! After an update the other side's worlds have the new opponent at once, in the middle of their episodes: who plays
+//! An opponent draws what it does, as it does where it learns: what nears an equilibrium is a policy of chances. After an
+//! update the other side's worlds have the new opponent at once, in the middle of their episodes: who plays
 //! there is always who has learned last, so a checkpoint needs both runs and nothing of who met whom.
 //!
 //! At every checkpoint both sides are kept as they are. At the end all policies that were kept meet all attackers that
-//! were, and the scenario's own; the policy is chosen whose worst attacker costs least.
+//! were, and the scenario's own; the policy is chosen whose worst attacker costs least. There, as wherever a policy is
+//! frozen, each does what is most likely.
 
 use super::meetings::{Meetings, maker, safest, worst};
 use super::seed::{
@@ -16,7 +18,7 @@ use super::seed::{
 };
 use crate::output::Failure;
 use agents::attack::{Assailant, AttackLane};
-use agents::frozen::FrozenPolicy;
+use agents::frozen::{FrozenPolicy, Stochastic};
 use agents::learn::checkpoint::{Pair, Saved};
 use agents::learn::ppo::{Ppo, UpdateLog};
 use agents::learn::run::update;
@@ -82,7 +84,6 @@ fn attacker_config(policy: &PpoConfig) -> PpoConfig {
         tail: None,
         kickstart: None,
         initial_logit_bias: Vec::new(),
-        initial_log_std: 0.0,
         ..policy.clone()
     }
 }
@@ -127,14 +128,14 @@ impl<'a> SelfPlay<'a> {
     fn show_policy(&mut self) -> Result<(), LearnError> {
         let policy = self.policy.policy("learning")?;
         for side in self.attacker.lanes_mut().lanes_mut() {
-            side.set_defenders(vec![(1.0, Box::new(policy.clone()))]);
+            side.set_defenders(vec![(1.0, Box::new(Stochastic(policy.clone())))]);
         }
         Ok(())
     }
 
     /// Lets the policy's worlds have the attacker of this moment.
     fn show_attacker(&mut self) -> Result<(), LearnError> {
-        let attacker = Assailant::Learned(Box::new(self.attacker.policy("attacker")?));
+        let attacker = Assailant::Stochastic(Box::new(self.attacker.policy("attacker")?));
         let Meetings { shared, pursuit, .. } = self.meetings;
         let against = vec![(1.0, attacker)];
         let worlds = shared.worlds.clone().against(against, pursuit.idle_blocks);

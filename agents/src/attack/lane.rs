@@ -22,7 +22,7 @@ use sim::observe::Observations;
 use sim::prices::FairPrices;
 use sim::reproduce::Broken;
 use sim::reward::{EpisodeTotals, Objective};
-use sim::rng::Streams;
+use sim::rng::{Purpose, Streams, actor_key};
 use sim::snapshot::LaneSnapshot;
 use sim::views::MarketViews;
 
@@ -202,7 +202,12 @@ impl AttackLane {
         let Self { lane, defenders, met, .. } = self;
         let defender = &mut defenders[*met].1;
         lane.guard(|lane| {
-            lane.run_decided(Some(&mut |obs, mask, action| defender.act(obs, mask, action)));
+            let (streams, episode) = (lane.world().resource::<Streams>(), lane.episode_state());
+            let (number, block) = (episode.number, episode.block);
+            let mut rng = streams.at(Purpose::Learner, actor_key("policy", 0), number, block);
+            lane.run_decided(Some(&mut |obs, mask, action| {
+                defender.decide(obs, mask, action, &mut rng);
+            }));
         });
     }
 

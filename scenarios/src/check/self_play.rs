@@ -20,6 +20,11 @@ impl Checker<'_> {
             ),
             ("twin", t.twin, "worlds whose attacker learns have no twins yet"),
             ("sac", t.sac.is_some(), "both sides make updates of PPO in turn"),
+            (
+                "numbers",
+                t.numbers,
+                "an opponent draws what it does, and a policy of numbers is frozen without its deviation",
+            ),
             ("among", !t.among.is_empty(), "self-play plays one scenario"),
             (
                 "ppo.memory",
