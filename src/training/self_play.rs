@@ -3,13 +3,15 @@
 //! damps that, and so does a reference, where the settings have one (magnetic mirror descent: Sokota et al., 2023,
 //! arXiv:2206.05825). Both sides have the same settings.
 //!
-//! An opponent draws what it does, as it does where it learns: what nears an equilibrium is a policy of chances. After an
-//! update the other side's worlds have the new opponent at once, in the middle of their episodes: who plays
+//! The attacker draws what it does where the policy learns. Where the attacker learns, the policy does what is most
+//! likely, as it will once it is handed out, unless it is asked to draw ([`Plays`]): its noise shuts by chance what
+//! would then stand open.
+//!
+//! After an update the other side's worlds have the new opponent at once, in the middle of their episodes: who plays
 //! there is always who has learned last, so a checkpoint needs both runs and nothing of who met whom.
 //!
 //! At every checkpoint both sides are kept as they are. At the end all policies that were kept meet all attackers that
-//! were, and the scenario's own; the policy is chosen whose worst attacker costs least. There, as wherever a policy is
-//! frozen, each does what is most likely.
+//! were, and the scenario's own, each doing what is most likely; the policy is chosen whose worst attacker costs least.
 
 use super::meetings::{Meetings, maker, safest, worst};
 use super::seed::{
@@ -23,10 +25,11 @@ use agents::learn::checkpoint::{Pair, Saved};
 use agents::learn::ppo::{Ppo, UpdateLog};
 use agents::learn::run::update;
 use agents::learn::{LearnError, PpoConfig, network};
+use agents::policy::RiskPolicy;
 use scenarios::arena::PathChoice;
 use scenarios::exploit::{ExploitError, Prey, held};
 use scenarios::manifest::RunError;
-use scenarios::schema::SelfPlaySpec;
+use scenarios::schema::{Plays, SelfPlaySpec};
 use scenarios::stats::mean;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -41,6 +44,7 @@ const TURNS: usize = 2;
 /// Both sides of a seed as they learn.
 struct SelfPlay<'a> {
     meetings: Meetings<'a>,
+    policy_plays: Plays,
     policy: Ppo<Lane>,
     attacker: Ppo<AttackLane>,
     checkpoint: PathBuf,
@@ -69,9 +73,9 @@ pub(super) fn raise(
     rules: &SelfPlaySpec,
     seed: u64,
 ) -> Result<Trained, Failure> {
-    let SelfPlaySpec { head_start_hours, paths } = *rules;
+    let SelfPlaySpec { head_start_hours, paths, policy_plays } = *rules;
     let meetings = Meetings::begin(shared, seed, "self_play", head_start_hours, paths)?;
-    let mut play = SelfPlay::begin(meetings)?;
+    let mut play = SelfPlay::begin(meetings, policy_plays)?;
     play.learn()?;
     play.choose()
 }
@@ -84,13 +88,14 @@ fn attacker_config(policy: &PpoConfig) -> PpoConfig {
         tail: None,
         kickstart: None,
         initial_logit_bias: Vec::new(),
+        initial_log_std: 0.0,
         ..policy.clone()
     }
 }
 
 impl<'a> SelfPlay<'a> {
     /// Both sides at their beginning, or as an interrupted run left them.
-    fn begin(meetings: Meetings<'a>) -> Result<Self, Failure> {
+    fn begin(meetings: Meetings<'a>, policy_plays: Plays) -> Result<Self, Failure> {
         let Meetings { shared, seed, pursuit, .. } = meetings;
         let Shared { worlds, spec, .. } = *shared;
         let device = network::device(shared.device).map_err(Failure::from_error)?;
@@ -115,7 +120,7 @@ impl<'a> SelfPlay<'a> {
         };
         let policy = policy.map_err(Failure::from_error)?;
         let attacker = attacker.map_err(Failure::from_error)?;
-        let mut play = Self { meetings, policy, attacker, checkpoint, note };
+        let mut play = Self { meetings, policy_plays, policy, attacker, checkpoint, note };
         if let Some(spec) = &spec.teacher {
             play.policy.learn_from(teacher(spec, shared));
         }
@@ -128,7 +133,12 @@ impl<'a> SelfPlay<'a> {
     fn show_policy(&mut self) -> Result<(), LearnError> {
         let policy = self.policy.policy("learning")?;
         for side in self.attacker.lanes_mut().lanes_mut() {
-            side.set_defenders(vec![(1.0, Box::new(Stochastic(policy.clone())))]);
+            let policy = policy.clone();
+            let defender: Box<dyn RiskPolicy> = match self.policy_plays {
+                Plays::Likeliest => Box::new(policy),
+                Plays::Drawn => Box::new(Stochastic(policy)),
+            };
+            side.set_defenders(vec![(1.0, defender)]);
         }
         Ok(())
     }

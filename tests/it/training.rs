@@ -466,6 +466,13 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
     }
     assert!(json(dir.path(), &eval)["report"]["rows"].is_array());
 
+    // The attacker learns something else from a policy that draws.
+    let drawn = "train.self_play=(head_start_hours: 0.1, paths: 2, policy_plays: Drawn)";
+    train(dir.path(), "drawn", false, &[&[drawn], &further[1..]].concat());
+    let attacker = "self_play/seed-1/attacker-5.bin";
+    assert_ne!(read("one", attacker), read("drawn", attacker));
+    train(dir.path(), "numbers", false, &[&further[..3], &["train.numbers=true"]].concat());
+
     let play = further[0];
     let damped = further[2];
     let levels = "train.curriculum=(method: DomainRandomisation, parameters: [
@@ -473,7 +480,7 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
     let sac = "train.sac=(warm_up_steps: 20)";
     let among = "train.among=[(scenario: \"calm.ron\", set: [\"episode_hours=1\"])]";
     let refused: [(&[&str], &str); 11] = [
-        (&[play, damped, "train.numbers=true"], "frozen without its deviation"),
+        (&[drawn, damped, "train.numbers=true"], "frozen without its deviation"),
         (&[play], "self-play circles where nothing damps it"),
         (&[play, damped, "train.population=()"], "in rounds or at the same time"),
         (&[play, damped, levels], "leave out `curriculum` or `self_play`"),

@@ -1,7 +1,7 @@
 //! Self-play: what it needs, and what it cannot be trained together with.
 
 use super::Checker;
-use crate::schema::{Scenario, SelfPlaySpec, TrainSpec};
+use crate::schema::{Plays, Scenario, SelfPlaySpec, TrainSpec};
 
 impl Checker<'_> {
     pub(super) fn self_play(&mut self, spec: &SelfPlaySpec, t: &TrainSpec, s: &Scenario) {
@@ -22,8 +22,8 @@ impl Checker<'_> {
             ("sac", t.sac.is_some(), "both sides make updates of PPO in turn"),
             (
                 "numbers",
-                t.numbers,
-                "an opponent draws what it does, and a policy of numbers is frozen without its deviation",
+                t.numbers && spec.policy_plays == Plays::Drawn,
+                "a policy of numbers is frozen without its deviation, and cannot be drawn from",
             ),
             ("among", !t.among.is_empty(), "self-play plays one scenario"),
             (

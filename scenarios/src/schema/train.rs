@@ -112,14 +112,14 @@ impl TrainSpec {
             let names: Vec<String> = self.among.iter().map(name).collect();
             facts.push(("drawn worlds, in turn with".to_owned(), names.join(", ")));
         }
-        if let Some(SelfPlaySpec { head_start_hours, paths }) = self.self_play {
+        if let Some(SelfPlaySpec { head_start_hours, paths, policy_plays }) = self.self_play {
             let PpoConfig { entropy_weight, reference, .. } = &self.ppo;
             let near = reference.as_ref().map_or("no reference".to_owned(), |r| {
                 format!("reference of weight {}, new every {} updates", r.weight, r.refresh_updates)
             });
             let text = format!(
-                "an attacker learns at the same time, from hour {head_start_hours} of an episode on; entropy weight \
-                 {entropy_weight}, {near}; kept by {paths} worlds of each meeting"
+                "an attacker learns at the same time, from hour {head_start_hours} of an episode on, where the policy plays \
+                 {policy_plays:?}; entropy weight {entropy_weight}, {near}; kept by {paths} worlds of each meeting"
             );
             facts.push(("self-play".to_owned(), text));
         }
@@ -263,6 +263,18 @@ pub struct SelfPlaySpec {
     pub head_start_hours: f64,
     /// Worlds on which every kept policy meets every kept attacker at the end.
     pub paths: u32,
+    /// How the policy plays where the attacker learns.
+    pub policy_plays: Plays,
+}
+
+/// How a policy that still learns plays against whoever learns against it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Plays {
+    /// What is most likely, as it does once it is handed out.
+    #[default]
+    Likeliest,
+    /// What it draws by its probabilities, as it does where it learns.
+    Drawn,
 }
 
 impl SelfPlaySpec {
@@ -273,7 +285,7 @@ impl SelfPlaySpec {
 impl Default for SelfPlaySpec {
     fn default() -> Self {
         let PopulationSpec { head_start_hours, paths, .. } = PopulationSpec::default();
-        Self { head_start_hours, paths }
+        Self { head_start_hours, paths, policy_plays: Plays::default() }
     }
 }
 
