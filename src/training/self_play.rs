@@ -27,8 +27,9 @@ use agents::learn::run::update;
 use agents::learn::{LearnError, PpoConfig, network};
 use agents::policy::RiskPolicy;
 use scenarios::arena::PathChoice;
-use scenarios::exploit::{ExploitError, Prey, held};
+use scenarios::exploit::{Prey, held};
 use scenarios::manifest::RunError;
+use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Plays, SelfPlaySpec};
 use scenarios::stats::mean;
 use serde::{Deserialize, Serialize};
@@ -184,26 +185,26 @@ impl<'a> SelfPlay<'a> {
     fn update(&mut self) -> Result<[UpdateLog; 2], Failure> {
         let log = update(&mut self.policy).map_err(Failure::from_error)?;
         let broken = self.policy.lanes().lanes().iter().find_map(Lane::broken);
-        let broken = broken.map(|broken| Box::new(broken_in_training(&broken, Vec::new())));
-        self.unless(broken.map_or(Ok(()), |world| Err(world.into())))?;
+        self.go_on(broken.map(|broken| Box::new(broken_in_training(&broken, Vec::new()))))?;
         self.show_policy().map_err(Failure::from_error)?;
         let other = update(&mut self.attacker).map_err(Failure::from_error)?;
         let mut sides = self.attacker.lanes().lanes().iter();
-        let held = sides.try_for_each(|side| held(side, PathChoice::Drawn, "learner"));
-        self.unless(held.map_err(|world| ExploitError::from(world).into()))?;
+        self.go_on(sides.find_map(|side| held(side, PathChoice::Drawn, "learner").err()))?;
         self.show_attacker().map_err(Failure::from_error)?;
         Ok([log, other])
     }
 
     /// Nothing that was learned in a broken world is kept, and no seed goes on beside one.
-    fn unless(&self, broken: Result<(), Failure>) -> Result<(), Failure> {
+    fn go_on(&self, broken: Option<Box<BrokenWorld>>) -> Result<(), Failure> {
         let Meetings { shared, seed, .. } = self.meetings;
-        if broken.is_err() {
+        if let Some(world) = broken {
             shared.stop.store(true, Ordering::Relaxed);
-        } else if shared.stop.load(Ordering::Relaxed) {
+            return Err(world.into());
+        }
+        if shared.stop.load(Ordering::Relaxed) {
             return Err(Failure::Message(format!("seed {seed}: stopped beside a broken world")));
         }
-        broken
+        Ok(())
     }
 
     /// Keeps both sides as they are, and writes the checkpoint.

@@ -468,9 +468,11 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
 
     // The attacker learns something else from a policy that draws.
     let drawn = "train.self_play=(head_start_hours: 0.1, paths: 2, policy_plays: Drawn)";
-    train(dir.path(), "drawn", false, &[&[drawn], &further[1..]].concat());
+    let teacher = "train.teacher=(policy: Greedy)";
+    train(dir.path(), "drawn", false, &[&[drawn, teacher], &further[1..]].concat());
     let attacker = "self_play/seed-1/attacker-5.bin";
     assert_ne!(read("one", attacker), read("drawn", attacker));
+    assert_eq!(json(dir.path(), &["verify", "drawn/policy"])["verified"], true);
     train(dir.path(), "numbers", false, &[&further[..3], &["train.numbers=true"]].concat());
 
     let play = further[0];
