@@ -117,9 +117,13 @@ impl TrainSpec {
             let near = reference.as_ref().map_or("no reference".to_owned(), |r| {
                 format!("reference of weight {}, new every {} updates", r.weight, r.refresh_updates)
             });
+            let meets = match policy_plays {
+                Plays::Likeliest => "the policy's likeliest choices",
+                Plays::Drawn => "choices that the policy draws",
+            };
             let text = format!(
-                "an attacker learns at the same time, from hour {head_start_hours} of an episode on, where the policy plays \
-                 {policy_plays:?}; entropy weight {entropy_weight}, {near}; kept by {paths} worlds of each meeting"
+                "an attacker learns at the same time, after {head_start_hours} hours of an episode, from {meets}; \
+                 entropy weight {entropy_weight}, {near}; {paths} worlds for each meeting of those kept"
             );
             facts.push(("self-play".to_owned(), text));
         }
