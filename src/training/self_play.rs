@@ -90,6 +90,7 @@ fn attacker_config(policy: &PpoConfig) -> PpoConfig {
         kickstart: None,
         initial_logit_bias: Vec::new(),
         initial_log_std: 0.0,
+        set_width: 0,
         ..policy.clone()
     }
 }
