@@ -16,8 +16,8 @@ use std::time::Instant;
 use agents::frozen::FrozenPolicy;
 use agents::learn::game_theory::{Kuhn, nash_conv};
 use agents::learn::games::{
-    BETTING_CHOICES, Betting, BettingPlan, CartPole, Identity, LARGEST_DECISIONS, Largest,
-    MountainCar, Partial, Pendulum, play,
+    ABOVE_DECISIONS, Above, BETTING_CHOICES, Betting, BettingPlan, CartPole, Identity,
+    LARGEST_DECISIONS, Largest, MountainCar, Partial, Pendulum, play,
 };
 use agents::learn::league_play::{LeaguePlay, LeagueRules};
 use agents::learn::ppo::Ppo;
@@ -126,6 +126,22 @@ const BARS: [Bar; 20] = [
         holds: |mean| mean <= 90.0,
         decisions: 20_480,
         train: |seed| largest(seed, 0),
+    },
+    Bar {
+        name: "above-nine-rows",
+        score: "right answers of 100 about nine rows, greedy, 20 games, learned on four",
+        known: "at least 90",
+        holds: |mean| mean >= 90.0,
+        decisions: 30_720,
+        train: |seed| above(seed, 4, 9),
+    },
+    Bar {
+        name: "above-one-row",
+        score: "the same, learned on one row, which is never above its mean",
+        known: "at most 75: must fail",
+        holds: |mean| mean <= 75.0,
+        decisions: 30_720,
+        train: |seed| above(seed, 1, 9),
     },
     Bar {
         name: "betting-mean",
@@ -461,6 +477,27 @@ fn largest(seed: u64, set_width: usize) -> Result<f64, LearnError> {
     let world = Largest::new(seed + 1_000, 0, 1);
     let right = greedy(&mut run.policy("largest")?, world, 20);
     Ok(100.0 * right / f64::from(LARGEST_DECISIONS))
+}
+
+/// Which rows are above the mean: learned on so many rows, asked about others.
+fn above(seed: u64, learned_on: usize, asked: usize) -> Result<f64, LearnError> {
+    let config = PpoConfig {
+        seed,
+        updates: 60,
+        rollout_steps: 32,
+        epochs: 8,
+        minibatch: 128,
+        hidden: vec![32, 32],
+        set_width: 16,
+        learning_rate: 5e-3,
+        gamma: 0.0,
+        ..PpoConfig::default()
+    };
+    let (run, _) = train(config, lanes(16, |lane| Above::new(learned_on, seed, lane, 16)))?;
+    let learned = run.policy("above")?.with_rows(asked);
+    let mut policy = learned.map_err(LearnError::Frozen)?;
+    let right = greedy(&mut policy, Above::new(asked, seed + 1_000, 0, 1), 20);
+    Ok(100.0 * right / f64::from(ABOVE_DECISIONS))
 }
 
 /// Decisions on CartPole per second of this process's processor time, everything counted.

@@ -9,6 +9,7 @@ use sim::environment::ActionSpace;
 use thiserror::Error;
 
 mod check;
+mod rows;
 mod stochastic;
 mod view;
 
@@ -201,7 +202,8 @@ pub struct FrozenPolicy {
     /// Scratch: the values entering and leaving a layer.
     front: Vec<f32>,
     back: Vec<f32>,
-    /// Scratch: a row of a set within its layers.
+    /// Scratch: what each row of a set came to, and a row within its layers.
+    each: Vec<f32>,
     scratch: Vec<f32>,
 }
 
@@ -281,6 +283,7 @@ impl FrozenPolicy {
             transposed,
             front: Vec::with_capacity(widest),
             back: Vec::with_capacity(widest),
+            each: Vec::new(),
             scratch: Vec::new(),
         })
     }
@@ -431,7 +434,7 @@ impl FrozenPolicy {
             Some(view) => self.front.extend(view.of(obs).zip(statistics).map(normal)),
         }
         if let Some(set) = &self.set {
-            set.read(&self.front, &mut self.back, &mut self.scratch);
+            set.read(&self.front, &mut self.back, &mut self.each, &mut self.scratch);
             std::mem::swap(&mut self.front, &mut self.back);
         }
         if let Some(memory) = &self.memory {
@@ -442,9 +445,14 @@ impl FrozenPolicy {
         let last = self.layers.len() - 1;
         for (i, (layer, weight)) in self.layers.iter().zip(&self.transposed).enumerate() {
             self.back.clear();
+            let mut before = 0;
+            if let Some(set) = self.set.as_ref().filter(|_| i == last) {
+                set.answer(&self.each, &self.front, &mut self.back, &mut self.scratch);
+                before = self.back.len();
+            }
             self.back.extend_from_slice(&layer.bias);
-            for (x, column) in self.front.iter().zip(weight.chunks_exact(layer.outputs)) {
-                for (sum, w) in self.back.iter_mut().zip(column) {
+            for (x, column) in self.front.iter().zip(weight.chunks_exact(layer.outputs.max(1))) {
+                for (sum, w) in self.back[before..].iter_mut().zip(column) {
                     *sum += w * x;
                 }
             }

@@ -1,6 +1,8 @@
 //! Sets of entities, in plain Rust: each row through the same two layers, then mean and maximum over the rows
 //! that are there (Zaheer et al., 2017, "Deep Sets", arXiv:1703.06114), beside what is no row. The order of the
-//! rows changes nothing but rounding.
+//! rows changes nothing but rounding. Where each row has heads of its own, two further layers give them, the same for all
+//! rows: they see what the row came to and what the network says of the whole, so what is learned of one reserve goes for
+//! any, in a market of any number of them.
 
 use serde::{Deserialize, Serialize};
 use sim::environment::Rows;
@@ -14,6 +16,9 @@ pub struct SetEncoder {
     pub rows: Rows,
     /// Two tanh layers, from a row's values to what is pooled.
     pub layers: [Dense; 2],
+    /// Where rows have heads: from what a row came to, then what the last hidden layer says of the whole, a tanh layer, and one
+    /// to the row's logits or means.
+    pub heads: Option<[Dense; 2]>,
 }
 
 /// Values after an observation of `obs_dim` is read by a set encoder of this width: what is no row, the mean, the
@@ -31,10 +36,17 @@ impl SetEncoder {
     }
 
     /// What is no row of `obs` `[obs_dim]`, then the mean and the maximum over its rows, into `out`. Of no rows
-    /// the mean is 0 and the maximum −1. `scratch` is scratch.
-    pub(crate) fn read(&self, obs: &[f32], out: &mut Vec<f32>, scratch: &mut Vec<f32>) {
+    /// the mean is 0 and the maximum −1. What each row came to is left in `each`, `[rows, width]`. `scratch` is scratch.
+    pub(crate) fn read(
+        &self,
+        obs: &[f32],
+        out: &mut Vec<f32>,
+        each: &mut Vec<f32>,
+        scratch: &mut Vec<f32>,
+    ) {
         let cells = self.rows.cells();
         out.clear();
+        each.clear();
         out.extend_from_slice(&obs[..cells.start]);
         out.extend_from_slice(&obs[cells.end..]);
         let (mean, width) = (out.len(), self.width());
@@ -42,21 +54,17 @@ impl SetEncoder {
         out.resize(mean + 2 * width, -1.0);
         let mut count = 0.0f32;
         for row in obs[cells].chunks_exact(self.rows.width) {
+            let [first, second] = &self.layers;
+            scratch.clear();
+            scratch.extend(tanh_layer(first, row.iter()));
+            let from = each.len();
+            each.extend(tanh_layer(second, scratch.iter()));
             if self.rows.present.is_some_and(|flag| row[flag] <= 0.0) {
                 continue;
             }
             count += 1.0;
-            scratch.clear();
-            dense(&self.layers[0], row, scratch);
-            let hidden = scratch.len();
-            // The second layer reads the front of what it appends to.
-            let [_, second] = &self.layers;
-            for (weights, bias) in second.weight.chunks_exact(hidden).zip(&second.bias) {
-                let sum = weights.iter().zip(&scratch[..hidden]).fold(*bias, |s, (w, x)| s + w * x);
-                scratch.push(libm::tanhf(sum));
-            }
             let (sums, most) = out[mean..].split_at_mut(width);
-            for ((sum, top), value) in sums.iter_mut().zip(most).zip(&scratch[hidden..]) {
+            for ((sum, top), value) in sums.iter_mut().zip(most).zip(&each[from..]) {
                 *sum += value;
                 *top = top.max(*value);
             }
@@ -65,12 +73,57 @@ impl SetEncoder {
             *sum /= count.max(1.0);
         }
     }
+
+    /// Logits or means of the heads of all rows, one row after the other, into `out`: of what `each` row came to, `[rows,
+    /// width]`, and what is said of the whole. `scratch` is scratch.
+    pub(crate) fn answer(
+        &self,
+        each: &[f32],
+        whole: &[f32],
+        out: &mut Vec<f32>,
+        scratch: &mut Vec<f32>,
+    ) {
+        let Some([joint, last]) = &self.heads else { return };
+        for row in each.chunks_exact(self.width()) {
+            scratch.clear();
+            scratch.extend(tanh_layer(joint, row.iter().chain(whole)));
+            out.extend(layer(last, scratch.iter()));
+        }
+    }
+
+    /// Its layers by name, in the order in which a bundle has them.
+    pub(crate) fn named_layers(&self) -> impl Iterator<Item = (String, &Dense)> {
+        let named =
+            |part: &'static str| move |(i, layer): (usize, _)| (format!("set.{part}.{i}"), layer);
+        let heads = self.heads.iter().flatten().enumerate().map(named("heads"));
+        self.layers.iter().enumerate().map(named("layers")).chain(heads)
+    }
+
+    /// The same for observations with so many rows.
+    #[must_use]
+    pub(crate) const fn with_room(mut self, room: usize) -> Self {
+        self.rows.room = room;
+        self
+    }
 }
 
-fn dense(layer: &Dense, row: &[f32], out: &mut Vec<f32>) {
-    for (weights, bias) in layer.weight.chunks_exact(layer.inputs).zip(&layer.bias) {
-        out.push(libm::tanhf(weights.iter().zip(row).fold(*bias, |s, (w, x)| s + w * x)));
-    }
+/// A layer's outputs before any function, of `inputs` `[inputs]`.
+fn layer<'a>(
+    layer: &'a Dense,
+    inputs: impl Iterator<Item = &'a f32> + Clone + 'a,
+) -> impl Iterator<Item = f32> + 'a {
+    let each = layer.weight.chunks_exact(layer.inputs.max(1)).zip(&layer.bias);
+    each.map(move |(weights, bias)| {
+        weights.iter().zip(inputs.clone()).fold(*bias, |sum, (w, x)| sum + w * x)
+    })
+}
+
+/// The same after tanh.
+fn tanh_layer<'a>(
+    of: &'a Dense,
+    inputs: impl Iterator<Item = &'a f32> + Clone + 'a,
+) -> impl Iterator<Item = f32> + 'a {
+    layer(of, inputs).map(libm::tanhf)
 }
 
 /// Gives all rows the same statistics, field by field, so that their order stays without meaning: the moments
@@ -106,15 +159,15 @@ mod tests {
             weight: (0..inputs * outputs).map(|i| (i % 5) as f32 / 4.0 - 0.5).collect(),
             bias: (0..outputs).map(|i| i as f32 / 10.0).collect(),
         };
-        let rows = Rows { start: 1, room: 3, width: 2, present: Some(0) };
-        SetEncoder { rows, layers: [dense(2, 4), dense(4, 3)] }
+        let rows = Rows { start: 1, room: 3, width: 2, present: Some(0), heads: 0 };
+        SetEncoder { rows, layers: [dense(2, 4), dense(4, 3)], heads: None }
     }
 
     #[test]
     fn order_changes_nothing_and_absent_rows_count_for_nothing() {
-        let (mut out, mut scratch) = (Vec::new(), Vec::new());
+        let (mut out, mut each, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
         let mut read = |obs: &[f32; 8]| {
-            encoder().read(obs, &mut out, &mut scratch);
+            encoder().read(obs, &mut out, &mut each, &mut scratch);
             out.clone()
         };
         let one = read(&[0.5, 1.0, 0.3, 1.0, -0.8, 0.0, 0.0, 0.25]);

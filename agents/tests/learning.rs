@@ -9,7 +9,7 @@ use agents::learn::games::{
     self, CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity, Partial,
 };
 use agents::learn::heads::{Heads, Illegal, Pull, Softmax};
-use agents::learn::network::{Inference, Network, bare_pass};
+use agents::learn::network::{Inference, Network, Seen, bare_pass};
 use agents::learn::noise::Noise;
 use agents::learn::parameters::to_vec;
 use agents::learn::ppo::{Ppo, UpdateLog};
@@ -181,12 +181,13 @@ fn logits_that_are_not_finite_are_noticed_where_they_are_legal() {
 fn a_pass_whose_tensors_are_made_once_is_the_networks() {
     let choices = ActionSpace::MultiDiscrete { heads: vec![3, 2] };
     let numbers = ActionSpace::Continuous { low: vec![-1.0; 5], high: vec![1.0; 5] };
-    let rows = Rows { start: 0, room: 2, width: 2, present: None };
+    let rows = Rows { start: 0, room: 2, width: 2, present: None, heads: 0 };
     for (set, memory, depth, action) in [
         (None, 0, 1, &choices),
         (None, 0, 3, &numbers),
         (None, 5, 2, &choices),
         (Some((rows, 3)), 0, 2, &choices),
+        (Some((Rows { heads: 2, ..rows }, 3)), 5, 2, &numbers),
     ] {
         let action = action.clone();
         let shape = NetworkShape { obs_dim: 4, set, memory, width: 8, depth, action };
@@ -200,12 +201,12 @@ fn a_pass_whose_tensors_are_made_once_is_the_networks() {
             let (mut logits, mut values) = ([0.0; 15], [0.0; 3]);
             inference.pass(&network, &obs, &mut state, &mut logits, &mut values);
             let obs = Tensor::from_slice(&obs).view([3, 4]);
-            let mut inputs = network.see(&obs);
+            let Seen { mut context, rows } = network.see(&obs);
             if memory > 0 {
-                inputs = network.remember(&inputs, &Tensor::from_slice(&before).view([3, -1]));
-                assert_eq!(state, to_vec(&inputs));
+                context = network.remember(&context, &Tensor::from_slice(&before).view([3, -1]));
+                assert_eq!(state, to_vec(&context));
             }
-            let (all, value) = network.forward(&inputs);
+            let (all, value) = network.forward(&context, rows.as_ref());
             assert_eq!((logits.to_vec(), values.to_vec()), (to_vec(&all), to_vec(&value)));
             if network.log_std().is_none() {
                 bare_pass(&mut network, &obs); // The weights move.
@@ -378,7 +379,7 @@ fn a_cut_episode_is_worth_what_would_have_followed_and_a_dead_one_is_not() {
         };
         let lanes = Lanes::new((0..4).map(|_| Forever::new(8, deadly, blocks)).collect(), false);
         let run = run(config, lanes).0;
-        let (_, value) = run.network().forward(&Tensor::from_slice(&[1.0f32]).view([1, 1]));
+        let (_, value) = run.network().forward(&Tensor::from_slice(&[1.0f32]).view([1, 1]), None);
         f64::from(to_vec(&value)[0])
     };
     let cut = value(false, Discount::PerDecision, 7);
@@ -403,7 +404,7 @@ fn the_frozen_policy_answers_as_libtorch_does() {
         let seen: Vec<f32> = (0..4)
             .map(|i| ((obs[i] - normaliser.mean[i]) * inverse[i]).clamp(-10.0, 10.0))
             .collect();
-        let (logits, _) = run.network().forward(&Tensor::from_slice(&seen).view([1, 4]));
+        let (logits, _) = run.network().forward(&Tensor::from_slice(&seen).view([1, 4]), None);
         let expected: Vec<f64> = to_vec(&logits).iter().map(|x| f64::from(*x)).collect();
         assert_close(frozen.logits(&obs, &[1.0; 8]), &expected, 1e-5);
     }
@@ -533,7 +534,7 @@ fn a_policy_with_memory_resumes_and_freezes_as_it_is() {
             .map(|i| ((obs[i] - normaliser.mean[i]) * inverse[i]).clamp(-10.0, 10.0))
             .collect();
         state = network.remember(&Tensor::from_slice(&seen).view([1, 3]), &state);
-        let (logits, _) = network.forward(&state);
+        let (logits, _) = network.forward(&state, None);
         let expected: Vec<f64> = to_vec(&logits).iter().map(|x| f64::from(*x)).collect();
         assert_close(frozen.logits(&obs, &[1.0; 3]), &expected, 1e-5);
     }

@@ -213,7 +213,7 @@ fn the_frozen_policy_answers_with_the_squashed_mean_and_comes_back_from_bytes() 
     for case in 0..20 {
         let obs = case as f32 / 10.0 - 1.0;
         let seen = (obs - normaliser.mean[0]) * normaliser.inverse_std()[0];
-        let (mean, _) = run.network().forward(&rows(&[seen], 1));
+        let (mean, _) = run.network().forward(&rows(&[seen], 1), None);
         let expected = 0.5 + 2.5 * to_vec(&mean)[0].tanh();
         let (mut action, mut again) = ([0.0], [0.0]);
         frozen.act(&[obs], &[1.0], &mut action);

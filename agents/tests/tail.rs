@@ -100,8 +100,9 @@ fn taken(run: &mut Ppo<Gamble>, updates: u64, last: u64) -> f64 {
     for update in 0..updates {
         run.update().unwrap();
         if update >= updates - last {
-            let logits =
-                no_grad(|| run.network().forward(&Tensor::from_slice(&[1.0f32]).view([1, 1])).0);
+            let logits = no_grad(|| {
+                run.network().forward(&Tensor::from_slice(&[1.0f32]).view([1, 1]), None).0
+            });
             sum += logits.softmax(-1, tch::Kind::Double).double_value(&[0, 1]) / last as f64;
         }
     }

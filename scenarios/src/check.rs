@@ -321,12 +321,12 @@ impl Checker<'_> {
                 "set it to 0, or leave `train.population` and `train.curriculum` out",
             );
         }
-        if t.ppo.set_width > 0 {
+        self.within("train.ppo.set_width", t.ppo.set_width as f64, 0.0, 4096.0);
+        if t.ppo.set_width > 0 && t.sac.is_some() {
             self.refuse(
                 "train.ppo.set_width",
-                "a policy that reads its reserves as a set cannot be exported yet, and could not tell which \
-                 of them to act on",
-                "set it to 0; agents::learn::ppo trains such policies for other worlds",
+                "soft actor-critic reads no sets",
+                "set it to 0, or leave `train.sac` out",
             );
         }
         if t.ppo.initial_log_std != 0.0 && (!t.numbers || t.sac.is_some()) {

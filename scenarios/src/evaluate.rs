@@ -2,7 +2,6 @@
 
 use crate::arena::{Arena, Contestant, MakePolicy, PathChoice, WorldAddress, compete, worlds};
 use crate::dates::Utc;
-use crate::genesis::{heads, regime};
 use crate::load::Loaded;
 use crate::report::{BEST_STATIC, GroupResult};
 use crate::reproduction::BrokenWorld;
@@ -10,14 +9,11 @@ use crate::schema::{Baseline, EvaluateSpec, Role, Scenario};
 use crate::search::{Found, SearchWorlds, cma_es, search};
 use crate::statics::StaticParams;
 use agents::baselines::{Delist, FreezeRule, GauntletCaps, Greedy, SmartLtv};
-use agents::export::bundle::{ActionHead, ObservationField, PolicyCard};
-use agents::export::tables;
+use agents::export::bundle::PolicyCard;
 use agents::frozen::FrozenPolicy;
 use agents::policy::{FreezeAll, Hold, RiskPolicy, VolatilityRule};
 use protocols::lending::Pooled;
-use protocols::risk_params::Rule;
 use serde::{Deserialize, Serialize};
-use sim::action::Side;
 
 /// A group of worlds on which policies are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,144 +240,6 @@ pub(crate) fn overlap(loaded: &Loaded, ranges: &[String]) -> Option<String> {
         }
     }
     None
-}
-
-/// A bundle's policy as it sees the worlds of a scenario: it picks the values that it was trained with by name.
-///
-/// # Errors
-/// As [`refuse_misfit`].
-pub fn fitted(
-    loaded: &Loaded,
-    policy: FrozenPolicy,
-    card: &PolicyCard,
-) -> Result<FrozenPolicy, String> {
-    refuse_misfit(loaded, card)?;
-    seeing(&loaded.scenario, policy, &card.observations)
-}
-
-/// A policy whose rows have these `fields`, as it sees a scenario's rows.
-pub(crate) fn seeing(
-    scenario: &Scenario,
-    policy: FrozenPolicy,
-    fields: &[ObservationField],
-) -> Result<FrozenPolicy, String> {
-    let numbers = heads(&scenario.market).numbers();
-    if policy.bounds().is_some_and(|bounds| bounds.space() != numbers) {
-        return Err(
-            "its numbers do not lie between the first choice, 0, and the last, 2".to_owned()
-        );
-    }
-    let rows = crate::card::observations(scenario);
-    let view = crate::card::view(fields, &rows);
-    let view = view.map_err(|column| format!("the scenario has no `{column}` to see"))?;
-    let Some(view) = view else { return Ok(policy) };
-    policy.seeing(view).map_err(|error| error.to_string())
-}
-
-/// Policies that see a scenario's rows, as they see another's.
-///
-/// # Errors
-/// What the other scenario's rows lack.
-pub fn moved(
-    policies: &[FrozenPolicy],
-    here: &Scenario,
-    there: &Scenario,
-) -> Result<Vec<FrozenPolicy>, String> {
-    let fields = crate::card::observations(here);
-    policies.iter().map(|policy| seeing(there, policy.clone(), &fields)).collect()
-}
-
-/// Refuses a policy that would see less or do something else here than where it was trained: another side, another
-/// regime, another market, other bounds.
-///
-/// # Errors
-/// A sentence that says what differs and how to mend it.
-pub fn refuse_misfit(loaded: &Loaded, policy: &PolicyCard) -> Result<(), String> {
-    let (name, side) = (&policy.name, loaded.scenario.side());
-    if policy.side != side {
-        return Err(format!(
-            "policy \"{name}\" was trained to hold {:?}, and this scenario's policy holds {side:?}: evaluate it \
-             with --set train.side={:?}, or name it as `train.other`",
-            policy.side, policy.side
-        ));
-    }
-    refuse_other_market(&loaded.scenario, policy, side)
-}
-
-/// Refuses a policy that would see less here than where it was trained, or do something else with the heads of a
-/// side.
-///
-/// # Errors
-/// A sentence that says what differs and how to mend it.
-pub(crate) fn refuse_other_market(
-    scenario: &Scenario,
-    policy: &PolicyCard,
-    side: Side,
-) -> Result<(), String> {
-    let (market, name) = (&scenario.market, &policy.name);
-    let here = format!("{:?}", market.regime);
-    if policy.regime != here {
-        return Err(format!(
-            "policy \"{name}\" was trained under the regime {}, and this scenario has {here}: the \
-             same choice would be another move; evaluate it with --set market.regime={}, or train \
-             one on this scenario",
-            policy.regime, policy.regime
-        ));
-    }
-    let symbols: Vec<&str> = market.reserves.iter().map(|r| r.asset.as_str()).collect();
-    let fields = crate::card::observations(scenario);
-    let lacking = crate::card::view(&policy.observations, &fields).err();
-    let all = heads(market);
-    let heads = tables::action_heads(all, &symbols, &regime(market));
-    let moves = |heads: &[ActionHead]| -> Vec<(String, Vec<String>)> {
-        heads.iter().map(|h| (h.name.clone(), h.choices.clone())).collect()
-    };
-    if lacking.is_some() || moves(&heads) != moves(&policy.actions) {
-        let lacking =
-            lacking.map_or_else(String::new, |c| format!("; it sees `{c}`, which is not here"));
-        return Err(format!(
-            "policy \"{name}\" was made for another market: it takes {} observations and {} heads, \
-             this scenario has {} and {}, with reserves {}{lacking}; evaluate it on a scenario with the \
-             reserves of \"{}\", or train one on this scenario",
-            policy.observations.len(),
-            policy.actions.len(),
-            fields.len(),
-            heads.len(),
-            symbols.join(", "),
-            policy.provenance.scenario,
-        ));
-    }
-    let both = policy.actions.iter().zip(&heads).zip(all.targets());
-    for ((was, is), _) in both.filter(|(_, (_, field))| side.holds(field.param)) {
-        if let Some(difference) = difference(&was.rule, &is.rule) {
-            return Err(format!(
-                "policy \"{name}\" was trained with other bounds: {} has {difference}; give \
-                 `market.rules` what it was trained with, or train one on this scenario",
-                is.name
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// The first part in which a rule differs from another, in words.
-fn difference(was: &Rule, is: &Rule) -> Option<String> {
-    let parts = |r: &Rule| {
-        [
-            ("enabled", r.enabled.to_string()),
-            ("floor", r.floor.to_string()),
-            ("ceil", r.ceil.to_string()),
-            ("max_raise", format!("{:?}", r.max_raise)),
-            ("max_cut", format!("{:?}", r.max_cut)),
-            ("policy_step", format!("{:?}", r.policy_step)),
-            ("at_once", format!("{:?}", r.at_once)),
-            ("min_interval_secs", r.min_interval_secs.to_string()),
-            ("delay_secs", r.delay_secs.to_string()),
-        ]
-    };
-    let mut pairs = parts(was).into_iter().zip(parts(is));
-    let ((part, was), (_, is)) = pairs.find(|(a, b)| a != b)?;
-    Some(format!("{part} {was} in the bundle and {is} in this scenario"))
 }
 
 /// A policy that keeps what it was asked, for golden vectors.

@@ -27,6 +27,7 @@ pub mod evaluate;
 pub mod experiment;
 pub mod exploit;
 pub mod factors;
+pub mod fit;
 pub mod folder;
 mod genesis;
 pub mod held_out;

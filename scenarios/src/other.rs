@@ -1,7 +1,8 @@
 //! Who no longer learns beside a scenario's policy: the holder of the heads that it leaves (`train.other`), and a
 //! liquidator (`train.liquidator`).
 
-use crate::evaluate::{refuse_other_market, refuse_overlap, seeing};
+use crate::evaluate::refuse_overlap;
+use crate::fit::{refuse_other_market, resized, seeing};
 use crate::held_out::refuse_seen;
 use crate::load::Loaded;
 use agents::export::bundle;
@@ -50,6 +51,8 @@ pub(crate) fn read(loaded: &Loaded, base: &Path) -> Result<Option<Other>, (Strin
             ),
         ));
     }
+    let (policy, card) = resized(&loaded.scenario, policy, card).map_err(named_bundle)?;
+    let card = card.as_ref();
     refuse_other_market(&loaded.scenario, card, side).map_err(named_bundle)?;
     refuse_overlap(loaded, card).map_err(named_bundle)?;
     refuse_seen(loaded, card).map_err(named_bundle)?;

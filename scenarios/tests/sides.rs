@@ -10,7 +10,7 @@ use protocols::risk_params::RiskParam;
 use scenarios::arena::{Arena, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
-use scenarios::evaluate::refuse_misfit;
+use scenarios::fit::refuse_misfit;
 use scenarios::load::{Loaded, load};
 use scenarios::manifest::Build;
 use scenarios::statics::StaticParams;

@@ -1,5 +1,6 @@
 //! `check` refuses what parses and cannot be meant, with the line and a fix.
 
+use scenarios::fit::refuse_elsewhere;
 use scenarios::load::load;
 use std::path::{Path, PathBuf};
 
@@ -143,11 +144,17 @@ fn experiments_are_sound() {
         let (experiment, _) = scenarios::experiment::load(&path).expect("sound");
         assert_eq!(path.file_stem().and_then(|s| s.to_str()), Some(experiment.name.as_str()));
         let scenario = folder.join(&experiment.scenario);
-        let of_grid = experiment.places().into_iter().map(|place| place.set);
-        for set in experiment.arms().into_iter().map(|arm| arm.set).chain(of_grid) {
-            if let Err(rejected) = load(&scenario, &set) {
-                panic!("{}: {set:?}: {:?}", path.display(), rejected.places());
-            }
+        let read = |scenario: &Path, set: &[String]| match load(scenario, set) {
+            Ok(loaded) => loaded,
+            Err(rejected) => panic!("{}: {set:?}: {:?}", path.display(), rejected.places()),
+        };
+        let judged = read(&scenario, &experiment.set);
+        for arm in experiment.arms() {
+            let there = read(&arm.file(&folder, &scenario), &arm.set);
+            refuse_elsewhere(&judged, &there).expect("its policies can be judged");
+        }
+        for place in experiment.places() {
+            read(&scenario, &place.set);
         }
         seen += 1;
     }

@@ -55,6 +55,9 @@ pub struct Rows {
     /// Which of them says that the row is there, by 1; by 0 that it is not, and then the row is all zeros. `None`
     /// where all always are.
     pub present: Option<usize>,
+    /// Heads of an action, or its numbers, that are each row's own: the first ones of the action, row after row, alike in
+    /// all rows. 0 where an action is about all of them.
+    pub heads: usize,
 }
 
 impl Rows {
@@ -62,6 +65,35 @@ impl Rows {
     #[must_use]
     pub const fn cells(&self) -> Range<usize> {
         self.start..self.start + self.room * self.width
+    }
+
+    /// Entries of a mask that are one row's: the choices of its heads, or its numbers.
+    #[must_use]
+    pub fn outputs(&self, action: &ActionSpace) -> usize {
+        match action {
+            ActionSpace::MultiDiscrete { heads } => {
+                heads.iter().take(self.heads).map(|n| *n as usize).sum()
+            }
+            ActionSpace::Continuous { .. } => self.heads,
+        }
+    }
+
+    /// Whether an action has as many heads as all rows have, and those of every row are like the first's.
+    #[must_use]
+    pub fn heads_are_alike(&self, action: &ActionSpace) -> bool {
+        let alike = |of: usize, same: &dyn Fn(usize, usize) -> bool| {
+            self.room.checked_mul(self.heads).is_some_and(|all| {
+                all <= of && (self.heads..all).all(|head| same(head, head - self.heads))
+            })
+        };
+        match action {
+            ActionSpace::MultiDiscrete { heads } => {
+                alike(heads.len(), &|a, b| heads[a] == heads[b])
+            }
+            ActionSpace::Continuous { low, high } => {
+                alike(low.len(), &|a, b| low[a] == low[b] && high[a] == high[b])
+            }
+        }
     }
 }
 

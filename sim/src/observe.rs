@@ -6,7 +6,7 @@
 //! each value divided by its field's scale and clamped to ±[`CLAMP`]. A risk policy sees the public fields only: what a real one could read from
 //! the chain, from exchanges and from its own market.
 
-use crate::action::Heads;
+use crate::action::{Heads, RESERVE_ACTIONS};
 use crate::chain::Chain;
 use crate::config::{Config, Episode};
 use crate::environment::Rows;
@@ -400,7 +400,8 @@ pub fn factor_name(factor: &str) -> String {
 #[must_use]
 pub fn reserve_rows(reserves: usize, visibility: Visibility) -> Rows {
     let (start, with_one) = (dim(0, visibility), dim(1, visibility));
-    Rows { start, room: reserves, width: with_one - start, present: None }
+    let heads = RESERVE_ACTIONS.len();
+    Rows { start, room: reserves, width: with_one - start, present: None, heads }
 }
 
 /// Writes a row, `[dim(reserves, visibility) + book_dim(books, visibility) + perpetual_dim(perpetuals, visibility) +

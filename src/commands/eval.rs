@@ -9,8 +9,9 @@ use scenarios::among::{by_scenario, own_turns};
 use scenarios::arena::{Arena, Contestant};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::{
-    Statics, baseline, evaluate, fitted, groups, learned, refuse_overlap, search_statics,
+    Statics, baseline, evaluate, groups, learned, refuse_overlap, search_statics,
 };
+use scenarios::fit::fitted;
 use scenarios::folder::OutFile;
 use scenarios::held_out::{add_twins, refuse_seen};
 use scenarios::load::Loaded;

@@ -14,11 +14,10 @@ use agents::policy::Hold;
 use scenarios::arena::{self, Arena, Contestant, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
-use scenarios::evaluate::{
-    Group, Statics, baseline, evaluate, learned, moved, refuse_misfit, search_statics,
-};
+use scenarios::evaluate::{Group, Statics, baseline, evaluate, learned, search_statics};
 use scenarios::experiment::report::{Outcome, Spot};
-use scenarios::experiment::{Experiment, Exploiting, Grid, Variant, load, step};
+use scenarios::experiment::{Experiment, Exploiting, Grid, WayToTrain, judged, load, step};
+use scenarios::fit::{moved, refuse_elsewhere, refuse_misfit};
 use scenarios::folder::Folder;
 use scenarios::load::{Loaded, load as load_scenario};
 use scenarios::manifest::{Build, Manifest, RunError};
@@ -38,8 +37,9 @@ const EXPERIMENT_FILE: &str = "experiment.ron";
 struct Workbench<'a> {
     args: &'a Args,
     experiment: Experiment,
-    /// The scenario file.
+    /// The scenario file, and the folder that those of ablations lie relative to.
     scenario: PathBuf,
+    beside: PathBuf,
     /// Where everything goes.
     folder: PathBuf,
     threads: usize,
@@ -56,15 +56,21 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let threads = Play { seed: None, threads: args.threads, set: Vec::new() }.start_threads()?;
     // What is wrong with any place of the experiment is said before hours are spent on it.
     let loaded = load_scenario(&scenario, &experiment.set)?;
+    refuse_among(&experiment, &loaded)?;
     let front = experiment.front_arms().into_iter().map(|(_, arm)| arm);
-    for arm in experiment.arms().into_iter().chain(front) {
+    for arm in experiment.arms() {
+        let there = load_scenario(&arm.file(beside, &scenario), &arm.set)?;
+        refuse_elsewhere(&loaded, &there)
+            .map_err(|misfit| Failure::Message(format!("`{}`: {misfit}", arm.name)))?;
+    }
+    for arm in front {
         load_scenario(&scenario, &arm.set)?;
     }
-    refuse_among(&experiment, &loaded)?;
     refuse_exploit(&experiment, &loaded, args.audit)?;
     refuse_grid(&experiment, &scenario, &loaded)?;
     open(&folder, &text)?;
-    let workbench = Workbench { args, experiment, scenario, folder, threads, output };
+    let beside = beside.to_owned();
+    let workbench = Workbench { args, experiment, scenario, beside, folder, threads, output };
     let worlds = args.audit.worlds(&loaded)?;
     let outcome = workbench.through(&loaded, &worlds).map_err(|failure| {
         reproducible(failure, &worlds, &loaded, &workbench.folder.join("eval"))
@@ -169,9 +175,14 @@ impl Workbench<'_> {
             bar.finish_and_clear();
             Ok(found)
         })?;
-        let report: Report = self.kept("report", &loaded.hash, || {
+        let mut elsewhere = Vec::new();
+        for arm in self.experiment.arms() {
+            elsewhere.extend(self.elsewhere(&arm)?);
+        }
+        let report: Report = self.kept("report", &judged(&loaded.hash, &elsewhere), || {
             let (mut report, _) = compare(worlds, loaded, &arms, baselines, &statics)?;
             report.facts.extend(loaded.scenario.train.iter().flat_map(TrainSpec::facts));
+            report.facts.extend(self.experiment.ablations.iter().map(WayToTrain::fact));
             Ok(report)
         })?;
         let grid = match &self.experiment.grid {
@@ -197,15 +208,16 @@ impl Workbench<'_> {
     }
 
     /// The policies of an arm, trained if they are not there.
-    fn raise(&self, arm: &Variant, judged: &Loaded) -> Result<Vec<FrozenPolicy>, Failure> {
-        let loaded = load_scenario(&self.scenario, &arm.set)?;
+    fn raise(&self, arm: &WayToTrain, judged: &Loaded) -> Result<Vec<FrozenPolicy>, Failure> {
+        let scenario = arm.file(&self.beside, &self.scenario);
+        let loaded = load_scenario(&scenario, &arm.set)?;
         let out = self.arm(&arm.name);
         if !out.exists() {
             self.output.note(&format!("training {}", arm.name));
             let arms = out.parent().unwrap_or(&self.folder);
             fs::create_dir_all(arms).map_err(RunError::io(arms))?;
             let args = train_command::Args {
-                scenario: self.scenario.clone(),
+                scenario,
                 learning: Learning {
                     play: self.play(arm.set.clone()),
                     audit: self.args.audit,
@@ -220,6 +232,15 @@ impl Workbench<'_> {
         self.own(&out, &loaded)?;
         let seeds = loaded.scenario.train.iter().flat_map(|t| &t.seeds);
         seeds.map(|s| admit(judged, &out.join("policies").join(format!("seed-{s}")))).collect()
+    }
+
+    /// Names the scenario of a way to train that has one of its own.
+    fn elsewhere(&self, arm: &WayToTrain) -> Result<Option<String>, Failure> {
+        if arm.scenario.is_none() {
+            return Ok(None);
+        }
+        let there = arm.file(&self.beside, &self.scenario);
+        Ok(Some(load_scenario(&there, &arm.set)?.hash))
     }
 
     /// Refuses a finished run of another scenario.
@@ -276,13 +297,16 @@ impl Workbench<'_> {
         spec: Exploiting,
         loaded: &Loaded,
     ) -> Result<Vec<(String, scenarios::exploit::report::Report)>, Failure> {
-        let arms = self.experiment.arms();
-        let learned =
-            arms.iter().map(|arm| (arm.name.as_str(), self.arm(&arm.name).join("policy")));
-        let all = std::iter::once((DEPLOYED, PathBuf::from(DEPLOYED))).chain(learned);
+        let mut all = vec![(DEPLOYED.to_owned(), DEPLOYED.to_owned(), PathBuf::from(DEPLOYED))];
+        for arm in self.experiment.arms() {
+            let there = self.elsewhere(&arm)?;
+            let folder = there.map(|hash| format!("{}-{}", arm.name, &hash[..8]));
+            let bundle = self.arm(&arm.name).join("policy");
+            all.push((folder.unwrap_or_else(|| arm.name.clone()), arm.name, bundle));
+        }
         let mut reports = Vec::new();
-        for (name, bundle) in all {
-            let out = self.folder.join("exploit").join(name);
+        for (folder, name, bundle) in all {
+            let out = self.folder.join("exploit").join(folder);
             if !out.exists() {
                 self.output.note(&format!("attacking {name}"));
                 let parent = self.folder.join("exploit");
@@ -306,7 +330,7 @@ impl Workbench<'_> {
             let report = serde_json::from_slice(&bytes).map_err(|error| {
                 Failure::Message(format!("{}: {error}; remove {}", path.display(), out.display()))
             })?;
-            reports.push((name.to_owned(), report));
+            reports.push((name, report));
         }
         Ok(reports)
     }

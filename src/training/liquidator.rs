@@ -70,6 +70,7 @@ impl School<'_> {
             entropy_weight: ENTROPY,
             tail: None,
             memory: 0,
+            set_width: 0,
             initial_log_std: 0.0,
             initial_logit_bias: Vec::new(),
             ..base.clone()

@@ -63,6 +63,7 @@ pub(super) fn respond(
         anneal_entropy,
         tail: None,
         memory: 0,
+        set_width: 0,
         initial_log_std: 0.0,
         ..base.clone()
     };

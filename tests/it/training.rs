@@ -599,7 +599,7 @@ fn a_liquidator_is_trained_alike_on_any_threads_and_takes_its_place() {
 #[test]
 fn an_experiment_answers_and_keeps_what_it_has_finished() {
     let dir = tempfile::tempdir().expect("a folder");
-    let siege = library("siege");
+    let (siege, listed) = (library("siege"), library("listed"));
     let set: Vec<String> = SMALL.iter().map(|s| format!("\"{s}\"")).collect();
     let text = format!(
         r##"(
@@ -617,7 +617,11 @@ fn an_experiment_answers_and_keeps_what_it_has_finished() {
                 ])"#,
             ],
             search_blocks: 1000,
-            ablations: [(name: "alone", set: ["agents.attackers=[]"])],
+            ablations: [
+                (name: "alone", set: ["agents.attackers=[]"]),
+                // Five reserves in training, four in judging.
+                (name: "elsewhere", scenario: {listed:?}, set: ["train.ppo.set_width=4"]),
+            ],
             grid: (paths: 1, axes: [(name: "recovery", values: [
                 (name: "fast", set: ["exchange.impact_half_life_secs=60.0"]),
                 (name: "slow", set: ["exchange.impact_half_life_secs=7200.0"]),
@@ -635,15 +639,22 @@ fn an_experiment_answers_and_keeps_what_it_has_finished() {
         rows.filter_map(|r| Some(r[key].as_str()?.to_owned())).collect()
     };
     let policies = named(&outcome["report"]["rows"], "policy");
-    let expected = ["learned", "learned, the kept seed", "alone", "deployed", "best static"];
-    assert_eq!(policies[..5], expected);
+    let expected =
+        ["learned", "learned, the kept seed", "alone", "elsewhere", "deployed", "best static"];
+    assert_eq!(policies[..6], expected);
     // Worlds that training never sees are further groups, and the twin is a row of the fresh ones.
-    assert_eq!(policies[5], "deployed, on push");
+    assert_eq!(policies[6], "deployed, on push");
     let rows = &outcome["report"]["rows"];
-    assert_eq!(policies[6..11], expected, "at the book");
-    assert_eq!((&rows[6]["group"], &rows[11]["group"]), (&"book".into(), &"push".into()));
-    assert_eq!(rows[5]["cells"], rows[14]["cells"], "the same episodes");
-    assert_eq!(outcome["report"]["shifts"].as_array().map(Vec::len), Some(10));
+    assert_eq!(policies[7..13], expected, "at the book");
+    assert_eq!((&rows[7]["group"], &rows[13]["group"]), (&"book".into(), &"push".into()));
+    assert_eq!(rows[6]["cells"], rows[17]["cells"], "the same episodes");
+    assert_eq!(outcome["report"]["shifts"].as_array().map(Vec::len), Some(12));
+    let elsewhere: Value = serde_json::from_slice(
+        &fs::read(dir.path().join("runs/small/arms/elsewhere/policy/metadata.json"))
+            .expect("reads"),
+    )
+    .expect("JSON");
+    assert_eq!(elsewhere["network"]["rows"]["room"], 5);
     let bundle: Value = serde_json::from_slice(
         &fs::read(dir.path().join("runs/small/arms/learned/policy/metadata.json")).expect("reads"),
     )
@@ -667,7 +678,7 @@ fn an_experiment_answers_and_keeps_what_it_has_finished() {
     assert_eq!(outcome["grid"].as_array().map(Vec::len), Some(2));
     let attacked = outcome["exploited"].as_array().expect("reports");
     let attacked: Vec<&str> = attacked.iter().filter_map(|r| r[0].as_str()).collect();
-    assert_eq!(attacked, ["deployed", "learned", "alone"]);
+    assert_eq!(attacked, ["deployed", "learned", "alone", "elsewhere"]);
     let read = |file: &str| fs::read(dir.path().join("runs/small").join(file)).expect("reads");
     let answer = read("experiment.md");
     let said = String::from_utf8_lossy(&answer).into_owned();
@@ -702,7 +713,14 @@ fn an_experiment_answers_and_keeps_what_it_has_finished() {
     // What is wrong with a place of the grid is said at once.
     fs::write(dir.path().join("e.ron"), text.replace("=60.0", "=-60.0")).expect("writes");
     refused(&["experiment", "e.ron", "--out", "other"], "impact_half_life_secs");
-    // So is that nobody could attack, and that one scenario alone could be gridded.
+    // So is a way to train whose policies could not be judged here,
+    fs::write(dir.path().join("e.ron"), text.replace("set_width=4", "set_width=0"))
+        .expect("writes");
+    refused(
+        &["experiment", "e.ron", "--out", "other"],
+        "`elsewhere`: policy \"listed\" was made for",
+    );
+    // that nobody could attack, and that one scenario alone could be gridded.
     let quiet = ["experiment", "e.ron", "--out", "other", "--set", "agents.attackers=[]"];
     fs::write(dir.path().join("e.ron"), &text).expect("writes");
     refused(&quiet, "`exploit`: no attacker of this scenario has");

@@ -15,7 +15,7 @@ use crate::policy::RiskPolicy;
 use serde::{Deserialize, Serialize};
 use sim::chain::Chain;
 use sim::config::{Config, Episode};
-use sim::environment::{Environment, Spec, StepOut};
+use sim::environment::{Environment, Rows, Spec, StepOut};
 use sim::exchange::Exchange;
 use sim::lane::Lane;
 use sim::observe::Observations;
@@ -130,8 +130,8 @@ impl AttackLane {
         let templates = lane.world().get_resource::<Templates>().cloned().unwrap_or_default();
         let count = templates.0.len();
         let obs_dim = lane.spec().obs_dim + heads + seat::fields(count);
-        // The policy's row comes first.
-        let lane_rows = lane.spec().rows;
+        // The policy's row comes first. An attacker's action is about no reserve.
+        let lane_rows = lane.spec().rows.map(|rows| Rows { heads: 0, ..rows });
         let episode = lane.plan().episode;
         let mut side = Self {
             lane,

@@ -26,6 +26,7 @@ pub use super::golden::{GoldenCase, GoldenCases, golden_cases};
 use super::{golden, onnx};
 use crate::bounds::{Bounds, space};
 use crate::frozen::{Activation, Dense, FrozenError, FrozenPolicy, Memory, Normaliser};
+use crate::set::SetEncoder;
 
 /// The layout that this module writes and reads.
 pub const FORMAT: u32 = 1;
@@ -61,9 +62,6 @@ pub enum BundleError {
         /// Where.
         path: PathBuf,
     },
-    /// A policy that reads a set has no place in a bundle yet.
-    #[error("a policy that reads rows as a set cannot be exported: train with `set_width: 0`")]
-    Set,
     /// Nothing is overwritten.
     #[error("already there, name another folder or remove it first: {}", path.display())]
     Exists {
@@ -203,7 +201,7 @@ pub struct VerifyReport {
 /// (observation, mask) from evaluation, for the golden vectors.
 ///
 /// # Errors
-/// `card` does not fit the policy, the policy reads a set, `dir` exists, or the file system's.
+/// `card` does not fit the policy, `dir` exists, or the file system's.
 pub fn write(
     dir: &Path,
     policy: &mut FrozenPolicy,
@@ -212,9 +210,6 @@ pub fn write(
 ) -> Result<VerifyReport, BundleError> {
     if dir.exists() {
         return Err(BundleError::Exists { path: dir.into() });
-    }
-    if policy.set().is_some() {
-        return Err(BundleError::Set);
     }
     let (network, weights) = pack(policy);
     let metadata = Metadata {
@@ -405,6 +400,12 @@ fn pack(policy: &FrozenPolicy) -> (Network, Vec<u8>) {
     let obs_dim = policy.obs_dim();
     put("normaliser.mean".into(), vec![obs_dim], &normaliser.mean);
     put("normaliser.var".into(), vec![obs_dim], &normaliser.var);
+    if let Some(set) = policy.set() {
+        for (name, layer) in set.named_layers() {
+            put(format!("{name}.weight"), vec![layer.outputs, layer.inputs], &layer.weight);
+            put(format!("{name}.bias"), vec![layer.outputs], &layer.bias);
+        }
+    }
     if let Some(memory) = policy.memory() {
         let gates = 3 * memory.width;
         put("memory.input_weight".into(), vec![gates, memory.inputs], &memory.input_weight);
@@ -422,6 +423,7 @@ fn pack(policy: &FrozenPolicy) -> (Network, Vec<u8>) {
         bounds: policy.bounds().cloned(),
         holds_within: policy.bounds().map(|_| HOLDS_WITHIN),
         activation: policy.activation().name().into(),
+        rows: policy.set().map(|set| set.rows),
         observation_clip: normaliser.clip,
         observation_epsilon: normaliser.epsilon,
         tensors,
@@ -470,7 +472,21 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
         epsilon: network.observation_epsilon,
         clip: network.observation_clip,
     };
-    let remembers = network.tensors.get(2).is_some_and(|t| t.name.starts_with("memory."));
+    let mut before = 2;
+    let set = match network.rows {
+        None => None,
+        Some(rows) => {
+            let mut two = |part: &str| -> Result<[Dense; 2], BundleError> {
+                before += 4;
+                let [first, second] = [0, 1].map(|i| layer(format!("set.{part}.{i}"), &mut next));
+                Ok([first?, second?])
+            };
+            let layers = two("layers")?;
+            let heads = if rows.heads > 0 { Some(two("heads")?) } else { None };
+            Some(SetEncoder { rows, layers, heads })
+        }
+    };
+    let remembers = network.tensors.get(before).is_some_and(|t| t.name.starts_with("memory."));
     let memory = if remembers {
         let (shape, input_weight) = next("memory.input_weight".into(), 2)?;
         Some(Memory {
@@ -484,12 +500,10 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
     } else {
         None
     };
-    let before = if remembers { 6 } else { 2 };
+    before += if remembers { 4 } else { 0 };
     let mut layers = Vec::new();
     for i in 0..network.tensors.len().saturating_sub(before) / 2 {
-        let (shape, weight) = next(format!("layers.{i}.weight"), 2)?;
-        let (_, bias) = next(format!("layers.{i}.bias"), 1)?;
-        layers.push(Dense { inputs: shape[1], outputs: shape[0], weight, bias });
+        layers.push(layer(format!("layers.{i}"), &mut next)?);
     }
     let Some(activation) = Activation::named(&network.activation) else {
         return Err(BundleError::Activation { name: network.activation.clone() });
@@ -500,8 +514,18 @@ fn unpack(metadata: &Metadata, bytes: &[u8]) -> Result<FrozenPolicy, BundleError
     same("heads beside numbers", 0, network.bounds.as_ref().map_or(0, |_| network.heads.len()))?;
     let action = space(network.heads.clone(), network.bounds.as_ref());
     let name = metadata.policy.name.clone();
-    let policy = FrozenPolicy::of(name, action, normaliser, (None, memory), layers)?;
+    let policy = FrozenPolicy::of(name, action, normaliser, (set, memory), layers)?;
     Ok(policy.with_activation(activation))
+}
+
+/// The next tensors, as the weights and biases of a layer of this name.
+fn layer(
+    name: String,
+    next: &mut impl FnMut(String, usize) -> Result<(Vec<usize>, Vec<f32>), BundleError>,
+) -> Result<Dense, BundleError> {
+    let (shape, weight) = next(format!("{name}.weight"), 2)?;
+    let (_, bias) = next(format!("{name}.bias"), 1)?;
+    Ok(Dense { inputs: shape[1], outputs: shape[0], weight, bias })
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -6,6 +6,7 @@ use crate::bounds::Bounds;
 use protocols::risk_params::Rule;
 use serde::{Deserialize, Serialize};
 use sim::action::Side;
+use sim::environment::Rows;
 
 /// One row of the observation table, as exported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,7 +121,8 @@ pub struct PolicyCard {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorEntry {
-    /// `normaliser.mean`, `normaliser.var`, with memory `memory.input_weight` `[3·memory, inputs]`, `memory.state_weight`,
+    /// `normaliser.mean`, `normaliser.var`, with a set `set.layers.<0, 1>` and, where its rows have heads, `set.heads.<0,
+    /// 1>`, each `.weight` `[outputs, inputs]` and `.bias`, with memory `memory.input_weight` `[3·memory, inputs]`, `memory.state_weight`,
     /// `memory.input_bias` and `memory.state_bias` (gates in the order reset, update, new), then
     /// `layers.<i>.weight` `[outputs, inputs]`, `layers.<i>.bias`.
     pub name: String,
@@ -145,6 +147,10 @@ pub struct Network {
     pub holds_within: Option<f32>,
     /// Function between layers: `tanh` or `relu`.
     pub activation: String,
+    /// Which values are rows of entities that are read as a set ([`crate::set::SetEncoder`]); none where they are seen as
+    /// they lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Rows>,
     /// The normaliser's clip.
     pub observation_clip: f32,
     /// The normaliser's epsilon.

@@ -1,7 +1,7 @@
 //! Whether the parts of a frozen policy fit each other.
 
 use super::{Dense, FrozenError, Memory, Normaliser};
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, space};
 use crate::set::{SetEncoder, joined};
 
 /// Outputs of the last layer.
@@ -31,6 +31,10 @@ pub(super) fn check(
         finite(format!("{name}.weight"), &layer.weight)?;
         finite(format!("{name}.bias"), &layer.bias)
     };
+    let has_outputs = |layer: &Dense| match layer.outputs {
+        0 => Err(FrozenError::Empty { what: "output of one of its layers" }),
+        _ => Ok(()),
+    };
     if layers.is_empty() {
         return Err(FrozenError::Empty { what: "layer" });
     }
@@ -50,7 +54,7 @@ pub(super) fn check(
             what: "room between its observations' bounds (a clip below 0)",
         });
     }
-    if let Some(SetEncoder { rows, layers }) = set {
+    if let Some(SetEncoder { rows, layers, heads: _ }) = set {
         let [first, second] = layers;
         let end = rows.room.checked_mul(rows.width).and_then(|n| n.checked_add(rows.start));
         same("set.end within the observation".into(), width, end.unwrap_or(usize::MAX).max(width))?;
@@ -67,6 +71,7 @@ pub(super) fn check(
         same("set.layers.1.inputs".into(), first.outputs, second.inputs)?;
         for (i, layer) in layers.iter().enumerate() {
             fits(&format!("set.layers.{i}"), layer)?;
+            has_outputs(layer)?;
         }
         width = joined(width, rows, second.outputs);
     }
@@ -93,10 +98,34 @@ pub(super) fn check(
     for (i, layer) in layers.iter().enumerate() {
         same(format!("layers.{i}.inputs"), width, layer.inputs)?;
         fits(&format!("layers.{i}"), layer)?;
-        if layer.outputs == 0 {
-            return Err(FrozenError::Empty { what: "output of one of its layers" });
+        // Where rows have heads of their own, there may be none for the whole.
+        if i + 1 < layers.len() || set.is_none_or(|set| set.heads.is_none()) {
+            has_outputs(layer)?;
         }
         width = layer.outputs;
     }
-    same("logits".into(), outputs(heads, bounds), width)
+    let mut of_rows = 0;
+    if let Some(set) = set {
+        let rows = &set.rows;
+        let action = space(heads.to_vec(), bounds);
+        same("set.heads alike in all rows".into(), 1, usize::from(rows.heads_are_alike(&action)))?;
+        same("set.heads".into(), usize::from(rows.heads > 0), usize::from(set.heads.is_some()))?;
+        if let Some([joint, out]) = &set.heads {
+            let (first, cells) = (rows.start..rows.start + rows.width, rows.cells());
+            for values in [&normaliser.mean, &normaliser.var] {
+                let mut others = values[cells.clone()].chunks_exact(rows.width);
+                let tied = others.all(|row| *row == values[first.clone()]);
+                same("set.rows with the same statistics".into(), 1, usize::from(tied))?;
+            }
+            let whole = layers.last().map_or(0, |last| last.inputs);
+            same("set.heads.0.inputs".into(), set.width().saturating_add(whole), joint.inputs)?;
+            same("set.heads.1.inputs".into(), joint.outputs, out.inputs)?;
+            same("set.heads.1.outputs".into(), rows.outputs(&action), out.outputs)?;
+            fits("set.heads.0", joint)?;
+            fits("set.heads.1", out)?;
+            has_outputs(joint)?;
+            of_rows = rows.room.saturating_mul(out.outputs);
+        }
+    }
+    same("logits".into(), outputs(heads, bounds), width.saturating_add(of_rows))
 }

@@ -1,6 +1,7 @@
 //! All of a training run in one file: resuming from it continues as if nothing had happened.
 //!
-//! The kind of learner (`ballast-learn-4\n` for PPO, `ballast-pairs-1\n` for two runs of it), the blake3 of the rest, the rest (postcard). Written beside its place,
+//! The kind of learner (`ballast-learn-5\n` for PPO, `ballast-pairs-5\n` for two runs of it), the blake3 of the rest, the
+//! rest (postcard). Written beside its place,
 //! synced and renamed: a killed run leaves the old checkpoint or the new one.
 
 use std::fs;
@@ -176,7 +177,7 @@ pub struct Checkpoint {
 }
 
 impl Saved for Checkpoint {
-    const MAGIC: &[u8; 16] = b"ballast-learn-4\n";
+    const MAGIC: &[u8; 16] = b"ballast-learn-5\n";
 }
 
 impl Checkpoint {
@@ -199,7 +200,7 @@ pub struct Pair {
 }
 
 impl Saved for Pair {
-    const MAGIC: &[u8; 16] = b"ballast-pairs-1\n";
+    const MAGIC: &[u8; 16] = b"ballast-pairs-5\n";
 }
 
 /// Refuses other settings than those of the checkpoint, naming those that differ.

@@ -50,15 +50,24 @@ pub fn bare_decisions_per_second(
 /// One such pass over `obs` `[M, obs_dim]`; the gradient's norm.
 pub fn bare_pass(network: &mut Network, obs: &Tensor) -> f64 {
     let adam = AdamStep { learning_rate: 1e-4, epsilon: 1e-5, max_grad_norm: 0.5 };
-    let mut inputs = network.see(obs);
+    let Seen { mut context, rows } = network.see(obs);
     if network.shape.memory > 0 {
         let nothing = [obs.size()[0], network.shape.memory as i64];
-        inputs = network.remember(&inputs, &Tensor::zeros(nothing, (Kind::Float, obs.device())));
+        context = network.remember(&context, &Tensor::zeros(nothing, (Kind::Float, obs.device())));
     }
-    let (logits, values) = network.forward(&inputs);
+    let (logits, values) = network.forward(&context, rows.as_ref());
     let loss = logits.square().mean(Kind::Float) + values.mean(Kind::Float);
     let gradient = network.parameters.gradient(&loss);
     network.parameters.step(gradient, adam)
+}
+
+/// What a network makes of observations before its towers.
+#[derive(Debug)]
+pub struct Seen {
+    /// What the towers see, or what is to be remembered of it, `[B, seen]`.
+    pub context: Tensor,
+    /// What each row came to, `[B, R, S]`, where rows have heads of their own.
+    pub rows: Option<Tensor>,
 }
 
 /// An actor-critic and its optimiser.
@@ -84,9 +93,9 @@ impl Network {
 
     /// Normalised observations `[B, obs_dim]` with their rows read as a set, `[B, seen]`: what is no row, then mean
     /// and maximum over the rows that are there, as [`crate::set::SetEncoder`] has it. Without a set, as they are.
-    pub fn see(&self, obs: &Tensor) -> Tensor {
+    pub fn see(&self, obs: &Tensor) -> Seen {
         let Some((rows, set)) = &self.shape.set else {
-            return obs.shallow_clone();
+            return Seen { context: obs.shallow_clone(), rows: None };
         };
         let [first_weight, first_bias, second_weight, second_bias, ..] = self.parameters.views()
         else {
@@ -111,7 +120,8 @@ impl Network {
         };
         let (before, after) =
             (obs.narrow(1, 0, start), obs.narrow(1, end, self.shape.obs_dim as i64 - end));
-        Tensor::cat(&[before, after, mean, most], 1)
+        let context = Tensor::cat(&[before, after, mean, most], 1);
+        Seen { context, rows: (rows.heads > 0).then_some(hidden) }
     }
 
     /// What is remembered after what is seen, `[B, seen]`, on top of `state` `[B, memory]`: the towers' inputs.
@@ -128,9 +138,13 @@ impl Network {
         obs.gru_cell(state, input_weight, state_weight, Some(input_bias), Some(state_bias))
     }
 
-    /// Tensors of the set's reader, which come first.
+    /// Tensors of the set's reader, and of the heads of its rows, which come first.
     fn set_tensors(&self) -> usize {
-        if self.shape.set.is_some() { 4 } else { 0 }
+        match &self.shape.set {
+            None => 0,
+            Some((rows, _)) if rows.heads == 0 => 4,
+            Some(_) => 8,
+        }
     }
 
     /// Logarithms of the deviations of an action's numbers, `[A]`; none where actions are choices.
@@ -146,12 +160,25 @@ impl Network {
         &p[..p.len() - usize::from(self.shape.deviations() > 0)]
     }
 
+    /// The heads of `rows` `[B, R, S]`, each asked with what the actor's tower says of the whole, `[B, width]`:
+    /// `[B, R·C]`.
+    fn of_each(&self, rows: &Tensor, actor: &Tensor) -> Tensor {
+        let [_, _, _, _, joint, joint_bias, out, out_bias, ..] = self.parameters.views() else {
+            unreachable!("Invariant: four tensors of the rows' heads");
+        };
+        let (set, width) = (rows.size()[2], self.shape.width as i64);
+        let whole = joint_bias.addmm(actor, &joint.narrow(0, set, width)).unsqueeze(1); // [B, 1, width]
+        let hidden = (rows.matmul(&joint.narrow(0, 0, set)) + whole).tanh(); // [B, R, width]
+        let flat = hidden.view([-1, width]);
+        out_bias.addmm(&flat, out).view([actor.size()[0], -1])
+    }
+
     /// Logits `[B, logits]`, not yet masked, or means of numbers, and values `[B]` of the towers' inputs,
-    /// `[B, inputs]`: what is seen of normalised observations, or remembered of that.
-    pub fn forward(&self, obs: &Tensor) -> (Tensor, Tensor) {
+    /// `[B, inputs]`: what is seen of normalised observations, or remembered of that, beside what each row came to.
+    pub fn forward(&self, context: &Tensor, rows: Option<&Tensor>) -> (Tensor, Tensor) {
         let p = self.towers();
         let width = self.shape.width as i64;
-        let fused = p[1].addmm(obs, &p[0]).tanh(); // [B, 2·width]
+        let fused = p[1].addmm(context, &p[0]).tanh(); // [B, 2·width]
         let mut towers = fused.view([-1, 2, width]).transpose(0, 1); // [2, B, width]
         for layer in p[2..p.len() - 4].as_chunks::<2>().0 {
             towers = layer[1].baddbmm(&towers, &layer[0], 1.0, 1.0).tanh(); // [2, B, width]
@@ -162,7 +189,10 @@ impl Network {
         let [actor, critic] = &towers.unbind(0)[..] else {
             unreachable!("Invariant: two towers");
         };
-        let logits = actor_bias.addmm(actor, actor_weight); // [B, logits]
+        let mut logits = actor_bias.addmm(actor, actor_weight); // [B, logits]
+        if let Some(rows) = rows {
+            logits = Tensor::cat(&[self.of_each(rows, actor), logits], 1);
+        }
         let values = critic_bias.addmm(critic, critic_weight); // [B, 1]
         (logits, values.squeeze_dim(-1))
     }
@@ -222,8 +252,8 @@ impl Inference {
     ) {
         no_grad(|| {
             copy_from(obs, &mut self.obs);
-            let seen = network.shape.set.is_some().then(|| network.see(&self.obs)); // [N, S]
-            let mut inputs = seen.as_ref().unwrap_or(&self.obs);
+            let seen = network.shape.set.is_some().then(|| network.see(&self.obs));
+            let mut inputs = seen.as_ref().map_or(&self.obs, |seen| &seen.context); // [N, S]
             let remembered; // [N, H]
             if !state.is_empty() {
                 copy_from(state, &mut self.state);
@@ -244,9 +274,17 @@ impl Inference {
                 unreachable!("Invariant: four parameters of the outputs");
             };
             let [actor, critic] = &self.last;
-            drop(actor_bias.addmm_out(&self.logits, actor, actor_weight));
             drop(critic_bias.addmm_out(&self.values, critic, critic_weight));
-            copy_to(&self.logits, logits);
+            match seen.as_ref().and_then(|seen| seen.rows.as_ref()) {
+                None => {
+                    drop(actor_bias.addmm_out(&self.logits, actor, actor_weight));
+                    copy_to(&self.logits, logits);
+                }
+                Some(rows) => {
+                    let others = actor_bias.addmm(actor, actor_weight);
+                    copy_to(&Tensor::cat(&[network.of_each(rows, actor), others], 1), logits);
+                }
+            }
             copy_to(&self.values, values);
         });
     }

@@ -24,7 +24,7 @@ use super::kickstart::Teacher;
 pub use super::log::UpdateLog;
 use super::log::{Episodes, Stopwatch, check_finite};
 use super::loss::{LossInput, Losses, slopes};
-use super::network::{Inference, Network};
+use super::network::{Inference, Network, Seen};
 use super::noise::{Draw, Noise, shuffled};
 use super::normalise::Normalise;
 use super::parameters::{AdamStep, copy_to, to_vec};
@@ -99,6 +99,12 @@ impl<E: Environment> Ppo<E> {
         let bias = &config.initial_logit_bias;
         if !bias.is_empty() {
             same("initial_logit_bias", shape.logits(), bias.len())?;
+            let (each, whole) = shape.each_and_whole();
+            let rows = &bias[..bias.len() - whole];
+            if rows.iter().enumerate().any(|(i, b)| *b != rows[i % each]) {
+                let must = "the same for each row, where rows are read as a set";
+                return Err(LearnError::Setting { field: "initial_logit_bias", must });
+            }
         }
         let noise = Noise::new(config.seed);
         let weights = shape.initial(&noise, bias, config.initial_log_std);
@@ -467,7 +473,8 @@ impl<E: Environment> Ppo<E> {
                     (rows, mini)
                 } else {
                     let mut mini = shuffled_batch.narrow(from, to - from);
-                    mini.obs = self.network.see(&mini.obs); // [M, D] to [M, S]
+                    let seen = self.network.see(&mini.obs); // [M, D] to [M, S]
+                    (mini.obs, mini.rows) = (seen.context, seen.rows);
                     (chosen.to_vec(), mini)
                 };
                 let targets = Targets {
@@ -521,7 +528,10 @@ impl<E: Environment> Ppo<E> {
     fn referred(&self, weights: &[f32], obs: &Tensor, illegal: &Illegal) -> Vec<f32> {
         let device = self.network.parameters.device();
         let reference = Network::new(self.network.shape().clone(), weights, device);
-        let logits = no_grad(|| to_vec(&reference.forward(&reference.see(obs)).0));
+        let logits = no_grad(|| {
+            let Seen { context, rows } = reference.see(obs);
+            to_vec(&reference.forward(&context, rows.as_ref()).0)
+        });
         let all: Vec<i64> = (0..self.storage.decisions() as i64).collect();
         let Actor::Choices(heads) = &self.actor else {
             unreachable!("Invariant: a reference is for choices");
@@ -550,7 +560,8 @@ impl<E: Environment> Ppo<E> {
         let mut state =
             first.to_device(self.network.parameters.device()).index_select(0, &self.rows(lanes)); // [m, H]
         let goes_on = mini.goes_on.as_ref().map(|g| g.view([t, m, 1]));
-        let obs = self.network.see(&mini.obs).view([t, m, -1]); // [T, m, S]
+        let Seen { context, rows } = self.network.see(&mini.obs);
+        let obs = context.view([t, m, -1]); // [T, m, S]
         let mut remembered = Vec::with_capacity(t as usize);
         for step in 0..t {
             let after = self.network.remember(&obs.get(step), &state); // [m, H]
@@ -560,7 +571,7 @@ impl<E: Environment> Ppo<E> {
             };
             remembered.push(after);
         }
-        mini.obs = Tensor::cat(&remembered, 0); // [T·m, H]
+        (mini.obs, mini.rows) = (Tensor::cat(&remembered, 0), rows); // [T·m, H]
         mini
     }
 
@@ -577,7 +588,7 @@ impl<E: Environment> Ppo<E> {
         let (config, storage, m) = (&self.config, &self.storage, rows.len());
         let Scratch { softmax, outputs, host, along_log_probs, along_values, along_logits } =
             scratch;
-        let (logits, values) = self.network.forward(&mini.obs); // [M, L], [M]
+        let (logits, values) = self.network.forward(&mini.obs, mini.rows.as_ref()); // [M, L], [M]
         host.resize(3 * m, 0.0); // [3, M]: log-probabilities of what was drawn, values, entropies
         let (host_log_probs, rest) = host.split_at_mut(m);
         let (host_values, host_entropies) = rest.split_at_mut(m);

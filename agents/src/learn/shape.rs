@@ -33,7 +33,7 @@ impl NetworkShape {
     /// The network for an environment, as far as `config` sets it.
     ///
     /// # Errors
-    /// A set is to be read where there is none, or its rows do not lie in the observation.
+    /// A set is to be read where there is none, its rows do not lie in the observation, or their heads are not alike.
     pub fn new(spec: &Spec, config: &PpoConfig) -> Result<Self, LearnError> {
         let set = match (config.set_width, spec.rows) {
             (0, _) => None,
@@ -49,6 +49,11 @@ impl NetworkShape {
                 if !fits {
                     let (what, expected) = ("end of the observation's rows".into(), spec.obs_dim);
                     return Err(LearnError::Shape { what, expected, got: rows.cells().end });
+                }
+                if !rows.heads_are_alike(&spec.action) {
+                    let (what, expected) =
+                        ("heads alike in all rows".into(), rows.room * rows.heads);
+                    return Err(LearnError::Shape { what, expected, got: spec.action.dim() });
                 }
                 Some((rows, width))
             }
@@ -67,6 +72,13 @@ impl NetworkShape {
     #[must_use]
     pub fn logits(&self) -> usize {
         self.action.logits()
+    }
+
+    /// Outputs for each row of a set that has heads of its own, and those for the whole.
+    #[must_use]
+    pub fn each_and_whole(&self) -> (usize, usize) {
+        let each = self.set.map_or(0, |(rows, _)| rows.outputs(&self.action));
+        (each, self.logits() - self.set.map_or(0, |(rows, _)| rows.room) * each)
     }
 
     /// Deviations that are learned: one per number, none for choices.
@@ -91,21 +103,27 @@ impl NetworkShape {
     }
 
     /// Shapes of the parameter tensors, in the order of the flat vector. With a set, first those of its reader:
-    /// `[row, set]`, `[set]`, `[set, set]`, `[set]`. With memory, then those of
+    /// `[row, set]`, `[set]`, `[set, set]`, `[set]`; where its rows have heads, then those of these: `[set + width, width]`,
+    /// `[width]`, `[width, each]`, `[each]`. With memory, then those of
     /// the recurrent unit (reset, update, new): `[3·memory, seen]`, `[3·memory, memory]`,
     /// `[3·memory]` twice. The towers' weights are `[inputs, outputs]`; actor before critic:
     /// `[inputs, 2·width]`, `[2·width]`, then per further layer `[2, width, width]`, `[2, 1, width]`,
-    /// then `[width, logits]`, `[logits]`, `[width, 1]`, `[1]`; for numbers last the logarithms of their
-    /// deviations, `[logits]`.
+    /// then `[width, whole]`, `[whole]`, `[width, 1]`, `[1]`, `whole` being the logits but those of rows; for numbers
+    /// last the logarithms of their deviations, `[logits]`.
     #[must_use]
     pub fn tensors(&self) -> Vec<Vec<i64>> {
         let (seen, memory) = (self.seen() as i64, self.memory as i64);
-        let (inputs, width, logits) =
-            (self.inputs() as i64, self.width as i64, self.logits() as i64);
+        let (inputs, width) = (self.inputs() as i64, self.width as i64);
+        let (each, whole) = self.each_and_whole();
+        let (each, whole) = (each as i64, whole as i64);
         let mut shapes = Vec::new();
         if let Some((rows, set)) = &self.set {
             let (row, set) = (rows.width as i64, *set as i64);
             shapes.extend([vec![row, set], vec![set], vec![set, set], vec![set]]);
+            if each > 0 {
+                shapes.extend([vec![set + width, width], vec![width]]);
+                shapes.extend([vec![width, each], vec![each]]);
+            }
         }
         if memory > 0 {
             shapes.extend([vec![3 * memory, seen], vec![3 * memory, memory]]);
@@ -116,9 +134,9 @@ impl NetworkShape {
             shapes.push(vec![2, width, width]);
             shapes.push(vec![2, 1, width]);
         }
-        shapes.extend([vec![width, logits], vec![logits], vec![width, 1], vec![1]]);
+        shapes.extend([vec![width, whole], vec![whole], vec![width, 1], vec![1]]);
         if self.deviations() > 0 {
-            shapes.push(vec![logits]);
+            shapes.push(vec![self.deviations() as i64]);
         }
         shapes
     }
@@ -130,8 +148,8 @@ impl NetworkShape {
     }
 
     /// First values: orthogonal weights (Saxe et al., 2014) of gain √2, 1 in the recurrent unit and
-    /// before the value, 0.01 before the logits or means; biases 0, but `logit_bias` (`[logits]` or empty) on
-    /// those; `log_std` for the deviations.
+    /// before the value, 0.01 before the logits or means; biases 0, but `logit_bias` (`[logits]` or empty, of rows the
+    /// first one's) on those; `log_std` for the deviations.
     #[must_use]
     pub fn initial(&self, noise: &Noise, logit_bias: &[f32], log_std: f32) -> Vec<f32> {
         let mut tensor = 0;
@@ -139,13 +157,29 @@ impl NetworkShape {
             tensor += 1;
             orthogonal(noise, tensor, inputs, outputs, gain)
         };
-        let (inputs, width, logits) = (self.inputs(), self.width, self.logits());
+        let (inputs, width) = (self.inputs(), self.width);
+        let (each, whole) = self.each_and_whole();
         let hidden_gain = std::f64::consts::SQRT_2;
+        let biased = |flat: &mut Vec<f32>, bias: &[f32], outputs: usize| {
+            flat.extend_from_slice(bias);
+            flat.resize(flat.len() + outputs - bias.len(), 0.0);
+        };
+        let (of_each, of_whole) = if logit_bias.is_empty() {
+            (logit_bias, logit_bias)
+        } else {
+            (&logit_bias[..each], &logit_bias[self.logits() - whole..])
+        };
         let mut flat = Vec::with_capacity(self.parameters());
         if let Some((rows, set)) = &self.set {
             for inputs in [rows.width, *set] {
                 flat.extend(orthogonal(inputs, *set, hidden_gain));
                 flat.resize(flat.len() + set, 0.0);
+            }
+            if each > 0 {
+                flat.extend(orthogonal(set + width, width, hidden_gain));
+                flat.resize(flat.len() + width, 0.0);
+                flat.extend(orthogonal(width, each, 0.01));
+                biased(&mut flat, of_each, each);
             }
         }
         if self.memory > 0 {
@@ -168,9 +202,8 @@ impl NetworkShape {
             flat.extend(orthogonal(width, width, hidden_gain));
             flat.resize(flat.len() + 2 * width, 0.0);
         }
-        flat.extend(orthogonal(width, logits, 0.01));
-        flat.extend_from_slice(logit_bias);
-        flat.resize(flat.len() + logits - logit_bias.len(), 0.0);
+        flat.extend(orthogonal(width, whole, 0.01));
+        biased(&mut flat, of_whole, whole);
         flat.extend(orthogonal(width, 1, 1.0));
         flat.push(0.0);
         flat.resize(flat.len() + self.deviations(), log_std);
@@ -187,7 +220,8 @@ impl NetworkShape {
         flat: &[f32],
         normaliser: Normaliser,
     ) -> Result<FrozenPolicy, FrozenError> {
-        let (width, logits) = (self.width, self.logits());
+        let width = self.width;
+        let (each, whole) = self.each_and_whole();
         let mut rest = flat;
         let mut take = |n: usize| {
             let (head, tail) = rest.split_at(n);
@@ -195,11 +229,13 @@ impl NetworkShape {
             head
         };
         let set = self.set.map(|(rows, set)| {
-            let mut layer = |inputs| {
-                let (weight, bias) = (take(inputs * set), take(set));
-                dense(inputs, set, set, weight, bias)
+            let mut layer = |inputs, outputs| {
+                let (weight, bias) = (take(inputs * outputs), take(outputs));
+                dense(inputs, outputs, outputs, weight, bias)
             };
-            SetEncoder { rows, layers: [layer(rows.width), layer(set)] }
+            let layers = [layer(rows.width, set), layer(set, set)];
+            let heads = (each > 0).then(|| [layer(set + width, width), layer(width, each)]);
+            SetEncoder { rows, layers, heads }
         });
         let memory = (self.memory > 0).then(|| Memory {
             inputs: self.seen(),
@@ -219,9 +255,9 @@ impl NetworkShape {
             let bias = take(2 * width);
             layers.push(dense(width, width, width, weight, bias));
         }
-        let weight = take(width * logits);
-        let bias = take(logits);
-        layers.push(dense(width, logits, logits, weight, bias));
+        let weight = take(width * whole);
+        let bias = take(whole);
+        layers.push(dense(width, whole, whole, weight, bias));
         FrozenPolicy::of(name, self.action.clone(), normaliser, (set, memory), layers)
     }
 }

@@ -99,6 +99,7 @@ impl Storage {
         let unread = |m: &f32| *m <= LEGAL_ABOVE;
         Batch {
             obs: matrix(&self.obs), // [B, D]
+            rows: None,
             numbers: self.numbers.then(|| Numbers {
                 drawn: matrix(&self.drawn), // [B, A]
                 unread: self
@@ -120,6 +121,8 @@ impl Storage {
 /// A rollout, or a minibatch of it, as tensors: what is differentiated. Choices are not.
 pub(super) struct Batch {
     pub(super) obs: Tensor,
+    /// What rows with heads came to, once a minibatch is seen, `[M, R, S]`.
+    pub(super) rows: Option<Tensor>,
     /// Where actions are numbers.
     pub(super) numbers: Option<Numbers>,
     /// With memory: 0 where the episode ended after the decision, 1 elsewhere, `[B]`.
@@ -148,6 +151,7 @@ impl Batch {
     fn part(&self, part: impl Fn(&Tensor) -> Tensor) -> Self {
         Self {
             obs: part(&self.obs),
+            rows: self.rows.as_ref().map(&part),
             numbers: self.numbers.as_ref().map(|numbers| Numbers {
                 drawn: part(&numbers.drawn),
                 unread: numbers.unread.as_ref().map(&part),

@@ -1,7 +1,7 @@
 //! The front over budgets: for each budget of the tail of bad debt, what learned and the best static parameters make of
 //! borrow usage and revenue.
 
-use super::{Experiment, Variant};
+use super::{Experiment, WayToTrain};
 use crate::check::Checker;
 use crate::report::{BEST_STATIC, Entry, LEARNED, estimate};
 use crate::stats::{Estimate, crossed_bootstrap, cvar, mean};
@@ -27,12 +27,12 @@ pub struct Front {
 
 impl Front {
     /// How a policy is trained under a budget.
-    fn arm(&self, budget_usd: u64) -> Variant {
+    fn arm(&self, budget_usd: u64) -> WayToTrain {
         let tail = format!(
             "train.ppo.tail=Budget(cost: \"bad_debt_usd\", level: {LEVEL:?}, budget: {budget_usd}.0)"
         );
         let set = [self.set.as_slice(), &[tail]].concat();
-        Variant { name: format!("budget_{budget_usd}"), set }
+        WayToTrain { name: format!("budget_{budget_usd}"), set, ..WayToTrain::default() }
     }
 
     /// Refuses budgets that make no front.
@@ -61,11 +61,11 @@ impl Front {
 impl Experiment {
     /// What is trained for the front: each budget, and its policy with its name and its overrides.
     #[must_use]
-    pub fn front_arms(&self) -> Vec<(u64, Variant)> {
+    pub fn front_arms(&self) -> Vec<(u64, WayToTrain)> {
         let Some(front) = &self.front else { return Vec::new() };
         let with = |budget: &u64| {
             let arm = front.arm(*budget);
-            (*budget, Variant { set: [self.set.as_slice(), &arm.set].concat(), ..arm })
+            (*budget, WayToTrain { set: [self.set.as_slice(), &arm.set].concat(), ..arm })
         };
         front.budgets_usd.iter().map(with).collect()
     }

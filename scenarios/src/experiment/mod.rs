@@ -42,7 +42,7 @@ pub struct Experiment {
     pub search_blocks: Option<u64>,
     /// Policies that are trained differently and judged on the same worlds.
     #[serde(default)]
-    pub ablations: Vec<Variant>,
+    pub ablations: Vec<WayToTrain>,
     /// Worlds other than those trained in, over which a win must hold its sign.
     #[serde(default)]
     pub grid: Option<Grid>,
@@ -63,6 +63,20 @@ pub enum Expectation {
     Static,
     /// Nobody knows.
     Open,
+}
+
+/// How a policy is trained.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WayToTrain {
+    /// Name in the report.
+    pub name: String,
+    /// Scenario file that it is trained in, relative to the experiment's; by default the experiment's scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<PathBuf>,
+    /// Overrides of the scenario, after those of the experiment.
+    #[serde(default)]
+    pub set: Vec<String>,
 }
 
 /// A name and overrides.
@@ -119,6 +133,31 @@ pub struct Place {
     pub set: Vec<String>,
 }
 
+impl WayToTrain {
+    /// The scenario file that it is trained in, of an experiment that lies in `folder` and has the scenario `own`.
+    #[must_use]
+    pub fn file(&self, folder: &Path, own: &Path) -> PathBuf {
+        self.scenario.as_ref().map_or_else(|| own.to_owned(), |there| folder.join(there))
+    }
+
+    /// What a report says of it: its name, and how it differs from the policy that is judged.
+    #[must_use]
+    pub fn fact(&self) -> (String, String) {
+        let there = self.scenario.iter().map(|there| format!("in {}", there.display()));
+        let differs: Vec<String> = there.chain(self.set.iter().cloned()).collect();
+        (format!("trained as {}", self.name), differs.join("; "))
+    }
+}
+
+/// Names all that was judged: the scenario, by its `hash`, and those that ways to train have for themselves, by theirs.
+#[must_use]
+pub fn judged(hash: &str, elsewhere: &[String]) -> String {
+    if elsewhere.is_empty() {
+        return hash.to_owned();
+    }
+    blake3::hash([&[hash.to_owned()], elsewhere].concat().concat().as_bytes()).to_hex().to_string()
+}
+
 impl Grid {
     /// All combinations, the last axis fastest.
     fn places(&self) -> Vec<Place> {
@@ -138,12 +177,10 @@ impl Grid {
 impl Experiment {
     /// What is trained: the policy that is judged, then the ablations, each with its name and its overrides.
     #[must_use]
-    pub fn arms(&self) -> Vec<Variant> {
-        let learned = Variant { name: LEARNED.to_owned(), set: Vec::new() };
-        let with = |arm: Variant| Variant {
-            set: [self.set.as_slice(), &arm.set].concat(),
-            name: arm.name,
-        };
+    pub fn arms(&self) -> Vec<WayToTrain> {
+        let learned = WayToTrain { name: LEARNED.to_owned(), ..WayToTrain::default() };
+        let with =
+            |arm: WayToTrain| WayToTrain { set: [self.set.as_slice(), &arm.set].concat(), ..arm };
         std::iter::once(learned).chain(self.ablations.iter().cloned()).map(with).collect()
     }
     /// The grid's places; their overrides come after those of the experiment.
@@ -228,7 +265,7 @@ mod tests {
 
     const TEXT: &str = r#"(
         schema: 1, name: "a", question: "?", expect: Open, scenario: "s.ron", set: ["x=1"],
-        ablations: [(name: "blind", set: ["y=2"])],
+        ablations: [(name: "blind", set: ["y=2"]), (name: "moved", scenario: "t.ron")],
         grid: (paths: 2, axes: [
             (name: "p", values: [(name: "low", set: ["p=1"]), (name: "high", set: ["p=2"])]),
             (name: "q", values: [(name: "off"), (name: "on", set: ["q=1", "r=1"])]),
@@ -248,8 +285,13 @@ mod tests {
     fn arms_and_places_carry_their_overrides_in_order() {
         let experiment = read(TEXT).expect("sound");
         let arms = experiment.arms();
-        assert_eq!(arms[0], Variant { name: LEARNED.to_owned(), set: vec!["x=1".to_owned()] });
-        assert_eq!(arms[1].set, ["x=1", "y=2"]);
+        let learned = WayToTrain { name: LEARNED.to_owned(), ..WayToTrain::default() };
+        assert_eq!(arms[0], WayToTrain { set: vec!["x=1".to_owned()], ..learned });
+        assert_eq!(
+            (arms[1].set.as_slice(), &arms[1].scenario),
+            (["x=1", "y=2"].map(String::from).as_slice(), &None)
+        );
+        assert_eq!((arms[2].set.len(), &arms[2].scenario), (1, &Some(PathBuf::from("t.ron"))));
         let places = experiment.places();
         let values: Vec<String> = places.iter().map(|p| p.values.join(" ")).collect();
         assert_eq!(values, ["low off", "low on", "high off", "high on"]);

@@ -104,6 +104,10 @@ impl TrainSpec {
             let text = "numbers: how much of its step each head moves";
             facts.push(("answers".to_owned(), text.to_owned()));
         }
+        if self.ppo.set_width > 0 {
+            let text = "read as a set, each asked by the same heads";
+            facts.push(("reserves".to_owned(), text.to_owned()));
+        }
         if !self.among.is_empty() {
             let name = |a: &Among| {
                 let set = a.set.iter().map(|set| format!("; {set}"));

@@ -62,7 +62,7 @@ impl Rules for LargestRules {
     const FIGURE: &'static str = "right";
 
     fn spec(&self) -> Spec {
-        let rows = Rows { start: 1, room: ROOM, width: 2, present: Some(0) };
+        let rows = Rows { start: 1, room: ROOM, width: 2, present: Some(0), heads: 0 };
         spec(1 + 2 * ROOM, &[QUARTERS]).with_rows(rows)
     }
     fn limit(&self) -> u32 {

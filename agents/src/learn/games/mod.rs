@@ -1,5 +1,6 @@
 //! Small known worlds that a learner must solve, or fail, in a known way.
 
+mod above;
 mod aim;
 mod betting;
 mod betting_plan;
@@ -12,6 +13,7 @@ mod mountain_car;
 mod partial;
 mod pendulum;
 
+pub use above::{ABOVE_DECISIONS, Above};
 pub use aim::{AIM_DECISIONS, Aim};
 pub use betting::{BETTING_CHOICES, BETTING_ROUNDS, Betting};
 pub use betting_plan::BettingPlan;
