@@ -10,11 +10,13 @@ use thiserror::Error;
 
 mod check;
 mod rows;
+mod stochastic;
 mod view;
 
 use crate::bounds::{Bounds, space};
 use crate::set::SetEncoder;
 use check::{check, outputs};
+pub use stochastic::Stochastic;
 pub use view::View;
 
 /// The logit of an illegal choice: far below any real one, yet finite, so that nothing becomes NaN.

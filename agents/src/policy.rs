@@ -5,6 +5,7 @@
 
 use crate::baselines::{choose, steer_ltv};
 use protocols::risk_params::{RiskParam, Rule};
+use rand::Rng;
 use sim::action::{CHOICES, RESERVE_ACTIONS, UP};
 use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
 
@@ -17,6 +18,10 @@ pub trait RiskPolicy: Send {
     /// Chooses: `obs` is `[obs_dim]`, `mask` is `[logits]` with 1 for legal, `action` is `[heads]` and
     /// gets one choice per head.
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]);
+    /// The same by chance, where a policy draws its choices: `rng` is the decision's own. By default nothing is drawn.
+    fn decide(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32], _rng: &mut dyn Rng) {
+        self.act(obs, mask, action);
+    }
     /// What [`RiskPolicy::act`] would choose now, of which nothing is remembered: the same, where a policy remembers
     /// nothing anyway.
     fn foresee(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {

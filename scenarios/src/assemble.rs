@@ -54,11 +54,16 @@ struct Opponents {
 }
 
 impl Opponents {
-    /// Lets the one that the episode's address names enter the world.
-    fn enter(&self, plan: &EpisodePlan, world: &mut World) {
+    /// The one that the episode's address names.
+    fn met(&self, plan: &EpisodePlan, world: &World) -> Option<&Assailant> {
         let chances = self.mixture.iter().map(|(chance, _)| *chance);
         let met = drawn(world.resource::<Streams>(), plan.episode, chances);
-        if let Some((_, assailant)) = self.mixture.get(met) {
+        self.mixture.get(met).map(|(_, assailant)| assailant)
+    }
+
+    /// Lets it enter the world.
+    fn enter(&self, plan: &EpisodePlan, world: &mut World) {
+        if let Some(assailant) = self.met(plan, world) {
             Mind::enter(world, assailant, self.idle_blocks);
         }
     }
@@ -230,6 +235,22 @@ impl Worlds {
             self.taught(self.begin(Arc::clone(&setup), plan))
         };
         Lanes::new((0..u64::from(lanes)).map(lane).collect(), true)
+    }
+
+    /// Lets whoever sits in these worlds' attackers' seat ([`Worlds::against`]) take over in training lanes that were made
+    /// against others: in the episodes that they are in, and in all that follow.
+    pub fn relieve(&self, lanes: &mut [Lane]) {
+        let setup = self.setup(PathChoice::Drawn, StaticParams::default(), false);
+        for lane in lanes {
+            let plan = lane.plan();
+            if let Some(opponents) = &self.opponents
+                && let Some(assailant) = opponents.met(&plan, lane.world())
+            {
+                Mind::relieve(lane.world_mut(), assailant);
+            }
+            let next = EpisodePlan { episode: plan.episode + 1, ..plan };
+            lane.set_next(Arc::clone(&setup), next);
+        }
     }
 
     /// A lane as its learner plays it: by choices, or by numbers where the scenario trains such a policy.

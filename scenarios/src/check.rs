@@ -2,6 +2,7 @@
 
 mod market;
 mod prices;
+mod self_play;
 mod windows;
 
 use crate::factors::Series;
@@ -403,16 +404,15 @@ impl Checker<'_> {
         if let Some(c) = &t.curriculum {
             self.curriculum(c, t, s);
         }
+        if let Some(spec) = &t.self_play {
+            self.self_play(spec, t, s);
+        }
         if let Some(p) = &t.population {
             self.within("train.population.rounds", f64::from(p.rounds), 1.0, 64.0);
             let blocks = p.attacker_blocks as f64;
             self.within("train.population.attacker_blocks", blocks, 1.0, 1e15);
             self.within("train.population.paths", f64::from(p.paths), 1.0, 10_000.0);
-            // Two of the policy's decisions must be left to attack in.
-            let decisions =
-                2.0 * f64::from(s.decision_every_blocks) * f64::from(s.block_secs) / 3_600.0;
-            let most = (f64::from(s.episode_hours) - decisions).max(0.0);
-            self.within("train.population.head_start_hours", p.head_start_hours, 0.0, most);
+            self.head_start("train.population.head_start_hours", p.head_start_hours, s);
             if let MetaSolver::ProjectedReplicator { exploration, step, .. } = p.solver {
                 self.within("train.population.solver.exploration", exploration, 0.0, 1.0);
                 self.within("train.population.solver.step", step, 1e-9, 1.0);

@@ -12,7 +12,7 @@ use crate::load::{Loaded, from_text};
 use crate::problem::{Problem, Source};
 use crate::report::{Entry, GroupResult};
 use crate::reproduction::BrokenWorld;
-use crate::schema::{OracleSpec, Scenario};
+use crate::schema::{OracleSpec, Scenario, TrainSpec};
 use crate::tree::Node;
 use agents::export::bundle::{HeldOutWorlds, PolicyCard, Seen};
 use agents::frozen::{FrozenPolicy, View};
@@ -165,7 +165,7 @@ pub fn seen(s: &Scenario) -> Seen {
     let pools = s.pools.iter().map(|p| format!("pool {}", p.name));
     let perpetuals = s.perpetuals.iter().map(|p| format!("perpetual {}", p.asset));
     let markets = s.markets.iter().map(|m| format!("market {}", m.name));
-    let learned = s.train.as_ref().is_some_and(|t| t.population.is_some());
+    let learned = s.train.as_ref().is_some_and(TrainSpec::meets_learned_attackers);
     let attacks = [
         ("flash-loan attackers", s.agents.attackers.iter().any(|a| a.accounts > 0)),
         ("liquidation hunters", s.agents.hunters.iter().any(|h| h.count > 0)),

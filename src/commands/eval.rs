@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Simulated blocks of each static search; default: the scenario's training budget.
     #[arg(long)]
     search_blocks: Option<u64>,
-    /// An attacker that `ballast exploit` or population training stored; it takes the seat of the scenario's
+    /// An attacker that `ballast exploit`, self-play or population training stored; it takes the seat of the scenario's
     /// own. May be given repeatedly: one is drawn for each episode, the same for all policies.
     #[arg(long)]
     attacker: Vec<PathBuf>,

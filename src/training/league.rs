@@ -6,7 +6,8 @@
 //! to what the parameters as deployed earn in the same world while nobody attacks. The policy that is kept is
 //! the one whose worst attacker costs least.
 
-use super::rounds::{Rounds, maker, worst};
+use super::meetings::{maker, worst};
+use super::rounds::Rounds;
 use super::seed::{Log, Shared, Trained};
 use crate::output::Failure;
 use agents::attack::Assailant;
@@ -184,7 +185,7 @@ impl<'a> Play<'a> {
             (name.clone(), plays.policy())
         };
         let policies: Vec<_> = policies.iter().map(name_and_policy).collect();
-        let (earned, blocks) = self.rounds.earned(&policies, attacker)?;
+        let (earned, blocks) = self.rounds.meetings.earned(&policies, attacker)?;
         self.blocks += blocks;
         Ok(earned)
     }
@@ -192,16 +193,16 @@ impl<'a> Play<'a> {
     /// Lets an exploiter learn against whom the league says.
     fn attack(&mut self, id: usize, round: u32) -> Result<(), Failure> {
         let matches = self.league.matches(id);
-        let checkpoint = self.rounds.folder.join(format!("{}.ckpt", self.file(id)));
+        let checkpoint = self.rounds.meetings.folder.join(format!("{}.ckpt", self.file(id)));
         let has_learned = matches!(self.members[id].plays, Plays::Attacker(_));
         // Every lesson of a seed has a seed of its own.
-        let seed = self.rounds.seed ^ (u64::from(round) << 32) ^ ((id as u64) << 48);
+        let seed = self.rounds.meetings.seed ^ (u64::from(round) << 32) ^ ((id as u64) << 48);
         let met =
             matches.iter().map(|(chance, met)| (*chance, maker(self.members[*met].plays.policy())));
         let path = Some(checkpoint.as_path());
         let checkpoints = [path.filter(|_| has_learned), path];
         let made = self.rounds.attack("the league", met.collect(), seed, 1, checkpoints)?;
-        self.rounds.store(&made.best, &format!("{}-round-{round}", self.file(id)))?;
+        self.rounds.meetings.store(&made.best, &format!("{}-round-{round}", self.file(id)))?;
         self.blocks += made.curve.last().map_or(0, |(blocks, _)| *blocks);
         self.changed(id, Plays::Attacker(made.best), matches);
         Ok(())
@@ -264,8 +265,12 @@ impl<'a> Play<'a> {
             if !self.league.is_ready(id) {
                 continue;
             }
-            let mut rng =
-                Noise::new(self.rounds.seed).at(Draw::League, u64::from(round), 0, id as u64);
+            let mut rng = Noise::new(self.rounds.meetings.seed).at(
+                Draw::League,
+                u64::from(round),
+                0,
+                id as u64,
+            );
             let kept = self.league.keep(id, uniform(&mut rng));
             let Member { name, plays } = self.members[id].clone();
             self.add(format!("{name} of round {round}"), plays);
@@ -329,7 +334,7 @@ impl<'a> Play<'a> {
             "objective_usd": table(|cell| cell.objective_usd),
             "score": table(|cell| cell.score),
         });
-        let path = self.rounds.folder.join(format!("league-{round}.json"));
+        let path = self.rounds.meetings.folder.join(format!("league-{round}.json"));
         fs::write(&path, format!("{value:#}\n")).map_err(RunError::io(&path))?;
         self.matches.clear();
         Ok(())

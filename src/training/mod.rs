@@ -4,10 +4,12 @@ pub(crate) mod experiment;
 mod league;
 pub(crate) mod liquidate;
 mod liquidator;
+mod meetings;
 mod population;
 pub(crate) mod pursue;
 mod rounds;
 mod seed;
+mod self_play;
 
 use crate::commands::eval::compare;
 use crate::commands::run::tape_name;
@@ -66,10 +68,11 @@ fn train(
         )));
     };
     let audit = args.learning.audit;
-    // Only a population's attackers choose among templates.
-    let (worlds, templates) = match spec.population {
-        Some(_) => audit.seated(loaded)?,
-        None => (audit.worlds(loaded)?, Vec::new()),
+    // Only attackers that learn choose among templates.
+    let (worlds, templates) = if spec.meets_learned_attackers() {
+        audit.seated(loaded)?
+    } else {
+        (audit.worlds(loaded)?, Vec::new())
     };
     network::device(&args.learning.device).map_err(Failure::from_error)?;
     let folder = open_folder(&args.learning, "train", loaded)?;

@@ -8,7 +8,8 @@
 //! that on average it is hard to exploit for attackers that the population does not have yet (anytime PSRO:
 //! McAleer et al., 2022, arXiv:2201.07700).
 
-use super::rounds::{CHECKS, Rounds, maker, worst};
+use super::meetings::{maker, safest, worst};
+use super::rounds::{CHECKS, Rounds};
 use super::seed::{Shared, Trained};
 use crate::output::Failure;
 use agents::attack::Assailant;
@@ -75,35 +76,25 @@ pub(super) fn raise(
         } else {
             (population.attack(&rounds, &mix.rows, [round, 0], 1, [None, None])?, Vec::new())
         };
-        write(&rounds.folder, round - 1, &population, &mix, &parts)?;
+        write(&rounds.meetings.folder, round - 1, &population, &mix, &parts)?;
         let mixture: Vec<(f64, Assailant)> =
             mix.columns.iter().copied().zip(population.attackers.iter().cloned()).collect();
         let policy = rounds.defend(round, mixture)?;
-        rounds.store(&attacker, &format!("attacker-{round}"))?;
+        rounds.meetings.store(&attacker, &format!("attacker-{round}"))?;
         population.policies.push(Some(policy.policy.clone().named(format!("round {round}"))));
         population.attackers.push(attacker);
         trained.push(policy);
         shared.output.note(&format!("seed {seed}: round {round} of {}", spec.rounds));
     }
     let mix = population.meet(&rounds)?;
-    write(&rounds.folder, spec.rounds, &population, &mix, &[])?;
-    let safest = safest(&population.payoffs);
+    write(&rounds.meetings.folder, spec.rounds, &population, &mix, &[])?;
+    // The deployed parameters, in the first row, are no policy.
+    let safest = 1 + safest(&population.payoffs.rows[1..]);
     let worst = worst(&population.payoffs.rows[safest]);
     let log = trained.iter().flat_map(|t| t.log.clone()).collect();
     let blocks = population.blocks + trained.iter().map(|t| t.blocks).sum::<u64>();
     let chosen = trained.swap_remove(safest - 1);
     Ok(Trained { score: worst, blocks, log, ..chosen })
-}
-
-/// The trained policy whose worst attacker costs least; the first of equals.
-fn safest(payoffs: &Payoffs) -> usize {
-    let mut best = 1;
-    for row in 2..payoffs.rows.len() {
-        if worst(&payoffs.rows[row]) > worst(&payoffs.rows[best]) {
-            best = row;
-        }
-    }
-    best
 }
 
 impl Population {
@@ -134,7 +125,7 @@ impl Population {
     ) -> Result<(Vec<f64>, u64), Failure> {
         let policies: Vec<_> =
             rows.iter().map(|row| (self.name(*row), self.policies[*row].as_ref())).collect();
-        let (earned, blocks) = rounds.earned(&policies, attacker)?;
+        let (earned, blocks) = rounds.meetings.earned(&policies, attacker)?;
         Ok((earned.iter().map(|earned| mean(earned)).collect(), blocks))
     }
 
@@ -152,7 +143,7 @@ impl Population {
         checkpoints: [Option<&Path>; 2],
     ) -> Result<Assailant, Failure> {
         // Every part of every attacker of a seed has a seed of its own.
-        let seed = rounds.seed ^ (u64::from(round) << 32) ^ (u64::from(part) << 48);
+        let seed = rounds.meetings.seed ^ (u64::from(round) << 32) ^ (u64::from(part) << 48);
         let mixed = chances.iter().zip(&self.policies);
         let policies = mixed.map(|(chance, policy)| (*chance, maker(policy.as_ref()))).collect();
         let made = rounds.attack("the population", policies, seed, parts, checkpoints)?;
@@ -172,7 +163,7 @@ impl Population {
         let even = SPREAD / mix.rows.len() as f64;
         let prior = mix.rows.iter().map(|chance| (1.0 - SPREAD).mul_add(*chance, even)).collect();
         let mut hedge = Hedge::new(prior, PARTS);
-        let checkpoint = rounds.folder.join(format!("attacker-{round}.ckpt"));
+        let checkpoint = rounds.meetings.folder.join(format!("attacker-{round}.ckpt"));
         let path = Some(checkpoint.as_path());
         let mut parts: Vec<Part> = Vec::new();
         for part in 0..PARTS {
@@ -243,13 +234,6 @@ fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_safest_policy_is_the_one_whose_worst_attacker_costs_least() {
-        let rows = vec![vec![9.0, 9.0], vec![5.0, -3.0], vec![2.0, 1.0], vec![1.0, 1.0]];
-        // The deployed parameters, in the first row, are no policy.
-        assert_eq!(safest(&Payoffs { rows }), 2);
-    }
 
     fn part(chances: [f64; 2], earned_usd: [f64; 2]) -> Part {
         let (chances, earned_usd) = (chances.into(), earned_usd.into());

@@ -2,6 +2,7 @@
 
 use super::league;
 use super::population::raise;
+use super::self_play;
 use crate::output::{Failure, Output, progress_bar};
 use agents::export::tensorboard::EventWriter;
 use agents::frozen::FrozenPolicy;
@@ -29,7 +30,7 @@ use sim::lane::Lane;
 use sim::lanes::Lanes;
 use sim::reproduce::Broken;
 use std::fs;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,7 +116,7 @@ impl Log {
         ("teacher_loss", |l| l.teacher_loss),
     ];
 
-    fn of(log: &UpdateLog) -> Self {
+    pub(super) fn of(log: &UpdateLog) -> Self {
         let finite = |value: f64| value.is_finite().then_some(value);
         let summary =
             |name: &str| log.summary.iter().find(|(n, _)| *n == name).and_then(|(_, v)| finite(*v));
@@ -179,17 +180,20 @@ pub(crate) fn train_seeds(
         let each_round = p.league.as_ref().map_or(1, LeagueSpec::exploiters);
         p.attacker_blocks * u64::from(p.rounds) * u64::from(each_round)
     });
+    // An attacker that learns beside the policy plays as much as it does.
+    let attackers = if spec.self_play.is_some() { spec.budget_blocks } else { attackers };
     let bar = progress_bar("train", (spec.budget_blocks + attackers) * spec.seeds.len() as u64);
     let stop = AtomicBool::new(false);
     let (bar, stop) = (&bar, &stop);
     let shared =
         Shared { worlds, loaded, spec, folder, device, from: None, resume, output, bar, stop };
-    let one = &|seed: u64| match &spec.population {
-        Some(population) => match &population.league {
+    let one = &|seed: u64| match (&spec.self_play, &spec.population) {
+        (Some(rules), _) => self_play::raise(&shared, rules, seed),
+        (None, Some(population)) => match &population.league {
             Some(league) => league::raise(&shared, population, league, seed),
             None => raise(&shared, population, seed),
         },
-        None => train_seed(&shared, seed),
+        (None, None) => train_seed(&shared, seed),
     };
     let results: Vec<Result<Trained, Failure>> = std::thread::scope(|scope| {
         let threads: Vec<_> =
@@ -236,7 +240,7 @@ trait School: Environment + Sized {
 }
 
 /// A broken world of training.
-fn broken_in_training(broken: &Broken, set: Vec<String>) -> BrokenWorld {
+pub(super) fn broken_in_training(broken: &Broken, set: Vec<String>) -> BrokenWorld {
     BrokenWorld {
         path: PathChoice::Drawn,
         statics: StaticParams::default(),
@@ -325,8 +329,7 @@ fn watch<S: School, L: Learner<World = S>>(
             Failure::Message(format!("{}: {reason}; start anew", checkpoint.display()))
         })?;
     }
-    let events = shared.folder.join("tensorboard").join(format!("seed-{seed}"));
-    let mut events = EventWriter::create(&events, now()).map_err(Failure::from_error)?;
+    let mut events = events(shared, &format!("seed-{seed}"))?;
     let every = spec.checkpoint_every_updates;
     let per_update = blocks_per_update(worlds, spec);
     shared.bar.inc(run.updates_done() * per_update);
@@ -366,11 +369,8 @@ fn watch<S: School, L: Learner<World = S>>(
         scalars.extend(row.validation_usd.map(|v| ("validation/objective_usd".to_owned(), v)));
         let kept = syllabus.as_ref().map(|s| ("levels/kept".to_owned(), s.kept() as f64));
         scalars.extend(kept);
-        let io = |source| LearnError::Io { source, path: checkpoint.clone() };
-        for (tag, value) in scalars {
-            events.scalar(now(), log.decisions, &tag, value).map_err(io)?;
-        }
-        events.flush().map_err(io)?;
+        show(&mut events, log.decisions, scalars)
+            .map_err(|source| LearnError::Io { source, path: checkpoint.clone() })?;
         tell(shared, seed, log, &row, per_update);
         Ok(Next::Continue)
     };
@@ -393,7 +393,7 @@ fn watch<S: School, L: Learner<World = S>>(
 }
 
 /// The baseline that says what it would do.
-fn teacher(spec: &TeacherSpec, shared: &Shared<'_>) -> Teacher {
+pub(super) fn teacher(spec: &TeacherSpec, shared: &Shared<'_>) -> Teacher {
     let (scenario, deployed) = (&shared.loaded.scenario, shared.worlds.deployed());
     let which = match spec.policy {
         TeacherPolicy::Greedy => Baseline::Greedy,
@@ -406,7 +406,7 @@ fn teacher(spec: &TeacherSpec, shared: &Shared<'_>) -> Teacher {
 }
 
 /// The learner's settings for a seed: updates from the budget of blocks, a bias toward holding, a teacher's weight.
-fn config(worlds: &Worlds, spec: &TrainSpec, seed: u64) -> PpoConfig {
+pub(super) fn config(worlds: &Worlds, spec: &TrainSpec, seed: u64) -> PpoConfig {
     let updates = updates(worlds, spec);
     // The middle of a number holds already.
     let logits = if spec.by_numbers() { 0 } else { worlds.spec().action.logits() };
@@ -421,7 +421,7 @@ fn updates(worlds: &Worlds, spec: &TrainSpec) -> u64 {
     spec.budget_blocks.div_ceil(blocks_per_update(worlds, spec)).max(1)
 }
 
-fn blocks_per_update(worlds: &Worlds, spec: &TrainSpec) -> u64 {
+pub(super) fn blocks_per_update(worlds: &Worlds, spec: &TrainSpec) -> u64 {
     let decisions = spec.rollout_steps() as u64 * u64::from(spec.lanes);
     let worlds_each = if spec.twin { 2 } else { 1 };
     decisions * u64::from(worlds.decision_every_blocks()) * worlds_each
@@ -450,7 +450,7 @@ fn validate(
 }
 
 /// Moves the bar; where there is no terminal, a line every tenth of the way.
-fn tell(shared: &Shared<'_>, seed: u64, log: &UpdateLog, row: &Log, blocks: u64) {
+pub(super) fn tell(shared: &Shared<'_>, seed: u64, log: &UpdateLog, row: &Log, blocks: u64) {
     let number = |v: Option<f64>| v.map_or("–".to_owned(), |v| format!("{v:.0}"));
     let share = |secs: f64| 100.0 * secs / log.seconds;
     let figures = format!(
@@ -470,6 +470,24 @@ fn tell(shared: &Shared<'_>, seed: u64, log: &UpdateLog, row: &Log, blocks: u64)
         shared.output.note(&format!("update {}/{}, {figures}", log.update, log.updates));
     }
     shared.bar.set_message(figures);
+}
+
+/// Where TensorBoard finds a learner.
+pub(super) fn events(shared: &Shared<'_>, learner: &str) -> Result<EventWriter, Failure> {
+    let folder = shared.folder.join("tensorboard").join(learner);
+    EventWriter::create(&folder, now()).map_err(Failure::from_error)
+}
+
+/// Shows TensorBoard the figures of an update.
+pub(super) fn show(
+    events: &mut EventWriter,
+    decisions: u64,
+    scalars: Vec<(String, f64)>,
+) -> io::Result<()> {
+    for (tag, value) in scalars {
+        events.scalar(now(), decisions, &tag, value)?;
+    }
+    events.flush()
 }
 
 /// Seconds since 1970, for TensorBoard's time axis; no result depends on it.

@@ -419,6 +419,84 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("siege.ron: not a policy"));
 }
 
+/// Both runs, and who plays in the running episodes, are in one checkpoint; both sides learn, and from each other.
+#[test]
+fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    let further = [
+        "train.self_play=(head_start_hours: 0.1, paths: 2)",
+        "train.checkpoint_every_updates=5",
+        "train.ppo.entropy_weight=0.02",
+        "train.ppo.reference=(weight: 0.05, refresh_updates: 4)",
+    ];
+    ends_alike(dir.path(), &further);
+    let mut threads = args(siege, "threads", false, &further);
+    threads.extend(["--threads", "2"].map(str::to_owned));
+    json(dir.path(), &threads.iter().map(String::as_str).collect::<Vec<_>>());
+    let read = |run: &str, file: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+    for file in ["payoffs.json", "policy-20.bin", "attacker-20.bin"] {
+        let file = format!("self_play/seed-1/{file}");
+        assert_eq!(read("one", &file), read("three", &file), "{file}: after a kill");
+        assert_eq!(read("one", &file), read("threads", &file), "{file}: on two threads");
+    }
+    let side =
+        |side: &str, update: u32| read("one", &format!("self_play/seed-1/{side}-{update}.bin"));
+    for who in ["policy", "attacker"] {
+        assert_ne!(side(who, 5), side(who, 10), "the {who} learns");
+    }
+    // What an attacker does to whom decides who is kept.
+    let payoffs: Value =
+        serde_json::from_slice(&read("one", "self_play/seed-1/payoffs.json")).expect("a matrix");
+    let rows: Vec<Vec<f64>> =
+        serde_json::from_value(payoffs["objective_usd"].clone()).expect("rows");
+    assert_eq!(payoffs["attackers"][0], "as in the scenario");
+    assert!(rows.len() == 4 && rows.iter().all(|row| row.len() == 5), "{payoffs}");
+    let worst = |row: &Vec<f64>| row.iter().copied().fold(f64::INFINITY, f64::min);
+    let safest = (0..4).rev().max_by(|a, b| worst(&rows[*a]).total_cmp(&worst(&rows[*b])));
+    assert_eq!(payoffs["kept"], payoffs["policies"][safest.expect("four")]);
+    assert_eq!(json(dir.path(), &["verify", "one/policy"])["verified"], true);
+
+    // Its attackers are anybody's, and its report says how it was trained.
+    let mut eval = vec!["eval", siege, "--policy", "one/policy", "--head-start", "0.1"];
+    eval.extend(["--attacker", "one/self_play/seed-1/attacker-20.bin"]);
+    for set in ["episode_hours=1", "evaluate.fresh_paths=1", "evaluate.paths_per_window=1"] {
+        eval.extend(["--set", set]);
+    }
+    assert!(json(dir.path(), &eval)["report"]["rows"].is_array());
+
+    // The attacker learns something else from a policy that draws.
+    let drawn = "train.self_play=(head_start_hours: 0.1, paths: 2, policy_plays: Drawn)";
+    let teacher = "train.teacher=(policy: Greedy)";
+    train(dir.path(), "drawn", false, &[&[drawn, teacher], &further[1..]].concat());
+    let attacker = "self_play/seed-1/attacker-5.bin";
+    assert_ne!(read("one", attacker), read("drawn", attacker));
+    assert_eq!(json(dir.path(), &["verify", "drawn/policy"])["verified"], true);
+    train(dir.path(), "numbers", false, &[&further[..3], &["train.numbers=true"]].concat());
+
+    let play = further[0];
+    let damped = further[2];
+    let levels = "train.curriculum=(method: DomainRandomisation, parameters: [
+        (path: \"exchange.impact_half_life_secs\", low: 60.0, high: 7200.0)])";
+    let sac = "train.sac=(warm_up_steps: 20)";
+    let among = "train.among=[(scenario: \"calm.ron\", set: [\"episode_hours=1\"])]";
+    let refused: [(&[&str], &str); 11] = [
+        (&[drawn, damped, "train.numbers=true"], "frozen without its deviation"),
+        (&[play], "self-play circles where nothing damps it"),
+        (&[play, damped, "train.population=()"], "in rounds or at the same time"),
+        (&[play, damped, levels], "leave out `curriculum` or `self_play`"),
+        (&[play, damped, "train.twin=true"], "have no twins yet"),
+        (&[play, damped, sac], "both sides make updates of PPO in turn"),
+        (&[play, damped, among], "self-play plays one scenario"),
+        (&[play, damped, "train.ppo.memory=4"], "leave out `ppo.memory` or `self_play`"),
+        (&["train.self_play=(head_start_hours: 1.0)", damped], "`head_start_hours` is 1"),
+        (&[play, damped, "train.budget_blocks=400000"], "write at least 4"),
+        (&[play, damped, "agents.attackers=[]"], "add one under `agents.attackers`"),
+    ];
+    refuses(dir.path(), &refused);
+}
+
 /// A policy and exploiters under the rules of a league, whoever is ready kept every round.
 #[test]
 fn a_league_is_played_alike_on_any_threads_and_says_who_met_whom() {

@@ -3,6 +3,7 @@
 use super::seat::{Act, FIELDS, SIZES, fields, logits};
 use super::template::{TEMPLATE_FIELDS, Template};
 use crate::frozen::FrozenPolicy;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 /// Orders, one a turn: choices of both heads. A longer episode waits.
@@ -38,6 +39,8 @@ pub enum Assailant {
     Sequence(Sequence),
     /// A policy of its own.
     Learned(Box<FrozenPolicy>),
+    /// One that draws what it does, as it does while it learns ([`Assailant::by_chance`]).
+    Stochastic(Box<FrozenPolicy>),
 }
 
 impl Assailant {
@@ -109,6 +112,7 @@ impl Assailant {
             Self::Insider => "insider",
             Self::Sequence(_) => "evolved sequence",
             Self::Learned(_) => "learned (PPO)",
+            Self::Stochastic(_) => "learning (PPO)",
         }
     }
 
@@ -142,8 +146,25 @@ impl Assailant {
                 action[1] = f32::from(size);
                 f32::from(act)
             }
-            Self::Learned(policy) => return policy.act(row, mask, action),
+            Self::Learned(policy) | Self::Stochastic(policy) => {
+                return policy.act(row, mask, action);
+            }
         };
+    }
+
+    /// The same by chance, where it draws what it does: `rng` is the turn's own.
+    pub fn by_chance(
+        &mut self,
+        turn: usize,
+        row: &[f32],
+        mask: &[f32],
+        action: &mut [f32],
+        rng: &mut dyn Rng,
+    ) {
+        match self {
+            Self::Stochastic(policy) => policy.draw(row, mask, action, rng),
+            _ => self.decide(turn, row, mask, action),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use sim::observe::Observations;
 use sim::prices::FairPrices;
 use sim::reproduce::Broken;
 use sim::reward::{EpisodeTotals, Objective};
-use sim::rng::Streams;
+use sim::rng::{Purpose, Streams, actor_key};
 use sim::snapshot::LaneSnapshot;
 use sim::views::MarketViews;
 
@@ -164,6 +164,11 @@ impl AttackLane {
         let grounds = attackers.iter(self.lane.world()).filter_map(|a| a.ground);
         grounds.map(|g| usize::from(g.tail_reserve)).next().unwrap_or(0)
     }
+    /// Puts other risk policies in place of those that decide, in the middle of an episode.
+    pub fn set_defenders(&mut self, defenders: Defenders) {
+        self.defenders = defenders;
+        self.meet();
+    }
     /// What broke, in this episode or in one before it.
     #[must_use]
     pub fn broken(&self) -> Option<Box<Broken>> {
@@ -197,7 +202,12 @@ impl AttackLane {
         let Self { lane, defenders, met, .. } = self;
         let defender = &mut defenders[*met].1;
         lane.guard(|lane| {
-            lane.run_decided(Some(&mut |obs, mask, action| defender.act(obs, mask, action)));
+            let (streams, episode) = (lane.world().resource::<Streams>(), lane.episode_state());
+            let (number, block) = (episode.number, episode.block);
+            let mut rng = streams.at(Purpose::Learner, actor_key("policy", 0), number, block);
+            lane.run_decided(Some(&mut |obs, mask, action| {
+                defender.decide(obs, mask, action, &mut rng);
+            }));
         });
     }
 

@@ -65,6 +65,13 @@ impl Mind {
             action: vec![0.0; 2],
         });
     }
+
+    /// Lets another take over in the middle of an episode: one who takes orders from one who does.
+    pub fn relieve(world: &mut World, assailant: &Assailant) {
+        if let Some(mut mind) = world.get_resource_mut::<Self>() {
+            mind.assailant = assailant.clone();
+        }
+    }
 }
 
 /// What the seat's attacker reads beside what the risk policy sees.
@@ -77,6 +84,7 @@ pub struct Around<'w> {
     episode: Res<'w, Episode>,
     config: Res<'w, Config>,
     templates: Option<Res<'w, Templates>>,
+    streams: Res<'w, Streams>,
 }
 
 /// Gives the seat its order at every turn. It does not see through the policy, which may still be learning:
@@ -90,7 +98,7 @@ pub fn think(
     attackers: Query<&Attacker>,
 ) {
     let (Some(mut mind), Some(mut seat), Some(mut turns)) = (mind, seat, turns) else { return };
-    let Around { chain, exchange, prices, views, episode, config, templates } = &around;
+    let Around { chain, exchange, prices, views, episode, config, templates, streams } = &around;
     if !seat.taken || !is_turn(episode, config.decision_every_blocks, mind.idle_blocks) {
         return;
     }
@@ -106,7 +114,9 @@ pub fn think(
     let sight = Sight { chain, exchange, prices, views, gas_price_usd };
     let own = &mut row[public + heads..];
     attacker.look(&sight, (episode, config), templates, (own, mask));
-    assailant.decide(turns.0 as usize, row, mask, action);
+    let mut rng =
+        streams.at(Purpose::Learner, actor_key("attacker", 0), episode.number, episode.block);
+    assailant.by_chance(turns.0 as usize, row, mask, action, &mut rng);
     turns.0 += 1;
     seat.order = Some(Order::of(action));
 }

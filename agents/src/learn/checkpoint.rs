@@ -1,6 +1,7 @@
 //! All of a training run in one file: resuming from it continues as if nothing had happened.
 //!
-//! The kind of learner (`ballast-learn-5\n` for PPO), the blake3 of the rest, the rest (postcard). Written beside its place,
+//! The kind of learner (`ballast-learn-5\n` for PPO, `ballast-pairs-5\n` for two runs of it), the blake3 of the rest, the
+//! rest (postcard). Written beside its place,
 //! synced and renamed: a killed run leaves the old checkpoint or the new one.
 
 use std::fs;
@@ -187,6 +188,19 @@ impl Checkpoint {
     pub fn check_config(&self, config: &PpoConfig) -> Result<(), String> {
         same_settings(&self.config, config)
     }
+}
+
+/// Two runs that learn against each other, as of one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// The one that learns first.
+    pub first: Checkpoint,
+    /// The other.
+    pub second: Checkpoint,
+}
+
+impl Saved for Pair {
+    const MAGIC: &[u8; 16] = b"ballast-pairs-5\n";
 }
 
 /// Refuses other settings than those of the checkpoint, naming those that differ.

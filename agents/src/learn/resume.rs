@@ -6,7 +6,7 @@ use sim::environment::Environment;
 use sim::lanes::Lanes;
 use tch::Device;
 
-use super::checkpoint::{Best, Checkpoint, Saved};
+use super::checkpoint::{Best, Checkpoint, Pair, Saved};
 use super::config::PpoConfig;
 use super::error::LearnError;
 use super::log::UpdateLog;
@@ -29,7 +29,20 @@ impl<E: Environment> Ppo<E> {
         device: Device,
         path: &Path,
     ) -> Result<Self, LearnError> {
-        let saved = Checkpoint::load(path)?;
+        Self::restore(config, lanes, device, Checkpoint::load(path)?, path)
+    }
+
+    /// The same with a checkpoint that was read from `path`, by itself or in a [`Pair`].
+    ///
+    /// # Errors
+    /// Other settings, other shapes, or a lane that refuses its bytes.
+    pub fn restore(
+        config: PpoConfig,
+        lanes: Lanes<E>,
+        device: Device,
+        saved: Checkpoint,
+        path: &Path,
+    ) -> Result<Self, LearnError> {
         let refuse = |reason| LearnError::Checkpoint { reason, path: path.into() };
         saved.check_config(&config).map_err(refuse)?;
         let mut run = Self::new(config, lanes, device)?;
@@ -118,6 +131,21 @@ impl<E: Environment> Ppo<E> {
     pub fn save_checkpoint(&mut self, path: &Path) -> Result<(), LearnError> {
         self.checkpoint().save(path)?;
         self.last_checkpoint = Some(path.into());
+        Ok(())
+    }
+
+    /// Writes both sides of a [`Pair`] as they are, whole or not at all.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn save_with<O: Environment>(
+        &mut self,
+        second: &mut Ppo<O>,
+        path: &Path,
+    ) -> Result<(), LearnError> {
+        Pair { first: self.checkpoint(), second: second.checkpoint() }.save(path)?;
+        self.last_checkpoint = Some(path.into());
+        second.last_checkpoint = Some(path.into());
         Ok(())
     }
 

@@ -82,8 +82,11 @@ where
     }
 }
 
-/// An update; what libtorch says when memory is out, by a panic, as an error.
-fn update_in_memory<L: Learner>(run: &mut L) -> Result<UpdateLog, LearnError> {
+/// One update; what libtorch says when memory is out, by a panic, as an error.
+///
+/// # Errors
+/// Those of [`Learner::update`], and [`LearnError::OutOfMemory`].
+pub fn update<L: Learner>(run: &mut L) -> Result<UpdateLog, LearnError> {
     let checkpoint = run.last_checkpoint().map(Path::to_owned);
     let update = std::panic::AssertUnwindSafe(|| run.update());
     let updated = std::panic::catch_unwind(update).unwrap_or_else(|panic| {
@@ -108,7 +111,7 @@ fn out_of_memory(panic: &(dyn std::any::Any + Send)) -> Option<String> {
 /// Those of [`Learner::update`] and of the observer.
 pub fn train<L: Learner>(run: &mut L, observer: &mut impl Observer<L>) -> Result<(), LearnError> {
     while run.updates_done() < run.updates() {
-        let log = update_in_memory(run)?;
+        let log = update(run)?;
         if observer.on_update(&log, run)? == Next::Stop {
             break;
         }

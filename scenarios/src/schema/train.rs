@@ -1,4 +1,4 @@
-//! How a risk policy is trained: alone, in a population or a league, on a curriculum.
+//! How a risk policy is trained: alone, in a population or a league, in self-play, on a curriculum.
 
 use crate::among::Among;
 use agents::learn::game_theory::matrix::MetaSolver;
@@ -47,6 +47,9 @@ pub struct TrainSpec {
     /// own.
     #[serde(default)]
     pub population: Option<PopulationSpec>,
+    /// Train against an attacker that learns at the same time; without it, against the scenario's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_play: Option<SelfPlaySpec>,
     /// Change the world from episode to episode; without it, every episode is the scenario as it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curriculum: Option<CurriculumSpec>,
@@ -71,6 +74,12 @@ impl TrainSpec {
     #[must_use]
     pub const fn by_numbers(&self) -> bool {
         self.numbers || self.sac.is_some()
+    }
+
+    /// Whether the policy meets attackers that learn.
+    #[must_use]
+    pub const fn meets_learned_attackers(&self) -> bool {
+        self.population.is_some() || self.self_play.is_some()
     }
 
     /// Decisions of each lane in an update.
@@ -106,6 +115,21 @@ impl TrainSpec {
             };
             let names: Vec<String> = self.among.iter().map(name).collect();
             facts.push(("drawn worlds, in turn with".to_owned(), names.join(", ")));
+        }
+        if let Some(SelfPlaySpec { head_start_hours, paths, policy_plays }) = self.self_play {
+            let PpoConfig { entropy_weight, reference, .. } = &self.ppo;
+            let near = reference.as_ref().map_or("no reference".to_owned(), |r| {
+                format!("reference of weight {}, new every {} updates", r.weight, r.refresh_updates)
+            });
+            let meets = match policy_plays {
+                Plays::Likeliest => "the policy's likeliest choices",
+                Plays::Drawn => "choices that the policy draws",
+            };
+            let text = format!(
+                "an attacker learns at the same time, after {head_start_hours} hours of an episode, from {meets}; \
+                 entropy weight {entropy_weight}, {near}; {paths} worlds for each meeting of those kept"
+            );
+            facts.push(("self-play".to_owned(), text));
         }
         if self.twin {
             let text = "rewards are differences to a world with the same luck in which the policy moves nothing";
@@ -235,6 +259,41 @@ impl Default for PopulationSpec {
             anytime: false,
             league: None,
         }
+    }
+}
+
+/// Regularised self-play: policy and attacker learn at the same time, one update each in turn, against each other as
+/// they stand. What keeps them from circling is `ppo`'s entropy bonus and, where it has one, its reference.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SelfPlaySpec {
+    /// Hours of each episode that the policy has to itself.
+    pub head_start_hours: f64,
+    /// Worlds on which every kept policy meets every kept attacker at the end.
+    pub paths: u32,
+    /// How the policy plays where the attacker learns.
+    pub policy_plays: Plays,
+}
+
+/// How a policy that still learns plays against whoever learns against it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Plays {
+    /// What is most likely, as it does once it is handed out.
+    #[default]
+    Likeliest,
+    /// What it draws by its probabilities, as it does where it learns.
+    Drawn,
+}
+
+impl SelfPlaySpec {
+    /// Most snapshots of either side: all of one meet all of the other.
+    pub const MOST_KEPT: u64 = 64;
+}
+
+impl Default for SelfPlaySpec {
+    fn default() -> Self {
+        let PopulationSpec { head_start_hours, paths, .. } = PopulationSpec::default();
+        Self { head_start_hours, paths, policy_plays: Plays::default() }
     }
 }
 
