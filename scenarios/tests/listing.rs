@@ -61,15 +61,15 @@ fn a_policy_of_four_reserves_governs_five() {
     // Of the five it lowers the one whose oracle is above its price: the last is asked as the others are.
     let symbols = ["WETH", "WBTC", "USDC", "TAIL", "NEWT"];
     let fields = names(&symbols, Visibility::Public);
-    for pumped in 0..symbols.len() {
+    for (pumped, symbol) in symbols.iter().enumerate() {
         let mut obs = vec![0.0; fields.len()];
-        let gap = format!("{}_oracle_gap", symbols[pumped]);
+        let gap = format!("{symbol}_oracle_gap");
         obs[fields.iter().position(|name| *name == gap).unwrap()] = 1.0;
         let mut action = vec![0.0; policy.action_dim()];
         policy.act(&obs, &vec![1.0; policy.logits_dim()], &mut action);
         let ltvs = action.chunks(RESERVE_ACTIONS.len()).take(5).map(|row| row[0] as usize);
         let expected = (0..5).map(|reserve| if reserve == pumped { DOWN } else { UP });
-        assert!(ltvs.eq(expected), "{}: {action:?}", symbols[pumped]);
+        assert!(ltvs.eq(expected), "{symbol}: {action:?}");
     }
     // It plays there, and what it does is not nothing.
     let worlds = Worlds::new(&after).unwrap();
