@@ -9,7 +9,8 @@ use scenarios::arena::{Contestant, MakePolicy, PathChoice, WorldAddress, compete
 use scenarios::manifest::RunError;
 use scenarios::statics::StaticParams;
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Instances of the worlds in which policies meet attackers to be scored.
 const MEETING_INSTANCES: u64 = 1 << 43;
@@ -68,10 +69,18 @@ impl<'a> Meetings<'a> {
     /// Keeps an attacker that has learned, by a name.
     pub(super) fn store(&self, attacker: &Assailant, name: &str) -> Result<(), Failure> {
         let Some(bytes) = attacker.stored(self.shared.worlds.templates()) else { return Ok(()) };
-        let path = self.folder.join(format!("{name}.bin"));
-        fs::write(&path, bytes).map_err(RunError::io(&path))?;
-        Ok(())
+        keep(&self.folder.join(format!("{name}.bin")), &bytes)
     }
+}
+
+/// Writes a file that a checkpoint will count on: it is on disk before that is.
+pub(super) fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || {
+        let mut file = fs::File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    Ok(write().map_err(RunError::io(path))?)
 }
 
 /// Makes a policy; the parameters as deployed where there is none.

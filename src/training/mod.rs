@@ -176,7 +176,7 @@ fn open_folder(learning: &Learning, what: &str, loaded: &Loaded) -> Result<Folde
     Ok(folder)
 }
 
-/// The seed whose policy scored best on validation worlds; the first of equals.
+/// The seed whose policy scored best; the first of equals.
 fn best(trained: &[Trained]) -> usize {
     let mut best = 0;
     for (i, t) in trained.iter().enumerate() {
@@ -249,11 +249,16 @@ fn judge(
     for (name, value) in spec.facts() {
         fact(&name, value);
     }
+    let scored = if spec.population.is_some() || spec.self_play.is_some() {
+        "objective under the worst attacker of its seed"
+    } else {
+        "validation objective"
+    };
     for t in trained {
         fact(
             &format!("seed {}", t.seed),
             format!(
-                "best of {} updates: {} (validation objective {:.0} USD), {} blocks",
+                "best of {} updates: {} ({scored} {:.0} USD), {} blocks",
                 t.updates, t.best_update, t.score, t.blocks
             ),
         );

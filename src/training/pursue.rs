@@ -16,6 +16,22 @@ const LANES: u32 = 16;
 /// Weight of the entropy bonus: an attack takes several orders in a row, of which none pays alone.
 const ENTROPY: f64 = 0.01;
 
+/// Turns of an attacker for each of the policy's decisions.
+pub(super) const TURNS: usize = 2;
+
+/// A policy's settings for who learns beside it, without what is about its own actions and its own aim.
+pub(super) fn without_the_policys_own(policy: &PpoConfig) -> PpoConfig {
+    PpoConfig {
+        tail: None,
+        kickstart: None,
+        memory: 0,
+        set_width: 0,
+        initial_logit_bias: Vec::new(),
+        initial_log_std: 0.0,
+        ..policy.clone()
+    }
+}
+
 /// How an attacker is made.
 #[derive(Clone, Copy)]
 pub(super) struct Lesson<'a> {
@@ -61,16 +77,11 @@ pub(super) fn respond(
         seed,
         entropy_weight: ENTROPY,
         anneal_entropy,
-        tail: None,
-        memory: 0,
-        set_width: 0,
-        initial_log_std: 0.0,
-        ..base.clone()
+        ..without_the_policys_own(base)
     };
-    // Two turns for each of the policy's.
-    let per_update = base.rollout_steps as u64 * u64::from(LANES) * every / 2;
+    let per_update = base.rollout_steps as u64 * u64::from(LANES) * every / TURNS as u64;
     let updates = budget.blocks.div_ceil(per_update.max(1)).max(1);
-    let config = PpoConfig { updates, initial_logit_bias: Vec::new(), ..base };
+    let config = PpoConfig { updates, ..base };
     let device = network::device("cpu").map_err(Failure::from_error)?;
     let mut run = Ppo::new(config, lanes, device).map_err(Failure::from_error)?;
     if let Some(from) = from {

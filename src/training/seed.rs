@@ -45,7 +45,8 @@ pub(crate) struct Trained {
     pub(crate) seed: u64,
     /// The policy that validated best.
     pub(crate) policy: FrozenPolicy,
-    /// Its score on validation worlds, in USD per episode: their mean objective, if it keeps its budget.
+    /// Its score in USD per episode: on validation worlds their mean objective, if it keeps its budget; of a population or
+    /// self-play the mean objective under the worst attacker of its seed.
     pub(crate) score: f64,
     pub(crate) best_update: u64,
     pub(crate) best_decisions: u64,

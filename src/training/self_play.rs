@@ -1,10 +1,10 @@
 //! Regularised self-play in a scenario: a policy and an attacker learn at the same time, by one update of proximal
 //! policy optimisation each in turn, against each other as they stand. Gradients alone would circle; the entropy bonus
 //! damps that, and so does a reference, where the settings have one (magnetic mirror descent: Sokota et al., 2023,
-//! arXiv:2206.05825). Both sides have the same settings.
+//! arXiv:2206.05825). Both sides have the same settings, but for what is about the policy's own actions.
 //!
 //! The attacker draws what it does where the policy learns. Where the attacker learns, the policy does what is most
-//! likely, as it will once it is handed out, unless it is asked to draw ([`Plays`]): its noise shuts by chance what
+//! likely, as it will once it is handed out, unless it is asked to draw ([`PolicyPlays`]): its noise shuts by chance what
 //! would then stand open.
 //!
 //! After an update the other side's worlds have the new opponent at once, in the middle of their episodes: who plays
@@ -13,7 +13,8 @@
 //! At every checkpoint both sides are kept as they are. At the end all policies that were kept meet all attackers that
 //! were, and the scenario's own, each doing what is most likely; the policy is chosen whose worst attacker costs least.
 
-use super::meetings::{Meetings, maker, safest, worst};
+use super::meetings::{Meetings, keep, maker, safest, worst};
+use super::pursue::{TURNS, without_the_policys_own};
 use super::seed::{
     Log, Shared, Trained, blocks_per_update, broken_in_training, checkpoint_path, config, events,
     show, teacher, tell,
@@ -30,7 +31,7 @@ use scenarios::arena::PathChoice;
 use scenarios::exploit::{Prey, held};
 use scenarios::manifest::RunError;
 use scenarios::reproduction::BrokenWorld;
-use scenarios::schema::{Plays, SelfPlaySpec};
+use scenarios::schema::{PolicyPlays, SelfPlaySpec};
 use scenarios::stats::mean;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -39,13 +40,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-/// Turns of the attacker for each of the policy's decisions.
-const TURNS: usize = 2;
-
 /// Both sides of a seed as they learn.
 struct SelfPlay<'a> {
     meetings: Meetings<'a>,
-    policy_plays: Plays,
+    policy_plays: PolicyPlays,
     policy: Ppo<Lane>,
     attacker: Ppo<AttackLane>,
     checkpoint: PathBuf,
@@ -86,18 +84,13 @@ fn attacker_config(policy: &PpoConfig) -> PpoConfig {
     PpoConfig {
         seed: policy.seed ^ (1 << 32),
         rollout_steps: TURNS * policy.rollout_steps,
-        tail: None,
-        kickstart: None,
-        initial_logit_bias: Vec::new(),
-        initial_log_std: 0.0,
-        set_width: 0,
-        ..policy.clone()
+        ..without_the_policys_own(policy)
     }
 }
 
 impl<'a> SelfPlay<'a> {
     /// Both sides at their beginning, or as an interrupted run left them.
-    fn begin(meetings: Meetings<'a>, policy_plays: Plays) -> Result<Self, Failure> {
+    fn begin(meetings: Meetings<'a>, policy_plays: PolicyPlays) -> Result<Self, Failure> {
         let Meetings { shared, seed, pursuit, .. } = meetings;
         let Shared { worlds, spec, .. } = *shared;
         let device = network::device(shared.device).map_err(Failure::from_error)?;
@@ -137,8 +130,8 @@ impl<'a> SelfPlay<'a> {
         for side in self.attacker.lanes_mut().lanes_mut() {
             let policy = policy.clone();
             let defender: Box<dyn RiskPolicy> = match self.policy_plays {
-                Plays::Likeliest => Box::new(policy),
-                Plays::Drawn => Box::new(Stochastic(policy)),
+                PolicyPlays::Likeliest => Box::new(policy),
+                PolicyPlays::Drawn => Box::new(Stochastic(policy)),
             };
             side.set_defenders(vec![(1.0, defender)]);
         }
@@ -214,7 +207,7 @@ impl<'a> SelfPlay<'a> {
         let name = format!("seed-{}", self.meetings.seed);
         let policy = self.policy.policy(&name).map_err(Failure::from_error)?;
         let path = self.file("policy", kept);
-        fs::write(&path, policy.to_bytes()).map_err(RunError::io(&path))?;
+        keep(&path, &policy.to_bytes())?;
         let attacker = self.attacker.policy("attacker").map_err(Failure::from_error)?;
         let attacker = Assailant::Learned(Box::new(attacker));
         self.meetings.store(&attacker, &format!("attacker-{}", kept.update))?;

@@ -466,13 +466,18 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
     }
     assert!(json(dir.path(), &eval)["report"]["rows"].is_array());
 
-    // The attacker learns something else from a policy that draws.
+    // The attacker learns something else from a policy that draws, and the policy from an attacker that comes later.
     let drawn = "train.self_play=(head_start_hours: 0.1, paths: 2, policy_plays: Drawn)";
-    let teacher = "train.teacher=(policy: Greedy)";
-    train(dir.path(), "drawn", false, &[&[drawn, teacher], &further[1..]].concat());
+    train(dir.path(), "drawn", false, &[&[drawn], &further[1..]].concat());
     let attacker = "self_play/seed-1/attacker-5.bin";
     assert_ne!(read("one", attacker), read("drawn", attacker));
-    assert_eq!(json(dir.path(), &["verify", "drawn/policy"])["verified"], true);
+    let later = "train.self_play=(head_start_hours: 0.6, paths: 2)";
+    train(dir.path(), "later", false, &[&[later], &further[1..]].concat());
+    let policy = "self_play/seed-1/policy-10.bin";
+    assert_ne!(read("one", policy), read("later", policy));
+    let teacher = "train.teacher=(policy: Greedy)";
+    train(dir.path(), "taught", false, &[&[teacher], &further[..]].concat());
+    assert_eq!(json(dir.path(), &["verify", "taught/policy"])["verified"], true);
     train(dir.path(), "numbers", false, &[&further[..3], &["train.numbers=true"]].concat());
 
     let play = further[0];
@@ -481,9 +486,14 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
         (path: \"exchange.impact_half_life_secs\", low: 60.0, high: 7200.0)])";
     let sac = "train.sac=(warm_up_steps: 20)";
     let among = "train.among=[(scenario: \"calm.ron\", set: [\"episode_hours=1\"])]";
-    let refused: [(&[&str], &str); 11] = [
+    let tail = "train.ppo.tail=Budget(cost: \"bad_debt_usd\", level: 0.95, budget: 6000.0)";
+    let far = "train.ppo.rollout_steps=1000000000000000000";
+    let refused: [(&[&str], &str); 14] = [
         (&[drawn, damped, "train.numbers=true"], "frozen without its deviation"),
         (&[play], "self-play circles where nothing damps it"),
+        (&[play, damped, "train.ppo.anneal_entropy=true"], "self-play circles"),
+        (&[play, damped, tail], "would raise something else"),
+        (&[play, damped, far], "rollout_steps"),
         (&[play, damped, "train.population=()"], "in rounds or at the same time"),
         (&[play, damped, levels], "leave out `curriculum` or `self_play`"),
         (&[play, damped, "train.twin=true"], "have no twins yet"),

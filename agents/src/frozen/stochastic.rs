@@ -55,6 +55,9 @@ impl RiskPolicy for Stochastic {
     fn act(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         self.0.act(obs, mask, action);
     }
+    fn foresee(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
+        self.0.foresee(obs, mask, action);
+    }
     fn decide(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32], rng: &mut dyn Rng) {
         self.0.draw(obs, mask, action, rng);
     }

@@ -1,7 +1,7 @@
 //! Self-play: what it needs, and what it cannot be trained together with.
 
 use super::Checker;
-use crate::schema::{Plays, Scenario, SelfPlaySpec, TrainSpec};
+use crate::schema::{PolicyPlays, Scenario, SelfPlaySpec, TrainSpec};
 
 impl Checker<'_> {
     pub(super) fn self_play(&mut self, spec: &SelfPlaySpec, t: &TrainSpec, s: &Scenario) {
@@ -22,10 +22,15 @@ impl Checker<'_> {
             ("sac", t.sac.is_some(), "both sides make updates of PPO in turn"),
             (
                 "numbers",
-                t.numbers && spec.policy_plays == Plays::Drawn,
+                t.numbers && spec.policy_plays == PolicyPlays::Drawn,
                 "a policy of numbers is frozen without its deviation, and cannot be drawn from",
             ),
             ("among", !t.among.is_empty(), "self-play plays one scenario"),
+            (
+                "ppo.tail",
+                t.ppo.tail.is_some(),
+                "the attacker lowers the mean objective, and the policy would raise something else",
+            ),
             (
                 "ppo.memory",
                 t.ppo.memory > 0,
@@ -38,16 +43,16 @@ impl Checker<'_> {
                 self.refuse(&format!("train.{field}"), why, help);
             }
         }
-        if t.ppo.entropy_weight <= 0.0 && t.ppo.reference.is_none() {
+        let falls = t.ppo.entropy_weight <= 0.0 || t.ppo.anneal_entropy;
+        if falls && t.ppo.reference.is_none() {
             self.refuse(
                 "train.ppo.entropy_weight",
                 "self-play circles where nothing damps it",
-                "write a weight above 0, or `train.ppo.reference`",
+                "write a weight above 0 that is not annealed, or `train.ppo.reference`",
             );
         }
-        let per_update = t.ppo.rollout_steps as u64
-            * u64::from(t.lanes.max(1))
-            * u64::from(s.decision_every_blocks.max(1));
+        let each = u64::from(t.lanes.max(1)) * u64::from(s.decision_every_blocks.max(1));
+        let per_update = (t.ppo.rollout_steps as u64).saturating_mul(each);
         let updates = t.budget_blocks.div_ceil(per_update.max(1));
         let kept = updates.div_ceil(t.checkpoint_every_updates.max(1));
         if kept > SelfPlaySpec::MOST_KEPT {

@@ -122,8 +122,8 @@ impl TrainSpec {
                 format!("reference of weight {}, new every {} updates", r.weight, r.refresh_updates)
             });
             let meets = match policy_plays {
-                Plays::Likeliest => "the policy's likeliest choices",
-                Plays::Drawn => "choices that the policy draws",
+                PolicyPlays::Likeliest => "the policy's likeliest choices",
+                PolicyPlays::Drawn => "choices that the policy draws",
             };
             let text = format!(
                 "an attacker learns at the same time, after {head_start_hours} hours of an episode, from {meets}; \
@@ -272,12 +272,12 @@ pub struct SelfPlaySpec {
     /// Worlds on which every kept policy meets every kept attacker at the end.
     pub paths: u32,
     /// How the policy plays where the attacker learns.
-    pub policy_plays: Plays,
+    pub policy_plays: PolicyPlays,
 }
 
 /// How a policy that still learns plays against whoever learns against it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Plays {
+pub enum PolicyPlays {
     /// What is most likely, as it does once it is handed out.
     #[default]
     Likeliest,
@@ -293,7 +293,7 @@ impl SelfPlaySpec {
 impl Default for SelfPlaySpec {
     fn default() -> Self {
         let PopulationSpec { head_start_hours, paths, .. } = PopulationSpec::default();
-        Self { head_start_hours, paths, policy_plays: Plays::default() }
+        Self { head_start_hours, paths, policy_plays: PolicyPlays::default() }
     }
 }
 
