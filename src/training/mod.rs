@@ -163,7 +163,10 @@ fn open_folder(learning: &Learning, what: &str, loaded: &Loaded) -> Result<Folde
         )));
     }
     let is = |file: &Path, what: &str| fs::read_to_string(file).is_ok_and(|there| there == what);
-    if resume && !(is(&text, &loaded.text) && is(&hash, &loaded.hash)) {
+    // The hash comes last and at once: where it is not, the run was killed before it began.
+    let begun = hash.exists();
+    let own = || is(&text, &loaded.text) && is(&hash, &loaded.hash);
+    if resume && (!partial.exists() || (begun && !own())) {
         return Err(Failure::Message(format!(
             "{}: nothing to resume here, or another scenario's; give the same scenario, with the same files, \
              overrides and --out as the interrupted run had",
@@ -171,8 +174,12 @@ fn open_folder(learning: &Learning, what: &str, loaded: &Loaded) -> Result<Folde
         )));
     }
     let folder = Folder::resume(&target)?;
-    fs::write(&text, loaded.text.as_bytes()).map_err(RunError::io(&text))?;
-    fs::write(&hash, loaded.hash.as_bytes()).map_err(RunError::io(&hash))?;
+    if !begun {
+        let first = partial.join(format!("{HASH_FILE}.partial"));
+        fs::write(&text, loaded.text.as_bytes()).map_err(RunError::io(&text))?;
+        fs::write(&first, loaded.hash.as_bytes()).map_err(RunError::io(&first))?;
+        fs::rename(&first, &hash).map_err(RunError::io(&hash))?;
+    }
     Ok(folder)
 }
 

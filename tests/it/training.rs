@@ -55,6 +55,14 @@ fn refuses(dir: &Path, cases: &[(&[&str], &str)]) {
 fn training_ends_with_the_same_bytes_twice_and_after_a_kill() {
     let dir = tempfile::tempdir().expect("a folder");
     ends_alike(dir.path(), &[]);
+    // A run that was killed before it began is begun by whoever goes on with it.
+    let partial = dir.path().join("four.partial");
+    fs::create_dir(&partial).expect("a folder");
+    fs::write(partial.join("scenario.ron"), "(").expect("writes");
+    train(dir.path(), "four", true, &[]);
+    let weights =
+        |run: &str| fs::read(dir.path().join(run).join("policy/weights.bin")).expect("reads");
+    assert_eq!(weights("one"), weights("four"));
     let siege = library("siege");
     export_and_judge(dir.path(), siege.to_str().expect("UTF-8"));
 }
