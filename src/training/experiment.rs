@@ -18,7 +18,7 @@ use scenarios::evaluate::{Group, Statics, baseline, evaluate, learned, search_st
 use scenarios::experiment::report::{Outcome, Spot};
 use scenarios::experiment::{Experiment, Exploiting, Grid, WayToTrain, judged, load, step};
 use scenarios::fit::{moved, refuse_elsewhere, refuse_misfit};
-use scenarios::folder::Folder;
+use scenarios::folder::{Folder, OutFile};
 use scenarios::load::{Loaded, load as load_scenario};
 use scenarios::manifest::{Build, Manifest, RunError};
 use scenarios::report::{Comparison, KEPT, LEARNED, Report};
@@ -152,7 +152,8 @@ fn open(folder: &Path, text: &str) -> Result<(), Failure> {
         Err(_) => {}
     }
     fs::create_dir_all(folder).map_err(RunError::io(folder))?;
-    Ok(fs::write(&file, text).map_err(RunError::io(&file))?)
+    // At once: a part of it would be another experiment's to whoever goes on.
+    Ok(OutFile::create(&file)?.finish(text.as_bytes())?)
 }
 
 impl Workbench<'_> {

@@ -6,7 +6,7 @@
 //! to what the parameters as deployed earn in the same world while nobody attacks. The policy that is kept is
 //! the one whose worst attacker costs least.
 
-use super::meetings::{maker, worst};
+use super::meetings::{maker, safest, worst};
 use super::rounds::Rounds;
 use super::seed::{Log, Shared, Trained};
 use crate::output::Failure;
@@ -96,23 +96,21 @@ pub(super) fn raise(
         shared.output.note(&format!("seed {seed}: round {round} of {}", spec.rounds));
     }
     let Play { members, cells, blocks, log, .. } = play;
-    safest(members, &cells)
+    chosen(members, &cells)
         .map(|(score, chosen)| Trained { score, blocks, log, ..chosen })
         .ok_or_else(|| Failure::Message(format!("seed {seed}: the league trained no policy")))
 }
 
-/// The trained policy whose worst attacker costs least, the first of equals, and its objective there in USD.
-fn safest(members: Vec<Member>, cells: &[Vec<Option<Cell>>]) -> Option<(f64, Trained)> {
-    let mut best: Option<(f64, Trained)> = None;
-    for (row, member) in cells.iter().zip(members) {
-        let Plays::Policy(trained) = member.plays else { continue };
-        let payoffs: Vec<f64> = row.iter().flatten().map(|cell| cell.objective_usd).collect();
-        let worst = worst(&payoffs);
-        if best.as_ref().is_none_or(|(score, _)| worst > *score) {
-            best = Some((worst, *trained));
-        }
-    }
-    best
+/// The safest of the trained policies, and its objective under its worst attacker in USD; none where none was trained.
+fn chosen(members: Vec<Member>, cells: &[Vec<Option<Cell>>]) -> Option<(f64, Trained)> {
+    let payoffs = |row: &[Option<Cell>]| row.iter().flatten().map(|c| c.objective_usd).collect();
+    let trained = cells.iter().zip(members).filter_map(|(row, member)| match member.plays {
+        Plays::Policy(trained) => Some((payoffs(row), *trained)),
+        _ => None,
+    });
+    let (rows, mut policies): (Vec<Vec<f64>>, Vec<Trained>) = trained.unzip();
+    let safest = safest(&rows);
+    (safest < rows.len()).then(|| (worst(&rows[safest]), policies.swap_remove(safest)))
 }
 
 /// A policy's score in the worlds where it earned this, against what is earned there undisturbed.

@@ -1,6 +1,7 @@
 //! A liquidator that learns, by proximal policy optimisation from its own side of the worlds: one policy per training
 //! seed, checkpoints, and the choice among them on worlds that training does not play.
 
+use super::pursue::without_the_policys_own;
 use super::seed::checkpoint_path;
 use crate::output::{Failure, Output};
 use agents::frozen::FrozenPolicy;
@@ -68,12 +69,7 @@ impl School<'_> {
             updates,
             gamma: GAMMA,
             entropy_weight: ENTROPY,
-            tail: None,
-            memory: 0,
-            set_width: 0,
-            initial_log_std: 0.0,
-            initial_logit_bias: Vec::new(),
-            ..base.clone()
+            ..without_the_policys_own(base)
         };
         Ok((config, per_update))
     }

@@ -24,7 +24,7 @@ use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
 use scenarios::episode::{Recorded, hex, record, write_tables};
 use scenarios::evaluate::{Recording, Statics, search_statics};
-use scenarios::folder::Folder;
+use scenarios::folder::{Folder, OutFile};
 use scenarios::load::Loaded;
 use scenarios::manifest::{Build, DateSplit, Manifest, RunError, RunKind};
 use scenarios::report::{LEARNED, Report};
@@ -175,10 +175,8 @@ fn open_folder(learning: &Learning, what: &str, loaded: &Loaded) -> Result<Folde
     }
     let folder = Folder::resume(&target)?;
     if !begun {
-        let first = partial.join(format!("{HASH_FILE}.partial"));
         fs::write(&text, loaded.text.as_bytes()).map_err(RunError::io(&text))?;
-        fs::write(&first, loaded.hash.as_bytes()).map_err(RunError::io(&first))?;
-        fs::rename(&first, &hash).map_err(RunError::io(&hash))?;
+        OutFile::create(&hash)?.finish(loaded.hash.as_bytes())?;
     }
     Ok(folder)
 }

@@ -155,7 +155,7 @@ pub fn judged(hash: &str, elsewhere: &[String]) -> String {
     if elsewhere.is_empty() {
         return hash.to_owned();
     }
-    blake3::hash([&[hash.to_owned()], elsewhere].concat().concat().as_bytes()).to_hex().to_string()
+    blake3::hash(format!("{hash}{}", elsewhere.concat()).as_bytes()).to_hex().to_string()
 }
 
 impl Grid {

@@ -1,0 +1,243 @@
+//! Policies and attackers that learn against each other: populations, self-play, leagues.
+
+use crate::support::{ballast, json, library};
+use crate::training::{args, ends_alike, ends_alike_at, refuses, train};
+use serde_json::Value;
+use std::fs;
+
+/// Whose turn it is, and what all have learned so far, is on disk between turns, and within one in its checkpoint.
+#[test]
+fn training_against_a_population_ends_with_the_same_bytes_twice_and_after_kills() {
+    let turns = "rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2";
+    let league =
+        "league: (stake_usd: 20e6, main_exploiters: 1, league_exploiters: 1, patience_rounds: 2)";
+    for kind in ["solver: Nash", "solver: Nash, anytime: true", league] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let further = format!("train.population=({turns}, {kind})");
+        ends_alike_at(
+            dir.path(),
+            "population/seed-1/round-1/checkpoints/seed-1/latest.ckpt",
+            &[&further],
+        );
+    }
+}
+
+/// Policies and attackers in turn; what comes out is attacked again, and judged under what attacked it.
+#[test]
+fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    let population = "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, anytime: true)";
+    for (out, threads) in [("one", "1"), ("two", "2")] {
+        let mut args = args(siege, out, false, &[]);
+        args.extend(["--set", population, "--threads", threads].map(str::to_owned));
+        json(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let read = |run: &str, file: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+    for file in [
+        "policy/weights.bin",
+        "training.parquet",
+        "population/seed-1/payoffs-1.json",
+        "population/seed-1/payoffs-2.json",
+        "population/seed-1/attacker-2.bin",
+    ] {
+        assert_eq!(read("one", file), read("two", file), "{file}");
+    }
+    let payoffs: Value =
+        serde_json::from_slice(&read("one", "population/seed-1/payoffs-2.json")).expect("a matrix");
+    let rows = payoffs["objective_usd"].as_array().expect("rows");
+    assert!(rows.len() == 3 && rows.iter().all(|r| r.as_array().is_some_and(|r| r.len() == 3)));
+    let chances = |side: &str| -> f64 {
+        payoffs[side].as_array().expect("chances").iter().filter_map(Value::as_f64).sum()
+    };
+    assert!((chances("policy_chances") - 1.0).abs() < 1e-9);
+    assert!((chances("attacker_chances") - 1.0).abs() < 1e-9);
+    // The mixture that the second attacker learned against followed it, and is written down on average.
+    let before: Value =
+        serde_json::from_slice(&read("one", "population/seed-1/payoffs-1.json")).expect("a matrix");
+    let row = |of: &Value| -> Vec<f64> {
+        of.as_array().expect("a row").iter().filter_map(Value::as_f64).collect()
+    };
+    let parts = before["parts"].as_array().expect("parts");
+    let played: Vec<Vec<f64>> = parts.iter().map(|part| row(&part["policy_chances"])).collect();
+    assert_eq!(played.len(), 4);
+    for (policy, chance) in row(&before["policy_chances"]).into_iter().enumerate() {
+        let mean = played.iter().map(|chances| chances[policy]).sum::<f64>() / 4.0;
+        assert!((chance - mean).abs() < 1e-9, "{before}");
+    }
+    for (part, next) in parts.iter().zip(&played[1..]) {
+        let (earned, chances) = (row(&part["objective_usd"]), row(&part["policy_chances"]));
+        let better = usize::from(earned[1] > earned[0]);
+        assert!(earned[0] == earned[1] || next[better] > chances[better], "{before}");
+    }
+
+    let short = ["--set", "evaluate.fresh_paths=1", "--set", "evaluate.paths_per_window=1"];
+    let hours = ["--set", "episode_hours=1"];
+    let mut exploit = vec!["exploit", "one/policy", "--out", "exploited", "--budget", "8000"];
+    exploit.extend(["--scenario", siege]);
+    exploit.extend(hours);
+    exploit.extend(["--attackers", "1", "--worlds", "1", "--head-start", "0.1"]);
+    exploit.extend(short);
+    let report = json(dir.path(), &exploit);
+    let rows = report["report"]["rows"].as_array().expect("rows");
+    // Three that are not made, and two ways of making one for either goal.
+    assert_eq!(rows.len(), 7);
+    assert!(rows[0]["profit_usd"]["mean"] == 0.0, "nobody earns nothing");
+    assert_eq!(report["report"]["controls"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json(dir.path(), &["replay", "exploited"])["matches"], true);
+
+    let mut eval = vec!["eval", siege, "--policy", "one/policy", "--head-start", "0.1"];
+    eval.extend(["--attacker", "exploited/attackers/loss-1.bin"]);
+    eval.extend(["--attacker", "one/population/seed-1/attacker-1.bin"]);
+    eval.extend(short);
+    eval.extend(hours);
+    assert!(json(dir.path(), &eval)["report"]["rows"].is_array());
+    eval.extend(["--attacker", siege]);
+    let refused = ballast(dir.path(), &eval);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("siege.ron: not a policy"));
+}
+
+/// Both runs, and who plays in the running episodes, are in one checkpoint; both sides learn, and from each other.
+#[test]
+fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    let further = [
+        "train.self_play=(head_start_hours: 0.1, paths: 2)",
+        "train.checkpoint_every_updates=5",
+        "train.ppo.entropy_weight=0.02",
+        "train.ppo.reference=(weight: 0.05, refresh_updates: 4)",
+    ];
+    ends_alike(dir.path(), &further);
+    let mut threads = args(siege, "threads", false, &further);
+    threads.extend(["--threads", "2"].map(str::to_owned));
+    json(dir.path(), &threads.iter().map(String::as_str).collect::<Vec<_>>());
+    let read = |run: &str, file: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+    for file in ["payoffs.json", "policy-20.bin", "attacker-20.bin"] {
+        let file = format!("self_play/seed-1/{file}");
+        assert_eq!(read("one", &file), read("three", &file), "{file}: after a kill");
+        assert_eq!(read("one", &file), read("threads", &file), "{file}: on two threads");
+    }
+    let side =
+        |side: &str, update: u32| read("one", &format!("self_play/seed-1/{side}-{update}.bin"));
+    for who in ["policy", "attacker"] {
+        assert_ne!(side(who, 5), side(who, 10), "the {who} learns");
+    }
+    // What an attacker does to whom decides who is kept.
+    let payoffs: Value =
+        serde_json::from_slice(&read("one", "self_play/seed-1/payoffs.json")).expect("a matrix");
+    let rows: Vec<Vec<f64>> =
+        serde_json::from_value(payoffs["objective_usd"].clone()).expect("rows");
+    assert_eq!(payoffs["attackers"][0], "as in the scenario");
+    assert!(rows.len() == 4 && rows.iter().all(|row| row.len() == 5), "{payoffs}");
+    let worst = |row: &Vec<f64>| row.iter().copied().fold(f64::INFINITY, f64::min);
+    let safest = (0..4).rev().max_by(|a, b| worst(&rows[*a]).total_cmp(&worst(&rows[*b])));
+    assert_eq!(payoffs["kept"], payoffs["policies"][safest.expect("four")]);
+    assert_eq!(json(dir.path(), &["verify", "one/policy"])["verified"], true);
+
+    // Its attackers are anybody's, and its report says how it was trained.
+    let mut eval = vec!["eval", siege, "--policy", "one/policy", "--head-start", "0.1"];
+    eval.extend(["--attacker", "one/self_play/seed-1/attacker-20.bin"]);
+    for set in ["episode_hours=1", "evaluate.fresh_paths=1", "evaluate.paths_per_window=1"] {
+        eval.extend(["--set", set]);
+    }
+    assert!(json(dir.path(), &eval)["report"]["rows"].is_array());
+
+    // The attacker learns something else from a policy that draws, and the policy from an attacker that comes later.
+    let drawn = "train.self_play=(head_start_hours: 0.1, paths: 2, policy_plays: Drawn)";
+    train(dir.path(), "drawn", false, &[&[drawn], &further[1..]].concat());
+    let attacker = "self_play/seed-1/attacker-5.bin";
+    assert_ne!(read("one", attacker), read("drawn", attacker));
+    let later = "train.self_play=(head_start_hours: 0.6, paths: 2)";
+    train(dir.path(), "later", false, &[&[later], &further[1..]].concat());
+    let policy = "self_play/seed-1/policy-10.bin";
+    assert_ne!(read("one", policy), read("later", policy));
+    let teacher = "train.teacher=(policy: Greedy)";
+    train(dir.path(), "taught", false, &[&[teacher], &further[..]].concat());
+    assert_eq!(json(dir.path(), &["verify", "taught/policy"])["verified"], true);
+    train(dir.path(), "numbers", false, &[&further[..3], &["train.numbers=true"]].concat());
+
+    let play = further[0];
+    let damped = further[2];
+    let levels = "train.curriculum=(method: DomainRandomisation, parameters: [
+        (path: \"exchange.impact_half_life_secs\", low: 60.0, high: 7200.0)])";
+    let sac = "train.sac=(warm_up_steps: 20)";
+    let among = "train.among=[(scenario: \"calm.ron\", set: [\"episode_hours=1\"])]";
+    let tail = "train.ppo.tail=Budget(cost: \"bad_debt_usd\", level: 0.95, budget: 6000.0)";
+    let far = "train.ppo.rollout_steps=1000000000000000000";
+    let refused: [(&[&str], &str); 14] = [
+        (&[drawn, damped, "train.numbers=true"], "frozen without its deviation"),
+        (&[play], "self-play circles where nothing damps it"),
+        (&[play, damped, "train.ppo.anneal_entropy=true"], "self-play circles"),
+        (&[play, damped, tail], "would raise something else"),
+        (&[play, damped, far], "rollout_steps"),
+        (&[play, damped, "train.population=()"], "in rounds or at the same time"),
+        (&[play, damped, levels], "leave out `curriculum` or `self_play`"),
+        (&[play, damped, "train.twin=true"], "have no twins yet"),
+        (&[play, damped, sac], "both sides make updates of PPO in turn"),
+        (&[play, damped, among], "self-play plays one scenario"),
+        (&[play, damped, "train.ppo.memory=4"], "leave out `ppo.memory` or `self_play`"),
+        (&["train.self_play=(head_start_hours: 1.0)", damped], "`head_start_hours` is 1"),
+        (&[play, damped, "train.budget_blocks=400000"], "write at least 4"),
+        (&[play, damped, "agents.attackers=[]"], "add one under `agents.attackers`"),
+    ];
+    refuses(dir.path(), &refused);
+}
+
+/// A policy and exploiters under the rules of a league, whoever is ready kept every round.
+#[test]
+fn a_league_is_played_alike_on_any_threads_and_says_who_met_whom() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let siege = library("siege");
+    let siege = siege.to_str().expect("UTF-8");
+    let league = "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, \
+                  league: (stake_usd: 1000000.0, patience_rounds: 1))";
+    for (out, threads) in [("one", "1"), ("two", "2")] {
+        let mut args = args(siege, out, false, &[]);
+        args.extend(["--set", league, "--threads", threads].map(str::to_owned));
+        json(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let read = |run: &str, file: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
+    for file in [
+        "policy/weights.bin",
+        "training.parquet",
+        "population/seed-1/league-2.json",
+        "population/seed-1/main-exploiter-1-round-2.bin",
+    ] {
+        assert_eq!(read("one", file), read("two", file), "{file}");
+    }
+    let last: Value =
+        serde_json::from_slice(&read("one", "population/seed-1/league-2.json")).expect("a league");
+    let count = |list: &str| last[list].as_array().map_or(0, Vec::len);
+    // What both sides began with, three players, and a snapshot of each after either round.
+    assert_eq!(count("members"), 2 + 3 + 6);
+    assert_eq!(count("policies"), 1 + 1 + 2);
+    let all = |of: &Value| -> Vec<f64> {
+        let rows = of.as_array().expect("rows").iter();
+        rows.flat_map(|row| row.as_array().expect("a row")).filter_map(Value::as_f64).collect()
+    };
+    // Every policy met every attacker that has learned.
+    assert_eq!(all(&last["score"]).len(), count("policies") * count("attackers"));
+    assert!(all(&last["score"]).iter().all(|score| (0.0..=1.0).contains(score)));
+    for player in last["learned"].as_array().expect("players") {
+        let met = player["met"].as_array().expect("opponents");
+        let sum: f64 = met.iter().filter_map(|m| m["chance"].as_f64()).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{player}");
+    }
+    // What cannot be is said by name.
+    let mut args = args(siege, "three", false, &[]);
+    let refused = "train.population=(solver: Uniform, anytime: true, league: (stake_usd: 0.0, \
+                   main_exploiters: 0, league_exploiters: 0))";
+    args.extend(["--set", refused].map(str::to_owned));
+    let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2));
+    let words =
+        ["stake_usd", "without attackers that learn", "leave out `solver`", "leave out `anytime`"];
+    for words in words {
+        assert!(said.contains(words), "{said}");
+    }
+}
