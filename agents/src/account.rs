@@ -24,8 +24,9 @@ impl Account {
         self.broken.clone().or_else(|| lane.broken())
     }
 
-    /// Writes the reward of what was earned in the episode so far, in USD, how long the decision took, and how the
-    /// episode ended unless it goes on.
+    /// Writes the reward of what was earned in the episode so far, in USD, how long the decision took, and whether the
+    /// episode ended: there is nothing to earn beyond an end that the participant sees coming, so it is never cut
+    /// short (Pardo et al., 2018, arXiv:1712.00378).
     pub(crate) fn settle(
         &mut self,
         lane: &Lane,
@@ -38,8 +39,8 @@ impl Account {
         *out.reward = ((earned_usd - self.rewarded_usd) / scale) as f32;
         *out.elapsed_blocks = (closed - self.blocks_at_decision) as u32;
         (self.rewarded_usd, self.blocks_at_decision) = (earned_usd, closed);
-        *out.terminated = !goes_on && lane.violation().is_some();
-        *out.truncated = !goes_on && !*out.terminated;
+        *out.terminated = !goes_on;
+        *out.truncated = false;
     }
 
     /// What a saved world needs of it.

@@ -16,6 +16,7 @@ struct Gamble {
     spec: Spec,
     pays: [f32; 3],
     chance: f64,
+    learns: bool,
     lane: u64,
     episode: u64,
     summary: [(&'static str, f64); 1],
@@ -28,6 +29,7 @@ impl Gamble {
             spec: spec.clone(),
             pays,
             chance,
+            learns: true,
             lane,
             episode: 0,
             summary: [("loss", 0.0)],
@@ -72,6 +74,9 @@ impl Environment for Gamble {
     }
     fn episode(&self) -> u64 {
         self.episode
+    }
+    fn learns(&self) -> bool {
+        self.learns
     }
     fn episode_summary(&self) -> &[(&'static str, f64)] {
         &self.summary
@@ -167,6 +172,27 @@ fn the_tail_is_part_of_a_checkpoint() {
     let mut resumed = Ppo::resume(config, lanes(), Device::Cpu, &path).unwrap();
     resumed.update().unwrap();
     assert!(resumed.checkpoint().to_bytes() == straight.checkpoint().to_bytes());
+}
+
+#[test]
+fn episodes_that_nothing_is_learned_from_say_nothing_of_the_tail() {
+    let tail = Tail::Budget {
+        cost: "loss".into(),
+        level: 0.8,
+        budget: 0.25,
+        proportional: 0.1,
+        integral: 0.01,
+        derivative: 0.0,
+        window: 512,
+    };
+    // Who gambles loses for certain where nothing is learned, and never elsewhere.
+    let mut lanes = Gamble::lanes([0.5, 1.0, 0.0], 0.0);
+    for world in lanes.lanes_mut().iter_mut().step_by(2) {
+        (world.learns, world.chance) = (false, 1.0);
+    }
+    let mut run = Ppo::new(config(Some(tail)), lanes, Device::Cpu).unwrap();
+    assert!(taken(&mut run, 20, 1) > 0.6, "it is free where it is learned");
+    assert_eq!((run.tail().mean(), run.tail().at_risk()), (0.0, Some(0.0)));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Where policies are compared: worlds by address, played to the end of an episode.
 
+use crate::aim::Aim;
 use crate::report::Entry;
 use crate::reproduction::BrokenWorld;
 use crate::statics::StaticParams;
-use crate::tail_budget::TailBudget;
 use crate::totals::Totals;
 use agents::policy::RiskPolicy;
 use protocols::lending::Pooled;
@@ -55,8 +55,8 @@ pub trait Arena: Sync {
     fn deployed(&self) -> &Pooled;
     /// Which heads policies hold here: a search moves no other parameters.
     fn side(&self) -> Side;
-    /// The budget for the tail of bad debt that policies learn under here: a search keeps it too.
-    fn tail_budget(&self) -> Option<TailBudget>;
+    /// What policies learn for here: a search aims for the same.
+    fn aim(&self) -> Aim;
 }
 
 /// Makes a policy; called once per world, so that no state passes from one to another.

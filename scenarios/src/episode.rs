@@ -1,5 +1,6 @@
 //! Playing one episode: to its totals, or to the full record of a run.
 
+use crate::aim::Aim;
 use crate::arena::{Arena, PathChoice, WorldAddress};
 use crate::assemble::Worlds;
 use crate::load::Loaded;
@@ -8,7 +9,6 @@ use crate::reproduction::BrokenWorld;
 use crate::schema::{FurtherMarketSpec, PerpetualSpec, Scenario};
 use crate::statics::StaticParams;
 use crate::table::{Table, Values};
-use crate::tail_budget::TailBudget;
 use crate::totals::Totals;
 use agents::attack::Attacker;
 use agents::policy::RiskPolicy;
@@ -153,8 +153,8 @@ impl Arena for Worlds {
         self.held_side()
     }
 
-    fn tail_budget(&self) -> Option<TailBudget> {
-        TailBudget::of(self.scenario())
+    fn aim(&self) -> Aim {
+        Aim::of(self.scenario())
     }
 }
 

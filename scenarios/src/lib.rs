@@ -7,10 +7,11 @@
 //! - [`manifest`], [`folder`], [`table`]: what a run leaves behind. [`reproduction`]: what a fault leaves.
 //! - [`positions`]: accounts that are there before the first block. [`impact`]: who a change would hit.
 //! - [`klines`]: candles from CSV and Parquet. [`calibrate`]: fits of price processes to them.
-//! - [`arena`], [`search`], [`tail_budget`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
+//! - [`arena`], [`search`], [`aim`], [`evaluate`], [`report`]: policies against each other. [`exploit`]: against attackers
 //!   made for them. [`liquidation`]: liquidators that learn. [`experiment`]: all of it from one file.
 //!   [`levels`]: worlds of a curriculum. [`held_out`], [`shift`]: worlds that training never sees.
 
+pub mod aim;
 pub mod among;
 pub mod arena;
 pub mod assemble;
@@ -55,7 +56,6 @@ pub mod stage;
 pub mod statics;
 pub mod stats;
 pub mod table;
-pub mod tail_budget;
 pub mod templates;
 pub mod totals;
 mod tree;

@@ -3,8 +3,8 @@
 
 use crate::shift::{self, Shift};
 use crate::stats::{
-    Estimate, crossed_bootstrap, crossed_resamples, detectable, holm, interquartile_mean, interval,
-    mean, p_value,
+    Estimate, crossed_bootstrap, detectable, holm, interquartile_mean, interval, mean,
+    mean_difference, p_value, resampled_differences,
 };
 use crate::totals::{COLUMNS, Column, TAILS, Totals};
 use serde::{Deserialize, Serialize};
@@ -315,20 +315,14 @@ pub(crate) fn short(value: f64) -> String {
 }
 
 fn compare(group: &str, judged: &Entry, other: &Entry, resamples: u32, seed: u64) -> Comparison {
-    let objective = |t: &Totals| t.objective_usd;
-    // The other policy may have training seeds too: its mean over them, path by path.
-    let paths = other.totals.first().map_or(0, Vec::len);
-    let reference: Vec<f64> = (0..paths)
-        .map(|p| mean(&other.totals.iter().map(|row| objective(&row[p])).collect::<Vec<_>>()))
-        .collect();
-    let differences: Vec<Vec<f64>> = judged
-        .totals
-        .iter()
-        .map(|row| row.iter().zip(&reference).map(|(t, r)| objective(t) - r).collect())
-        .collect();
-    let outcomes = crossed_resamples(&differences, resamples, seed, mean);
-    let flat: Vec<f64> = differences.iter().flatten().copied().collect();
-    let difference = interval(mean(&flat), &outcomes);
+    let objectives = |entry: &Entry| -> Vec<Vec<f64>> {
+        let row = |totals: &Vec<Totals>| totals.iter().map(|t| t.objective_usd).collect();
+        entry.totals.iter().map(row).collect()
+    };
+    let (ours, theirs) = (objectives(judged), objectives(other));
+    let paths = theirs.first().map_or(0, Vec::len);
+    let outcomes = resampled_differences(&ours, &theirs, resamples, seed);
+    let difference = interval(mean_difference(&ours.concat(), &theirs.concat(), paths), &outcomes);
     let better = difference.low > 0.0;
     let verdict = if better {
         "better than"

@@ -3,12 +3,12 @@
 
 pub mod cma_es;
 
+use crate::aim::Aim;
 use crate::arena::{Arena, PathChoice, WorldAddress};
 use crate::reproduction::BrokenWorld;
 use crate::schema::SearchSpec;
 use crate::statics::StaticParams;
 use crate::stats::mean;
-use crate::tail_budget::{TailBudget, score};
 use crate::totals::Totals;
 use agents::policy::Hold;
 use rayon::prelude::*;
@@ -56,14 +56,14 @@ impl Candidate {
     }
 }
 
-/// The best first: by the mean objective, those that keep the budget before those that do not.
-fn rank(candidates: &mut [Candidate], budget: Option<TailBudget>) {
-    candidates.sort_by(|a, b| score(budget, &b.totals).total_cmp(&score(budget, &a.totals)));
+/// The best first.
+fn rank(candidates: &mut [Candidate], aim: Aim) {
+    candidates.sort_by(|a, b| aim.score(&b.totals).total_cmp(&aim.score(&a.totals)));
 }
 
 /// Searches until both the rounds of `spec` and `budget_blocks` are spent. `starts` compete from the
-/// first round on, and candidates are drawn around them. Where policies learn under a budget for the tail of bad
-/// debt, what is found keeps it too.
+/// first round on, and candidates are drawn around them. What is found is
+/// what policies learn for here.
 ///
 /// # Errors
 /// An invariant broke in some world.
@@ -80,7 +80,7 @@ pub fn search(
     let mut blocks = 0;
     let mut tried: u64 = 0;
     let mut worlds_used = 0;
-    let budget = arena.tail_budget();
+    let aim = arena.aim();
     let mut elites: Vec<Candidate> = starts.iter().cloned().map(Candidate::new).collect();
     let mut round = 0;
     while round <= u64::from(spec.refinements) || blocks < budget_blocks {
@@ -101,7 +101,7 @@ pub fn search(
         elites.iter_mut().for_each(|elite| elite.totals.clear());
         pool.append(&mut elites);
         blocks += evaluate(arena, &mut pool, &fresh, progress)?;
-        rank(&mut pool, budget);
+        rank(&mut pool, aim);
         pool.dedup_by(|a, b| a.statics == b.statics);
         pool.truncate(ELITES);
         elites = pool;
@@ -132,7 +132,7 @@ fn choose(
         elites.push(Candidate::new(StaticParams::default()));
     }
     let blocks = evaluate(arena, &mut elites, last, progress)?;
-    rank(&mut elites, arena.tail_budget());
+    rank(&mut elites, arena.aim());
     Ok((elites.swap_remove(0), blocks))
 }
 

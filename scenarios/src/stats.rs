@@ -99,22 +99,61 @@ pub fn crossed_resamples(
     seed: u64,
     statistic: impl Fn(&[f64]) -> f64,
 ) -> Vec<f64> {
-    let (rows, paths) = (values.len(), values.first().map_or(0, Vec::len));
-    if rows == 0 || paths == 0 {
+    resampled([values], resamples, seed, |[drawn]| statistic(drawn))
+}
+
+/// The mean of `ours[seed][path]` less that of `theirs[seed][path]` over resamples, ascending: each side's seeds are
+/// drawn by themselves, since both would be others another time, and the same paths for both. Nothing where either
+/// is nothing.
+#[must_use]
+pub fn resampled_differences(
+    ours: &[Vec<f64>],
+    theirs: &[Vec<f64>],
+    resamples: u32,
+    seed: u64,
+) -> Vec<f64> {
+    let paths = ours.first().map_or(0, Vec::len);
+    resampled([ours, theirs], resamples, seed, |[ours, theirs]| {
+        mean_difference(ours, theirs, paths)
+    })
+}
+
+/// The mean over all pairs of a row of `ours` and one of `theirs`, `[seed, path]` each, path by path: exactly zero where
+/// they are the same.
+#[must_use]
+pub fn mean_difference(ours: &[f64], theirs: &[f64], paths: usize) -> f64 {
+    let paths = paths.max(1);
+    let pairs =
+        ours.chunks(paths).flat_map(|row| theirs.chunks(paths).map(move |other| (row, other)));
+    let differences = pairs.flat_map(|(row, other)| row.iter().zip(other).map(|(a, b)| a - b));
+    mean(&differences.collect::<Vec<_>>())
+}
+
+/// A statistic over resamples of several tables of the same paths, as [`crossed_resamples`] has it for one.
+fn resampled<const N: usize>(
+    tables: [&[Vec<f64>]; N],
+    resamples: u32,
+    seed: u64,
+    statistic: impl Fn(&[Vec<f64>; N]) -> f64,
+) -> Vec<f64> {
+    let paths = tables.iter().filter_map(|rows| rows.first()).map(Vec::len).min().unwrap_or(0);
+    if paths == 0 || tables.iter().any(|rows| rows.is_empty()) {
         return Vec::new();
     }
     let mut outcomes = Vec::with_capacity(resamples as usize);
-    let mut drawn = Vec::with_capacity(rows * paths);
+    let mut drawn = tables.map(|rows| Vec::with_capacity(rows.len() * paths));
     let mut chosen = vec![0; paths];
     for resample in 0..resamples {
         let mut draw = Draw::at(seed, u64::from(resample));
         for slot in &mut chosen {
             *slot = draw.below(paths);
         }
-        drawn.clear();
-        for _ in 0..rows {
-            let row = &values[draw.below(rows)];
-            drawn.extend(chosen.iter().map(|path| row[*path]));
+        for (rows, drawn) in tables.iter().zip(&mut drawn) {
+            drawn.clear();
+            for _ in 0..rows.len() {
+                let row = &rows[draw.below(rows.len())];
+                drawn.extend(chosen.iter().map(|path| row[*path]));
+            }
         }
         outcomes.push(statistic(&drawn));
     }
@@ -189,6 +228,26 @@ const fn mix(mut z: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_knows_the_seeds_of_both_sides() {
+        // Theirs is one seed in two that fails by 100, in every world.
+        let luck =
+            |seed: usize, path: usize| f64::from(u8::from(seed % 2 == 1 && path < 12)) * 100.0;
+        let theirs: Vec<Vec<f64>> =
+            (0..8).map(|s| (0..12).map(|p| p as f64 - luck(s, p)).collect()).collect();
+        let ours: Vec<Vec<f64>> = (0..8).map(|_| (0..12).map(|p| p as f64).collect()).collect();
+        let outcomes = resampled_differences(&ours, &theirs, 4000, 1);
+        let difference = interval(50.0, &outcomes);
+        // The share of eight draws that fail has a deviation of √(1/4 / 8) = 0.177.
+        assert!((mean(&outcomes) - 50.0).abs() < 1.0, "{}", mean(&outcomes));
+        assert_eq!((difference.low, difference.high), (12.5, 87.5));
+        // What is the same in every world is exactly so, however many seeds it has.
+        let thirds: Vec<Vec<f64>> = (0..3).map(|_| vec![0.1, 1.0 / 3.0, 1e8 / 7.0]).collect();
+        let same = resampled_differences(&thirds, &thirds[..1], 50, 1);
+        assert_eq!(same, [0.0; 50]);
+        assert!(resampled_differences(&thirds, &[], 50, 1).is_empty());
+    }
 
     #[test]
     fn the_interquartile_mean_leaves_out_a_quarter_on_each_side() {

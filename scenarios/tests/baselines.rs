@@ -6,6 +6,7 @@ use agents::policy::RiskPolicy;
 use protocols::lending::Pooled;
 use protocols::risk_params::{RiskChange, RiskParam};
 use rayon::ThreadPoolBuilder;
+use scenarios::aim::Aim;
 use scenarios::arena::{Arena, Contestant, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::{Statics, baseline, evaluate, groups, search_statics};
@@ -15,7 +16,6 @@ use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, SearchSpec};
 use scenarios::search::{Found, SearchWorlds, cma_es, search};
 use scenarios::statics::StaticParams;
-use scenarios::tail_budget::TailBudget;
 use scenarios::totals::Totals;
 use sim::action::Side;
 use std::collections::BTreeSet;
@@ -114,8 +114,8 @@ impl Hill {
 }
 
 impl Arena for Hill {
-    fn tail_budget(&self) -> Option<TailBudget> {
-        None
+    fn aim(&self) -> Aim {
+        Aim::Mean
     }
     fn play(
         &self,

@@ -305,7 +305,7 @@ impl Workbench<'_> {
             let bundle = self.arm(&arm.name).join("policy");
             all.push((folder.unwrap_or_else(|| arm.name.clone()), arm.name, bundle));
         }
-        let mut reports = Vec::new();
+        let mut reports: Vec<(String, scenarios::exploit::report::Report)> = Vec::new();
         for (folder, name, bundle) in all {
             let out = self.folder.join("exploit").join(folder);
             if !out.exists() {
@@ -323,7 +323,8 @@ impl Workbench<'_> {
                     worlds: spec.worlds,
                     out: Some(out.clone()),
                 };
-                exploit(&args, loaded, self.threads)?;
+                let known = reports.first().map(|(_, report)| report.controls.clone());
+                exploit(&args, loaded, self.threads, known)?;
             }
             self.own(&out, loaded)?;
             let path = out.join("exploit.json");

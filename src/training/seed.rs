@@ -22,7 +22,6 @@ use scenarios::load::Loaded;
 use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, LeagueSpec, TeacherPolicy, TeacherSpec, TrainSpec};
 use scenarios::statics::StaticParams;
-use scenarios::tail_budget::score;
 use serde::{Deserialize, Serialize};
 use sim::action::{CHOICES, HOLD};
 use sim::environment::Environment;
@@ -446,8 +445,7 @@ fn validate(
     let contestant = learned(policy.name(), std::slice::from_ref(policy));
     let entries = compete(shared.worlds, &[contestant], &worlds, &|_| ())?;
     let totals = &entries[0].totals[0];
-    let budget = shared.worlds.tail_budget();
-    Ok((score(budget, totals), totals.iter().map(|t| t.blocks).sum()))
+    Ok((shared.worlds.aim().score(totals), totals.iter().map(|t| t.blocks).sum()))
 }
 
 /// Moves the bar; where there is no terminal, a line every tenth of the way.

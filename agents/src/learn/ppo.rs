@@ -284,7 +284,8 @@ impl<E: Environment> Ppo<E> {
                 if terminated || truncated {
                     let summary = self.lanes.lanes()[lane].episode_summary();
                     let earned = std::mem::take(&mut self.episode_returns[lane]);
-                    if let Some(tail) = &self.config.tail {
+                    // An episode that nothing is learned from says nothing of the tail of those that are.
+                    if let Some(tail) = self.config.tail.as_ref().filter(|_| row.learned[lane]) {
                         row.rewards[lane] += self.tail.ended(tail, earned, summary)?;
                     }
                     episodes.add(

@@ -251,13 +251,7 @@ impl Outcome {
                         per episode; of each kind the attackers of all seeds together. A lower bound.\n\n| policy |"
             .to_owned();
         for row in &first.rows {
-            let goal = match row.goal {
-                None => "",
-                Some(Goal::Profit) => ", for profit",
-                Some(Goal::Loss) => ", for loss",
-                Some(Goal::Ruin) => ", for ruin",
-            };
-            text += &format!(" {}{goal} |", row.assailant);
+            text += &format!(" {}{} |", row.assailant, made_for(row.goal));
         }
         text += &format!(" control found |\n|---|{}---|\n", "---|".repeat(first.rows.len()));
         for (name, report) in &self.exploited {
@@ -268,8 +262,40 @@ impl Outcome {
             let shares = report.controls.iter().map(exploit::report::Control::share);
             text += &format!(" {:.0} % |\n", 100.0 * shares.fold(0.0, f64::max));
         }
+        text += &format!(
+            "\nWhat the {} blocks of each attacker bought: how far the best of a kind had got by then, on the worlds \
+             that choose among its own, and whether the second half added less than a twentieth for every one of \
+             them; and its profit on the unseen worlds.\n\n| policy | attacker | after a quarter | half | all | \
+             settled | profit, USD per episode |\n|---|---|---|---|---|---|---|\n",
+            first.budget.blocks
+        );
+        for (name, report) in &self.exploited {
+            for row in report.rows.iter().filter(|row| !row.curves.is_empty()) {
+                let by = |share| row.reached_usd(share).map_or("–".to_owned(), short);
+                text += &format!(
+                    "| {name} | {}{} × {} | {} | {} | {} | {} | {} |\n",
+                    row.assailant,
+                    made_for(row.goal),
+                    row.seeds,
+                    by(0.25),
+                    by(0.5),
+                    by(1.0),
+                    if row.plateau == Some(true) { "yes" } else { "no" },
+                    estimate(&row.profit_usd)
+                );
+            }
+        }
         text.push('\n');
         text
+    }
+}
+
+const fn made_for(goal: Option<Goal>) -> &'static str {
+    match goal {
+        None => "",
+        Some(Goal::Profit) => ", for profit",
+        Some(Goal::Loss) => ", for loss",
+        Some(Goal::Ruin) => ", for ruin",
     }
 }
 

@@ -6,7 +6,6 @@ use crate::reproduction::BrokenWorld;
 use crate::schema::SearchSpec;
 use crate::statics::Coordinates;
 use crate::stats::Draw;
-use crate::tail_budget::score;
 use agents::evolution::Evolution;
 use markets::price::draw::normal;
 
@@ -32,7 +31,7 @@ pub fn search(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Found, Box<BrokenWorld>> {
     let coordinates = Coordinates::of(arena.deployed(), arena.side());
-    let (n, budget) = (coordinates.len(), arena.tail_budget());
+    let (n, aim) = (coordinates.len(), arena.aim());
     let population = (spec.candidates as usize).max(Evolution::default_population(n));
     let mut evolution = Evolution::new(coordinates.deployed(), FIRST_STEP, population);
     let mut best = Vec::new();
@@ -48,10 +47,10 @@ pub fn search(
         worlds_used += spec.paths as usize;
         blocks += evaluate(arena, &mut pool, &fresh, progress)?;
         candidates += pool.len() as u64;
-        let values: Vec<f64> = pool.iter().map(|c| score(budget, &c.totals)).collect();
+        let values: Vec<f64> = pool.iter().map(|c| aim.score(&c.totals)).collect();
         evolution.tell(&values);
         evolution.confine(0.0, 1.0);
-        rank(&mut pool, budget);
+        rank(&mut pool, aim);
         pool.truncate(ELITES - 1);
         best = pool;
         round += 1;
