@@ -564,6 +564,23 @@ fn divergence_names_the_last_good_checkpoint() {
     let error = (0..6).find_map(|_| run.update().err()).unwrap();
     assert!(matches!(error, LearnError::Diverged { .. }), "{error}");
     assert!(error.to_string().contains("good.ckpt"), "{error}");
+    // Before anything is infinite.
+    let config = PpoConfig { learning_rate: 1e3, anneal_learning_rate: false, ..small(1) };
+    let mut run = Ppo::new(config, identities(8, 1, false, 5), Device::Cpu).unwrap();
+    let error = (0..6).find_map(|_| run.update().err()).unwrap();
+    assert!(matches!(error, LearnError::Diverged { value, .. } if value.is_finite()), "{error}");
+}
+
+#[test]
+fn an_update_ends_with_the_epoch_that_went_too_far() {
+    let epochs = |target_kl| {
+        let config = PpoConfig { epochs: 7, target_kl, learning_rate: 0.01, ..small(1) };
+        let mut run = Ppo::new(config, identities(8, 1, false, 5), Device::Cpu).unwrap();
+        run.update().unwrap().epochs
+    };
+    assert_eq!((epochs(None), epochs(Some(1e9)), epochs(Some(1e-9))), (7, 7, 1));
+    let some = epochs(Some(0.01));
+    assert!((1..7).contains(&some), "{some}");
 }
 
 /// An [`Identity`] whose reward becomes NaN.

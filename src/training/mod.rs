@@ -35,6 +35,7 @@ use scenarios::templates::Description;
 use scenarios::totals::COLUMNS;
 use seed::{Log, Trained, train_seeds};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -316,7 +317,7 @@ fn judge(
     Ok(report)
 }
 
-/// The learner's log as a table: one row per update and seed.
+/// The learner's log as a table: one row per update and seed, TensorBoard's tags as columns.
 fn write_log(trained: &[Trained], folder: &Path) -> Result<(), Failure> {
     let rows = || trained.iter().flat_map(|t| t.log.iter().map(move |log| (t.seed, log)));
     let mut table = Table::default()
@@ -326,9 +327,10 @@ fn write_log(trained: &[Trained], folder: &Path) -> Result<(), Failure> {
     table = table
         .with("update", Values::Integers(updates))
         .with("decisions", Values::Integers(decisions));
-    for (name, value) in Log::NUMBERS {
-        let values = rows().map(|(_, l)| value(l).unwrap_or(f64::NAN)).collect();
-        table = table.with(name, Values::Numbers(values));
+    let tags: BTreeSet<&str> = rows().flat_map(|(_, log)| log.tags()).collect();
+    for tag in tags {
+        let values = rows().map(|(_, log)| log.number(tag).unwrap_or(f64::NAN)).collect();
+        table = table.with(tag, Values::Numbers(values));
     }
     write_table(&table, &folder.join("training.parquet"))
 }

@@ -28,6 +28,7 @@ use sim::environment::Environment;
 use sim::lane::Lane;
 use sim::lanes::Lanes;
 use sim::reproduce::Broken;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -55,86 +56,36 @@ pub(crate) struct Trained {
     pub(crate) log: Vec<Log>,
 }
 
+/// The tag of what a policy came to on the worlds that choose.
+const VALIDATION: &str = "validation/objective_usd";
+
 /// What is kept of an update: nothing that depends on the clock, so that checkpoints that carry it
 /// are the same bytes twice.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Log {
     pub(crate) update: u64,
     pub(crate) decisions: u64,
-    #[serde(with = "bits")]
-    objective_usd: Option<f64>,
-    #[serde(with = "bits")]
-    bad_debt_usd: Option<f64>,
-    #[serde(with = "bits")]
-    validation_usd: Option<f64>,
-    #[serde(with = "bits")]
-    entropy: Option<f64>,
-    #[serde(with = "bits")]
-    approx_kl: Option<f64>,
-    #[serde(with = "bits")]
-    clip_fraction: Option<f64>,
-    #[serde(with = "bits")]
-    explained_variance: Option<f64>,
-    #[serde(with = "bits")]
-    policy_loss: Option<f64>,
-    #[serde(with = "bits")]
-    value_loss: Option<f64>,
-    #[serde(with = "bits")]
-    grad_norm: Option<f64>,
-    #[serde(with = "bits")]
-    teacher_loss: Option<f64>,
+    /// Numbers by their tags, as bits: JSON's decimals do not come back to the last one.
+    numbers: BTreeMap<String, u64>,
 }
-
-/// Numbers by their bits: JSON's decimals do not come back to the last bit.
-mod bits {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(value: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
-        value.map(f64::to_bits).serialize(s)
-    }
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
-        Ok(Option::<u64>::deserialize(d)?.map(f64::from_bits))
-    }
-}
-
-/// A column of numbers of the log.
-type Number = (&'static str, fn(&Log) -> Option<f64>);
 
 impl Log {
-    /// Columns of numbers.
-    pub(crate) const NUMBERS: [Number; 11] = [
-        ("objective_usd", |l| l.objective_usd),
-        ("bad_debt_usd", |l| l.bad_debt_usd),
-        ("validation_usd", |l| l.validation_usd),
-        ("entropy", |l| l.entropy),
-        ("approx_kl", |l| l.approx_kl),
-        ("clip_fraction", |l| l.clip_fraction),
-        ("explained_variance", |l| l.explained_variance),
-        ("policy_loss", |l| l.policy_loss),
-        ("value_loss", |l| l.value_loss),
-        ("grad_norm", |l| l.grad_norm),
-        ("teacher_loss", |l| l.teacher_loss),
-    ];
-
+    /// What TensorBoard is told, but for what the clock says.
     pub(super) fn of(log: &UpdateLog) -> Self {
-        let finite = |value: f64| value.is_finite().then_some(value);
-        let summary =
-            |name: &str| log.summary.iter().find(|(n, _)| *n == name).and_then(|(_, v)| finite(*v));
-        Self {
-            update: log.update,
-            decisions: log.decisions,
-            objective_usd: summary("objective_usd"),
-            bad_debt_usd: summary("bad_debt_usd"),
-            validation_usd: None,
-            entropy: finite(log.entropy),
-            approx_kl: finite(log.approx_kl),
-            clip_fraction: finite(log.clip_fraction),
-            explained_variance: finite(log.explained_variance),
-            policy_loss: finite(log.policy_loss),
-            value_loss: finite(log.value_loss),
-            grad_norm: finite(log.grad_norm),
-            teacher_loss: finite(log.teacher_loss),
-        }
+        let mut row = Self { update: log.update, decisions: log.decisions, ..Self::default() };
+        let told = log.scalars().into_iter().filter(|(tag, _)| !tag.starts_with("speed/"));
+        told.for_each(|(tag, value)| row.add(tag, value));
+        row
+    }
+    fn add(&mut self, tag: String, value: f64) {
+        self.numbers.insert(tag, value.to_bits());
+    }
+    /// A number, where it was known.
+    pub(crate) fn number(&self, tag: &str) -> Option<f64> {
+        self.numbers.get(tag).map(|bits| f64::from_bits(*bits))
+    }
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
+        self.numbers.keys().map(String::as_str)
     }
 }
 
@@ -356,7 +307,7 @@ fn watch<S: School, L: Learner<World = S>>(
                 }
             };
             note.validation_blocks += blocks;
-            row.validation_usd = Some(score);
+            row.add(VALIDATION.to_owned(), score);
             run.consider_best(score);
             note.log.push(row.clone());
             note.levels = syllabus.as_ref().map(Syllabus::to_bytes).unwrap_or_default();
@@ -366,7 +317,7 @@ fn watch<S: School, L: Learner<World = S>>(
             note.log.push(row.clone());
         }
         let mut scalars = log.scalars();
-        scalars.extend(row.validation_usd.map(|v| ("validation/objective_usd".to_owned(), v)));
+        scalars.extend(row.number(VALIDATION).map(|score| (VALIDATION.to_owned(), score)));
         let kept = syllabus.as_ref().map(|s| ("levels/kept".to_owned(), s.kept() as f64));
         scalars.extend(kept);
         show(&mut events, log.decisions, scalars)
@@ -458,8 +409,8 @@ pub(super) fn tell(shared: &Shared<'_>, seed: u64, log: &UpdateLog, row: &Log, b
         share(log.environment_secs),
         share(log.forward_secs),
         share(log.train_secs),
-        number(row.objective_usd),
-        number(row.bad_debt_usd)
+        number(row.number("episode/objective_usd")),
+        number(row.number("episode/bad_debt_usd"))
     );
     shared.bar.inc(blocks);
     let tenth = log.updates.div_ceil(10);

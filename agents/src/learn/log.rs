@@ -98,6 +98,8 @@ impl UpdateLog {
             ("losses/grad_norm", self.grad_norm),
             ("losses/teacher", self.teacher_loss),
             ("losses/reference_kl", self.reference_kl),
+            ("checks/first_ratio_error", self.first_ratio_error),
+            ("checks/first_clip_fraction", self.first_clip_fraction),
             ("schedule/teacher_weight", self.teacher_weight),
             ("schedule/epochs", self.epochs as f64),
             ("schedule/learning_rate", self.learning_rate),

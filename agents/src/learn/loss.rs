@@ -27,6 +27,9 @@ pub struct LossInput<'a> {
     pub normalise_advantages: bool,
 }
 
+/// What nobody comes back from, as a multiple of what is usual.
+const BEYOND: f64 = 1e6;
+
 /// The parts of a minibatch's loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Losses {
@@ -49,9 +52,11 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// The first part that is NaN or infinite, by name.
+    /// The first part, by name, that is NaN, infinite, or beyond what a learner comes back from: half a squared error
+    /// of values beyond a million times the mean `square` of the returns (of 1, where that is less), a policy whose
+    /// ratios to the one that collected have left every measure.
     #[must_use]
-    pub fn not_finite(&self) -> Option<(&'static str, f64)> {
+    pub fn diverged(&self, square: f64) -> Option<(&'static str, f64)> {
         let parts = [
             ("the policy loss", self.policy),
             ("the value loss", self.value),
@@ -60,7 +65,13 @@ impl Losses {
             ("the divergence from the reference", self.reference_kl),
             ("the KL divergence", self.approx_kl),
         ];
-        parts.into_iter().find(|(_, value)| !value.is_finite())
+        let lost = [
+            ("the value loss", self.value, BEYOND * square.max(1.0)),
+            ("the KL divergence", self.approx_kl, BEYOND),
+        ];
+        let lost = lost.into_iter().find(|(_, value, most)| value > most);
+        let broken = parts.into_iter().find(|(_, value)| !value.is_finite());
+        broken.or(lost.map(|(what, value, _)| (what, value)))
     }
 
     /// Adds up, but for the largest error.
@@ -195,6 +206,21 @@ mod tests {
             along_values[2] == 0.0 && along_values[0] != 0.0,
             "toward its return by more than the clip"
         );
+    }
+
+    #[test]
+    fn what_is_finite_and_lost_has_diverged() {
+        let usual = Losses { value: 40.0, approx_kl: 0.02, ..Losses::default() };
+        assert_eq!(usual.diverged(0.5), None);
+        let parts = [
+            (Losses { value: 2e6, ..usual }, 1.0, Some("the value loss")),
+            (Losses { value: 2e6, ..usual }, 100.0, None),
+            (Losses { approx_kl: 1e20, ..usual }, 1.0, Some("the KL divergence")),
+            (Losses { entropy: f64::NAN, ..usual }, 1.0, Some("the entropy")),
+        ];
+        for (losses, square, what) in parts {
+            assert_eq!(losses.diverged(square).map(|(name, _)| name), what, "{losses:?}");
+        }
     }
 
     #[test]

@@ -453,6 +453,8 @@ impl<E: Environment> Ppo<E> {
             value,
             checkpoint: checkpoint.clone(),
         };
+        let square =
+            returns.iter().map(|r| f64::from(*r) * f64::from(*r)).sum::<f64>() / total as f64;
         let mut sums = Losses::default();
         let mut minibatches = 0;
         for epoch in 0..config.epochs {
@@ -485,7 +487,7 @@ impl<E: Environment> Ppo<E> {
                     referred: referred.as_deref(),
                 };
                 let (loss, losses) = self.losses(&mini, &rows, &targets, log, &mut scratch);
-                if let Some((part, value)) = losses.not_finite() {
+                if let Some((part, value)) = losses.diverged(square) {
                     return Err(diverged(part, value, &self.last_checkpoint));
                 }
                 let gradient = self.network.parameters.gradient(&loss); // [P]

@@ -146,6 +146,8 @@ impl<E: Environment> Sac<E> {
             deviation: f64::NAN,
             approx_kl: f64::NAN,
             clip_fraction: f64::NAN,
+            first_ratio_error: f64::NAN,
+            first_clip_fraction: f64::NAN,
             explained_variance: f64::NAN,
             teacher_loss: f64::NAN,
             teacher_weight: f64::NAN,
