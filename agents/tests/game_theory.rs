@@ -123,6 +123,7 @@ fn double_oracle_ends_at_the_equilibrium_of_kuhn_poker() {
     // Ties may permute the middle; beginning and end are what they are.
     close(path[0], 11.0 / 12.0, 1e-9);
     close(path[1], 5.0 / 6.0, 1e-9);
+    close(path[2], 1.0 / 3.0, 1e-9);
     close(*path.last().unwrap(), 0.0, 1e-6);
     assert!(path.len() <= 9, "{path:?}");
     let [first, second] = oracle.mixture();

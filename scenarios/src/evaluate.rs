@@ -71,6 +71,33 @@ pub struct Statics {
     pub cma_es: Option<Found>,
 }
 
+/// The searches that baselines need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Searches {
+    best: bool,
+    hindsight: bool,
+    cma_es: bool,
+}
+
+impl Searches {
+    /// Those of some baselines in a scenario.
+    #[must_use]
+    pub fn of(loaded: &Loaded, baselines: &[Baseline]) -> Self {
+        let asks = |any: &[Baseline]| any.iter().any(|b| baselines.contains(b));
+        let tested = loaded.windows.iter().any(|window| window.role == Role::Test);
+        Self {
+            best: asks(&[Baseline::BestStatic, Baseline::StaticFreezeRule]),
+            hindsight: asks(&[Baseline::BestStaticInHindsight]) && tested,
+            cma_es: asks(&[Baseline::CmaEs]),
+        }
+    }
+    /// How many there are.
+    #[must_use]
+    pub fn count(self) -> u64 {
+        [self.best, self.hindsight, self.cma_es].into_iter().map(u64::from).sum()
+    }
+}
+
 /// Runs the searches that the baselines need, each with at least `budget_blocks`; `starts` compete in that of the
 /// best on training paths from its first round on.
 ///
@@ -92,17 +119,15 @@ pub fn search_statics(
     };
     let tests: Vec<usize> =
         (0..loaded.windows.len()).filter(|i| loaded.windows[*i].role == Role::Test).collect();
-    let asks = |any: &[Baseline]| any.iter().any(|b| baselines.contains(b));
-    let best = asks(&[Baseline::BestStatic, Baseline::StaticFreezeRule])
-        .then(|| run(&SearchWorlds::Training, starts))
-        .transpose()?;
-    let hindsight = asks(&[Baseline::BestStaticInHindsight]) && !tests.is_empty();
+    let needed = Searches::of(loaded, baselines);
+    let best = needed.best.then(|| run(&SearchWorlds::Training, starts)).transpose()?;
     // Hindsight knows what foresight found.
     let found: Vec<StaticParams> = best.iter().map(|f| f.statics.clone()).collect();
-    let hindsight = hindsight.then(|| run(&SearchWorlds::Hindsight(tests), &found)).transpose()?;
+    let hindsight =
+        needed.hindsight.then(|| run(&SearchWorlds::Hindsight(tests), &found)).transpose()?;
     let evolved =
         || cma_es::search(arena, &SearchWorlds::Training, &e.search, budget_blocks, seed, progress);
-    let cma_es = asks(&[Baseline::CmaEs]).then(evolved).transpose()?;
+    let cma_es = needed.cma_es.then(evolved).transpose()?;
     Ok(Statics { best, hindsight, cma_es })
 }
 

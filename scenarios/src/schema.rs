@@ -352,6 +352,11 @@ pub struct RatesSpec {
 }
 
 impl Scenario {
+    /// Blocks of an episode, but for a recorded window that ends sooner.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        u64::from(self.episode_hours) * 3_600 / u64::from(self.block_secs.max(1))
+    }
     /// Which heads policies of this scenario hold.
     #[must_use]
     pub fn side(&self) -> Side {

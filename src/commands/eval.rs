@@ -9,7 +9,7 @@ use scenarios::among::{by_scenario, own_turns};
 use scenarios::arena::{Arena, Contestant};
 use scenarios::assemble::Worlds;
 use scenarios::evaluate::{
-    Statics, baseline, evaluate, groups, learned, refuse_overlap, search_statics,
+    Searches, Statics, baseline, evaluate, groups, learned, refuse_overlap, search_statics,
 };
 use scenarios::fit::fitted;
 use scenarios::folder::OutFile;
@@ -95,7 +95,7 @@ fn judge(
     baselines: &[Baseline],
 ) -> Result<(Report, Statics), Failure> {
     let budget = args.search_blocks.unwrap_or_else(|| training_budget(loaded));
-    let bar = progress_bar("search", 0);
+    let bar = progress_bar("search", budget * Searches::of(loaded, baselines).count());
     let beside = Path::new("runs").join(format!("{}-eval", loaded.scenario.name));
     let stopped = |world: Box<BrokenWorld>| reproducible(world.into(), worlds, loaded, &beside);
     let statics =
@@ -173,9 +173,9 @@ pub(crate) fn compare(
         let made = |b: &Baseline| baseline(*b, &loaded.scenario, worlds.deployed(), statics);
         judged.chain(baselines.iter().filter_map(made)).collect()
     };
-    let bar = progress_bar("evaluate", 0);
-    let progress = |n| bar.inc(n);
     let here = contestants(&FrozenPolicy::clone);
+    let bar = progress_bar("evaluate", blocks_to_play(loaded, &here));
+    let progress = |n| bar.inc(n);
     let mut results = evaluate(worlds, &groups(loaded), &here, &progress)?;
     let e = &loaded.scenario.evaluate;
     let mut shifted = Vec::new();
@@ -237,6 +237,15 @@ pub(crate) fn compare(
 pub(crate) fn training_budget(loaded: &Loaded) -> u64 {
     let train = loaded.scenario.train.as_ref();
     train.map_or(0, |t| t.budget_blocks * t.seeds.len() as u64)
+}
+
+/// Blocks that a comparison plays, worlds elsewhere included.
+fn blocks_to_play(loaded: &Loaded, contestants: &[Contestant<'_>]) -> u64 {
+    let scenario = &loaded.scenario;
+    let groups: usize = groups(loaded).iter().map(|group| group.worlds.len()).sum();
+    let elsewhere = loaded.unseen.iter().count() * scenario.evaluate.fresh_paths as usize;
+    let policies: usize = contestants.iter().map(|c| c.policies.len()).sum();
+    ((groups + elsewhere) * policies) as u64 * scenario.blocks()
 }
 
 /// Learned policies, by name, and baselines that were asked for.

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let stem = format!("{}-s{seed}-{}", loaded.scenario.name, &loaded.hash[..8]);
     let folder = Folder::create(&out_folder(args.out.as_ref(), &stem))?;
     let address = |instance| WorldAddress { seed, instance, path };
-    let bar = progress_bar("run", 0);
+    let bar = progress_bar("run", args.lanes * loaded.scenario.blocks());
     let started = Instant::now();
     let lanes: Vec<Recorded> = (0..args.lanes)
         .into_par_iter()

@@ -14,7 +14,7 @@ use agents::policy::Hold;
 use scenarios::arena::{self, Arena, Contestant, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
-use scenarios::evaluate::{Group, Statics, baseline, evaluate, learned, search_statics};
+use scenarios::evaluate::{Group, Searches, Statics, baseline, evaluate, learned, search_statics};
 use scenarios::experiment::report::{Outcome, Spot};
 use scenarios::experiment::{Experiment, Exploiting, Grid, WayToTrain, judged, load, step};
 use scenarios::fit::{moved, refuse_elsewhere, refuse_misfit};
@@ -169,9 +169,9 @@ impl Workbench<'_> {
         }
         let baselines = &loaded.scenario.evaluate.baselines;
         let statics = self.kept("statics", &loaded.hash, || {
-            let bar = progress_bar("search", 0);
             let all = training_budget(loaded);
             let budget = self.experiment.search_blocks.unwrap_or(all);
+            let bar = progress_bar("search", budget * Searches::of(loaded, baselines).count());
             let found = search_statics(worlds, loaded, baselines, &[], budget, &|n| bar.inc(n))?;
             bar.finish_and_clear();
             Ok(found)

@@ -23,7 +23,7 @@ use scenarios::arena::{Arena, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
 use scenarios::episode::{Recorded, hex, record, write_tables};
-use scenarios::evaluate::{Recording, Statics, search_statics};
+use scenarios::evaluate::{Recording, Searches, Statics, search_statics};
 use scenarios::folder::{Folder, OutFile};
 use scenarios::load::Loaded;
 use scenarios::manifest::{Build, DateSplit, Manifest, RunError, RunKind};
@@ -33,7 +33,7 @@ use scenarios::statics::StaticParams;
 use scenarios::table::{Table, Values};
 use scenarios::templates::Description;
 use scenarios::totals::COLUMNS;
-use seed::{Log, Trained, train_seeds};
+use seed::{Trained, train_seeds};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -101,8 +101,9 @@ fn through(
     let statics = if args.train_only {
         Statics::default()
     } else {
-        let bar = progress_bar("search", 0);
         let baselines = &loaded.scenario.evaluate.baselines;
+        let searches = Searches::of(loaded, baselines).count();
+        let bar = progress_bar("search", learner_blocks * searches);
         let found =
             search_statics(worlds, loaded, baselines, &[], learner_blocks, &|n| bar.inc(n))?;
         bar.finish_and_clear();
@@ -345,7 +346,7 @@ fn play_chosen(
     let test = loaded.windows.iter().position(|w| w.role == Role::Test);
     let path = test.map_or(PathChoice::Drawn, PathChoice::Window);
     let world = WorldAddress { seed: loaded.scenario.evaluate.seed, instance: 0, path };
-    let bar = progress_bar("record", 0);
+    let bar = progress_bar("record", loaded.scenario.blocks());
     let tape = folder.join(tape_name(0));
     let recorded = record(worlds, loaded, world, &mut policy.clone(), &tape, &|n| bar.inc(n))?;
     bar.finish_and_clear();

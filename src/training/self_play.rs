@@ -277,7 +277,7 @@ impl<'a> SelfPlay<'a> {
     /// Blocks that the attacker played while the policy played so many: the hours in which it waits come on top.
     fn attacker_blocks(&self, policy: u64) -> u64 {
         let scenario = &self.meetings.shared.loaded.scenario;
-        let episode = u64::from(scenario.episode_hours) * 3_600 / u64::from(scenario.block_secs);
+        let episode = scenario.blocks();
         let idle = self.meetings.pursuit.idle_blocks;
         (u128::from(policy) * u128::from(episode) / u128::from(episode - idle)) as u64
     }

@@ -31,7 +31,7 @@ use super::parameters::{AdamStep, copy_to, to_vec};
 use super::resume::same;
 use super::shape::NetworkShape;
 use super::stats::RunningStats;
-use super::storage::{Batch, Storage};
+use super::storage::{Batch, Held, Storage};
 use super::tail::TailState;
 
 // ---------------------------------------------------------------------------------------- state
@@ -409,7 +409,6 @@ impl<E: Environment> Ppo<E> {
             epsilon: config.adam_epsilon,
             max_grad_norm: config.max_grad_norm,
         };
-        let batch = self.storage.batch(self.network.parameters.device());
         if config.reference.as_ref().is_some_and(|reference| reference.refreshes(self.update)) {
             self.reference = Some(self.network.parameters.weights());
         }
@@ -443,7 +442,8 @@ impl<E: Environment> Ppo<E> {
             Actor::Numbers(_) => Illegal::default(),
         };
         let reference = self.reference.as_ref();
-        let referred = reference.map(|weights| self.referred(weights, &batch.obs, &illegal));
+        let referred = reference.map(|weights| self.referred(weights, &illegal));
+        let device = self.network.parameters.device();
         let mut scratch = Scratch::default();
         let count = if recurrent { lanes } else { total };
         let parts = (learned / config.minibatch).clamp(1, if recurrent { lanes } else { learned });
@@ -463,19 +463,16 @@ impl<E: Environment> Ppo<E> {
             if learned < total {
                 order.retain(|row| self.storage.learned[*row as usize]);
             }
-            // Once in its order, each minibatch is a view.
-            let shuffled_batch =
-                if recurrent { batch.narrow(0, total) } else { batch.select(&self.rows(&order)) };
             let mut epoch_kl = 0.0;
             for part in 0..parts {
                 let (from, to) = (part * order.len() / parts, (part + 1) * order.len() / parts);
                 let chosen = &order[from..to];
                 let (rows, mini) = if recurrent {
                     let rows = self.rows_of_lanes(chosen);
-                    let mini = self.recall(&batch, chosen, &rows);
+                    let mini = self.recall(chosen, &rows, &mut scratch.obs);
                     (rows, mini)
                 } else {
-                    let mut mini = shuffled_batch.narrow(from, to - from);
+                    let mut mini = self.storage.batch(chosen, &mut scratch.obs, device);
                     let seen = self.network.see(&mini.obs); // [M, D] to [M, S]
                     (mini.obs, mini.rows) = (seen.context, seen.rows);
                     (chosen.to_vec(), mini)
@@ -526,26 +523,22 @@ impl<E: Environment> Ppo<E> {
         Ok(())
     }
 
-    /// Log-probabilities of all choices of a whole rollout, whose observations are `obs` `[B, D]`, under other
-    /// `weights`: `[B, L]`.
-    fn referred(&self, weights: &[f32], obs: &Tensor, illegal: &Illegal) -> Vec<f32> {
+    /// Log-probabilities of all choices of a whole rollout under other `weights`: `[B, L]`.
+    fn referred(&self, weights: &[f32], illegal: &Illegal) -> Vec<f32> {
         let device = self.network.parameters.device();
         let reference = Network::new(self.network.shape().clone(), weights, device);
+        let all: Vec<i64> = (0..self.storage.decisions() as i64).collect();
         let logits = no_grad(|| {
-            let Seen { context, rows } = reference.see(obs);
+            let Seen { context, rows } =
+                reference.see(&self.storage.batch(&all, &mut Held::default(), device).obs);
             to_vec(&reference.forward(&context, rows.as_ref()).0)
         });
-        let all: Vec<i64> = (0..self.storage.decisions() as i64).collect();
         let Actor::Choices(heads) = &self.actor else {
             unreachable!("Invariant: a reference is for choices");
         };
         let mut softmax = Softmax::default();
         heads.softmax(&logits, illegal, &all, &mut softmax);
         softmax.all
-    }
-
-    fn rows(&self, rows: &[i64]) -> Tensor {
-        Tensor::from_slice(rows).to_device(self.network.parameters.device())
     }
 
     /// All decisions of some lanes, decision after decision, `[T·m]`.
@@ -556,12 +549,12 @@ impl<E: Environment> Ppo<E> {
 
     /// All decisions `rows` `[T·m]` of some `lanes` `[m]`, with what is remembered at each in place of the
     /// observation.
-    fn recall(&self, batch: &Batch, lanes: &[i64], rows: &[i64]) -> Batch {
+    fn recall(&self, lanes: &[i64], rows: &[i64], obs: &mut Held) -> Batch {
         let (t, n, m) = (self.storage.steps as i64, self.lanes.len() as i64, lanes.len() as i64);
-        let mut mini = batch.select(&self.rows(rows));
+        let device = self.network.parameters.device();
+        let mut mini = self.storage.batch(rows, obs, device);
         let first = Tensor::from_slice(&self.storage.first_state).view([n, -1]); // [N, H]
-        let mut state =
-            first.to_device(self.network.parameters.device()).index_select(0, &self.rows(lanes)); // [m, H]
+        let mut state = first.index_select(0, &Tensor::from_slice(lanes)).to_device(device); // [m, H]
         let goes_on = mini.goes_on.as_ref().map(|g| g.view([t, m, 1]));
         let Seen { context, rows } = self.network.see(&mini.obs);
         let obs = context.view([t, m, -1]); // [T, m, S]
@@ -589,7 +582,7 @@ impl<E: Environment> Ppo<E> {
         scratch: &mut Scratch,
     ) -> (Tensor, Losses) {
         let (config, storage, m) = (&self.config, &self.storage, rows.len());
-        let Scratch { softmax, outputs, host, along_log_probs, along_values, along_logits } =
+        let Scratch { softmax, outputs, host, along_log_probs, along_values, along_logits, .. } =
             scratch;
         let (logits, values) = self.network.forward(&mini.obs, mini.rows.as_ref()); // [M, L], [M]
         host.resize(3 * m, 0.0); // [3, M]: log-probabilities of what was drawn, values, entropies
@@ -635,27 +628,26 @@ impl<E: Environment> Ppo<E> {
                 value_weight: config.value_weight,
                 normalise_advantages: config.normalise_advantages,
             },
-            along_log_probs,
-            along_values,
+            &mut along_log_probs.host,
+            &mut along_values.host,
         );
         losses.entropy = host_entropies.iter().map(|e| f64::from(*e)).sum::<f64>() / m as f64;
         let device = self.network.parameters.device();
-        let vector = |v: &[f32]| Tensor::from_slice(v).to_device(device);
-        let mut loss = values.dot(&vector(along_values));
+        let mut loss = values.dot(&along_values.tensor(device));
         if let Actor::Choices(heads) = &self.actor {
             let taught = (!storage.taught.is_empty()).then_some(storage.taught.as_slice());
             let pull = Pull {
-                along_log_probs,
+                along_log_probs: &along_log_probs.host,
                 entropy: log.entropy_weight,
                 teacher: taught.map(|taught| (log.teacher_weight, taught)),
                 reference: config.reference.as_ref().map(|r| r.weight).zip(targets.referred),
             };
             (losses.teacher, losses.reference_kl) =
-                heads.slopes(softmax, &storage.drawn, rows, pull, along_logits);
-            loss += logits.view([-1]).dot(&vector(along_logits));
+                heads.slopes(softmax, &storage.drawn, rows, pull, &mut along_logits.host);
+            loss += logits.view([-1]).dot(&along_logits.tensor(device));
         }
         if let Some((log_probs, entropy)) = numbers {
-            loss += log_probs.dot(&vector(along_log_probs));
+            loss += log_probs.dot(&along_log_probs.tensor(device));
             if log.entropy_weight != 0.0 {
                 loss -= entropy.mean(Kind::Float) * log.entropy_weight;
             }
@@ -674,13 +666,14 @@ struct Targets<'a> {
     referred: Option<&'a [f32]>,
 }
 
-/// Room for what a minibatch needs in plain numbers.
+/// Room for what a minibatch needs.
 #[derive(Default)]
 struct Scratch {
     softmax: Softmax,
     outputs: Vec<f32>, // [M, L]
     host: Vec<f32>,    // [3, M]
-    along_log_probs: Vec<f32>,
-    along_values: Vec<f32>,
-    along_logits: Vec<f32>, // [M, L]
+    obs: Held,         // [M, D]
+    along_log_probs: Held,
+    along_values: Held,
+    along_logits: Held, // [M, L]
 }

@@ -3,6 +3,7 @@
 use sim::environment::{ActionSpace, Spec};
 use tch::{Device, Tensor};
 
+use super::parameters::copy_from;
 use crate::frozen::LEGAL_ABOVE;
 
 /// A rollout, decision after decision, lane after lane.
@@ -93,39 +94,70 @@ impl Storage {
         }
     }
 
-    pub(super) fn batch(&self, device: Device) -> Batch {
-        let b = self.decisions() as i64;
-        let matrix = |v: &[f32]| Tensor::from_slice(v).view([b, -1]).to_device(device);
-        let unread = |m: &f32| *m <= LEGAL_ABOVE;
+    /// Decisions `rows` `[M]` as tensors. Gathered here, row by row: a copy of all in another order would not stay in
+    /// the caches.
+    /// `obs` holds the observations: a batch is to be done with before the next.
+    pub(super) fn batch(&self, rows: &[i64], obs: &mut Held, device: Device) -> Batch {
+        let b = self.decisions();
+        let gathered = |held: &mut Held, all: &[f32]| {
+            let width = all.len() / b;
+            held.host.clear();
+            for row in rows {
+                held.host.extend_from_slice(&all[*row as usize * width..][..width]);
+            }
+            held.tensor(device).view([rows.len() as i64, width as i64])
+        };
         Batch {
-            obs: matrix(&self.obs), // [B, D]
+            obs: gathered(obs, &self.obs), // [M, D]
             rows: None,
             numbers: self.numbers.then(|| Numbers {
-                drawn: matrix(&self.drawn), // [B, A]
+                drawn: gathered(&mut Held::default(), &self.drawn), // [M, A]
                 unread: self
                     .mask
                     .iter()
-                    .any(unread)
-                    .then(|| matrix(&self.mask).le(f64::from(LEGAL_ABOVE))), // [B, A], bool
+                    .any(|m| *m <= LEGAL_ABOVE)
+                    .then(|| gathered(&mut Held::default(), &self.mask).le(f64::from(LEGAL_ABOVE))), // [M, A], bool
             }),
             goes_on: (!self.first_state.is_empty()).then(|| {
-                let ends = self.terminated.iter().zip(&self.truncated);
-                let goes_on: Vec<f32> =
-                    ends.map(|(dead, cut)| f32::from(u8::from(!dead && !cut))).collect();
-                Tensor::from_slice(&goes_on).to_device(device)
+                let goes_on = rows.iter().map(|row| {
+                    let row = *row as usize;
+                    f32::from(u8::from(!self.terminated[row] && !self.truncated[row]))
+                });
+                Tensor::from_slice(&goes_on.collect::<Vec<_>>()).to_device(device)
             }),
         }
     }
 }
 
-/// A rollout, or a minibatch of it, as tensors: what is differentiated. Choices are not.
+/// Numbers, and a tensor that has them: made once, and again where there are more or fewer of them.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) host: Vec<f32>,
+    tensor: Option<Tensor>,
+}
+
+impl Held {
+    /// The numbers as they are now, `[·]`. Whoever has the tensor of before sees them too.
+    pub(super) fn tensor(&mut self, device: Device) -> Tensor {
+        match &mut self.tensor {
+            Some(tensor) if tensor.numel() == self.host.len() => copy_from(&self.host, tensor),
+            none => *none = Some(Tensor::from_slice(&self.host).to_device(device)),
+        }
+        let Some(tensor) = &self.tensor else {
+            unreachable!("Invariant: made if it was not there")
+        };
+        tensor.shallow_clone()
+    }
+}
+
+/// Decisions as tensors: what is differentiated. Choices are not.
 pub(super) struct Batch {
     pub(super) obs: Tensor,
     /// What rows with heads came to, once a minibatch is seen, `[M, R, S]`.
     pub(super) rows: Option<Tensor>,
     /// Where actions are numbers.
     pub(super) numbers: Option<Numbers>,
-    /// With memory: 0 where the episode ended after the decision, 1 elsewhere, `[B]`.
+    /// With memory: 0 where the episode ended after the decision, 1 elsewhere, `[M]`.
     pub(super) goes_on: Option<Tensor>,
 }
 
@@ -135,28 +167,4 @@ pub(super) struct Numbers {
     pub(super) drawn: Tensor,
     /// Where one is not read; none where all are.
     pub(super) unread: Option<Tensor>,
-}
-
-impl Batch {
-    /// Rows `[M]` of `[B, …]`.
-    pub(super) fn select(&self, rows: &Tensor) -> Self {
-        self.part(|tensor| tensor.index_select(0, rows))
-    }
-
-    /// `length` rows from `start` on, as views.
-    pub(super) fn narrow(&self, start: usize, length: usize) -> Self {
-        self.part(|tensor| tensor.narrow(0, start as i64, length as i64))
-    }
-
-    fn part(&self, part: impl Fn(&Tensor) -> Tensor) -> Self {
-        Self {
-            obs: part(&self.obs),
-            rows: self.rows.as_ref().map(&part),
-            numbers: self.numbers.as_ref().map(|numbers| Numbers {
-                drawn: part(&numbers.drawn),
-                unread: numbers.unread.as_ref().map(&part),
-            }),
-            goes_on: self.goes_on.as_ref().map(&part),
-        }
-    }
 }

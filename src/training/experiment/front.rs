@@ -53,7 +53,7 @@ impl Workbench<'_> {
     ) -> Result<(Point, StaticParams), Failure> {
         let blocks = self.experiment.search_blocks.unwrap_or_else(|| training_budget(loaded));
         let which = Baseline::BestStatic;
-        let bar = progress_bar("search", 0);
+        let bar = progress_bar("search", blocks);
         let statics = search_statics(worlds, loaded, &[which], smaller, blocks, &|n| bar.inc(n))?;
         bar.finish_and_clear();
         let fixed = baseline(which, &loaded.scenario, worlds.deployed(), &statics);
