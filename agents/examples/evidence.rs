@@ -395,6 +395,7 @@ fn pendulum(seed: u64) -> Result<f64, LearnError> {
     let config = SacConfig {
         seed,
         learning_rate: 1e-3,
+        minibatch: 256,
         width: 256,
         normalise_observations: false,
         normalise_returns: false,

@@ -14,7 +14,7 @@ use markets::oracle::push::PushFeed;
 use markets::oracle::spot::SpotFeed;
 use markets::oracle::twap::TwapFeed;
 use markets::price::PriceError;
-use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price, Wad};
+use markets::units::{AccountId, Amount, AssetId, Bps, FeedId, MarketId, Pips, PoolId, Price};
 use protocols::interest::RateStrategy;
 use protocols::lending::{LiquidationDesign, Pooled};
 use protocols::perpetual::PerpetualError;
@@ -116,6 +116,7 @@ pub(crate) fn regime(market: &MarketSpec) -> RiskRegime {
             RiskParam::Oracle => &mut regime.oracle,
             RiskParam::ToxicStop => &mut regime.toxic_stop,
             RiskParam::BonusAtLine => &mut regime.bonus_at_line,
+            RiskParam::FullBonusAt => &mut regime.full_bonus_at,
         } = *rule;
     }
     regime
@@ -137,11 +138,10 @@ pub(crate) fn same_moves(here: &MarketSpec, there: &MarketSpec) -> bool {
 
 /// A liquidation design from its figures.
 fn design(spec: DesignSpec) -> LiquidationDesign {
-    let full_bonus_at = Wad::new(u128::from(spec.full_bonus_at_bps) * 10_u128.pow(14));
     LiquidationDesign {
         stops_when_toxic: spec.toxic_stop,
         bonus_at_line: Bps(spec.bonus_at_line_bps),
-        ..LiquidationDesign::flat(full_bonus_at)
+        ..LiquidationDesign::flat(Bps(spec.full_bonus_at_bps))
     }
 }
 

@@ -191,22 +191,14 @@ impl Report {
         Some(held.all(|c| c.better))
     }
 
-    /// The report as Markdown.
+    /// All figures of every group's policies, how bad the bad paths are, and what each training seed came to.
     #[must_use]
-    pub fn to_markdown(&self) -> String {
-        let mut text = format!("# {}\n\n", self.scenario);
+    pub(crate) fn tables(&self) -> String {
+        let mut text = String::new();
         let mut line = |t: String| {
             text += &t;
             text.push('\n');
         };
-        for comparison in self.comparisons.iter().filter(|c| c.against == BEST_STATIC) {
-            line(format!("**{}**\n", comparison.sentence));
-        }
-        line(
-            "USD per episode; 95 % intervals over training seeds and paths \
-              in brackets; every policy plays the same worlds.\n"
-                .to_owned(),
-        );
         let mut groups: Vec<&str> = self.rows.iter().map(|r| r.group.as_str()).collect();
         groups.dedup();
         for group in groups {
@@ -241,6 +233,26 @@ impl Report {
                 row.by_seed().into_iter().for_each(&mut line);
             }
         }
+        text
+    }
+
+    /// The report as Markdown.
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        let mut text = format!("# {}\n\n", self.scenario);
+        let mut line = |t: String| {
+            text += &t;
+            text.push('\n');
+        };
+        for comparison in self.comparisons.iter().filter(|c| c.against == BEST_STATIC) {
+            line(format!("**{}**\n", comparison.sentence));
+        }
+        line(
+            "USD per episode; 95 % intervals over training seeds and paths \
+              in brackets; every policy plays the same worlds.\n"
+                .to_owned(),
+        );
+        line(self.tables().trim_end().to_owned() + "\n");
         line("## Differences of the objective\n".to_owned());
         for comparison in &self.comparisons {
             line(format!("- {}", comparison.sentence));
@@ -275,7 +287,7 @@ impl Report {
 impl Row {
     /// The objective of each training seed from the worst to the best, where there are several, and its
     /// interquartile mean over seeds: one bad seed in ten moves the mean and not this.
-    pub(crate) fn by_seed(&self) -> Option<String> {
+    fn by_seed(&self) -> Option<String> {
         let mut sorted = self.by_seed_usd.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let list: Vec<String> = sorted.iter().map(|usd| short(*usd)).collect();
@@ -290,7 +302,7 @@ impl Row {
     }
 }
 
-pub(crate) fn cell(cell: &Cell) -> String {
+fn cell(cell: &Cell) -> String {
     estimate(&cell.estimate)
 }
 

@@ -100,6 +100,12 @@ impl StaticParams {
             if chosen && is_free(RiskParam::BonusAtLine) {
                 design.bonus_at_line = share;
             }
+            let (rule, now) = (regime.full_bonus_at, u64::from(design.full_bonus_at.0));
+            let chosen = draw.unit() < rate;
+            let health = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
+            if chosen && is_free(RiskParam::FullBonusAt) {
+                design.full_bonus_at = health;
+            }
         }
         for reserve in &mut market.reserves {
             for param in params_of(reserve) {
@@ -196,6 +202,7 @@ fn get_of_market(state: &MarketState, param: RiskParam) -> u64 {
         RiskParam::CloseFactor => state.close_factor.0.into(),
         RiskParam::ToxicStop => design.map_or(0, |d| d.stops_when_toxic.into()),
         RiskParam::BonusAtLine => design.map_or(0, |d| d.bonus_at_line.0.into()),
+        RiskParam::FullBonusAt => design.map_or(0, |d| d.full_bonus_at.0.into()),
         _ => 0,
     }
 }
@@ -205,6 +212,7 @@ fn set_of_market(state: &mut MarketState, param: RiskParam, value: u64) {
         (RiskParam::CloseFactor, _) => state.close_factor = Bps(value as u32),
         (RiskParam::ToxicStop, Some(design)) => design.stops_when_toxic = value != 0,
         (RiskParam::BonusAtLine, Some(design)) => design.bonus_at_line = Bps(value as u32),
+        (RiskParam::FullBonusAt, Some(design)) => design.full_bonus_at = Bps(value as u32),
         _ => {}
     }
 }
@@ -219,7 +227,10 @@ fn get(reserve: &Reserve, param: RiskParam) -> u64 {
         RiskParam::BorrowCap => config.borrow_cap,
         RiskParam::Frozen => config.frozen.into(),
         RiskParam::Oracle => reserve.other_oracle.is_some_and(|other| other.is_read).into(),
-        RiskParam::CloseFactor | RiskParam::ToxicStop | RiskParam::BonusAtLine => 0,
+        RiskParam::CloseFactor
+        | RiskParam::ToxicStop
+        | RiskParam::BonusAtLine
+        | RiskParam::FullBonusAt => 0,
     }
 }
 
@@ -233,6 +244,9 @@ fn set(reserve: &mut Reserve, param: RiskParam, value: u64) {
         RiskParam::BorrowCap => config.borrow_cap = value,
         RiskParam::Frozen => config.frozen = value != 0,
         RiskParam::Oracle => reserve.read_other_oracle(value != 0),
-        RiskParam::CloseFactor | RiskParam::ToxicStop | RiskParam::BonusAtLine => {}
+        RiskParam::CloseFactor
+        | RiskParam::ToxicStop
+        | RiskParam::BonusAtLine
+        | RiskParam::FullBonusAt => {}
     }
 }

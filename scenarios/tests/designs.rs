@@ -75,10 +75,11 @@ fn heads_and_columns_are_there_for_what_the_market_has() {
     let (columns, heads) = (plain.0.len(), plain.1.len());
     assert_eq!(both.0[..columns], plain.0);
     assert_eq!(both.1[..heads], plain.1);
-    assert_eq!(both.1[heads..], ["toxic_stop", "bonus_at_line", "TAIL_oracle"]);
+    assert_eq!(both.1[heads..], ["toxic_stop", "bonus_at_line", "full_bonus_at", "TAIL_oracle"]);
     let more = [
         "toxic_stop",
         "bonus_at_line",
+        "full_bonus_at",
         "TAIL_oracle",
         "TAIL_other_oracle_gap",
         "TAIL_other_oracle_usable",
@@ -143,11 +144,12 @@ fn the_search_tries_designs_and_oracles_and_leaves_other_markets_as_they_were() 
         params.dedup();
         params
     };
-    let further = [RiskParam::Oracle, RiskParam::ToxicStop, RiskParam::BonusAtLine];
+    let further =
+        [RiskParam::Oracle, RiskParam::ToxicStop, RiskParam::BonusAtLine, RiskParam::FullBonusAt];
     let all = params(&[SECOND, DESIGN], Side::Both);
     assert!(further.iter().all(|param| all.contains(param)), "{all:?}");
     let mine = params(&[SECOND, DESIGN], Side::Collateral);
-    assert_eq!(further.map(|param| mine.contains(&param)), [true, false, false]);
+    assert_eq!(further.map(|param| mine.contains(&param)), [true, false, false, false]);
     assert!(params(&[], Side::Both).iter().all(|param| !further.contains(param)));
     // A static design stands from before the first block.
     let worlds = Worlds::new(&try_load("siege.ron", &[SECOND, DESIGN]).unwrap()).unwrap();

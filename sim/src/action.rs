@@ -70,12 +70,13 @@ pub const RESERVE_ACTIONS: [ActionField; 7] = [
 /// Heads of the market, after the reserves'.
 pub const MARKET_ACTIONS: [ActionField; 1] = [steps("close_factor", "bps", RiskParam::CloseFactor)];
 /// Heads of a market whose liquidations have a design, after these.
-pub const DESIGN_ACTIONS: [ActionField; 2] = [
+pub const DESIGN_ACTIONS: [ActionField; 3] = [
     ActionField {
         choices: ["go on", "hold", "stop"],
         ..steps("toxic_stop", "0 or 1", RiskParam::ToxicStop)
     },
     steps("bonus_at_line", "bps", RiskParam::BonusAtLine),
+    steps("full_bonus_at", "bps", RiskParam::FullBonusAt),
 ];
 /// Head of each reserve that has two oracles, last.
 pub const ORACLE_ACTION: ActionField = ActionField {
@@ -96,6 +97,7 @@ pub const fn field_of(param: RiskParam) -> &'static ActionField {
         RiskParam::CloseFactor => &MARKET_ACTIONS[0],
         RiskParam::ToxicStop => &DESIGN_ACTIONS[0],
         RiskParam::BonusAtLine => &DESIGN_ACTIONS[1],
+        RiskParam::FullBonusAt => &DESIGN_ACTIONS[2],
         RiskParam::Oracle => &ORACLE_ACTION,
     }
 }
@@ -238,6 +240,7 @@ impl Side {
                 | RiskParam::CloseFactor
                 | RiskParam::ToxicStop
                 | RiskParam::BonusAtLine
+                | RiskParam::FullBonusAt
         );
         match self {
             Self::Both => true,
@@ -451,8 +454,8 @@ mod tests {
         assert_eq!(kept(Side::Both), up);
         let (mine, theirs) = (kept(Side::Collateral), kept(Side::Liquidation));
         for (head, name) in heads.names(&["A", "B"]).iter().enumerate() {
-            let of_market =
-                ["close_factor", "toxic_stop", "bonus_at_line"].contains(&name.as_str());
+            let of_market = ["close_factor", "toxic_stop", "bonus_at_line", "full_bonus_at"]
+                .contains(&name.as_str());
             let is_theirs = of_market || name.ends_with("_bonus");
             assert_eq!(theirs[head] == UP as f32, is_theirs, "{name}");
             assert_eq!(mine[head] == UP as f32, !is_theirs, "{name}");
@@ -464,8 +467,8 @@ mod tests {
         Side::Liquidation.mask(heads, &mut mask);
         assert_eq!(mask[..CHOICES], [0.0, 1.0, 0.0], "LTV");
         assert_eq!(mask[2 * CHOICES..3 * CHOICES], [1.0; CHOICES], "bonus");
-        assert_eq!(mask[14 * CHOICES..17 * CHOICES], [1.0; 3 * CHOICES], "the market's");
-        assert_eq!(mask[17 * CHOICES..], [0.0, 1.0, 0.0], "oracle");
+        assert_eq!(mask[14 * CHOICES..18 * CHOICES], [1.0; 4 * CHOICES], "the market's");
+        assert_eq!(mask[18 * CHOICES..], [0.0, 1.0, 0.0], "oracle");
     }
 
     #[test]
@@ -474,8 +477,11 @@ mod tests {
         let plain = names(Heads::plain(2));
         assert_eq!((plain.len(), plain[14].as_str()), (heads(2), "close_factor"));
         assert_eq!(plain[..8], names(all_heads())[..8]);
-        assert_eq!(names(all_heads())[15..], ["toxic_stop", "bonus_at_line", "B_oracle"]);
-        assert_eq!(all_heads().target(17), (Some(1), &ORACLE_ACTION));
+        assert_eq!(
+            names(all_heads())[15..],
+            ["toxic_stop", "bonus_at_line", "full_bonus_at", "B_oracle"]
+        );
+        assert_eq!(all_heads().target(18), (Some(1), &ORACLE_ACTION));
         let design = Heads::new([true, true].into_iter(), false);
         assert_eq!(names(design)[15..], ["A_oracle", "B_oracle"]);
         assert_eq!(design.space().dim(), design.count());
@@ -519,6 +525,6 @@ mod tests {
         let ActionSpace::Continuous { low, high } = all_heads().numbers() else {
             panic!("choices")
         };
-        assert_eq!((low, high), (vec![0.0; 18], vec![2.0; 18]));
+        assert_eq!((low, high), (vec![0.0; 19], vec![2.0; 19]));
     }
 }

@@ -248,6 +248,8 @@ pub const DESIGN_FIELDS: &[Field] = fields!(Field:
         |s| s.market.design.map_or(0.0, |d| f64::from(u8::from(d.stops_when_toxic)))),
     ("bonus_at_line", "share of the bonus", 1.0, Public,
         |s| s.market.design.map_or(1.0, |d| d.bonus_at_line.ratio())),
+    ("full_bonus_at", "1 − health factor", 0.1, Public,
+        |s| s.market.design.map_or(0.0, |d| 1.0 - d.full_bonus_at.ratio())),
 );
 
 /// Fields of each reserve that has two oracles.

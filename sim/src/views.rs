@@ -238,7 +238,8 @@ impl MarketViews {
         let whole = self.reserves[reserve].bonus;
         let Some(design) = &self.design else { return whole };
         let least = design.bonus_at_line.ratio();
-        let grown = (1.0 - health_factor) / (1.0 - design.full_bonus_at.ratio());
+        let range = (1.0 - design.full_bonus_at.ratio()).max(f64::MIN_POSITIVE);
+        let grown = (1.0 - health_factor) / range;
         whole * (least + (1.0 - least) * grown.clamp(0.0, 1.0))
     }
 

@@ -77,7 +77,6 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     })?;
     let answer = outcome.to_markdown();
     workbench.write("experiment.md", &answer)?;
-    workbench.write("report.md", &outcome.report.to_markdown())?;
     workbench.write("experiment.json", &format!("{:#}\n", json!(outcome)))?;
     let run = workbench.folder.display().to_string();
     let value = json!({"run": run, "win_counts": outcome.win_counts(), "outcome": outcome});

@@ -69,6 +69,7 @@ impl School<'_> {
             updates,
             gamma: GAMMA,
             entropy_weight: ENTROPY,
+            set_width: base.set_width,
             ..without_the_policys_own(base)
         };
         Ok((config, per_update))
@@ -93,6 +94,7 @@ impl School<'_> {
         let mut on_update =
             |log: &UpdateLog, run: &mut Ppo<LiquidationLane>| -> Result<Next, LearnError> {
                 self.bar.inc(per_update);
+                self.bar.set_message(format!("seed {seed}: {}", log.pace()));
                 let mut sides = run.lanes().lanes().iter();
                 let held = sides.try_for_each(|side| self.floor.held(side, PathChoice::Drawn));
                 let is_due = log.update.is_multiple_of(every) || log.update == log.updates;
@@ -113,9 +115,11 @@ impl School<'_> {
                     run.consider_best(score);
                     run.save_checkpoint(&checkpoint)?;
                     self.output.note(&format!(
-                        "seed {seed}: update {}/{}, profit {score:.0} USD on worlds that choose",
-                        log.update, log.updates
-                    ));
+                    "seed {seed}: update {}/{}, {}, profit {score:.0} USD on worlds that choose",
+                    log.update,
+                    log.updates,
+                    log.pace()
+                ));
                 }
                 Ok(Next::Continue)
             };

@@ -57,7 +57,7 @@ pub(crate) fn learned(
     let every = u64::from(loaded.scenario.decision_every_blocks.max(1));
     let own = loaded.scenario.train.as_ref().map(|train| train.ppo.clone()).unwrap_or_default();
     let lesson = Lesson { budget, seed, from: None, to: None };
-    respond(prey, &own, every, pursuit, lesson, &|blocks| bar.inc(blocks))
+    respond(prey, &own, every, pursuit, lesson, bar)
 }
 
 /// The same with the settings of `base`, where the policy decides every so many blocks.
@@ -67,7 +67,7 @@ pub(super) fn respond(
     every: u64,
     pursuit: Pursuit,
     lesson: Lesson<'_>,
-    progress: &dyn Fn(u64),
+    bar: &ProgressBar,
 ) -> Result<Made, Failure> {
     let Lesson { budget, seed, from, to } = lesson;
     let lanes = prey.lanes(seed, LANES, pursuit).map_err(ExploitError::from)?;
@@ -91,7 +91,8 @@ pub(super) fn respond(
     let mut stopped: Option<Failure> = None;
     let mut checked = 0;
     let mut on_update = |log: &UpdateLog, run: &mut Ppo<AttackLane>| -> Result<Next, LearnError> {
-        progress(per_update);
+        bar.inc(per_update);
+        bar.set_message(format!("attacker {seed}: {}", log.pace()));
         let due = log.update * budget.checks / updates;
         if due == checked && log.update != updates {
             return Ok(Next::Continue);
@@ -112,6 +113,8 @@ pub(super) fn respond(
         }
     };
     train(&mut run, &mut on_update).map_err(Failure::from_error)?;
+    // Who comes next may be no learner.
+    bar.set_message("");
     if let Some(to) = to {
         run.save_checkpoint(to).map_err(Failure::from_error)?;
     }

@@ -47,7 +47,7 @@ impl<'a> Rounds<'a> {
         let every = u64::from(worlds.decision_every_blocks().max(1));
         let prey = Prey { worlds, name: name.to_owned(), policies };
         let lesson = Lesson { budget, seed, from, to };
-        respond(&prey, &spec.ppo, every, pursuit, lesson, &|blocks| bar.inc(blocks))
+        respond(&prey, &spec.ppo, every, pursuit, lesson, bar)
     }
 
     /// Lets the policy learn against attackers by their chances: its share of the budget.

@@ -402,13 +402,9 @@ fn validate(
 /// Moves the bar; where there is no terminal, a line every tenth of the way.
 pub(super) fn tell(shared: &Shared<'_>, seed: u64, log: &UpdateLog, row: &Log, blocks: u64) {
     let number = |v: Option<f64>| v.map_or("–".to_owned(), |v| format!("{v:.0}"));
-    let share = |secs: f64| 100.0 * secs / log.seconds;
     let figures = format!(
-        "seed {seed}: {:.0} decisions/s (worlds {:.0} %, forward {:.0} %, train {:.0} %), objective {}, bad debt {}",
-        log.decisions_per_second,
-        share(log.environment_secs),
-        share(log.forward_secs),
-        share(log.train_secs),
+        "seed {seed}: {}, objective {}, bad debt {}",
+        log.pace(),
         number(row.number("episode/objective_usd")),
         number(row.number("episode/bad_debt_usd"))
     );

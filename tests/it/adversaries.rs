@@ -2,6 +2,7 @@
 
 use crate::support::{ballast, json, library};
 use crate::training::{args, ends_alike, ends_alike_at, refuses, train};
+use ballast::agents::learn::game_theory::matrix::{MetaSolver, Payoffs};
 use serde_json::Value;
 use std::fs;
 
@@ -97,6 +98,45 @@ fn a_population_is_raised_alike_on_any_threads_and_its_policy_exploited() {
     let refused = ballast(dir.path(), &eval);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("siege.ron: not a policy"));
+}
+
+/// Both sides are mixed by the solver that the scenario names, from the payoffs of the round.
+#[test]
+fn a_population_is_mixed_by_the_solver_that_is_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let replicator = MetaSolver::ProjectedReplicator { exploration: 0.05, step: 0.1, steps: 200 };
+    let solvers = [
+        ("Uniform", MetaSolver::Uniform),
+        ("Nash", MetaSolver::Nash),
+        ("ProjectedReplicator(exploration: 0.05, step: 0.1, steps: 200)", replicator),
+    ];
+    let mut all = Vec::new();
+    for (i, (name, solver)) in solvers.into_iter().enumerate() {
+        let population = format!(
+            "train.population=(rounds: 2, attacker_blocks: 8000, head_start_hours: 0.1, paths: 2, solver: {name})"
+        );
+        let out = i.to_string();
+        train(dir.path(), &out, false, &[&population]);
+        let folder = dir.path().join(&out).join("population/seed-1");
+        for round in 0..=2 {
+            let file = folder.join(format!("payoffs-{round}.json"));
+            let at: Value = serde_json::from_slice(&fs::read(file).expect("reads")).expect("JSON");
+            let rows = serde_json::from_value(at["objective_usd"].clone()).expect("a matrix");
+            let mixed = Payoffs { rows }.solve(solver).expect("a mixture");
+            let written = |side: &str| -> Vec<f64> {
+                serde_json::from_value(at[side].clone()).expect("chances")
+            };
+            let near = |a: &[f64], b: &[f64]| {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9)
+            };
+            assert!(near(&written("policy_chances"), &mixed.rows), "{name}: {at}");
+            assert!(near(&written("attacker_chances"), &mixed.columns), "{name}: {at}");
+            if round == 2 {
+                all.push(written("attacker_chances"));
+            }
+        }
+    }
+    assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2], "{all:?}");
 }
 
 /// Both runs, and who plays in the running episodes, are in one checkpoint; both sides learn, and from each other.

@@ -2,10 +2,12 @@
 
 use crate::support::{ballast, json, library};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// Settings small enough for a test.
 pub(crate) const SMALL: [&str; 9] = [
@@ -67,18 +69,26 @@ fn training_ends_with_the_same_bytes_twice_and_after_a_kill() {
     export_and_judge(dir.path(), siege.to_str().expect("UTF-8"));
 }
 
-/// Levels that are replayed and edited, the curriculum's state in the checkpoint.
+/// Levels that are drawn, replayed, and edited, the curriculum's state in the checkpoint.
 #[test]
 fn training_on_a_curriculum_ends_with_the_same_bytes_twice_and_after_a_kill() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let curriculum = "train.curriculum=(method: Accel, buffer: 8, parameters: [
-        (path: \"exchange.listings.TAIL.depth_usd\", low: 5e4, high: 2e6, scale: Logarithmic),
-        (path: \"exchange.impact_half_life_secs\", low: 60.0, high: 7200.0),
-    ])";
-    ends_alike(dir.path(), &[curriculum]);
-    train(dir.path(), "plain", false, &[]);
-    let weights = |run: &str| fs::read(dir.path().join(run).join("policy/weights.bin"));
-    assert_ne!(weights("one").ok(), weights("plain").ok(), "it learns elsewhere");
+    let folders: [_; 4] = std::array::from_fn(|_| tempfile::tempdir().expect("a folder"));
+    let [plain, levels @ ..] = &folders;
+    train(plain.path(), "one", false, &[]);
+    for (method, dir) in ["DomainRandomisation", "Plr", "Accel"].into_iter().zip(levels) {
+        // As many as there are lanes: from the second episodes on there is something to replay.
+        let curriculum = format!(
+            "train.curriculum=(method: {method}, buffer: 4, parameters: [
+                (path: \"exchange.listings.TAIL.depth_usd\", low: 5e4, high: 2e6, scale: Logarithmic),
+                (path: \"exchange.impact_half_life_secs\", low: 60.0, high: 7200.0),
+            ])"
+        );
+        ends_alike(dir.path(), &[&curriculum]);
+    }
+    // What was learned from, update by update: the policy that is kept may be an early one.
+    let log = |dir: &TempDir| fs::read(dir.path().join("one/training.parquet")).expect("reads");
+    let all: BTreeSet<Vec<u8>> = folders.iter().map(log).collect();
+    assert_eq!(all.len(), 4, "each learns elsewhere");
 }
 
 /// What a baseline does is learned from it, by name, and who cannot teach is refused by name.
@@ -366,12 +376,22 @@ fn a_liquidator_is_trained_alike_on_any_threads_and_takes_its_place() {
     let mut resume = vec!["liquidate", crash, "--out", "three", "--resume"];
     resume.extend(&set);
     assert_eq!(json(dir.path(), &resume)["report"], reports[0]);
+    // Its chances can be read as a set of positions.
+    let mut sets = vec!["liquidate", crash, "--out", "sets", "--set", "train.ppo.set_width=8"];
+    sets.extend(&set);
+    assert_ne!(json(dir.path(), &sets)["report"], reports[0]);
 
-    let stored = dir.path().join("one/liquidators/seed-1.bin");
-    let named = format!("train.liquidator={:?}", stored.display().to_string());
+    let named = |trained: &str| {
+        let stored = dir.path().join(trained).join("liquidators/seed-1.bin");
+        format!("train.liquidator={:?}", stored.display().to_string())
+    };
+    let [named, named_set] = ["one", "sets"].map(named);
     let mut run = vec!["run", crash, "--set", "episode_hours=1", "--out", "with", "--set", &named];
     assert!(json(dir.path(), &run)["digest"].is_string());
     assert_eq!(json(dir.path(), &["replay", "with"])["matches"], true);
+    let with_set =
+        ["run", crash, "--set", "episode_hours=1", "--out", "with_set", "--set", &named_set];
+    assert!(json(dir.path(), &with_set)["digest"].is_string());
     run.extend(["--set", "agents.liquidators=[]"]);
     assert_eq!(ballast(dir.path(), &run).status.code(), Some(2));
 }

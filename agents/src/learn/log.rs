@@ -79,6 +79,19 @@ pub struct UpdateLog {
 }
 
 impl UpdateLog {
+    /// How fast it went, and where the time goes, for people.
+    #[must_use]
+    pub fn pace(&self) -> String {
+        let share = |secs: f64| 100.0 * secs / self.seconds;
+        format!(
+            "{:.0} decisions/s (worlds {:.0} %, forward {:.0} %, train {:.0} %)",
+            self.decisions_per_second,
+            share(self.environment_secs),
+            share(self.forward_secs),
+            share(self.train_secs)
+        )
+    }
+
     /// Every number under its TensorBoard tag; those that are not finite are left out.
     #[must_use]
     pub fn scalars(&self) -> Vec<(String, f64)> {

@@ -51,7 +51,7 @@ impl Default for SacConfig {
             gradient_steps: 1,
             warm_up_steps: 100,
             memory: 1_000_000,
-            minibatch: 256,
+            minibatch: 512,
             width: 256,
             learning_rate: 3e-4,
             gamma: 0.99,

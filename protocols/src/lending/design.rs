@@ -13,17 +13,17 @@ pub struct LiquidationDesign {
     pub stops_when_toxic: bool,
     /// Share of a reserve's bonus that is paid just below a health factor of one: 100 % for a flat bonus.
     pub bonus_at_line: Bps,
-    /// Health factor, below one, at and below which the whole bonus is paid.
-    pub full_bonus_at: Wad,
-    /// Unix times at which a risk change last moved the stop and the share; zero: never.
-    pub changed_at: [u64; 2],
+    /// Health factor at and below which the whole bonus is paid; at one or above it always is.
+    pub full_bonus_at: Bps,
+    /// Unix times at which a risk change last moved the stop, the share and the health factor; zero: never.
+    pub changed_at: [u64; 3],
 }
 
 impl LiquidationDesign {
     /// Aave v3's own: no stop, the whole bonus always.
     #[must_use]
-    pub const fn flat(full_bonus_at: Wad) -> Self {
-        Self { stops_when_toxic: false, bonus_at_line: Bps::ONE, full_bonus_at, changed_at: [0; 2] }
+    pub const fn flat(full_bonus_at: Bps) -> Self {
+        Self { stops_when_toxic: false, bonus_at_line: Bps::ONE, full_bonus_at, changed_at: [0; 3] }
     }
 
     /// The bonus at a health factor below one: linear from its least at the line to the whole of it, both
@@ -32,7 +32,9 @@ impl LiquidationDesign {
     /// price falls until somebody takes it: a Dutch auction whose clock is the health factor.
     #[must_use]
     pub fn bonus(&self, whole: Bps, health_factor: Wad) -> Bps {
-        let range = Wad::ONE.0.saturating_sub(self.full_bonus_at.0);
+        // A basis point of a health factor is 10¹⁴.
+        let range = U256::from(Bps::ONE.0.saturating_sub(self.full_bonus_at.0))
+            * U256::from(10_u128.pow(14));
         let below = Wad::ONE.0.saturating_sub(health_factor.0);
         if below >= range {
             return whole;
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn the_bonus_grows_from_its_share_at_the_line_to_the_whole() {
         let design =
-            LiquidationDesign { bonus_at_line: Bps(2_000), ..LiquidationDesign::flat(wad(90)) };
+            LiquidationDesign { bonus_at_line: Bps(2_000), ..LiquidationDesign::flat(Bps(9_000)) };
         let at = |percent| design.bonus(Bps(1_000), wad(percent)).0;
         // 200 at the line, 80 more for every point of health.
         assert_eq!(
@@ -79,7 +81,7 @@ mod tests {
         );
         // Floors: 3 bps at 20 % is 0; 3 · 5/10 is 1.
         assert_eq!([100, 95].map(|p| design.bonus(Bps(3), wad(p)).0), [0, 1]);
-        let flat = LiquidationDesign::flat(wad(90));
+        let flat = LiquidationDesign::flat(Bps(9_000));
         assert_eq!([100, 95, 20].map(|p| flat.bonus(Bps(1_000), wad(p)).0), [1_000; 3]);
     }
 

@@ -40,9 +40,10 @@ pub fn standing(
         RiskParam::Oracle => {
             u64::from(reserve.other_oracle.ok_or(RiskError::NoOtherOracle)?.is_read)
         }
-        RiskParam::CloseFactor | RiskParam::ToxicStop | RiskParam::BonusAtLine => {
-            return Err(RiskError::NoSuchReserve);
-        }
+        RiskParam::CloseFactor
+        | RiskParam::ToxicStop
+        | RiskParam::BonusAtLine
+        | RiskParam::FullBonusAt => return Err(RiskError::NoSuchReserve),
     };
     Ok(Standing { value, last: reserve.last_changed_at[param.index()] })
 }
@@ -53,6 +54,7 @@ fn of_market(state: &MarketState, param: RiskParam) -> Result<Standing, RiskErro
         RiskParam::CloseFactor => (u64::from(state.close_factor.0), state.close_factor_changed_at),
         RiskParam::ToxicStop => (u64::from(design()?.stops_when_toxic), design()?.changed_at[0]),
         RiskParam::BonusAtLine => (u64::from(design()?.bonus_at_line.0), design()?.changed_at[1]),
+        RiskParam::FullBonusAt => (u64::from(design()?.full_bonus_at.0), design()?.changed_at[2]),
         _ => return Err(RiskError::NoSuchReserve),
     };
     Ok(Standing { value, last })
@@ -78,9 +80,10 @@ pub(crate) fn to_reserve(
             reserve.other_oracle.ok_or(RiskError::NoOtherOracle)?;
             reserve.read_other_oracle(change.value != 0);
         }
-        RiskParam::CloseFactor | RiskParam::ToxicStop | RiskParam::BonusAtLine => {
-            return Err(RiskError::NoSuchReserve);
-        }
+        RiskParam::CloseFactor
+        | RiskParam::ToxicStop
+        | RiskParam::BonusAtLine
+        | RiskParam::FullBonusAt => return Err(RiskError::NoSuchReserve),
     }
     let config = &reserve.config;
     if config.ltv > config.liquidation_threshold {
@@ -114,6 +117,11 @@ pub(crate) fn to_market(
             let design = state.design.as_mut().ok_or(RiskError::NoDesign)?;
             design.bonus_at_line = bps;
             design.changed_at[1] = now;
+        }
+        RiskParam::FullBonusAt => {
+            let design = state.design.as_mut().ok_or(RiskError::NoDesign)?;
+            design.full_bonus_at = bps;
+            design.changed_at[2] = now;
         }
         _ => return Err(RiskError::NoSuchReserve),
     }

@@ -38,11 +38,13 @@ pub enum RiskParam {
     ToxicStop,
     /// Share of a bonus that the market pays at a health factor of one, in bps.
     BonusAtLine,
+    /// Health factor at and below which the market pays the whole bonus, in bps.
+    FullBonusAt,
 }
 
 impl RiskParam {
     /// How many there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
     /// How many, the first, a reserve may have.
     pub const OF_RESERVES: usize = 8;
     /// All, in the order of [`RiskParam::index`].
@@ -57,6 +59,7 @@ impl RiskParam {
         Self::Oracle,
         Self::ToxicStop,
         Self::BonusAtLine,
+        Self::FullBonusAt,
     ];
     /// Position in [`RiskParam::ALL`].
     #[must_use]
@@ -66,7 +69,7 @@ impl RiskParam {
     /// Whether it belongs to the market rather than to one reserve.
     #[must_use]
     pub const fn is_market_wide(self) -> bool {
-        matches!(self, Self::CloseFactor | Self::ToxicStop | Self::BonusAtLine)
+        self as usize >= Self::OF_RESERVES || matches!(self, Self::CloseFactor)
     }
 }
 

@@ -43,6 +43,8 @@ pub struct RiskRegime {
     pub toxic_stop: Rule,
     /// Rule of [`RiskParam::BonusAtLine`], likewise.
     pub bonus_at_line: Rule,
+    /// Rule of [`RiskParam::FullBonusAt`], likewise.
+    pub full_bonus_at: Rule,
 }
 
 const HOUR: u64 = 3_600;
@@ -94,6 +96,7 @@ impl RiskRegime {
             oracle: never,
             toxic_stop: never,
             bonus_at_line: never,
+            full_bonus_at: never,
         }
     }
     /// An emergency guardian's rights, all without delay:
@@ -109,6 +112,7 @@ impl RiskRegime {
     /// | oracle | 0 – 1 | | 1 h to go back | to the other |
     /// | toxic stop | 0 – 1 | | 1 h | – |
     /// | bonus at the line | 0 – 100 % | 25 %, 25 % | 1 h | – |
+    /// | health of the whole bonus | 50 – 99 % | 5 %, 5 % | 1 h | – |
     ///
     /// A threshold falls slowly because its fall liquidates people: 1 % an hour gives a borrower time
     /// to top up. A policy's step is the full move.
@@ -133,6 +137,7 @@ impl RiskRegime {
             oracle: Rule { at_once: AtOnce::Ceil, ..rule(0, 1, absolute(1), absolute(1), HOUR) },
             toxic_stop: rule(0, 1, absolute(1), absolute(1), HOUR),
             bonus_at_line: rule(0, 10_000, absolute(2_500), absolute(2_500), HOUR),
+            full_bonus_at: rule(5_000, 9_900, absolute(500), absolute(500), HOUR),
         }
     }
     /// The rule of a parameter.
@@ -149,6 +154,7 @@ impl RiskRegime {
             RiskParam::Oracle => &self.oracle,
             RiskParam::ToxicStop => &self.toxic_stop,
             RiskParam::BonusAtLine => &self.bonus_at_line,
+            RiskParam::FullBonusAt => &self.full_bonus_at,
         }
     }
     /// The value one policy step from `current` ([`Rule::step_value`]): what a learned action's "up" or

@@ -1,7 +1,7 @@
 //! Liquidations as a market designs them, and reserves with two oracles.
 
 use crate::common::{MANAGER, Refused, TAIL, USDC, USER, WETH, World, refused, usd};
-use markets::units::{AccountId, Amount, Bps, FeedId, Wad};
+use markets::units::{AccountId, Amount, Bps, FeedId};
 use protocols::lending::{LendingError, LiquidationDesign};
 use protocols::reserve::OtherOracle;
 use protocols::risk_params::{Direction, RiskChange, RiskError, RiskParam, RiskRegime};
@@ -10,14 +10,10 @@ const LENDER: AccountId = AccountId(USER);
 const WHO: AccountId = AccountId(USER + 1);
 const BOT: AccountId = AccountId(USER + 2);
 
-const fn wad(percent: u128) -> Wad {
-    Wad::new(percent * 10_u128.pow(16))
-}
-
 /// 10 WETH at 2,000 USD against 16,000 USDC, in a market whose whole bonus of 5 % is paid from 0.90 on.
 fn world(design: impl FnOnce(&mut LiquidationDesign)) -> World {
     let mut w = World::three(RiskRegime::guardian());
-    let mut it = LiquidationDesign::flat(wad(90));
+    let mut it = LiquidationDesign::flat(Bps(9_000));
     design(&mut it);
     w.market.state.design = Some(it);
     for account in [LENDER, BOT] {
@@ -111,10 +107,16 @@ fn a_design_is_moved_by_rule_and_only_where_there_is_one() {
     assert_eq!(propose(&mut w, None, share, 4_999), risk(fast));
     let down = w.market.risk_step(None, share, Direction::Down, w.ledger.now).unwrap();
     assert_eq!(down.value, 5_000);
+    // So has the health factor of the whole bonus, by steps of its own.
+    let health = RiskParam::FullBonusAt;
+    assert_eq!(propose(&mut w, None, health, 8_500), Ok(Amount::ZERO));
+    assert_eq!(w.market.state.design.unwrap().full_bonus_at, Bps(8_500));
+    let early = RiskError::TooEarly { from: w.ledger.now + 3_600 };
+    assert_eq!(propose(&mut w, None, health, 8_000), risk(early));
     assert_eq!(propose(&mut w, Some(0), stop, 0), risk(RiskError::NoSuchReserve));
     w.market.state.design = None;
     assert_eq!(propose(&mut w, None, stop, 1), risk(RiskError::NoDesign));
-    w.market.state.design = Some(LiquidationDesign::flat(wad(90)));
+    w.market.state.design = Some(LiquidationDesign::flat(Bps(9_000)));
     w.market.regime = RiskRegime::steward();
     assert_eq!(propose(&mut w, None, stop, 1), risk(RiskError::NotAllowed));
 }

@@ -305,7 +305,8 @@ fn a_full_queue_stops_only_what_would_wait() {
 fn the_close_factor_and_the_design_are_the_markets() {
     let wide: Vec<RiskParam> =
         RiskParam::ALL.into_iter().filter(|param| param.is_market_wide()).collect();
-    assert_eq!(wide, [RiskParam::CloseFactor, RiskParam::ToxicStop, RiskParam::BonusAtLine]);
+    let design = [RiskParam::ToxicStop, RiskParam::BonusAtLine, RiskParam::FullBonusAt];
+    assert_eq!(wide, [&[RiskParam::CloseFactor], design.as_slice()].concat());
 }
 
 #[test]

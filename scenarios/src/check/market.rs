@@ -191,6 +191,8 @@ impl Checker<'_> {
                 | RiskParam::LiquidationBonus
                 | RiskParam::CloseFactor
                 | RiskParam::BonusAtLine => 1e4,
+                // As in `design`: below one.
+                RiskParam::FullBonusAt => 9_999.0,
             };
             self.within(&format!("{at}.rules.{i}.rule.ceil"), over.rule.ceil as f64, 0.0, most);
             if over.rule.floor > over.rule.ceil {

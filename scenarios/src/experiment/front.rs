@@ -1,5 +1,5 @@
 //! The front over budgets: for each budget of the tail of bad debt, what learned and the best static parameters make of
-//! borrow usage and revenue.
+//! borrow usage and revenue, less what that costs borrowers and in changes.
 
 use super::{Experiment, WayToTrain};
 use crate::check::Checker;
@@ -111,7 +111,8 @@ pub struct Standing {
     pub usage_usd_years: Estimate,
     /// What the protocol earned, USD per episode.
     pub revenue_usd: Estimate,
-    /// Both as the objective weighs them, USD per episode.
+    /// The objective but for bad debt: both as it weighs them, less what borrowers' losses and changes cost, USD per
+    /// episode.
     pub value_usd: Estimate,
     /// CVaR95 of bad debt, USD per episode.
     pub tail_usd: Estimate,
@@ -156,6 +157,8 @@ impl Point {
         let value = |t: &Totals| {
             objective.usage_value_per_year * t.borrow_usage_usd_years
                 + objective.revenue_weight * t.revenue_usd
+                - objective.borrower_loss_price * t.borrower_loss_usd
+                - objective.churn_price_usd * t.changes
         };
         let paired = |(row, path): (usize, usize)| {
             // Static parameters have one row, which every seed is held against.
@@ -209,8 +212,8 @@ pub fn to_markdown(points: &[Point]) -> String {
     }
     let mut text = "## The front over budgets\n\nFor each budget a policy is trained and the best static parameters are \
                     searched under CVaR95 of bad debt ≤ budget; both are judged on the same unseen worlds. Value: \
-                    borrow usage and revenue as the objective weighs them, USD per episode. Kept: *yes* where the \
-                    whole interval lies within the budget.\n\n![value against the tail](front.svg)\n\n| budget | policy | \
+                    borrow usage and revenue as the objective weighs them, less what borrowers' losses and changes \
+                    cost, USD per episode. Kept: *yes* where the whole interval lies within the budget.\n\n![value against the tail](front.svg)\n\n| budget | policy | \
                     borrow usage ($·yr) | revenue | value | bad debt CVaR95 | budget kept |\n|---|---|---|---|---|---|---|\n"
         .to_owned();
     for point in points {
@@ -237,8 +240,8 @@ mod tests {
         usage_value_per_year: 0.5,
         revenue_weight: 2.0,
         bad_debt_price: 0.0,
-        borrower_loss_price: 0.0,
-        churn_price_usd: 0.0,
+        borrower_loss_price: 0.25,
+        churn_price_usd: 2.0,
         cvar_weight: 0.0,
         cvar_alpha: 0.95,
         cvar_budget_usd: 0.0,
@@ -249,6 +252,8 @@ mod tests {
         let one = |path: u32| Totals {
             borrow_usage_usd_years: usage + f64::from(path),
             revenue_usd: 3.0,
+            borrower_loss_usd: 8.0,
+            changes: 1.5,
             bad_debt_usd: if path == 0 { worst } else { 0.0 },
             ..Totals::default()
         };
@@ -261,7 +266,7 @@ mod tests {
         let (learned, fixed) = (entry(LEARNED, 3, 100.0, 800.0), entry(BEST_STATIC, 1, 90.0, 50.0));
         let by = Resampling { resamples: 300, seed: 1 };
         let point = Point::new(500, [&learned, &fixed], "as deployed".to_owned(), &OBJECTIVE, by);
-        assert_eq!(point.learned.value_usd.mean, 0.5 * 109.5 + 6.0);
+        assert_eq!(point.learned.value_usd.mean, 0.5 * 109.5 + 6.0 - 2.0 - 3.0);
         assert!((point.learned.tail_usd.mean - 800.0).abs() < 1e-9);
         assert_eq!((point.learned.kept, point.fixed.kept), (Kept::No, Kept::Yes));
         // Path by path the difference has no spread.

@@ -4,23 +4,11 @@ use super::front::{self, Point};
 use super::{Expectation, Experiment};
 use crate::evaluate::Statics;
 use crate::exploit;
-use crate::report::{Comparison, Report, cell, estimate, short};
+use crate::report::{Comparison, Report, estimate, short};
 use crate::shift;
 use crate::stats::Estimate;
-use crate::totals::{COLUMNS, Column};
 use agents::attack::Goal;
 use serde::{Deserialize, Serialize};
-
-/// Columns of the tables, by key; all others are in the full report.
-const SHOWN: [&str; 7] = [
-    "objective_usd",
-    "bad_debt_usd",
-    "bad_debt_cvar95_usd",
-    "attacker_profit_usd",
-    "borrower_loss_usd",
-    "borrow_usage_usd_years",
-    "changes",
-];
 
 /// What came of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -127,7 +115,7 @@ impl Outcome {
             Expectation::Open => "Nothing was expected beforehand.\n\n",
         };
         text += &self.answer();
-        text += &self.tables();
+        text += &self.report.tables();
         text += &self.differences();
         text += &shift::to_markdown(&self.report.shifts);
         text += &self.grid_table();
@@ -158,32 +146,6 @@ impl Outcome {
             (Verdict::Wins, false) => ": the win does not count; what it depends on is below.\n\n",
             _ => ".\n\n",
         };
-        text
-    }
-
-    fn tables(&self) -> String {
-        let mut text = String::new();
-        let columns: Vec<&Column> = COLUMNS.iter().filter(|c| SHOWN.contains(&c.key)).collect();
-        let mut groups: Vec<&str> = self.report.rows.iter().map(|r| r.group.as_str()).collect();
-        groups.dedup();
-        for group in groups {
-            let titles: Vec<&str> = columns.iter().map(|c| c.title).collect();
-            text += &format!("## {group}\n\n| policy | n | {} |\n", titles.join(" | "));
-            text += &format!("|---|---|{}\n", "---|".repeat(columns.len()));
-            for row in self.report.rows.iter().filter(|r| r.group == group) {
-                let shown = |column: &&Column| {
-                    let found = row.cells.iter().find(|c| c.column == column.key);
-                    found.map_or_else(String::new, cell)
-                };
-                let cells: Vec<String> = columns.iter().map(shown).collect();
-                let (policy, seeds, paths) = (&row.policy, row.seeds, row.paths);
-                text += &format!("| {policy} | {seeds}×{paths} | {} |\n", cells.join(" | "));
-            }
-            text.push('\n');
-            for row in self.report.rows.iter().filter(|r| r.group == group) {
-                text += &row.by_seed().map(|line| line + "\n").unwrap_or_default();
-            }
-        }
         text
     }
 
@@ -355,11 +317,6 @@ mod tests {
             exploited: Vec::new(),
             front: Vec::new(),
         }
-    }
-
-    #[test]
-    fn shown_columns_exist() {
-        assert!(SHOWN.iter().all(|key| COLUMNS.iter().any(|c| c.key == *key)));
     }
 
     #[test]

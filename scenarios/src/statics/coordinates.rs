@@ -132,7 +132,7 @@ impl Coordinate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use markets::units::{AccountId, AssetId, Bps, FeedId, Wad};
+    use markets::units::{AccountId, AssetId, Bps, FeedId};
     use protocols::interest::RateStrategy;
     use protocols::lending::LiquidationDesign;
     use protocols::reserve::{OtherOracle, Reserve, ReserveConfig};
@@ -202,17 +202,18 @@ mod tests {
         assert_eq!(Coordinates::of(&guardian, Side::Liquidation).len(), 2, "bonus, close factor");
         assert_eq!(Coordinates::of(&steward, Side::Both).len(), 4, "no freeze, no close factor");
         let mut further = guardian.clone();
-        further.state.design = Some(LiquidationDesign::flat(Wad::new(9 * 10_u128.pow(17))));
+        further.state.design = Some(LiquidationDesign::flat(Bps(9_000)));
         further.reserves[0].other_oracle = Some(OtherOracle { feed: FeedId(1), is_read: false });
         assert_eq!(
             Coordinates::of(&further, Side::Both).len(),
-            9,
-            "oracle, stop, bonus at the line"
+            10,
+            "oracle, stop, bonus at the line, health of the whole"
         );
         let coordinates = Coordinates::of(&further, Side::Liquidation);
-        let found = coordinates.statics(&[0.5, 0.5, 0.6, 0.25]).0;
+        let found = coordinates.statics(&[0.5, 0.5, 0.6, 0.25, 0.5]).0;
         let change = |param, value| RiskChange { reserve: None, param, value };
         assert!(found.contains(&change(RiskParam::ToxicStop, 1)), "{found:?}");
         assert!(found.contains(&change(RiskParam::BonusAtLine, 2_500)), "{found:?}");
+        assert!(found.contains(&change(RiskParam::FullBonusAt, 7_450)), "{found:?}");
     }
 }

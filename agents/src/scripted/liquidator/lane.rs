@@ -81,7 +81,7 @@ impl LiquidationLane {
             lane,
             policy,
             taken,
-            spec: Spec::new(OBS_DIM, seat::space()),
+            spec: seat::spec(),
             members,
             chances: Chances::default(),
             opening: Vec::new(),

@@ -18,7 +18,7 @@ use sim::actor::{Actor, Outbox, Wallet};
 use sim::chain::call::Call;
 use sim::chain::{Chain, Feed};
 use sim::config::{Config, Episode};
-use sim::environment::ActionSpace;
+use sim::environment::{ActionSpace, Rows, Spec};
 use sim::exchange::Exchange;
 use sim::prices::FairPrices;
 use sim::rng::{Purpose, Streams};
@@ -35,12 +35,18 @@ const OFFERS: usize = BIDS.len() + 1;
 /// Entries of a mask.
 pub const LOGITS: usize = RANKS * (OFFERS + SIZES.len());
 
-/// The seat's action space: an offer for each chance, then a size for each.
+/// The seat's action space: an offer and a size for each chance, one chance after the other.
 #[must_use]
 pub fn space() -> ActionSpace {
-    let mut heads = vec![OFFERS as u32; RANKS];
-    heads.extend([SIZES.len() as u32; RANKS]);
-    ActionSpace::MultiDiscrete { heads }
+    ActionSpace::MultiDiscrete { heads: [OFFERS as u32, SIZES.len() as u32].repeat(RANKS) }
+}
+
+/// Shapes of the seat. Its chances are rows: what is learned of one position can go for any.
+#[must_use]
+pub(super) fn spec() -> Spec {
+    let (start, width) = (FIELDS.len(), CHANCE_FIELDS.len());
+    let rows = Rows { start, room: RANKS, width, present: Some(0), heads: 2 };
+    Spec { rows: Some(rows), ..Spec::new(OBS_DIM, space()) }
 }
 
 /// What a seated liquidator is told.
@@ -59,8 +65,9 @@ impl Order {
         let choice = |head: usize| action.get(head).map_or(0, |a| a.round().max(0.0) as usize);
         let mut order = Self { offers: [None; RANKS], sizes: [1.0; RANKS] };
         for rank in 0..RANKS {
-            order.offers[rank] = choice(rank).checked_sub(1).and_then(|bid| BIDS.get(bid).copied());
-            order.sizes[rank] = SIZES.get(choice(RANKS + rank)).copied().unwrap_or(1.0);
+            let bid = choice(2 * rank).checked_sub(1);
+            order.offers[rank] = bid.and_then(|bid| BIDS.get(bid).copied());
+            order.sizes[rank] = SIZES.get(choice(2 * rank + 1)).copied().unwrap_or(1.0);
         }
         order
     }
@@ -261,10 +268,10 @@ impl Liquidator {
             1.0 - episode.block as f64 / config.episode_blocks.max(1) as f64,
         ];
         write(own, &values);
-        let (offers, sizes) = mask.split_at_mut(RANKS * OFFERS);
         let rows = of_chances.chunks_exact_mut(CHANCE_FIELDS.len());
-        let masks = offers.chunks_exact_mut(OFFERS).zip(sizes.chunks_exact_mut(SIZES.len()));
-        for ((chance, row), (offers, sizes)) in chances.iter().zip(rows).zip(masks) {
+        let masks = mask.chunks_exact_mut(OFFERS + SIZES.len());
+        for ((chance, row), mask) in chances.iter().zip(rows).zip(masks) {
+            let (offers, sizes) = mask.split_at_mut(OFFERS);
             offers[0] = 1.0;
             sizes[SIZES.len() - 1] = 1.0;
             let Some(attempt) = chance else { continue };
@@ -370,11 +377,15 @@ mod tests {
 
     #[test]
     fn an_action_is_an_offer_and_a_size_for_each_chance() {
-        let action = [0.0, 1.0, 7.0, 9.0, 2.0, 0.0, 1.0, 9.0];
+        let action = [0.0, 2.0, 1.0, 0.0, 7.0, 1.0, 9.0, 9.0];
         let order = Order::of(&action);
         assert_eq!(order.offers, [None, Some(0.05), Some(0.95), None]);
         assert_eq!(order.sizes, [1.0, 0.25, 0.5, 1.0]);
         assert_eq!(Order::of(&[]).offers, [None; RANKS]);
-        assert_eq!((space().dim(), space().logits()), (2 * RANKS, LOGITS));
+        let spec = spec();
+        assert_eq!((spec.action.dim(), spec.action.logits()), (2 * RANKS, LOGITS));
+        let rows = spec.rows.expect("rows");
+        assert!(rows.heads_are_alike(&spec.action) && rows.cells().end == spec.obs_dim);
+        assert_eq!(rows.room * rows.outputs(&spec.action), LOGITS, "all heads are a chance's");
     }
 }

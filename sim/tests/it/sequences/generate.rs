@@ -928,7 +928,9 @@ impl<'a> Generator<'a> {
                     }
                     RiskParam::LiquidationBonus => self.rng.below(1_200),
                     RiskParam::SupplyCap | RiskParam::BorrowCap => self.rng.below(10_000_000),
-                    RiskParam::CloseFactor | RiskParam::BonusAtLine => self.rng.below(11_000),
+                    RiskParam::CloseFactor | RiskParam::BonusAtLine | RiskParam::FullBonusAt => {
+                        self.rng.below(11_000)
+                    }
                     RiskParam::Frozen => u64::from(self.rng.one_in(5)),
                     RiskParam::Oracle | RiskParam::ToxicStop => self.rng.below(2),
                 };

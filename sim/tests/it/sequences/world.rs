@@ -171,7 +171,7 @@ fn pooled(
     }
     if let Some(feed) = other_weth {
         market.reserves[1].other_oracle = Some(OtherOracle { feed, is_read: false });
-        market.state.design = Some(LiquidationDesign::flat(Wad::new(9 * 10_u128.pow(17))));
+        market.state.design = Some(LiquidationDesign::flat(Bps(9_000)));
     }
     chain.add_market(Market::Pooled(market))
 }
