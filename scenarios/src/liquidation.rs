@@ -9,7 +9,7 @@ use crate::statics::StaticParams;
 use crate::stats::{Estimate, crossed_bootstrap, mean};
 use agents::frozen::FrozenPolicy;
 use agents::scripted::liquidator::lane::{LiquidationLane, NoLiquidator, Outcome};
-use agents::scripted::liquidator::seat::{BIDS, SIZES};
+use agents::scripted::liquidator::seat::{BIDS, HEADS, SIZES};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::lanes::Lanes;
@@ -71,7 +71,7 @@ impl Bidder {
         match self {
             Self::AsWritten => action.fill(0.0),
             Self::Constant { offer, size } => {
-                for heads in action.chunks_exact_mut(2) {
+                for heads in action.chunks_exact_mut(HEADS.len()) {
                     heads.copy_from_slice(&[f32::from(*offer), f32::from(*size)]);
                 }
             }

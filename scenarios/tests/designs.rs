@@ -5,7 +5,7 @@
 
 use agents::policy::{Hold, RiskPolicy};
 use markets::units::Wad;
-use protocols::risk_params::RiskParam;
+use protocols::risk_params::{RiskChange, RiskParam};
 use scenarios::arena::{Arena, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
@@ -13,6 +13,7 @@ use scenarios::load::{Loaded, load};
 use scenarios::manifest::Build;
 use scenarios::statics::StaticParams;
 use sim::action::{CHOICES, Heads, Side, UP, hold};
+use sim::lane::Lane;
 use sim::reward::EpisodeTotals;
 use sim::views::MarketViews;
 use std::path::Path;
@@ -104,8 +105,7 @@ fn whoever_reads_the_other_oracle_ends_the_siege() {
     assert!(left > 0.0 && left < 0.5 * most, "{held:?}\n{switched:?}");
     // From the first block on there is nothing to take.
     let other = Worlds::new(&loaded).unwrap();
-    let change =
-        protocols::risk_params::RiskChange { reserve: Some(3), param: RiskParam::Oracle, value: 1 };
+    let change = RiskChange { reserve: Some(3), param: RiskParam::Oracle, value: 1 };
     let statics = StaticParams(vec![change]);
     let world = WorldAddress { seed: 5, instance: 1, path: PathChoice::Drawn };
     let mut lane = other.lane(world, statics, true);
@@ -161,11 +161,8 @@ fn the_search_tries_designs_and_oracles_and_leaves_other_markets_as_they_were() 
     assert_eq!(Heads::of(&market), Heads::of(worlds.deployed()));
 }
 
-#[test]
-fn what_is_believed_of_a_bonus_is_what_is_paid() {
-    let worlds = Worlds::new(&try_load("siege.ron", &[DESIGN]).unwrap()).unwrap();
-    let world = WorldAddress { seed: 5, instance: 1, path: PathChoice::Drawn };
-    let lane = worlds.lane(world, StaticParams::default(), false);
+/// What views say of a lane's bonuses, at all health factors, is what its market pays.
+fn believed_is_paid(lane: &Lane) {
     let views = lane.world().resource::<MarketViews>();
     let pooled = lane.chain().pooled(lane.config().market);
     let design = pooled.state.design.unwrap();
@@ -181,6 +178,19 @@ fn what_is_believed_of_a_bonus_is_what_is_paid() {
             );
         }
     }
+}
+
+#[test]
+fn what_is_believed_of_a_bonus_is_what_is_paid() {
+    let worlds = Worlds::new(&try_load("siege.ron", &[DESIGN]).unwrap()).unwrap();
+    let world = WorldAddress { seed: 5, instance: 1, path: PathChoice::Drawn };
+    // As deployed; where the bonus grows over half of all health; at once; always whole.
+    for at in [9_500, 5_000, 9_900, 10_000] {
+        let change = RiskChange { reserve: None, param: RiskParam::FullBonusAt, value: at };
+        believed_is_paid(&worlds.lane(world, StaticParams(vec![change]), false));
+    }
+    let lane = worlds.lane(world, StaticParams::default(), false);
+    let views = lane.world().resource::<MarketViews>();
     // Debt of 100 on collateral of 105 at 5 % is at the frontier; the design here does not stop there.
     assert!(!views.refuses(100.0, 105.0, 0.05));
     let stops = "market.design=(toxic_stop: true)";
@@ -206,6 +216,9 @@ fn what_cannot_be_is_refused_with_its_place() {
     assert!(share.contains("bonus_at_line_bps"), "{share}");
     let health = refused(&["market.design=(full_bonus_at_bps: 10000)"]);
     assert!(health.contains("full_bonus_at_bps"), "{health}");
+    let rule = "(enabled: true, floor: 5000, ceil: 10000, max_raise: Absolute(500), max_cut: Absolute(500), policy_step: Absolute(500), at_once: Never, min_interval_secs: 3600, delay_secs: 0)";
+    let ceil = refused(&[&format!("market.rules=[(param: FullBonusAt, rule: {rule})]")]);
+    assert!(ceil.contains("`ceil` is 10000: it must lie between 0 and 9999"), "{ceil}");
     let reserve = r#"(asset: "TAIL", ltv_bps: 0, threshold_bps: 0, bonus_bps: 0, protocol_fee_bps: 0, reserve_factor_bps: 0, supply_cap_tokens: 0, borrow_cap_tokens: 0, borrowing: false, rates: (base_bps: 0, slope1_bps: 0, slope2_bps: 0, optimal_bps: 8000))"#;
     let many = refused(&[&format!("market.reserves=[{}]", [reserve; 200].join(", "))]);
     assert!(many.contains("200 reserves"), "{many}");

@@ -8,7 +8,9 @@ mod step;
 use agents::frozen::{Dense, FrozenPolicy, Normaliser};
 use agents::policy::Hold;
 use agents::scripted::liquidator::lane::LiquidationLane;
-use agents::scripted::liquidator::seat::{BIDS, FIELDS, LOGITS, OBS_DIM, RANKS, SIZES, space};
+use agents::scripted::liquidator::seat::{
+    BIDS, FIELDS, HEADS, LOGITS, OBS_DIM, RANKS, SIZES, space,
+};
 use scenarios::arena::{MakePolicy, PathChoice, WorldAddress};
 use scenarios::assemble::Worlds;
 use scenarios::liquidation::{Bidder, Floor, LiquidationError, profit};
@@ -48,7 +50,7 @@ fn always(offer: usize, size: usize) -> FrozenPolicy {
     let ActionSpace::MultiDiscrete { heads } = space() else { panic!("choices") };
     let mut bias = Vec::new();
     for (head, choices) in heads.iter().enumerate() {
-        let wanted = if head % 2 == 0 { offer } else { size };
+        let wanted = if head.is_multiple_of(HEADS.len()) { offer } else { size };
         bias.extend((0..*choices as usize).map(|c| f32::from(u8::from(c == wanted))));
     }
     let layer =
@@ -62,6 +64,11 @@ fn a_liquidators_world_goes_on_from_its_bytes_and_its_rewards_add_up() {
     let (mut straight, mut resumed) = (side(&worlds, true), side(&worlds, true));
     let (mut obs, mut mask) = (vec![0.0; OBS_DIM], vec![0.0; LOGITS]);
     straight.reset(0, &mut obs, &mut mask);
+    // Of a chance that is not there only "leave" and "all" can be said.
+    let [offers, sizes] = HEADS.map(|choices| choices as usize);
+    let mut nothing = vec![0.0; offers + sizes];
+    (nothing[0], nothing[offers + sizes - 1]) = (1.0, 1.0);
+    assert_eq!(mask, nothing.repeat(RANKS));
     let scale = straight.lane().config().objective.reward_scale_usd;
     let (mut sum, mut episodes, mut chances) = (0.0, 0, 0);
     for turn in 0_usize..10_000 {

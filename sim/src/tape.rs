@@ -23,7 +23,7 @@ use std::io::{self, Write};
 
 const MAGIC: &[u8; 4] = b"BLST";
 /// Version of the format.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 const PREAMBLE: usize = 6;
 const FRAME: usize = 5;
 const CHECKSUM: usize = 8;

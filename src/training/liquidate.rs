@@ -112,6 +112,10 @@ fn judge(
         ("budget".to_owned(), format!("{} blocks each", spec.budget_blocks)),
         ("search for the best constant".to_owned(), format!("{searched} blocks")),
     ];
+    if spec.ppo.set_width > 0 {
+        let text = "read as a set, each asked by the same heads";
+        facts.push(("chances".to_owned(), text.to_owned()));
+    }
     for m in made {
         facts.push((
             format!("seed {}", m.seed),

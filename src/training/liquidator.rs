@@ -114,12 +114,11 @@ impl School<'_> {
                 if let Some(score) = score {
                     run.consider_best(score);
                     run.save_checkpoint(&checkpoint)?;
+                    let (at, pace) = (format!("{}/{}", log.update, log.updates), log.pace());
                     self.output.note(&format!(
-                    "seed {seed}: update {}/{}, {}, profit {score:.0} USD on worlds that choose",
-                    log.update,
-                    log.updates,
-                    log.pace()
-                ));
+                        "seed {seed}: update {at}, {pace}, profit {score:.0} USD on worlds that \
+                         choose"
+                    ));
                 }
                 Ok(Next::Continue)
             };

@@ -1,6 +1,6 @@
 //! All of a training run in one file: resuming from it continues as if nothing had happened.
 //!
-//! The kind of learner (`ballast-learn-5\n` for PPO, `ballast-pairs-5\n` for two runs of it), the blake3 of the rest, the
+//! The kind of learner (`ballast-learn-6\n` for PPO, `ballast-pairs-6\n` for two runs of it), the blake3 of the rest, the
 //! rest (postcard). Written beside its place,
 //! synced and renamed: a killed run leaves the old checkpoint or the new one.
 

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::LearnError;
 
-/// Settings of soft actor-critic. The defaults are the paper's, but that observations and rewards are normalised.
+/// Settings of soft actor-critic. The defaults are the paper's, but that observations and rewards are
+/// normalised, and that a minibatch has 512 transitions, as of every learner here (the paper: 256).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SacConfig {

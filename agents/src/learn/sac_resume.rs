@@ -43,7 +43,7 @@ pub struct SacCheckpoint {
 }
 
 impl Saved for SacCheckpoint {
-    const MAGIC: &[u8; 16] = b"ballast-sac--04\n";
+    const MAGIC: &[u8; 16] = b"ballast-sac--05\n";
 }
 
 impl<E: Environment> Sac<E> {

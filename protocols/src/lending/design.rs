@@ -13,7 +13,7 @@ pub struct LiquidationDesign {
     pub stops_when_toxic: bool,
     /// Share of a reserve's bonus that is paid just below a health factor of one: 100 % for a flat bonus.
     pub bonus_at_line: Bps,
-    /// Health factor at and below which the whole bonus is paid; at one or above it always is.
+    /// Health factor at and below which the whole bonus is paid. Of one or more: it always is.
     pub full_bonus_at: Bps,
     /// Unix times at which a risk change last moved the stop, the share and the health factor; zero: never.
     pub changed_at: [u64; 3],

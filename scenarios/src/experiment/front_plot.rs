@@ -71,7 +71,7 @@ fn draw(
         .x_label_formatter(&|x| if *x > 0.0 { short(10f64.powf(*x)) } else { "≤ 1".to_owned() })
         .y_label_formatter(&|y| short(*y))
         .x_desc("CVaR95 of bad debt, USD per episode")
-        .y_desc("borrow usage and revenue, USD per episode")
+        .y_desc("value, USD per episode")
         .label_style(("sans-serif", 12))
         .axis_desc_style(("sans-serif", 15))
         .draw()?;

@@ -1,7 +1,7 @@
 //! A frozen policy in the liquidator's seat of a world, whoever else plays there: with it a risk policy learns, and
 //! is judged, among liquidators of which one was learned.
 
-use super::seat::{self, Desk, LOGITS, Members, OBS_DIM, Order};
+use super::seat::{self, Desk, LOGITS, Members, OBS_DIM, Order, RANKS};
 use crate::frozen::FrozenPolicy;
 use bevy_ecs::prelude::*;
 
@@ -26,12 +26,12 @@ impl Mind {
                 "no liquidator: it has memory; train one with `ballast liquidate`".to_owned()
             );
         }
-        let here = (OBS_DIM, LOGITS);
-        let there = (policy.obs_dim(), policy.logits_dim());
-        if there != here || policy.bounds().is_some() {
+        let here = (OBS_DIM, seat::HEADS.repeat(RANKS));
+        let there = (policy.obs_dim(), policy.heads());
+        if there != (here.0, here.1.as_slice()) || policy.bounds().is_some() {
             return Err(format!(
-                "no liquidator of this build: it sees {} values and chooses among {}, a liquidator's seat has {} \
-                 and {}; train one with `ballast liquidate`",
+                "no liquidator of this build: it sees {} values and has heads of {:?} choices, a liquidator's seat \
+                 has {} and {:?}; train one with `ballast liquidate`",
                 there.0, there.1, here.0, here.1
             ));
         }

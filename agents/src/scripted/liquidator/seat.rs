@@ -32,20 +32,22 @@ pub const BIDS: [f64; 7] = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95];
 pub const SIZES: [f64; 3] = [0.25, 0.5, 1.0];
 /// Choices of a chance's first head.
 const OFFERS: usize = BIDS.len() + 1;
+/// Choices of each head of a chance: its offer, its size.
+pub const HEADS: [u32; 2] = [OFFERS as u32, SIZES.len() as u32];
 /// Entries of a mask.
 pub const LOGITS: usize = RANKS * (OFFERS + SIZES.len());
 
 /// The seat's action space: an offer and a size for each chance, one chance after the other.
 #[must_use]
 pub fn space() -> ActionSpace {
-    ActionSpace::MultiDiscrete { heads: [OFFERS as u32, SIZES.len() as u32].repeat(RANKS) }
+    ActionSpace::MultiDiscrete { heads: HEADS.repeat(RANKS) }
 }
 
 /// Shapes of the seat. Its chances are rows: what is learned of one position can go for any.
 #[must_use]
 pub(super) fn spec() -> Spec {
     let (start, width) = (FIELDS.len(), CHANCE_FIELDS.len());
-    let rows = Rows { start, room: RANKS, width, present: Some(0), heads: 2 };
+    let rows = Rows { start, room: RANKS, width, present: Some(0), heads: HEADS.len() };
     Spec { rows: Some(rows), ..Spec::new(OBS_DIM, space()) }
 }
 
@@ -65,9 +67,10 @@ impl Order {
         let choice = |head: usize| action.get(head).map_or(0, |a| a.round().max(0.0) as usize);
         let mut order = Self { offers: [None; RANKS], sizes: [1.0; RANKS] };
         for rank in 0..RANKS {
-            let bid = choice(2 * rank).checked_sub(1);
+            let first = HEADS.len() * rank;
+            let bid = choice(first).checked_sub(1);
             order.offers[rank] = bid.and_then(|bid| BIDS.get(bid).copied());
-            order.sizes[rank] = SIZES.get(choice(2 * rank + 1)).copied().unwrap_or(1.0);
+            order.sizes[rank] = SIZES.get(choice(first + 1)).copied().unwrap_or(1.0);
         }
         order
     }
