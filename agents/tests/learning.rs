@@ -85,7 +85,7 @@ fn a_masked_choice_has_probability_zero_and_no_slope() {
     let nats = |p: f64| -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
     assert_close(&softmax.entropies, &[nats(first), nats(second), 0.0, 0.0], 1e-6);
     let pull = Pull { along_log_probs: &[1.0; 2], entropy: 1.0, teacher: None, reference: None };
-    let mut along_logits = Vec::new();
+    let mut along_logits = vec![0.0; softmax.all.len()];
     heads.slopes(&softmax, &drawn, &rows, pull, &mut along_logits);
     for masked in [1, 5, 7, 8] {
         assert_eq!((softmax.probabilities[masked], along_logits[masked]), (0.0, 0.0));
@@ -119,7 +119,7 @@ fn slopes_along_logits_are_those_that_libtorch_finds() {
         teacher: Some((0.8, &taught)),
         reference: Some((0.6, &theirs.all)),
     };
-    let (mut softmax, mut along_logits) = (Softmax::default(), Vec::new());
+    let (mut softmax, mut along_logits) = (Softmax::default(), vec![0.0; outputs.len()]);
     heads.softmax(&outputs, &off, &rows, &mut softmax);
     let (cross_entropy, divergence) =
         heads.slopes(&softmax, &drawn, &rows, pull, &mut along_logits);

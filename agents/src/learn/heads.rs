@@ -194,20 +194,24 @@ impl Heads {
     /// `[B, K]` was chosen. With probabilities p of a head, the slope of ln p_a is 1_a − p, of the entropy H
     /// −p (ln p + H), and of the divergence D from a reference q p (ln p − ln q − D). Returns the mean
     /// cross-entropy to the teacher and the mean divergence from the reference; 0 where there is none.
+    ///
+    /// # Panics
+    /// The slopes have no room for as many logits.
     pub fn slopes(
         &self,
         softmax: &Softmax,
         drawn: &[f32],
         rows: &[i64],
         pull: Pull<'_>,
-        along_logits: &mut Vec<f32>,
+        along_logits: &mut [f32],
     ) -> (f64, f64) {
         let (l, k, m) = (self.logits(), self.ranges.len(), rows.len() as f64);
-        along_logits.clear();
-        along_logits.resize(rows.len() * l, 0.0);
+        assert_eq!(along_logits.len(), rows.len() * l, "Invariant: room for every logit's slope");
         let (mut cross_entropy, mut divergence) = (0.0, 0.0);
         let per_decision = |weight: f64| (weight / m) as f32;
         let entropy_weight = per_decision(pull.entropy);
+        let only_drawn =
+            entropy_weight == 0.0 && pull.teacher.is_none() && pull.reference.is_none();
         for (i, row) in rows.iter().enumerate() {
             let row = *row as usize;
             let (drawn, along_log_prob) = (&drawn[row * k..][..k], pull.along_log_probs[i]);
@@ -219,6 +223,12 @@ impl Heads {
             // All of a decision at once; the entropy's part comes head by head, if it is to rise.
             for (slope, p) in slopes.iter_mut().zip(p) {
                 *slope = p * -along_log_prob;
+            }
+            if only_drawn {
+                for (range, choice) in self.ranges.iter().zip(drawn) {
+                    slopes[range.start + *choice as usize] += along_log_prob;
+                }
+                continue;
             }
             let theirs =
                 pull.reference.map(|(weight, all)| (per_decision(weight), &all[row * l..]));
@@ -303,7 +313,17 @@ fn eight_heads(all: &mut [f32; 24], probabilities: &mut [f32; 24], entropies: &m
         let y = logits - highest;
         (y.simd_lt(f32x8::splat(NEVER)) & y.is_finite()).select(f32x8::splat(NEVER), y)
     });
-    let exponentials = below.map(f32x8::exp);
+    // The best choice is 0 below itself, and its exponential 1: that leaves two. (What is no number stays none.)
+    let [first, second] = [below[0], below[1]].map(|y| y.simd_eq(f32x8::ZERO));
+    let (one, other) =
+        (first.select(below[1], below[0]), (first | second).select(below[2], below[1]));
+    let (one, other) = (one.exp(), other.exp());
+    let best = below.map(|y| f32x8::ONE + y);
+    let exponentials = [
+        first.select(best[0], one),
+        first.select(one, second.select(best[1], other)),
+        (first | second).select(other, best[2]),
+    ];
     let sum = exponentials[0] + exponentials[1] + exponentials[2];
     let (share, ln_sum) = (f32x8::ONE / sum, sum.ln());
     let p = exponentials.map(|exponential| exponential * share);

@@ -89,8 +89,8 @@ impl Losses {
 /// The loss's parts, but for the entropy, the teacher and the reference, and its slopes: into `along_log_probs` and `along_values`, `[M]`.
 pub fn slopes(
     input: &LossInput<'_>,
-    along_log_probs: &mut Vec<f32>,
-    along_values: &mut Vec<f32>,
+    along_log_probs: &mut [f32],
+    along_values: &mut [f32],
 ) -> Losses {
     let m = input.log_probs.len() as f64;
     let (mut shift, mut scale) = (0.0, 1.0);
@@ -100,8 +100,6 @@ pub fn slopes(
         let variance = all().map(|a| (a - shift) * (a - shift)).sum::<f64>() / m;
         scale = 1.0 / (variance.sqrt() + 1e-8);
     }
-    along_log_probs.clear();
-    along_values.clear();
     let mut sums = Losses::default();
     for i in 0..input.log_probs.len() {
         let advantage = (f64::from(input.advantages[i]) - shift) * scale;
@@ -112,7 +110,7 @@ pub fn slopes(
         sums.policy -= unclipped.min(clipped);
         // d ratio / d log-probability is the ratio; where the clipped part is the less, it is flat.
         let slope = if unclipped <= clipped { -unclipped / m } else { 0.0 };
-        along_log_probs.push(slope as f32);
+        along_log_probs[i] = slope as f32;
         // k3 of Schulman's note on approximating KL: unbiased and never negative.
         sums.approx_kl += ratio - 1.0 - log_ratio;
         let distance = (ratio - 1.0).abs();
@@ -131,7 +129,7 @@ pub fn slopes(
             }
         }
         sums.value += 0.5 * error * error;
-        along_values.push((input.value_weight * slope / m) as f32);
+        along_values[i] = (input.value_weight * slope / m) as f32;
     }
     Losses {
         policy: sums.policy / m,
@@ -170,7 +168,7 @@ mod tests {
             value_weight: 0.5,
             normalise_advantages: true,
         };
-        let (mut along_log_probs, mut along_values) = (Vec::new(), Vec::new());
+        let (mut along_log_probs, mut along_values) = (vec![0.0; 6], vec![0.0; 6]);
         let losses = slopes(&input, &mut along_log_probs, &mut along_values);
         (losses.policy + 0.5 * losses.value, along_log_probs, along_values)
     }
@@ -237,7 +235,7 @@ mod tests {
             value_weight: 0.5,
             normalise_advantages: false,
         };
-        let (mut along_log_probs, mut along_values) = (Vec::new(), Vec::new());
+        let (mut along_log_probs, mut along_values) = ([0.0; 6], [0.0; 6]);
         let losses = slopes(&input, &mut along_log_probs, &mut along_values);
         assert_eq!((losses.ratio_error, losses.clip_fraction, losses.approx_kl), (0.0, 0.0, 0.0));
         assert!((losses.policy + 0.2 / 6.0).abs() < 1e-7, "{}", losses.policy);

@@ -173,12 +173,26 @@ pub(super) fn copy_from(values: &[f32], tensor: &mut Tensor) {
     if tensor.device() != Device::Cpu {
         return tensor.copy_(&Tensor::from_slice(values).view(tensor.size().as_slice()));
     }
-    let fits = tensor.numel() == values.len() && tensor.kind() == Kind::Float;
-    assert!(fits && tensor.is_contiguous(), "Invariant: a contiguous tensor of as many floats");
+    floats_mut(tensor).copy_from_slice(values);
+}
+
+/// The floats of a contiguous tensor of the host's, where they lie. Not for what is differentiated: libtorch does not
+/// notice.
+///
+/// # Panics
+/// The tensor is none such.
+pub(super) fn floats_mut(tensor: &mut Tensor) -> &mut [f32] {
+    let fits = tensor.device() == Device::Cpu && tensor.kind() == Kind::Float;
+    assert!(fits && tensor.is_contiguous(), "Invariant: a contiguous tensor of the host's floats");
+    let n = tensor.numel();
+    if n == 0 {
+        return &mut [];
+    }
     #[expect(unsafe_code, reason = "tch writes to a tensor of the host only by making another")]
-    // SAFETY: the tensor has as many floats in the host's memory, one after the other, and lives on. `values` lies
-    // elsewhere: tch lends nobody a slice of libtorch's memory. No other thread touches the tensor, which `&mut` says.
+    // SAFETY: the tensor has so many floats in the host's memory, one after the other, that have been written, and
+    // lives as long as the slice. Nobody else reads or writes them meanwhile: `&mut` says so of this handle, libtorch
+    // computes only when it is called, and another handle to the same memory is Rust's to use, on this thread, later.
     unsafe {
-        std::ptr::copy_nonoverlapping(values.as_ptr(), tensor.data_ptr().cast(), values.len());
+        std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), n)
     }
 }

@@ -582,6 +582,7 @@ impl<E: Environment> Ppo<E> {
         scratch: &mut Scratch,
     ) -> (Tensor, Losses) {
         let (config, storage, m) = (&self.config, &self.storage, rows.len());
+        let device = self.network.parameters.device();
         let Scratch { softmax, outputs, host, along_log_probs, along_values, along_logits, .. } =
             scratch;
         let (logits, values) = self.network.forward(&mini.obs, mini.rows.as_ref()); // [M, L], [M]
@@ -628,22 +629,22 @@ impl<E: Environment> Ppo<E> {
                 value_weight: config.value_weight,
                 normalise_advantages: config.normalise_advantages,
             },
-            &mut along_log_probs.host,
-            &mut along_values.host,
+            along_log_probs.room(m, device),
+            along_values.room(m, device),
         );
         losses.entropy = host_entropies.iter().map(|e| f64::from(*e)).sum::<f64>() / m as f64;
-        let device = self.network.parameters.device();
         let mut loss = values.dot(&along_values.tensor(device));
         if let Actor::Choices(heads) = &self.actor {
             let taught = (!storage.taught.is_empty()).then_some(storage.taught.as_slice());
             let pull = Pull {
-                along_log_probs: &along_log_probs.host,
+                along_log_probs: along_log_probs.room(m, device),
                 entropy: log.entropy_weight,
                 teacher: taught.map(|taught| (log.teacher_weight, taught)),
                 reference: config.reference.as_ref().map(|r| r.weight).zip(targets.referred),
             };
+            let room = along_logits.room(outputs.len(), device);
             (losses.teacher, losses.reference_kl) =
-                heads.slopes(softmax, &storage.drawn, rows, pull, &mut along_logits.host);
+                heads.slopes(softmax, &storage.drawn, rows, pull, room);
             loss += logits.view([-1]).dot(&along_logits.tensor(device));
         }
         if let Some((log_probs, entropy)) = numbers {

@@ -1,9 +1,9 @@
 //! A rollout as it is collected, and as tensors.
 
 use sim::environment::{ActionSpace, Spec};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::parameters::copy_from;
+use super::parameters::{copy_from, floats_mut};
 use crate::frozen::LEGAL_ABOVE;
 
 /// A rollout, decision after decision, lane after lane.
@@ -101,9 +101,9 @@ impl Storage {
         let b = self.decisions();
         let gathered = |held: &mut Held, all: &[f32]| {
             let width = all.len() / b;
-            held.host.clear();
-            for row in rows {
-                held.host.extend_from_slice(&all[*row as usize * width..][..width]);
+            let room = held.room(rows.len() * width, device);
+            for (row, room) in rows.iter().zip(room.chunks_exact_mut(width.max(1))) {
+                room.copy_from_slice(&all[*row as usize * width..][..width]);
             }
             held.tensor(device).view([rows.len() as i64, width as i64])
         };
@@ -129,19 +129,36 @@ impl Storage {
     }
 }
 
-/// Numbers, and a tensor that has them: made once, and again where there are more or fewer of them.
+/// Numbers, and a tensor that has them: made once, and again where there are more or fewer of them. On a processor they
+/// are written where the tensor has them.
 #[derive(Default)]
 pub(super) struct Held {
-    pub(super) host: Vec<f32>,
+    /// The numbers where the tensor lies elsewhere.
+    host: Vec<f32>,
     tensor: Option<Tensor>,
 }
 
 impl Held {
+    /// Room for so many numbers, whatever is in it.
+    pub(super) fn room(&mut self, len: usize, device: Device) -> &mut [f32] {
+        if self.tensor.as_ref().is_none_or(|tensor| tensor.numel() != len) {
+            self.tensor = Some(Tensor::zeros([len as i64], (Kind::Float, device)));
+        }
+        match &mut self.tensor {
+            Some(tensor) if device == Device::Cpu => floats_mut(tensor),
+            _ => {
+                self.host.resize(len, 0.0);
+                &mut self.host
+            }
+        }
+    }
+
     /// The numbers as they are now, `[·]`. Whoever has the tensor of before sees them too.
     pub(super) fn tensor(&mut self, device: Device) -> Tensor {
         match &mut self.tensor {
-            Some(tensor) if tensor.numel() == self.host.len() => copy_from(&self.host, tensor),
-            none => *none = Some(Tensor::from_slice(&self.host).to_device(device)),
+            Some(tensor) if device != Device::Cpu => copy_from(&self.host, tensor),
+            Some(_) => {}
+            none => *none = Some(Tensor::zeros([0], (Kind::Float, device))),
         }
         let Some(tensor) = &self.tensor else {
             unreachable!("Invariant: made if it was not there")
