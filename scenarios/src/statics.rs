@@ -89,22 +89,18 @@ impl StaticParams {
             let now = u64::from(market.state.close_factor.0);
             market.state.close_factor = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
         }
-        if let Some(design) = &mut market.state.design {
-            let (chosen, stops) = (draw.unit() < rate, draw.unit() < 0.5);
-            if chosen && is_free(RiskParam::ToxicStop) {
-                design.stops_when_toxic = stops;
-            }
-            let (rule, now) = (regime.bonus_at_line, u64::from(design.bonus_at_line.0));
-            let chosen = draw.unit() < rate;
-            let share = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
-            if chosen && is_free(RiskParam::BonusAtLine) {
-                design.bonus_at_line = share;
-            }
-            let (rule, now) = (regime.full_bonus_at, u64::from(design.full_bonus_at.0));
-            let chosen = draw.unit() < rate;
-            let health = Bps(moved(draw, now, rule.floor, rule.ceil, reach) as u32);
-            if chosen && is_free(RiskParam::FullBonusAt) {
-                design.full_bonus_at = health;
+        if market.state.design.is_some() {
+            for param in [RiskParam::ToxicStop, RiskParam::BonusAtLine, RiskParam::FullBonusAt] {
+                let rule = regime.rule(param);
+                let chosen = draw.unit() < rate;
+                let now = get_of_market(&market.state, param);
+                let value = match param {
+                    RiskParam::ToxicStop => u64::from(draw.unit() < 0.5),
+                    _ => moved(draw, now, rule.floor, rule.ceil, reach),
+                };
+                if chosen && is_free(param) {
+                    set_of_market(&mut market.state, param, value);
+                }
             }
         }
         for reserve in &mut market.reserves {

@@ -8,6 +8,7 @@ mod step;
 use agents::frozen::{Dense, FrozenPolicy, Normaliser};
 use agents::policy::Hold;
 use agents::scripted::liquidator::lane::LiquidationLane;
+use agents::scripted::liquidator::mind::Mind;
 use agents::scripted::liquidator::seat::{
     BIDS, FIELDS, HEADS, LOGITS, OBS_DIM, RANKS, SIZES, space,
 };
@@ -56,6 +57,20 @@ fn always(offer: usize, size: usize) -> FrozenPolicy {
     let layer =
         Dense { inputs: OBS_DIM, outputs: LOGITS, weight: vec![0.0; OBS_DIM * LOGITS], bias };
     FrozenPolicy::new("always", heads, Normaliser::identity(OBS_DIM, 10.0), vec![layer]).unwrap()
+}
+
+#[test]
+fn a_file_with_the_seats_heads_in_another_order_is_refused() {
+    let stored = always(1, 2);
+    assert!(Mind::learned(&stored.to_bytes()).is_ok());
+    // All offers, then all sizes: as many choices.
+    let heads = HEADS.iter().flat_map(|choices| [*choices; RANKS]).collect();
+    let bias = vec![0.0; LOGITS];
+    let layer =
+        Dense { inputs: OBS_DIM, outputs: LOGITS, weight: vec![0.0; OBS_DIM * LOGITS], bias };
+    let other = FrozenPolicy::new("other", heads, Normaliser::identity(OBS_DIM, 10.0), vec![layer]);
+    let refused = Mind::learned(&other.unwrap().to_bytes()).unwrap_err();
+    assert!(refused.contains("no liquidator of this build"), "{refused}");
 }
 
 #[test]

@@ -616,6 +616,8 @@ impl<E: Environment> Ppo<E> {
         };
         let chosen =
             |of: &[f32]| -> Vec<f32> { rows.iter().map(|row| of[*row as usize]).collect() };
+        let (policy_slopes, value_slopes) =
+            (along_log_probs.room(m, device), along_values.room(m, device));
         let mut losses = slopes(
             &LossInput {
                 log_probs: host_log_probs,
@@ -629,15 +631,15 @@ impl<E: Environment> Ppo<E> {
                 value_weight: config.value_weight,
                 normalise_advantages: config.normalise_advantages,
             },
-            along_log_probs.room(m, device),
-            along_values.room(m, device),
+            policy_slopes,
+            value_slopes,
         );
         losses.entropy = host_entropies.iter().map(|e| f64::from(*e)).sum::<f64>() / m as f64;
-        let mut loss = values.dot(&along_values.tensor(device));
+        let mut loss = values.dot(&along_values.tensor());
         if let Actor::Choices(heads) = &self.actor {
             let taught = (!storage.taught.is_empty()).then_some(storage.taught.as_slice());
             let pull = Pull {
-                along_log_probs: along_log_probs.room(m, device),
+                along_log_probs: policy_slopes,
                 entropy: log.entropy_weight,
                 teacher: taught.map(|taught| (log.teacher_weight, taught)),
                 reference: config.reference.as_ref().map(|r| r.weight).zip(targets.referred),
@@ -645,10 +647,10 @@ impl<E: Environment> Ppo<E> {
             let room = along_logits.room(outputs.len(), device);
             (losses.teacher, losses.reference_kl) =
                 heads.slopes(softmax, &storage.drawn, rows, pull, room);
-            loss += logits.view([-1]).dot(&along_logits.tensor(device));
+            loss += logits.view([-1]).dot(&along_logits.tensor());
         }
         if let Some((log_probs, entropy)) = numbers {
-            loss += log_probs.dot(&along_log_probs.tensor(device));
+            loss += log_probs.dot(&along_log_probs.tensor());
             if log.entropy_weight != 0.0 {
                 loss -= entropy.mean(Kind::Float) * log.entropy_weight;
             }

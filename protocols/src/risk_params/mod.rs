@@ -69,7 +69,7 @@ impl RiskParam {
     /// Whether it belongs to the market rather than to one reserve.
     #[must_use]
     pub const fn is_market_wide(self) -> bool {
-        self as usize >= Self::OF_RESERVES || matches!(self, Self::CloseFactor)
+        matches!(self, Self::CloseFactor | Self::ToxicStop | Self::BonusAtLine | Self::FullBonusAt)
     }
 }
 
