@@ -7,7 +7,9 @@ use crate::baselines::{choose, steer_ltv};
 use protocols::risk_params::{RiskParam, Rule};
 use rand::Rng;
 use sim::action::{CHOICES, RESERVE_ACTIONS, UP};
+use sim::lane::Lane;
 use sim::observe::{GLOBAL_FIELDS, RESERVE_FIELDS, Visibility};
+use sim::rng::{Purpose, Streams, actor_key};
 
 /// Decides for a market's risk.
 pub trait RiskPolicy: Send {
@@ -27,6 +29,18 @@ pub trait RiskPolicy: Send {
     fn foresee(&mut self, obs: &[f32], mask: &[f32], action: &mut [f32]) {
         self.act(obs, mask, action);
     }
+}
+
+/// Closes a block, in which a policy decides if that is due: by the block's own luck, where it draws.
+pub(crate) fn close_block(lane: &mut Lane, policy: &mut dyn RiskPolicy) {
+    lane.guard(|lane| {
+        let (streams, episode) = (lane.world().resource::<Streams>(), lane.episode_state());
+        let (number, block) = (episode.number, episode.block);
+        let mut rng = streams.at(Purpose::Learner, actor_key("policy", 0), number, block);
+        lane.run_decided(Some(&mut |obs, mask, action| {
+            policy.decide(obs, mask, action, &mut rng);
+        }));
+    });
 }
 
 /// Moves nothing: the deployed parameters, or whatever static ones the world began with.

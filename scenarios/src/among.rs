@@ -163,7 +163,7 @@ fn one(
         let message = format!("it has {known}, which this scenario holds out as \"{name}\"");
         return Err(refuse(message, kept));
     }
-    if loaded.liquidator.is_some() && other.agents.liquidators.iter().all(|l| l.count == 0) {
+    if loaded.liquidator.is_some() && !other.has_liquidators() {
         let message = "there is no scripted liquidator whose place `train.liquidator` could take";
         return Err(refuse(message.to_owned(), "give it one, or leave `liquidator` out"));
     }
@@ -171,7 +171,6 @@ fn one(
     there.scenario.train.clone_from(&here.train);
     there.scenario.objective = here.objective;
     there.other.clone_from(&loaded.other);
-    there.liquidator.clone_from(&loaded.liquidator);
     let unbuilt = |error: &AssembleError| refuse(error.to_string(), "change the entry's `set`");
     let own = own.as_ref().map_err(unbuilt)?;
     let its = Worlds::new(&there).map_err(|error| unbuilt(&error))?;

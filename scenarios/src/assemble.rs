@@ -42,6 +42,7 @@ pub struct Worlds {
     deployed: Arc<Pooled>,
     audit: Depth,
     opponents: Option<Arc<Opponents>>,
+    liquidator: Option<Arc<mind::Mind>>,
     templates: Templates,
 }
 
@@ -77,8 +78,6 @@ struct Shared {
     series: Vec<Series>,
     /// Who holds the heads that the policy leaves.
     partner: Option<Partner>,
-    /// The frozen liquidator that takes the place of the first.
-    liquidator: Option<mind::Mind>,
 }
 
 impl Shared {
@@ -86,8 +85,7 @@ impl Shared {
         let (scenario, snapshots) = (loaded.scenario.clone(), loaded.snapshots.clone());
         let series = loaded.series.clone();
         let partner = loaded.other.as_ref().map(|o| Partner::new(o.policy.clone(), o.side));
-        let (paths, liquidator) = (Paths::new(loaded), loaded.liquidator.clone());
-        Arc::new(Self { scenario, paths, snapshots, series, partner, liquidator })
+        Arc::new(Self { scenario, paths: Paths::new(loaded), snapshots, series, partner })
     }
 }
 
@@ -100,6 +98,8 @@ struct Setup {
     statics: StaticParams,
     record_metrics: bool,
     opponents: Option<Arc<Opponents>>,
+    /// Who takes the place of the first liquidator.
+    liquidator: Option<Arc<mind::Mind>>,
     templates: Templates,
 }
 
@@ -121,6 +121,7 @@ impl Worlds {
                 statics: StaticParams::default(),
                 record_metrics: false,
                 opponents: None,
+                liquidator: None,
                 templates: Templates::default(),
             };
             let mut world = World::new();
@@ -132,8 +133,9 @@ impl Worlds {
         let deployed = deployed.expect("the first choice was built");
         let (deployed, audit) = (Arc::new(deployed), Depth::default());
         let among = loaded.among.iter().map(Shared::new).collect();
-        let templates = Templates::default();
-        Ok(Self { shared, among, deployed, audit, opponents: None, templates })
+        let (liquidator, templates) =
+            (loaded.liquidator.clone().map(Arc::new), Templates::default());
+        Ok(Self { shared, among, deployed, audit, opponents: None, liquidator, templates })
     }
 
     /// The same worlds, with so much looked at after every block of every lane.
@@ -151,6 +153,13 @@ impl Worlds {
         self
     }
 
+    /// The same worlds, where this liquidator takes the place of the first.
+    #[must_use]
+    pub fn liquidated_by(mut self, liquidator: mind::Mind) -> Self {
+        self.liquidator = Some(Arc::new(liquidator));
+        self
+    }
+
     /// The same worlds, where whoever sits in the attackers' seat may choose among these templates.
     #[must_use]
     pub fn with_templates(mut self, templates: impl IntoIterator<Item = Template>) -> Self {
@@ -164,7 +173,7 @@ impl Worlds {
         &self.templates.0
     }
 
-    /// The same attackers and the same looks in the worlds of another scenario, and of no further ones.
+    /// The same attackers, the same liquidator and the same looks in the worlds of another scenario, and of no further ones.
     #[must_use]
     pub fn varied(&self, loaded: &Loaded) -> Self {
         Self { shared: Shared::new(loaded), among: Arc::new([]), ..self.clone() }
@@ -209,7 +218,17 @@ impl Worlds {
     ) -> Arc<dyn LaneSetup> {
         let (shared, opponents) = (Arc::clone(&self.shared), self.opponents.clone());
         let (among, templates) = (Arc::clone(&self.among), self.templates.clone());
-        Arc::new(Setup { shared, among, path, statics, record_metrics, opponents, templates })
+        let liquidator = self.liquidator.clone();
+        Arc::new(Setup {
+            shared,
+            among,
+            path,
+            statics,
+            record_metrics,
+            opponents,
+            liquidator,
+            templates,
+        })
     }
 
     /// A lane at the start of a world's episode.
@@ -237,19 +256,21 @@ impl Worlds {
         Lanes::new((0..u64::from(lanes)).map(lane).collect(), true)
     }
 
-    /// Lets whoever sits in these worlds' attackers' seat ([`Worlds::against`]) take over in training lanes that were made
-    /// against others: in the episodes that they are in, and in all that follow.
-    pub fn relieve(&self, lanes: &mut [Lane]) {
+    /// Lets whoever sits in these worlds' attackers' seat ([`Worlds::against`]), and their liquidator
+    /// ([`Worlds::liquidated_by`]), take over in lanes that learn among others: in the episodes that they are in, and in
+    /// all that follow, on drawn paths with the parameters as deployed.
+    pub fn relieve<'a>(&self, lanes: impl Iterator<Item = &'a mut Lane>) {
         let setup = self.setup(PathChoice::Drawn, StaticParams::default(), false);
         for lane in lanes {
-            let plan = lane.plan();
             if let Some(opponents) = &self.opponents
-                && let Some(assailant) = opponents.met(&plan, lane.world())
+                && let Some(assailant) = opponents.met(&lane.plan(), lane.world())
             {
                 Mind::relieve(lane.world_mut(), assailant);
             }
-            let next = EpisodePlan { episode: plan.episode + 1, ..plan };
-            lane.set_next(Arc::clone(&setup), next);
+            if let Some(liquidator) = &self.liquidator {
+                liquidator.enter(lane.world_mut());
+            }
+            lane.set_setup(Arc::clone(&setup));
         }
     }
 
@@ -364,7 +385,7 @@ impl Setup {
         if let Some(partner) = &shared.partner {
             world.insert_resource(partner.clone());
         }
-        if let Some(liquidator) = &shared.liquidator {
+        if let Some(liquidator) = &self.liquidator {
             liquidator.enter(world);
         }
         world.insert_resource(self.templates.clone());
@@ -435,6 +456,7 @@ pub(crate) fn refused_positions(loaded: &Loaded) -> Vec<Problem> {
         statics: StaticParams::default(),
         record_metrics: false,
         opponents: None,
+        liquidator: None,
         templates: Templates::default(),
     };
     let s = &setup.shared.scenario;

@@ -407,6 +407,9 @@ impl Checker<'_> {
         if let Some(spec) = &t.self_play {
             self.self_play(spec, t, s);
         }
+        if let Some(attacker) = &t.attacker {
+            self.frozen_attacker(attacker, t, s);
+        }
         if let Some(p) = &t.population {
             self.within("train.population.rounds", f64::from(p.rounds), 1.0, 64.0);
             let blocks = p.attacker_blocks as f64;

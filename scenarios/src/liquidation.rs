@@ -80,6 +80,23 @@ impl Bidder {
     }
 }
 
+/// How often a liquidator is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Blocks played.
+    pub blocks: u64,
+    /// Turns in them.
+    pub turns: u64,
+}
+
+impl Pace {
+    /// Blocks between two turns, on average.
+    #[must_use]
+    pub fn blocks_per_turn(self) -> f64 {
+        self.blocks as f64 / self.turns.max(1) as f64
+    }
+}
+
 /// The worlds of a scenario in which a policy manages risk and liquidators compete.
 pub struct Floor<'a> {
     /// The worlds.
@@ -108,17 +125,6 @@ impl Floor<'_> {
         Ok(Lanes::new(lanes?, true))
     }
 
-    /// Refuses a lane that stopped at a broken invariant.
-    ///
-    /// # Errors
-    /// The world, and what broke.
-    pub fn held(&self, side: &LiquidationLane, path: PathChoice) -> Result<(), Box<BrokenWorld>> {
-        let Some(broken) = side.broken() else { return Ok(()) };
-        let statics = StaticParams::default();
-        let policy = format!("{}, beside a liquidator who takes orders", self.name);
-        Err(Box::new(BrokenWorld { path, statics, policy, broken: *broken, set: Vec::new() }))
-    }
-
     /// What a bidder earns in an episode.
     ///
     /// # Errors
@@ -127,7 +133,7 @@ impl Floor<'_> {
         let mut side = self.side(world, !matches!(bidder, Bidder::AsWritten))?;
         let mut mine = bidder.clone();
         let outcome = side.play(&mut |row, mask, action| mine.decide(row, mask, action));
-        self.held(&side, world.path)?;
+        held(&side, world.path, &self.name)?;
         Ok(outcome)
     }
 
@@ -141,6 +147,17 @@ impl Floor<'_> {
         worlds: &[WorldAddress],
     ) -> Result<Vec<Outcome>, LiquidationError> {
         worlds.par_iter().map(|world| self.play(bidder, *world)).collect()
+    }
+
+    /// Blocks and turns in a seed's validation worlds of a liquidator that takes every chance.
+    ///
+    /// # Errors
+    /// [`LiquidationError`].
+    pub fn pace(&self, seed: u64, paths: u32) -> Result<Pace, LiquidationError> {
+        let middle = Bidder::Constant { offer: 4, size: 2 };
+        let played = self.play_all(&middle, &validation_worlds(seed, paths))?;
+        let sum = |of: fn(&Outcome) -> u64| played.iter().map(of).sum();
+        Ok(Pace { blocks: sum(|o| o.blocks), turns: sum(|o| o.turns) })
     }
 
     /// The best of the constant bidders on a seed's validation worlds, and the blocks that it took to find.
@@ -160,6 +177,21 @@ impl Floor<'_> {
         }
         Ok((best.map_or(Bidder::AsWritten, |(_, bidder)| bidder), blocks))
     }
+}
+
+/// Refuses a lane that stopped at a broken invariant.
+///
+/// # Errors
+/// The world, and what broke.
+pub fn held(
+    side: &LiquidationLane,
+    path: PathChoice,
+    policy: &str,
+) -> Result<(), Box<BrokenWorld>> {
+    let Some(broken) = side.broken() else { return Ok(()) };
+    let statics = StaticParams::default();
+    let policy = format!("{policy}, beside a liquidator who takes orders");
+    Err(Box::new(BrokenWorld { path, statics, policy, broken: *broken, set: Vec::new() }))
 }
 
 /// The worlds that choose among what a seed has learned.

@@ -12,6 +12,7 @@ use crate::problem::{Problem, Rejected, Source, nearest};
 use crate::schema::Scenario;
 use crate::tree::{self, Kind, Node};
 use crate::windows::Window;
+use agents::attack::StoredAttacker;
 use agents::scripted::liquidator::mind::Mind;
 use ron::error::{Error as RonError, SpannedError};
 use ron::extensions::Extensions;
@@ -47,7 +48,10 @@ pub struct Loaded {
     pub other: Option<Other>,
     /// The frozen liquidator that it names.
     pub liquidator: Option<Mind>,
-    /// Names the scenario: a hash over the text, the price files, the files of positions, that bundle, that liquidator and those scenarios.
+    /// The frozen attacker that it names.
+    pub attacker: Option<StoredAttacker>,
+    /// Names the scenario: a hash over the text, the price files, the files of positions, that bundle, that liquidator, that attacker and those
+    /// scenarios.
     pub hash: String,
 }
 
@@ -173,6 +177,7 @@ fn of_text(
         among: Arc::new([]),
         other: None,
         liquidator: None,
+        attacker: None,
         hash: hasher.finalize().to_hex().to_string(),
     };
     let refused = |path: &str, (message, help): (String, String)| {
@@ -194,6 +199,11 @@ fn of_text(
     if let Some((mind, hash)) = liquidator.map_err(|reason| refused("train.liquidator", reason))? {
         hasher.update(hash.as_bytes());
         loaded.liquidator = Some(mind);
+    }
+    let attacker = other::attacker(&loaded, base);
+    if let Some((stored, hash)) = attacker.map_err(|reason| refused("train.attacker", reason))? {
+        hasher.update(hash.as_bytes());
+        loaded.attacker = Some(stored);
     }
     if with_others {
         let among = among::read(&loaded, base, &source, root.as_ref());

@@ -357,6 +357,16 @@ impl Scenario {
     pub fn blocks(&self) -> u64 {
         u64::from(self.episode_hours) * 3_600 / u64::from(self.block_secs.max(1))
     }
+    /// Whether there is a scripted liquidator, whose place another could take.
+    #[must_use]
+    pub fn has_liquidators(&self) -> bool {
+        self.agents.liquidators.iter().any(|cohort| cohort.count > 0)
+    }
+    /// Whole blocks in so many hours.
+    #[must_use]
+    pub fn blocks_of(&self, hours: f64) -> u64 {
+        (hours * 3_600.0 / f64::from(self.block_secs)) as u64
+    }
     /// Which heads policies of this scenario hold.
     #[must_use]
     pub fn side(&self) -> Side {

@@ -162,6 +162,36 @@ fn a_frozen_liquidator_does_in_everybodys_worlds_what_it_did_in_its_own() {
 }
 
 #[test]
+fn a_liquidator_that_takes_over_in_an_episode_bids_in_it_and_in_those_that_follow() {
+    let worlds = crash(&[
+        "agents.borrowers.*.health_target_min=1.02",
+        "agents.borrowers.*.health_target_max=1.05",
+        "agents.borrowers.*.never_react_share=1.0",
+        "paths.train=[Window(weight: 1.0, scale_min: 3.0, scale_max: 5.0)]",
+    ]);
+    let by = |offer| worlds.clone().liquidated_by(Mind::new(always(offer, 2)).unwrap());
+    let world = WorldAddress { path: PathChoice::Drawn, ..WORLD };
+    let play = |lane: &mut Lane, episode: u64| {
+        if episode > 0 {
+            lane.begin(episode);
+        }
+        lane.run(u64::MAX, None);
+        assert!(lane.totals().liquidated_usd > 0.0, "somebody to liquidate");
+        lane.digest()
+    };
+    let mut left = by(0).lane(world, StaticParams::default(), false);
+    let mut taken = by(0).lane(world, StaticParams::default(), false);
+    taken.run(10, None);
+    by(6).relieve(std::iter::once(&mut taken));
+    assert_ne!(play(&mut left, 0), play(&mut taken, 0));
+    // In the second episode nothing is left of who was there before.
+    let mut bids = by(6).lane(world, StaticParams::default(), false);
+    let second = play(&mut bids, 1);
+    assert_eq!(play(&mut taken, 1), second);
+    assert_ne!(play(&mut left, 1), second);
+}
+
+#[test]
 fn a_market_without_liquidators_has_no_seat() {
     let worlds = crash(&["agents.liquidators=[]"]);
     let found = floor(&worlds).play(&Bidder::AsWritten, WORLD);

@@ -167,6 +167,11 @@ impl Lane {
         self.next = Some((setup, plan));
     }
 
+    /// Says what this world's further episodes are built from. Their observations and actions must have the same shapes.
+    pub fn set_setup(&mut self, setup: Arc<dyn LaneSetup>) {
+        self.setup = setup;
+    }
+
     /// Sets how much is looked at after every block, this one and all further episodes; begins with a
     /// look at the state as it is.
     pub fn set_audit(&mut self, depth: Depth) {

@@ -2,7 +2,7 @@
 
 use super::{Audit, Play, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
-use agents::attack::Assailant;
+use agents::attack::StoredAttacker;
 use agents::export::bundle;
 use agents::frozen::FrozenPolicy;
 use scenarios::among::{by_scenario, own_turns};
@@ -11,6 +11,7 @@ use scenarios::assemble::Worlds;
 use scenarios::evaluate::{
     Searches, Statics, baseline, evaluate, groups, learned, refuse_overlap, search_statics,
 };
+use scenarios::exploit::seat;
 use scenarios::fit::fitted;
 use scenarios::folder::OutFile;
 use scenarios::held_out::{add_twins, refuse_seen};
@@ -133,17 +134,16 @@ fn against(args: &Args, loaded: &Loaded) -> Result<Worlds, Failure> {
         )));
     }
     let (worlds, _) = args.audit.seated(loaded)?;
-    let spec = worlds.spec();
+    let idle_blocks = head_start_blocks(args.head_start, loaded)?;
     let mut mixture = Vec::new();
     for path in &args.attacker {
         let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
         let bytes = std::fs::read(path).map_err(|error| named(error.to_string()))?;
-        let attacker =
-            Assailant::learned(&bytes, spec.obs_dim, spec.action.dim(), worlds.templates())
-                .map_err(named)?;
+        let stored = StoredAttacker::read(&bytes).map_err(named)?;
+        let attacker = seat(&stored, &worlds, idle_blocks).map_err(named)?;
         mixture.push((1.0 / args.attacker.len() as f64, attacker));
     }
-    Ok(worlds.against(mixture, head_start_blocks(args.head_start, loaded)?))
+    Ok(worlds.against(mixture, idle_blocks))
 }
 
 /// Hours as blocks.

@@ -60,8 +60,11 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let front = experiment.front_arms().into_iter().map(|(_, arm)| arm);
     for arm in experiment.arms() {
         let there = load_scenario(&arm.file(beside, &scenario), &arm.set)?;
-        refuse_elsewhere(&loaded, &there)
-            .map_err(|misfit| Failure::Message(format!("`{}`: {misfit}", arm.name)))?;
+        let named = |misfit: String| Failure::Message(format!("`{}`: {misfit}", arm.name));
+        refuse_elsewhere(&loaded, &there).map_err(named)?;
+        if there.attacker.is_some() {
+            there.to_learn_in(&args.audit.seated(&there)?.0).map_err(named)?;
+        }
     }
     for arm in front {
         load_scenario(&scenario, &arm.set)?;

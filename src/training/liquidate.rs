@@ -32,7 +32,12 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         )));
     };
     let threads = learning.play.start_threads()?;
-    let worlds = learning.audit.own_worlds(&loaded)?;
+    // Only an attacker that has learned chooses among templates.
+    let worlds = match &spec.attacker {
+        None => learning.audit.own_worlds(&loaded)?,
+        Some(_) => learning.audit.seated(&loaded)?.0,
+    };
+    let worlds = loaded.to_learn_in(&worlds).map_err(Failure::Message)?;
     let (name, policy): (String, MakePolicy<'_>) = if args.policy == Path::new(DEPLOYED) {
         (DEPLOYED.to_owned(), Box::new(|| Box::new(Hold)))
     } else {
@@ -115,6 +120,9 @@ fn judge(
     if spec.ppo.set_width > 0 {
         let text = "read as a set, each asked by the same heads";
         facts.push(("chances".to_owned(), text.to_owned()));
+    }
+    if let Some(attacker) = &spec.attacker {
+        facts.push(attacker.fact());
     }
     for m in made {
         facts.push((

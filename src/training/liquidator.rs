@@ -7,11 +7,11 @@ use crate::output::{Failure, Output};
 use agents::frozen::FrozenPolicy;
 use agents::learn::ppo::{Ppo, UpdateLog};
 use agents::learn::run::{Next, train};
-use agents::learn::{LearnError, PpoConfig, network};
+use agents::learn::{Discount, LearnError, PpoConfig, network};
 use agents::scripted::liquidator::lane::LiquidationLane;
 use indicatif::ProgressBar;
 use scenarios::arena::PathChoice;
-use scenarios::liquidation::{Bidder, Floor, LiquidationError, profit, validation_worlds};
+use scenarios::liquidation::{Bidder, Floor, LiquidationError, held, profit, validation_worlds};
 use scenarios::schema::TrainSpec;
 use std::path::Path;
 
@@ -19,6 +19,16 @@ use std::path::Path;
 const ENTROPY: f64 = 0.01;
 /// Discount per turn: what was bid is known a few turns later, sold and all.
 const GAMMA: f64 = 0.9;
+
+/// A scenario's settings for a liquidator that learns in it.
+pub(super) fn settings(policy: &PpoConfig) -> PpoConfig {
+    PpoConfig {
+        gamma: GAMMA,
+        discount: Discount::PerDecision,
+        set_width: policy.set_width,
+        ..without_the_policys_own(policy)
+    }
+}
 
 /// What training with one seed came to.
 #[derive(Clone, Debug)]
@@ -48,30 +58,15 @@ pub(crate) struct School<'a> {
 }
 
 impl School<'_> {
-    /// Blocks between two turns, on average, of one that takes every chance; found on the worlds that choose.
-    fn blocks_per_turn(&self, seed: u64) -> Result<f64, Failure> {
-        let worlds = validation_worlds(seed, self.spec.validation_paths);
-        let middle = Bidder::Constant { offer: 4, size: 2 };
-        let played = self.floor.play_all(&middle, &worlds)?;
-        let (blocks, turns) = played.iter().fold((0, 0), |(b, t), o| (b + o.blocks, t + o.turns));
-        Ok(blocks as f64 / turns.max(1) as f64)
-    }
-
     /// The learner's settings for a seed: the updates follow from the budget of blocks and from how often there is
     /// a turn.
     fn config(&self, seed: u64) -> Result<(PpoConfig, u64), Failure> {
         let base = &self.spec.ppo;
         let turns = base.rollout_steps as f64 * f64::from(self.spec.lanes);
-        let per_update = (turns * self.blocks_per_turn(seed)?).max(1.0) as u64;
+        let pace = self.floor.pace(seed, self.spec.validation_paths)?;
+        let per_update = (turns * pace.blocks_per_turn()).max(1.0) as u64;
         let updates = self.spec.budget_blocks.div_ceil(per_update).max(1);
-        let config = PpoConfig {
-            seed,
-            updates,
-            gamma: GAMMA,
-            entropy_weight: ENTROPY,
-            set_width: base.set_width,
-            ..without_the_policys_own(base)
-        };
+        let config = PpoConfig { seed, updates, entropy_weight: ENTROPY, ..settings(base) };
         Ok((config, per_update))
     }
 
@@ -91,37 +86,38 @@ impl School<'_> {
         let worlds = validation_worlds(seed, self.spec.validation_paths);
         let every = self.spec.checkpoint_every_updates;
         let mut stopped: Option<LiquidationError> = None;
-        let mut on_update =
-            |log: &UpdateLog, run: &mut Ppo<LiquidationLane>| -> Result<Next, LearnError> {
-                self.bar.inc(per_update);
-                self.bar.set_message(format!("seed {seed}: {}", log.pace()));
-                let mut sides = run.lanes().lanes().iter();
-                let held = sides.try_for_each(|side| self.floor.held(side, PathChoice::Drawn));
-                let is_due = log.update.is_multiple_of(every) || log.update == log.updates;
-                let candidate = is_due.then(|| run.policy("candidate")).transpose()?;
-                let scored = held.map_err(LiquidationError::from).and_then(|()| {
-                    let bidder = candidate.map(|policy| Bidder::Learned(Box::new(policy)));
-                    let score = |bidder| Ok(profit(&self.floor.play_all(&bidder, &worlds)?));
-                    bidder.map(score).transpose()
-                });
-                let score = match scored {
-                    Ok(score) => score,
-                    Err(error) => {
-                        stopped = Some(error);
-                        return Ok(Next::Stop);
-                    }
-                };
-                if let Some(score) = score {
-                    run.consider_best(score);
-                    run.save_checkpoint(&checkpoint)?;
-                    let (at, pace) = (format!("{}/{}", log.update, log.updates), log.pace());
-                    self.output.note(&format!(
-                        "seed {seed}: update {at}, {pace}, profit {score:.0} USD on worlds that \
-                         choose"
-                    ));
+        let mut on_update = |log: &UpdateLog,
+                             run: &mut Ppo<LiquidationLane>|
+         -> Result<Next, LearnError> {
+            self.bar.inc(per_update);
+            self.bar.set_message(format!("seed {seed}: {}", log.pace()));
+            let mut sides = run.lanes().lanes().iter();
+            let held = sides.try_for_each(|side| held(side, PathChoice::Drawn, &self.floor.name));
+            let is_due = log.update.is_multiple_of(every) || log.update == log.updates;
+            let candidate = is_due.then(|| run.policy("candidate")).transpose()?;
+            let scored = held.map_err(LiquidationError::from).and_then(|()| {
+                let bidder = candidate.map(|policy| Bidder::Learned(Box::new(policy)));
+                let score = |bidder| Ok(profit(&self.floor.play_all(&bidder, &worlds)?));
+                bidder.map(score).transpose()
+            });
+            let score = match scored {
+                Ok(score) => score,
+                Err(error) => {
+                    stopped = Some(error);
+                    return Ok(Next::Stop);
                 }
-                Ok(Next::Continue)
             };
+            if let Some(score) = score {
+                run.consider_best(score);
+                run.save_checkpoint(&checkpoint)?;
+                let (at, pace) = (format!("{}/{}", log.update, log.updates), log.pace());
+                self.output.note(&format!(
+                    "seed {seed}: update {at}, {pace}, profit {score:.0} USD on worlds that \
+                         choose"
+                ));
+            }
+            Ok(Next::Continue)
+        };
         train(&mut run, &mut on_update).map_err(Failure::from_error)?;
         if let Some(error) = stopped {
             return Err(error.into());

@@ -1,4 +1,4 @@
-//! Meetings: policies play against attackers on the same worlds, and what each earns chooses among them.
+//! Meetings: policies play among others on the same worlds, and what each earns there chooses among them.
 
 use super::seed::Shared;
 use crate::output::Failure;
@@ -6,16 +6,17 @@ use agents::attack::{Assailant, Goal, Pursuit};
 use agents::frozen::FrozenPolicy;
 use agents::policy::{Hold, RiskPolicy};
 use scenarios::arena::{Contestant, MakePolicy, PathChoice, WorldAddress, compete, worlds};
+use scenarios::assemble::Worlds;
 use scenarios::manifest::RunError;
 use scenarios::statics::StaticParams;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Instances of the worlds in which policies meet attackers to be scored.
+/// Instances of the worlds in which policies meet others to be scored.
 const MEETING_INSTANCES: u64 = 1 << 43;
 
-/// Where the policies and attackers of a seed meet.
+/// Where those meet who learn of a seed.
 pub(super) struct Meetings<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) seed: u64,
@@ -36,21 +37,23 @@ impl<'a> Meetings<'a> {
     ) -> Result<Self, Failure> {
         let folder = shared.folder.join(kind).join(format!("seed-{seed}"));
         fs::create_dir_all(&folder).map_err(RunError::io(&folder))?;
-        let block_secs = f64::from(shared.loaded.scenario.block_secs);
-        let idle_blocks = (head_start_hours * 3_600.0 / block_secs) as u64;
+        let idle_blocks = shared.loaded.scenario.blocks_of(head_start_hours);
         let pursuit = Pursuit { goal: Goal::Ruin, idle_blocks, sees_through: false };
         let worlds = worlds(seed, MEETING_INSTANCES, paths, PathChoice::Drawn);
         Ok(Self { shared, seed, folder, pursuit, worlds })
     }
 
-    /// What policies earn in each world under an attacker, in USD, `[policies, worlds]`, and the blocks played.
+    /// The scenario's worlds under an attacker.
+    pub(super) fn under(&self, attacker: Assailant) -> Worlds {
+        self.shared.worlds.clone().against(vec![(1.0, attacker)], self.pursuit.idle_blocks)
+    }
+
+    /// What policies earn in each world among others, in USD, `[policies, worlds]`, and the blocks played.
     pub(super) fn earned(
         &self,
         policies: &[(String, Option<&FrozenPolicy>)],
-        attacker: &Assailant,
+        arena: &Worlds,
     ) -> Result<(Vec<Vec<f64>>, u64), Failure> {
-        let against = vec![(1.0, attacker.clone())];
-        let arena = self.shared.worlds.clone().against(against, self.pursuit.idle_blocks);
         let contestants: Vec<Contestant<'_>> = policies
             .iter()
             .map(|(name, policy)| Contestant {
@@ -59,7 +62,7 @@ impl<'a> Meetings<'a> {
                 policies: vec![maker(*policy)],
             })
             .collect();
-        let entries = compete(&arena, &contestants, &self.worlds, &|_| ())?;
+        let entries = compete(arena, &contestants, &self.worlds, &|_| ())?;
         let totals = || entries.iter().map(|entry| &entry.totals[0]);
         let blocks = totals().flatten().map(|t| t.blocks).sum();
         let earned = totals().map(|totals| totals.iter().map(|t| t.objective_usd).collect());
@@ -96,7 +99,7 @@ pub(super) fn worst(row: &[f64]) -> f64 {
     row.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-/// The policy, a row of payoffs each, whose worst attacker costs least; the first of equals.
+/// The policy, a row of payoffs each, whose worst meeting costs least; the first of equals.
 pub(super) fn safest(rows: &[Vec<f64>]) -> usize {
     let mut best = 0;
     for row in 1..rows.len() {
@@ -112,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_safest_policy_is_the_one_whose_worst_attacker_costs_least() {
+    fn the_safest_policy_is_the_one_whose_worst_meeting_costs_least() {
         let rows = [vec![5.0, -3.0], vec![2.0, 1.0], vec![1.0, 1.0]];
         assert_eq!(safest(&rows), 1);
     }

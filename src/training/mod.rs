@@ -75,25 +75,38 @@ fn train(
     } else {
         (audit.worlds(loaded)?, Vec::new())
     };
+    let to_learn_in = loaded.to_learn_in(&worlds).map_err(Failure::Message)?;
     network::device(&args.learning.device).map_err(Failure::from_error)?;
     let folder = open_folder(&args.learning, "train", loaded)?;
     let target = folder.target().to_owned();
-    through(args, loaded, (&worlds, &templates), &spec, threads, folder, output)
+    let grounds = Grounds { worlds: &worlds, to_learn_in: &to_learn_in, templates: &templates };
+    through(args, loaded, grounds, &spec, threads, folder, output)
         .map_err(|failure| reproducible(failure, &worlds, loaded, &target))
+}
+
+/// Where policies of a scenario play.
+struct Grounds<'a> {
+    /// The scenario's worlds: policies are judged there.
+    worlds: &'a Worlds,
+    /// Those in which they learn.
+    to_learn_in: &'a Worlds,
+    /// The templates of both.
+    templates: &'a [Description],
 }
 
 /// From the first update to the finished folder.
 fn through(
     args: &Args,
     loaded: &Loaded,
-    (worlds, templates): (&Worlds, &[Description]),
+    grounds: Grounds<'_>,
     spec: &TrainSpec,
     threads: usize,
     folder: Folder,
     output: Output,
 ) -> Result<(Value, String), Failure> {
     let Learning { device, resume, .. } = &args.learning;
-    let trained = train_seeds(worlds, loaded, spec, folder.path(), device, *resume, output)?;
+    let Grounds { worlds, to_learn_in, templates } = grounds;
+    let trained = train_seeds(to_learn_in, loaded, spec, folder.path(), device, *resume, output)?;
     let learner_blocks: u64 = trained.iter().map(|t| t.blocks).sum();
     let chosen = best(&trained);
     export(loaded, worlds, &trained, chosen, folder.path())?;
@@ -257,7 +270,7 @@ fn judge(
         fact(&name, value);
     }
     let scored = if spec.population.is_some() || spec.self_play.is_some() {
-        "objective under the worst attacker of its seed"
+        "objective in the worst of its meetings"
     } else {
         "validation objective"
     };

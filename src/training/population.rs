@@ -125,7 +125,8 @@ impl Population {
     ) -> Result<(Vec<f64>, u64), Failure> {
         let policies: Vec<_> =
             rows.iter().map(|row| (self.name(*row), self.policies[*row].as_ref())).collect();
-        let (earned, blocks) = rounds.meetings.earned(&policies, attacker)?;
+        let (earned, blocks) =
+            rounds.meetings.earned(&policies, &rounds.meetings.under(attacker.clone()))?;
         Ok((earned.iter().map(|earned| mean(earned)).collect(), blocks))
     }
 

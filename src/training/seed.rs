@@ -46,7 +46,7 @@ pub(crate) struct Trained {
     /// The policy that validated best.
     pub(crate) policy: FrozenPolicy,
     /// Its score in USD per episode: on validation worlds their mean objective, if it keeps its budget; of a population or
-    /// self-play the mean objective under the worst attacker of its seed.
+    /// self-play the mean objective in the worst of its meetings.
     pub(crate) score: f64,
     pub(crate) best_update: u64,
     pub(crate) best_decisions: u64,
@@ -131,9 +131,10 @@ pub(crate) fn train_seeds(
         let each_round = p.league.as_ref().map_or(1, LeagueSpec::exploiters);
         p.attacker_blocks * u64::from(p.rounds) * u64::from(each_round)
     });
-    // An attacker that learns beside the policy plays as much as it does.
-    let attackers = if spec.self_play.is_some() { spec.budget_blocks } else { attackers };
-    let bar = progress_bar("train", (spec.budget_blocks + attackers) * spec.seeds.len() as u64);
+    // Who learns beside the policy plays as much as it does.
+    let beside = spec.self_play.map_or(0, |rules| rules.others() * spec.budget_blocks);
+    let budget = spec.budget_blocks + attackers + beside;
+    let bar = progress_bar("train", budget * spec.seeds.len() as u64);
     let stop = AtomicBool::new(false);
     let (bar, stop) = (&bar, &stop);
     let shared =

@@ -1,7 +1,7 @@
 //! Policies and attackers that learn against each other: populations, self-play, leagues.
 
 use crate::support::{ballast, json, library};
-use crate::training::{args, ends_alike, ends_alike_at, refuses, train};
+use crate::training::{SMALL, args, ends_alike, ends_alike_at, refuses, train};
 use ballast::agents::learn::game_theory::matrix::{MetaSolver, Payoffs};
 use serde_json::Value;
 use std::fs;
@@ -139,14 +139,14 @@ fn a_population_is_mixed_by_the_solver_that_is_named() {
     assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2], "{all:?}");
 }
 
-/// Both runs, and who plays in the running episodes, are in one checkpoint; both sides learn, and from each other.
+/// All runs, and who plays in the running episodes, are in one checkpoint; all learn, and from each other.
 #[test]
 fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
     let dir = tempfile::tempdir().expect("a folder");
     let siege = library("siege");
     let siege = siege.to_str().expect("UTF-8");
     let further = [
-        "train.self_play=(head_start_hours: 0.1, paths: 2)",
+        "train.self_play=(liquidator: true, head_start_hours: 0.1, paths: 2)",
         "train.checkpoint_every_updates=5",
         "train.ppo.entropy_weight=0.02",
         "train.ppo.reference=(weight: 0.05, refresh_updates: 4)",
@@ -156,22 +156,22 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
     threads.extend(["--threads", "2"].map(str::to_owned));
     json(dir.path(), &threads.iter().map(String::as_str).collect::<Vec<_>>());
     let read = |run: &str, file: &str| fs::read(dir.path().join(run).join(file)).expect("reads");
-    for file in ["payoffs.json", "policy-20.bin", "attacker-20.bin"] {
+    for file in ["payoffs.json", "policy-20.bin", "attacker-20.bin", "liquidator-20.bin"] {
         let file = format!("self_play/seed-1/{file}");
         assert_eq!(read("one", &file), read("three", &file), "{file}: after a kill");
         assert_eq!(read("one", &file), read("threads", &file), "{file}: on two threads");
     }
     let side =
         |side: &str, update: u32| read("one", &format!("self_play/seed-1/{side}-{update}.bin"));
-    for who in ["policy", "attacker"] {
+    for who in ["policy", "attacker", "liquidator"] {
         assert_ne!(side(who, 5), side(who, 10), "the {who} learns");
     }
-    // What an attacker does to whom decides who is kept.
+    // What others do to whom decides who is kept.
     let payoffs: Value =
         serde_json::from_slice(&read("one", "self_play/seed-1/payoffs.json")).expect("a matrix");
     let rows: Vec<Vec<f64>> =
         serde_json::from_value(payoffs["objective_usd"].clone()).expect("rows");
-    assert_eq!(payoffs["attackers"][0], "as in the scenario");
+    assert_eq!(payoffs["others"][0], "nobody who learned here");
     assert!(rows.len() == 4 && rows.iter().all(|row| row.len() == 5), "{payoffs}");
     let worst = |row: &Vec<f64>| row.iter().copied().fold(f64::INFINITY, f64::min);
     let safest = (0..4).rev().max_by(|a, b| worst(&rows[*a]).total_cmp(&worst(&rows[*b])));
@@ -187,20 +187,23 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
     assert!(json(dir.path(), &eval)["report"]["rows"].is_array());
 
     // The attacker learns something else from a policy that draws, and the policy from an attacker that comes later.
+    let two = "train.self_play=(head_start_hours: 0.1, paths: 2)";
+    train(dir.path(), "both", false, &[&[two], &further[1..]].concat());
     let drawn = "train.self_play=(head_start_hours: 0.1, paths: 2, policy_plays: Drawn)";
     train(dir.path(), "drawn", false, &[&[drawn], &further[1..]].concat());
     let attacker = "self_play/seed-1/attacker-5.bin";
-    assert_ne!(read("one", attacker), read("drawn", attacker));
+    assert_ne!(read("both", attacker), read("drawn", attacker));
+    assert!(!dir.path().join("both/self_play/seed-1/liquidator-5.bin").exists());
     let later = "train.self_play=(head_start_hours: 0.6, paths: 2)";
     train(dir.path(), "later", false, &[&[later], &further[1..]].concat());
     let policy = "self_play/seed-1/policy-10.bin";
-    assert_ne!(read("one", policy), read("later", policy));
+    assert_ne!(read("both", policy), read("later", policy));
     let teacher = "train.teacher=(policy: Greedy)";
     train(dir.path(), "taught", false, &[&[teacher], &further[..]].concat());
     assert_eq!(json(dir.path(), &["verify", "taught/policy"])["verified"], true);
     train(dir.path(), "numbers", false, &[&further[..3], &["train.numbers=true"]].concat());
 
-    let play = further[0];
+    let play = two;
     let damped = further[2];
     let levels = "train.curriculum=(method: DomainRandomisation, parameters: [
         (path: \"exchange.impact_half_life_secs\", low: 60.0, high: 7200.0)])";
@@ -208,7 +211,11 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
     let among = "train.among=[(scenario: \"calm.ron\", set: [\"episode_hours=1\"])]";
     let tail = "train.ppo.tail=Budget(cost: \"bad_debt_usd\", level: 0.95, budget: 6000.0)";
     let far = "train.ppo.rollout_steps=1000000000000000000";
-    let refused: [(&[&str], &str); 14] = [
+    let nobody = "train.self_play=(attacker: false)";
+    let three = further[0];
+    let refused: [(&[&str], &str); 16] = [
+        (&[nobody, damped], "nobody would learn beside the policy"),
+        (&[three, damped, "agents.liquidators=[]"], "no scripted liquidator whose place"),
         (&[drawn, damped, "train.numbers=true"], "frozen without its deviation"),
         (&[play], "self-play circles where nothing damps it"),
         (&[play, damped, "train.ppo.anneal_entropy=true"], "self-play circles"),
@@ -217,12 +224,90 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
         (&[play, damped, "train.population=()"], "in rounds or at the same time"),
         (&[play, damped, levels], "leave out `curriculum` or `self_play`"),
         (&[play, damped, "train.twin=true"], "have no twins yet"),
-        (&[play, damped, sac], "both sides make updates of PPO in turn"),
+        (&[play, damped, sac], "all make updates of PPO in turn"),
         (&[play, damped, among], "self-play plays one scenario"),
         (&[play, damped, "train.ppo.memory=4"], "leave out `ppo.memory` or `self_play`"),
         (&["train.self_play=(head_start_hours: 1.0)", damped], "`head_start_hours` is 1"),
         (&[play, damped, "train.budget_blocks=400000"], "write at least 4"),
         (&[play, damped, "agents.attackers=[]"], "add one under `agents.attackers`"),
+    ];
+    refuses(dir.path(), &refused);
+}
+
+/// A policy learns beside a liquidator alone, and against an attacker that no longer learns; so does a liquidator.
+#[test]
+fn any_of_them_learn_while_the_others_are_written_or_frozen() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // Loans at their limit and prices that fall: there is somebody to liquidate.
+    let falls = [
+        "agents.borrowers.*.health_target_min=1.02",
+        "agents.borrowers.*.health_target_max=1.05",
+        "agents.borrowers.*.never_react_share=1.0",
+        "paths.train=[Window(weight: 1.0, scale_min: 3.0, scale_max: 5.0)]",
+    ];
+    let learn = |out: &str, set: &[&str]| train(dir.path(), out, false, &[&falls, set].concat());
+    let damped = "train.ppo.entropy_weight=0.02";
+    let play = "train.self_play=(liquidator: true, head_start_hours: 0.1, paths: 2)";
+    learn("all", &[play, damped]);
+    let stored = |who: &str| {
+        let path = dir.path().join(format!("all/self_play/seed-1/{who}-20.bin"));
+        path.display().to_string()
+    };
+    let attacker =
+        format!("train.attacker=(file: {:?}, head_start_hours: 0.1)", stored("attacker"));
+    let liquidator = format!("train.liquidator={:?}", stored("liquidator"));
+    let alone = "train.self_play=(attacker: false, liquidator: true, paths: 2)";
+    let both = "train.self_play=(head_start_hours: 0.1, paths: 2)";
+    let ways: [(&str, &[&str]); 4] = [
+        ("beside", &[alone]),
+        ("against", &[&attacker, alone]),
+        ("frozen", &[&liquidator, both]),
+        ("both", &[both]),
+    ];
+    // The same settings, seed and moment: who else is there makes the difference.
+    let kept = |name: &str| {
+        fs::read(dir.path().join(name).join("self_play/seed-1/policy-20.bin")).expect("reads")
+    };
+    let mut policies = vec![kept("all")];
+    for (name, set) in ways {
+        learn(name, &[set, &[damped]].concat());
+        policies.push(kept(name));
+    }
+    policies.sort();
+    policies.dedup();
+    assert_eq!(policies.len(), 5, "each learned something else");
+    let weights = |name: &str, set: &[&str]| {
+        learn(name, set);
+        fs::read(dir.path().join(name).join("policy/weights.bin")).expect("reads")
+    };
+    let among = weights("among", &[&attacker, &liquidator]);
+    assert_ne!(among, weights("attacked", &[&attacker]));
+    assert_ne!(among, weights("liquidated", &[&liquidator]));
+
+    // From the liquidator's side, too.
+    let siege = library("siege");
+    let short = ["evaluate.fresh_paths=1", "evaluate.paths_per_window=1"];
+    let floor = |out: &str, further: &[&str]| {
+        let mut floor = vec!["liquidate", siege.to_str().expect("UTF-8"), "--out", out];
+        for set in SMALL.iter().chain(&falls).chain(&short).chain(further) {
+            floor.extend(["--set", set]);
+        }
+        json(dir.path(), &floor);
+        fs::read(dir.path().join(out).join("liquidators/seed-1.bin")).expect("reads")
+    };
+    assert_ne!(floor("alone", &[]), floor("attacked_floor", &[&attacker]));
+
+    let missing = "train.attacker=(file: \"nowhere.bin\", head_start_hours: 0.1)";
+    let junk = format!("train.attacker=(file: {:?}, head_start_hours: 0.1)", stored("policy"));
+    let late = format!("train.attacker=(file: {:?}, head_start_hours: 1.0)", stored("attacker"));
+    let refused: [(&[&str], &str); 7] = [
+        (&[missing], "name a file that `ballast exploit`"),
+        (&[&junk], "an attacker of another world"),
+        (&[&late], "`head_start_hours` is 1"),
+        (&[&attacker, "train.population=()"], "leave out `population` or `attacker`"),
+        (&[&attacker, play, damped], "write `attacker: false` in `self_play`"),
+        (&[&attacker, "agents.attackers=[]"], "add one under `agents.attackers`"),
+        (&[&liquidator, play, damped], "leave out `liquidator` here or in `self_play`"),
     ];
     refuses(dir.path(), &refused);
 }

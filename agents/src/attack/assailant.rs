@@ -55,35 +55,7 @@ impl Assailant {
         heads: usize,
         templates: &[Template],
     ) -> Result<Self, String> {
-        let (known, bytes): (Vec<Template>, &[u8]) = match bytes.strip_prefix(WITH_TEMPLATES) {
-            None => (Vec::new(), bytes),
-            Some(rest) => postcard::take_from_bytes(rest)
-                .map_err(|error| format!("not an attacker's templates: {error}"))?,
-        };
-        let policy = FrozenPolicy::from_bytes(bytes)?;
-        if known != templates {
-            return Err(format!(
-                "an attacker with {}, and this scenario's seat has {}: give `agents.templates`, and all else \
-                 that the search sees of the scenario, what it was made with, or make one here with `ballast exploit`",
-                counted(known.len()),
-                if known.len() == templates.len() {
-                    "others".to_owned()
-                } else {
-                    counted(templates.len())
-                }
-            ));
-        }
-        let (needed, choices) = (obs_dim + heads + fields(known.len()), logits(known.len()));
-        if policy.obs_dim() != needed || policy.logits_dim() != choices || policy.bounds().is_some()
-        {
-            return Err(format!(
-                "an attacker of another world: it sees {} values and chooses among {}, here there are \
-                 {needed} and {choices}; train one in this scenario with `ballast exploit`",
-                policy.obs_dim(),
-                policy.logits_dim()
-            ));
-        }
-        Ok(Self::Learned(Box::new(policy)))
+        StoredAttacker::read(bytes)?.seated(obs_dim, heads, templates)
     }
 
     /// A policy as bytes, with the templates that it chooses among; `None` where it was not learned.
@@ -165,6 +137,65 @@ impl Assailant {
             Self::Stochastic(policy) => policy.draw(row, mask, action, rng),
             _ => self.decide(turn, row, mask, action),
         }
+    }
+}
+
+/// An attacker that was stored ([`Assailant::stored`]), before it is known where it plays.
+#[derive(Clone, Debug)]
+pub struct StoredAttacker {
+    templates: Vec<Template>,
+    policy: FrozenPolicy,
+}
+
+impl StoredAttacker {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// A sentence: not a policy.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let (templates, bytes) = match bytes.strip_prefix(WITH_TEMPLATES) {
+            None => (Vec::new(), bytes),
+            Some(rest) => postcard::take_from_bytes(rest)
+                .map_err(|error| format!("not an attacker's templates: {error}"))?,
+        };
+        Ok(Self { templates, policy: FrozenPolicy::from_bytes(bytes)? })
+    }
+
+    /// The same in the seat of a world whose risk policy sees `obs_dim` values and has `heads` heads and whose seat has
+    /// these templates.
+    ///
+    /// # Errors
+    /// A sentence: one of another world, or one that was made with other templates.
+    pub fn seated(
+        &self,
+        obs_dim: usize,
+        heads: usize,
+        templates: &[Template],
+    ) -> Result<Assailant, String> {
+        let Self { templates: known, policy } = self;
+        if known != templates {
+            return Err(format!(
+                "an attacker with {}, and this scenario's seat has {}: give `agents.templates`, and all else \
+                 that the search sees of the scenario, what it was made with, or make one here with `ballast exploit`",
+                counted(known.len()),
+                if known.len() == templates.len() {
+                    "others".to_owned()
+                } else {
+                    counted(templates.len())
+                }
+            ));
+        }
+        let (needed, choices) = (obs_dim + heads + fields(known.len()), logits(known.len()));
+        if policy.obs_dim() != needed || policy.logits_dim() != choices || policy.bounds().is_some()
+        {
+            return Err(format!(
+                "an attacker of another world: it sees {} values and chooses among {}, here there are \
+                 {needed} and {choices}; train one in this scenario with `ballast exploit`",
+                policy.obs_dim(),
+                policy.logits_dim()
+            ));
+        }
+        Ok(Assailant::Learned(Box::new(policy.clone())))
     }
 }
 

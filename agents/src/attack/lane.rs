@@ -11,7 +11,7 @@ use super::seat::{self, Order, Seat};
 use super::spot_oracle::Sight;
 use super::template::Templates;
 use crate::account::Account;
-use crate::policy::RiskPolicy;
+use crate::policy::{RiskPolicy, close_block};
 use serde::{Deserialize, Serialize};
 use sim::chain::Chain;
 use sim::config::{Config, Episode};
@@ -22,7 +22,7 @@ use sim::observe::Observations;
 use sim::prices::FairPrices;
 use sim::reproduce::Broken;
 use sim::reward::{EpisodeTotals, Objective};
-use sim::rng::{Purpose, Streams, actor_key};
+use sim::rng::Streams;
 use sim::snapshot::LaneSnapshot;
 use sim::views::MarketViews;
 
@@ -153,7 +153,7 @@ impl AttackLane {
     pub const fn lane(&self) -> &Lane {
         &self.lane
     }
-    /// The world, to be recorded.
+    /// The world, to be recorded, or played among others.
     pub const fn lane_mut(&mut self) -> &mut Lane {
         &mut self.lane
     }
@@ -199,16 +199,7 @@ impl AttackLane {
     }
 
     fn close_block(&mut self) {
-        let Self { lane, defenders, met, .. } = self;
-        let defender = &mut defenders[*met].1;
-        lane.guard(|lane| {
-            let (streams, episode) = (lane.world().resource::<Streams>(), lane.episode_state());
-            let (number, block) = (episode.number, episode.block);
-            let mut rng = streams.at(Purpose::Learner, actor_key("policy", 0), number, block);
-            lane.run_decided(Some(&mut |obs, mask, action| {
-                defender.decide(obs, mask, action, &mut rng);
-            }));
-        });
+        close_block(&mut self.lane, self.defenders[self.met].1.as_mut());
     }
 
     /// Plays on to the next block in which the attacker is asked, and leaves it open; `false` at the end of

@@ -46,7 +46,7 @@ use sim::views::MarketViews;
 use sim::worth::entries;
 use spot_oracle::{GAS, Sight, Target, best_by_simulation};
 
-pub use assailant::{Assailant, Sequence};
+pub use assailant::{Assailant, Sequence, StoredAttacker};
 pub use back_door::BackDoor;
 pub use lane::{AttackLane, Defenders, Goal, Pursuit, PursuitError};
 pub use spot_oracle::MAX_LOOT;

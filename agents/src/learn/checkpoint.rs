@@ -1,7 +1,7 @@
 //! All of a training run in one file: resuming from it continues as if nothing had happened.
 //!
-//! The kind of learner (`ballast-learn-6\n` for PPO, `ballast-pairs-6\n` for two runs of it), the blake3 of the rest, the
-//! rest (postcard). Written beside its place,
+//! The kind of learner (`ballast-learn-6\n` for PPO, `ballast-group-6\n` for several runs of it), the blake3 of the rest,
+//! the rest (postcard). Written beside its place,
 //! synced and renamed: a killed run leaves the old checkpoint or the new one.
 
 use std::fs;
@@ -177,7 +177,7 @@ pub struct Checkpoint {
 }
 
 impl Saved for Checkpoint {
-    const MAGIC: &[u8; 16] = b"ballast-learn-5\n";
+    const MAGIC: &[u8; 16] = b"ballast-learn-6\n";
 }
 
 impl Checkpoint {
@@ -190,17 +190,15 @@ impl Checkpoint {
     }
 }
 
-/// Two runs that learn against each other, as of one moment.
+/// Runs that learn among each other, as of one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pair {
-    /// The one that learns first.
-    pub first: Checkpoint,
-    /// The other.
-    pub second: Checkpoint,
+pub struct Group {
+    /// Each, in the order in which they make their updates.
+    pub runs: Vec<Checkpoint>,
 }
 
-impl Saved for Pair {
-    const MAGIC: &[u8; 16] = b"ballast-pairs-5\n";
+impl Saved for Group {
+    const MAGIC: &[u8; 16] = b"ballast-group-6\n";
 }
 
 /// Refuses other settings than those of the checkpoint, naming those that differ.

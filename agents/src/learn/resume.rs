@@ -6,7 +6,7 @@ use sim::environment::Environment;
 use sim::lanes::Lanes;
 use tch::Device;
 
-use super::checkpoint::{Best, Checkpoint, Pair, Saved};
+use super::checkpoint::{Best, Checkpoint, Saved};
 use super::config::PpoConfig;
 use super::error::LearnError;
 use super::log::UpdateLog;
@@ -32,7 +32,8 @@ impl<E: Environment> Ppo<E> {
         Self::restore(config, lanes, device, Checkpoint::load(path)?, path)
     }
 
-    /// The same with a checkpoint that was read from `path`, by itself or in a [`Pair`].
+    /// The same with a checkpoint that was read from `path`, by itself or in a
+    /// [`Group`](super::checkpoint::Group).
     ///
     /// # Errors
     /// Other settings, other shapes, or a lane that refuses its bytes.
@@ -78,7 +79,7 @@ impl<E: Environment> Ppo<E> {
         run.reference = saved.reference;
         run.best = saved.best;
         run.note = saved.note;
-        run.last_checkpoint = Some(path.into());
+        run.kept_at(path);
         Ok(run)
     }
 
@@ -130,23 +131,13 @@ impl<E: Environment> Ppo<E> {
     /// The file system's.
     pub fn save_checkpoint(&mut self, path: &Path) -> Result<(), LearnError> {
         self.checkpoint().save(path)?;
-        self.last_checkpoint = Some(path.into());
+        self.kept_at(path);
         Ok(())
     }
 
-    /// Writes both sides of a [`Pair`] as they are, whole or not at all.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn save_with<O: Environment>(
-        &mut self,
-        second: &mut Ppo<O>,
-        path: &Path,
-    ) -> Result<(), LearnError> {
-        Pair { first: self.checkpoint(), second: second.checkpoint() }.save(path)?;
+    /// Takes note that what the run has come to is kept in this file.
+    pub fn kept_at(&mut self, path: &Path) {
         self.last_checkpoint = Some(path.into());
-        second.last_checkpoint = Some(path.into());
-        Ok(())
     }
 
     /// The settings.

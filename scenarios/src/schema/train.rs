@@ -47,7 +47,7 @@ pub struct TrainSpec {
     /// own.
     #[serde(default)]
     pub population: Option<PopulationSpec>,
-    /// Train against an attacker that learns at the same time; without it, against the scenario's own.
+    /// Train among an attacker, a liquidator or both that learn at the same time; without it, among the scenario's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_play: Option<SelfPlaySpec>,
     /// Change the world from episode to episode; without it, every episode is the scenario as it is written.
@@ -63,10 +63,14 @@ pub struct TrainSpec {
     /// A bundle (a folder, from the scenario's) whose policy, frozen, holds the other heads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<String>,
-    /// A liquidator (a file, from the scenario's) that `ballast liquidate` has stored: it takes the place of the
+    /// A liquidator (a file, from the scenario's) that `ballast liquidate` or self-play has stored: it takes the place of the
     /// first scripted one, here and in every evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub liquidator: Option<String>,
+    /// An attacker that was learned before, and against whom policies and liquidators learn; without it, against the
+    /// scenario's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attacker: Option<FrozenAttacker>,
 }
 
 impl TrainSpec {
@@ -76,10 +80,12 @@ impl TrainSpec {
         self.numbers || self.sac.is_some()
     }
 
-    /// Whether the policy meets attackers that learn.
+    /// Whether the policy meets attackers that learn, or have learned.
     #[must_use]
-    pub const fn meets_learned_attackers(&self) -> bool {
-        self.population.is_some() || self.self_play.is_some()
+    pub fn meets_learned_attackers(&self) -> bool {
+        self.population.is_some()
+            || self.self_play.is_some_and(|rules| rules.attacker)
+            || self.attacker.is_some()
     }
 
     /// Decisions of each lane in an update.
@@ -116,21 +122,10 @@ impl TrainSpec {
             let names: Vec<String> = self.among.iter().map(name).collect();
             facts.push(("drawn worlds, in turn with".to_owned(), names.join(", ")));
         }
-        if let Some(SelfPlaySpec { head_start_hours, paths, policy_plays }) = self.self_play {
-            let PpoConfig { entropy_weight, reference, .. } = &self.ppo;
-            let near = reference.as_ref().map_or("no reference".to_owned(), |r| {
-                format!("reference of weight {}, new every {} updates", r.weight, r.refresh_updates)
-            });
-            let meets = match policy_plays {
-                PolicyPlays::Likeliest => "the policy's likeliest choices",
-                PolicyPlays::Drawn => "choices that the policy draws",
-            };
-            let text = format!(
-                "an attacker learns at the same time, after {head_start_hours} hours of an episode, from {meets}; \
-                 entropy weight {entropy_weight}, {near}; {paths} worlds for each meeting of those kept"
-            );
-            facts.push(("self-play".to_owned(), text));
+        if let Some(rules) = &self.self_play {
+            facts.push(("self-play".to_owned(), rules.fact(&self.ppo)));
         }
+        facts.extend(self.attacker.as_ref().map(FrozenAttacker::fact));
         if self.twin {
             let text = "rewards are differences to a world with the same luck in which the policy moves nothing";
             facts.push(("twins".to_owned(), text.to_owned()));
@@ -262,16 +257,46 @@ impl Default for PopulationSpec {
     }
 }
 
-/// Regularised self-play: policy and attacker learn at the same time, one update each in turn, against each other as
+/// An attacker that no longer learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenAttacker {
+    /// A file (from where the scenario lies) that `ballast exploit`, self-play or population training has stored.
+    pub file: String,
+    /// Hours of each episode that the policy has to itself.
+    #[serde(default = "head_start_hours")]
+    pub head_start_hours: f64,
+}
+
+impl FrozenAttacker {
+    /// What a report says of it.
+    #[must_use]
+    pub fn fact(&self) -> (String, String) {
+        let Self { file, head_start_hours } = self;
+        let text = format!("{file}, after {head_start_hours} hours of an episode");
+        ("trained against".to_owned(), text)
+    }
+}
+
+/// Head start, where a scenario does not say.
+fn head_start_hours() -> f64 {
+    PopulationSpec::default().head_start_hours
+}
+
+/// Regularised self-play: the policy and others learn at the same time, one update each in turn, among each other as
 /// they stand. What keeps them from circling is `ppo`'s entropy bonus and, where it has one, its reference.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SelfPlaySpec {
-    /// Hours of each episode that the policy has to itself.
+    /// Whether an attacker learns.
+    pub attacker: bool,
+    /// Whether a liquidator learns.
+    pub liquidator: bool,
+    /// Hours of each episode that the policy has to itself before the attacker begins.
     pub head_start_hours: f64,
-    /// Worlds on which every kept policy meets every kept attacker at the end.
+    /// Worlds on which every kept policy meets everybody who was kept, at the end.
     pub paths: u32,
-    /// How the policy plays where the attacker learns.
+    /// How the policy plays where the others learn.
     pub policy_plays: PolicyPlays,
 }
 
@@ -286,14 +311,44 @@ pub enum PolicyPlays {
 }
 
 impl SelfPlaySpec {
-    /// Most snapshots of either side: all of one meet all of the other.
+    /// Most moments at which everybody is kept: every policy meets the others of every moment.
     pub const MOST_KEPT: u64 = 64;
+
+    /// How many learn beside the policy.
+    #[must_use]
+    pub fn others(&self) -> u64 {
+        u64::from(self.attacker) + u64::from(self.liquidator)
+    }
+
+    /// What a report says of it.
+    fn fact(&self, learner: &PpoConfig) -> String {
+        let Self { head_start_hours, paths, .. } = self;
+        let PpoConfig { entropy_weight, reference, .. } = learner;
+        let near = reference.as_ref().map_or("no reference".to_owned(), |r| {
+            format!("reference of weight {}, new every {} updates", r.weight, r.refresh_updates)
+        });
+        let meet = match self.policy_plays {
+            PolicyPlays::Likeliest => "the policy's likeliest choices",
+            PolicyPlays::Drawn => "choices that the policy draws",
+        };
+        let attacker = format!("an attacker, after {head_start_hours} hours of an episode,");
+        let who = match (self.attacker, self.liquidator) {
+            (true, true) => format!("{attacker} and a liquidator learn"),
+            (false, true) => "a liquidator learns".to_owned(),
+            _ => format!("{attacker} learns"),
+        };
+        format!(
+            "{who} at the same time, from {meet}; entropy weight {entropy_weight}, {near}; {paths} worlds for each \
+             meeting of those kept"
+        )
+    }
 }
 
 impl Default for SelfPlaySpec {
     fn default() -> Self {
         let PopulationSpec { head_start_hours, paths, .. } = PopulationSpec::default();
-        Self { head_start_hours, paths, policy_plays: PolicyPlays::default() }
+        let policy_plays = PolicyPlays::default();
+        Self { attacker: true, liquidator: false, head_start_hours, paths, policy_plays }
     }
 }
 

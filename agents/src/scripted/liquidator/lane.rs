@@ -1,5 +1,5 @@
 //! A world from a liquidator's side: a learner tells the seat's liquidator what to bid, and a risk policy that does
-//! not learn decides as it always does. Everybody else acts as ever, the other liquidators among them.
+//! not learn here decides as it always does. Everybody else acts as ever, the other liquidators among them.
 //!
 //! It is asked in the first block of an episode and in every block with a chance in it. What it is after is its own
 //! profit, gas paid: what it holds beyond what it began with, at the fair prices of the moment. What it began with
@@ -8,7 +8,7 @@
 use super::mind::Mind;
 use super::seat::{self, Chances, Desk, Members, OBS_DIM, Order};
 use crate::account::Account;
-use crate::policy::RiskPolicy;
+use crate::policy::{RiskPolicy, close_block};
 use bevy_ecs::prelude::*;
 use sim::environment::{Environment, Spec, StepOut};
 use sim::lane::{Decide, Lane};
@@ -50,6 +50,8 @@ pub struct LiquidationLane {
     /// Scratch of the same kind.
     holdings: Vec<f64>,
     turns: u64,
+    /// Blocks closed, in all episodes.
+    played: u64,
     account: Account,
     summary: Vec<(&'static str, f64)>,
 }
@@ -87,6 +89,7 @@ impl LiquidationLane {
             opening: Vec::new(),
             holdings: Vec::new(),
             turns: 0,
+            played: 0,
             account: Account::default(),
             summary: Vec::new(),
         };
@@ -98,6 +101,20 @@ impl LiquidationLane {
     #[must_use]
     pub const fn lane(&self) -> &Lane {
         &self.lane
+    }
+    /// The world, to be played among others.
+    pub const fn lane_mut(&mut self) -> &mut Lane {
+        &mut self.lane
+    }
+    /// Blocks that were played, in all episodes.
+    #[must_use]
+    pub const fn blocks_played(&self) -> u64 {
+        self.played
+    }
+    /// Puts another risk policy in place of the one that decides, in the middle of an episode.
+    pub fn set_policy(&mut self, policy: Box<dyn RiskPolicy>) {
+        self.policy = policy;
+        self.policy.reset();
     }
     /// What broke, in this episode or in one before it.
     #[must_use]
@@ -128,10 +145,8 @@ impl LiquidationLane {
     }
 
     fn close_block(&mut self) {
-        let Self { lane, policy, .. } = self;
-        lane.guard(|lane| {
-            lane.run_decided(Some(&mut |obs, mask, action| policy.act(obs, mask, action)));
-        });
+        close_block(&mut self.lane, self.policy.as_mut());
+        self.played += 1;
     }
 
     /// Plays on to the next block in which the liquidator is asked, and leaves it open; `false` at the end of
@@ -217,14 +232,14 @@ impl Environment for LiquidationLane {
 
     fn save(&self) -> Vec<u8> {
         let summary: Vec<f64> = self.summary.iter().map(|(_, value)| *value).collect();
-        let done = (self.turns, self.account.saved());
+        let done = (self.turns, self.played, self.account.saved());
         let mine = (self.lane.snapshot(), summary, &self.opening, done);
         postcard::to_stdvec(&mine).expect("a snapshot is plain data")
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        type Saved = (LaneSnapshot, Vec<f64>, Vec<f64>, (u64, (f64, u64)));
-        let (snapshot, summary, opening, (turns, account)): Saved =
+        type Saved = (LaneSnapshot, Vec<f64>, Vec<f64>, (u64, u64, (f64, u64)));
+        let (snapshot, summary, opening, (turns, played, account)): Saved =
             postcard::from_bytes(bytes).map_err(|e| format!("not a liquidator's world: {e}"))?;
         self.lane.restore(&snapshot)?;
         self.lane.world_mut().remove_resource::<Mind>();
@@ -232,7 +247,7 @@ impl Environment for LiquidationLane {
         self.look();
         self.summary = SUMMARY.into_iter().zip(summary).collect();
         self.opening = opening;
-        self.turns = turns;
+        (self.turns, self.played) = (turns, played);
         self.account.restore(account);
         Ok(())
     }

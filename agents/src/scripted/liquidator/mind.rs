@@ -1,14 +1,18 @@
-//! A frozen policy in the liquidator's seat of a world, whoever else plays there: with it a risk policy learns, and
-//! is judged, among liquidators of which one was learned.
+//! A policy in the liquidator's seat of a world, whoever else plays there: with it a risk policy learns, and
+//! is judged, among liquidators of which one was learned, or learns elsewhere.
 
 use super::seat::{self, Desk, LOGITS, Members, OBS_DIM, Order, RANKS};
 use crate::frozen::FrozenPolicy;
 use bevy_ecs::prelude::*;
+use sim::config::Episode;
+use sim::rng::{Purpose, Streams, actor_key};
 
 /// Who takes the seat.
 #[derive(Resource, Clone, Debug)]
 pub struct Mind {
     policy: FrozenPolicy,
+    /// Whether it draws what it does, as it does while it learns.
+    draws: bool,
     row: Vec<f32>,
     mask: Vec<f32>,
     action: Vec<f32>,
@@ -20,7 +24,14 @@ impl Mind {
     /// # Errors
     /// A sentence: not a policy, or none of a liquidator.
     pub fn learned(bytes: &[u8]) -> Result<Self, String> {
-        let policy = FrozenPolicy::from_bytes(bytes)?;
+        Self::new(FrozenPolicy::from_bytes(bytes)?)
+    }
+
+    /// A policy of a liquidator's seat, which does what is most likely.
+    ///
+    /// # Errors
+    /// A sentence: it is none of a liquidator.
+    pub fn new(policy: FrozenPolicy) -> Result<Self, String> {
         if policy.memory().is_some() {
             return Err(
                 "no liquidator: it has memory; train one with `ballast liquidate`".to_owned()
@@ -36,10 +47,17 @@ impl Mind {
             ));
         }
         let action = vec![0.0; policy.action_dim()];
-        Ok(Self { policy, row: vec![0.0; OBS_DIM], mask: vec![0.0; LOGITS], action })
+        let (row, mask) = (vec![0.0; OBS_DIM], vec![0.0; LOGITS]);
+        Ok(Self { policy, draws: false, row, mask, action })
     }
 
-    /// Takes the seat of a world at the start of an episode.
+    /// The same, which draws what it does.
+    #[must_use]
+    pub fn drawing(self) -> Self {
+        Self { draws: true, ..self }
+    }
+
+    /// Takes the seat of a world, at the start of an episode or in the middle of one.
     pub fn enter(&self, world: &mut World) {
         world.insert_resource(Desk { taken: true, order: None });
         world.insert_resource(self.clone());
@@ -54,10 +72,17 @@ pub fn think(world: &mut World) {
     let mut members: Members = world.query();
     let Some(chances) = seat::turn(&mut members, world) else { return };
     world.resource_scope(|world, mut mind: Mut<'_, Mind>| {
-        let Mind { policy, row, mask, action } = &mut *mind;
+        let Mind { policy, draws, row, mask, action } = &mut *mind;
         if let Some((_, wallet, liquidator)) = seat::seated(&mut members, world) {
             liquidator.look(world, *wallet, &chances, row, mask);
-            policy.act(row, mask, action);
+            if *draws {
+                let (streams, at) = (world.resource::<Streams>(), world.resource::<Episode>());
+                let key = actor_key("liquidator", 0);
+                let mut rng = streams.at(Purpose::Learner, key, at.number, at.block);
+                policy.draw(row, mask, action, &mut rng);
+            } else {
+                policy.act(row, mask, action);
+            }
             let order = Some((Order::of(action), chances));
             world.insert_resource(Desk { taken: true, order });
         }
