@@ -221,8 +221,10 @@ impl Outcome {
             for row in &report.rows {
                 text += &format!(" {} |", estimate(&row.loss_usd));
             }
-            let shares = report.controls.iter().map(exploit::report::Control::share);
-            text += &format!(" {:.0} % |\n", 100.0 * shares.fold(0.0, f64::max));
+            let shares = report.controls.iter().filter_map(exploit::report::Control::share);
+            let most = shares.reduce(f64::max);
+            let most = most.map_or("–".to_owned(), |share| format!("{:.0} %", 100.0 * share));
+            text += &format!(" {most} |\n");
         }
         text += &format!(
             "\nWhat the {} blocks of each attacker bought: how far the best of a kind had got by then, on the worlds \
