@@ -210,42 +210,40 @@ impl Heads {
         let (mut cross_entropy, mut divergence) = (0.0, 0.0);
         let per_decision = |weight: f64| (weight / m) as f32;
         let entropy_weight = per_decision(pull.entropy);
+        let only_drawn =
+            entropy_weight == 0.0 && pull.teacher.is_none() && pull.reference.is_none();
         for (i, row) in rows.iter().enumerate() {
             let row = *row as usize;
             let (drawn, along_log_prob) = (&drawn[row * k..][..k], pull.along_log_probs[i]);
             let taught =
                 pull.teacher.map(|(weight, taught)| (per_decision(weight), &taught[row * k..]));
             let decision = i * l..(i + 1) * l;
-            let (all, p) =
-                (&softmax.all[decision.clone()], &softmax.probabilities[decision.clone()]);
-            let slopes = &mut along_logits[decision];
-            if entropy_weight == 0.0 {
-                // All heads at once: this is what most learners do.
-                for (slope, p) in slopes.iter_mut().zip(p) {
-                    *slope = p * -along_log_prob;
-                }
-            } else {
-                for (range, entropy) in self.ranges.iter().zip(&softmax.entropies[i * k..]) {
-                    let (all, p) = (&all[range.clone()], &p[range.clone()]);
-                    let slopes = &mut slopes[range.clone()];
-                    let pulls = (entropy_weight, *entropy, along_log_prob);
-                    match slopes.len() {
-                        3 => pulled(&mut slopes[..3], &p[..3], &all[..3], pulls),
-                        _ => pulled(slopes, p, all, pulls),
-                    }
-                }
+            let (p, slopes) =
+                (&softmax.probabilities[decision.clone()], &mut along_logits[decision]);
+            // All of a decision at once; the entropy's part comes head by head, if it is to rise.
+            for (slope, p) in slopes.iter_mut().zip(p) {
+                *slope = p * -along_log_prob;
             }
-            for (range, choice) in self.ranges.iter().zip(drawn) {
-                slopes[range.start + *choice as usize] += along_log_prob;
+            if only_drawn {
+                for (range, choice) in self.ranges.iter().zip(drawn) {
+                    slopes[range.start + *choice as usize] += along_log_prob;
+                }
+                continue;
             }
             let theirs =
                 pull.reference.map(|(weight, all)| (per_decision(weight), &all[row * l..]));
-            if taught.is_none() && theirs.is_none() {
-                continue;
-            }
             for (head, range) in self.ranges.iter().enumerate() {
-                let (all, p) = (&all[range.clone()], &p[range.clone()]);
-                let slopes = &mut slopes[range.clone()];
+                let cells = i * l + range.start..i * l + range.end;
+                let (all, p) = (&softmax.all[cells.clone()], &softmax.probabilities[cells.clone()]);
+                let slopes = &mut along_logits[cells];
+                let entropy = softmax.entropies[i * k + head];
+                let pulls = (entropy_weight, entropy, along_log_prob);
+                match slopes.len() {
+                    _ if entropy_weight == 0.0 => {}
+                    3 => pulled(&mut slopes[..3], &p[..3], &all[..3], pulls),
+                    _ => pulled(slopes, p, all, pulls),
+                }
+                slopes[drawn[head] as usize] += along_log_prob;
                 if let Some((weight, taught)) = taught {
                     let choice = taught[head] as usize;
                     cross_entropy -= f64::from(all[choice]);

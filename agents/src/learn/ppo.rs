@@ -616,8 +616,6 @@ impl<E: Environment> Ppo<E> {
         };
         let chosen =
             |of: &[f32]| -> Vec<f32> { rows.iter().map(|row| of[*row as usize]).collect() };
-        let (policy_slopes, value_slopes) =
-            (along_log_probs.room(m, device), along_values.room(m, device));
         let mut losses = slopes(
             &LossInput {
                 log_probs: host_log_probs,
@@ -631,15 +629,15 @@ impl<E: Environment> Ppo<E> {
                 value_weight: config.value_weight,
                 normalise_advantages: config.normalise_advantages,
             },
-            policy_slopes,
-            value_slopes,
+            along_log_probs.room(m, device),
+            along_values.room(m, device),
         );
         losses.entropy = host_entropies.iter().map(|e| f64::from(*e)).sum::<f64>() / m as f64;
-        let mut loss = values.dot(&along_values.tensor());
+        let mut loss = values.dot(&along_values.tensor(device));
         if let Actor::Choices(heads) = &self.actor {
             let taught = (!storage.taught.is_empty()).then_some(storage.taught.as_slice());
             let pull = Pull {
-                along_log_probs: policy_slopes,
+                along_log_probs: along_log_probs.room(m, device),
                 entropy: log.entropy_weight,
                 teacher: taught.map(|taught| (log.teacher_weight, taught)),
                 reference: config.reference.as_ref().map(|r| r.weight).zip(targets.referred),
@@ -647,10 +645,10 @@ impl<E: Environment> Ppo<E> {
             let room = along_logits.room(outputs.len(), device);
             (losses.teacher, losses.reference_kl) =
                 heads.slopes(softmax, &storage.drawn, rows, pull, room);
-            loss += logits.view([-1]).dot(&along_logits.tensor());
+            loss += logits.view([-1]).dot(&along_logits.tensor(device));
         }
         if let Some((log_probs, entropy)) = numbers {
-            loss += log_probs.dot(&along_log_probs.tensor());
+            loss += log_probs.dot(&along_log_probs.tensor(device));
             if log.entropy_weight != 0.0 {
                 loss -= entropy.mean(Kind::Float) * log.entropy_weight;
             }

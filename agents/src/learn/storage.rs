@@ -105,7 +105,7 @@ impl Storage {
             for (row, room) in rows.iter().zip(room.chunks_exact_mut(width.max(1))) {
                 room.copy_from_slice(&all[*row as usize * width..][..width]);
             }
-            held.tensor().view([rows.len() as i64, width as i64])
+            held.tensor(device).view([rows.len() as i64, width as i64])
         };
         Batch {
             obs: gathered(obs, &self.obs), // [M, D]
@@ -154,13 +154,15 @@ impl Held {
     }
 
     /// The numbers as they are now, `[·]`. Whoever has the tensor of before sees them too.
-    pub(super) fn tensor(&mut self) -> Tensor {
-        let Some(tensor) = &mut self.tensor else {
-            unreachable!("Invariant: what is to be read was written into its room")
-        };
-        if tensor.device() != Device::Cpu {
-            copy_from(&self.host, tensor);
+    pub(super) fn tensor(&mut self, device: Device) -> Tensor {
+        match &mut self.tensor {
+            Some(tensor) if device != Device::Cpu => copy_from(&self.host, tensor),
+            Some(_) => {}
+            none => *none = Some(Tensor::zeros([0], (Kind::Float, device))),
         }
+        let Some(tensor) = &self.tensor else {
+            unreachable!("Invariant: made if it was not there")
+        };
         tensor.shallow_clone()
     }
 }
