@@ -166,8 +166,8 @@ fn held(
     policy: &str,
 ) -> Result<(), Box<BrokenWorld>> {
     let Some(broken) = lane.broken() else { return Ok(()) };
-    let (statics, policy) = (statics.clone(), policy.to_owned());
-    Err(Box::new(BrokenWorld { path, statics, policy, broken: *broken, set: Vec::new() }))
+    let world = BrokenWorld::of(*broken, path, policy.to_owned());
+    Err(Box::new(BrokenWorld { statics: statics.clone(), ..world }))
 }
 
 /// The totals of a lane's episode so far.

@@ -189,9 +189,8 @@ pub fn held(
     policy: &str,
 ) -> Result<(), Box<BrokenWorld>> {
     let Some(broken) = side.broken() else { return Ok(()) };
-    let statics = StaticParams::default();
     let policy = format!("{policy}, beside a liquidator who takes orders");
-    Err(Box::new(BrokenWorld { path, statics, policy, broken: *broken, set: Vec::new() }))
+    Err(Box::new(BrokenWorld::of(*broken, path, policy)))
 }
 
 /// The worlds that choose among what a seed has learned.

@@ -46,6 +46,12 @@ pub struct BrokenWorld {
 }
 
 impl BrokenWorld {
+    /// A world of the scenario as it is written, with the parameters as deployed.
+    #[must_use]
+    pub fn of(broken: Broken, path: PathChoice, policy: String) -> Self {
+        Self { path, statics: StaticParams::default(), policy, broken, set: Vec::new() }
+    }
+
     /// The world's address.
     #[must_use]
     pub const fn address(&self) -> WorldAddress {

@@ -8,7 +8,7 @@ mod step;
 
 use agents::attack::play::{Ground, Player};
 use agents::attack::seat::{Act, FIELDS, SIZES, acts, fields, logits, space};
-use agents::attack::{Assailant, AttackLane, Goal, Pursuit, Template};
+use agents::attack::{Assailant, AttackLane, Goal, Pursuit, StoredAttacker, Template};
 use agents::frozen::{Dense, FrozenPolicy, Normaliser};
 use agents::policy::Hold;
 use scenarios::arena::{MakePolicy, PathChoice, WorldAddress};
@@ -238,7 +238,8 @@ fn an_attacker_is_refused_where_its_templates_are_others() {
     // Without templates the bytes are the policy's own.
     assert_eq!(bytes(&without, &[]), without.to_bytes());
     let read = |bytes: &[u8], templates: &[Template]| {
-        Assailant::learned(bytes, obs_dim, heads, templates).map(|a| a.stored(templates).unwrap())
+        let attacker = StoredAttacker::read(bytes)?.seated(obs_dim, heads, templates)?;
+        Ok::<_, String>(attacker.stored(templates).unwrap())
     };
     assert_eq!(read(&bytes(&without, &[]), &[]).unwrap(), without.to_bytes());
     let stored = bytes(&with, &found);

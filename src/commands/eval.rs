@@ -148,9 +148,9 @@ fn against(args: &Args, loaded: &Loaded) -> Result<Worlds, Failure> {
 
 /// Hours as blocks.
 pub(crate) fn head_start_blocks(hours: f64, loaded: &Loaded) -> Result<u64, Failure> {
-    let blocks = hours * 3_600.0 / f64::from(loaded.scenario.block_secs);
-    if (0.0..1e9).contains(&blocks) {
-        return Ok(blocks as u64);
+    let blocks = loaded.scenario.blocks_of(hours);
+    if hours >= 0.0 && blocks < 1_000_000_000 {
+        return Ok(blocks);
     }
     Err(Failure::Message(format!("--head-start {hours}: a number of hours, 0 or more")))
 }

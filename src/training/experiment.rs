@@ -8,22 +8,20 @@ use crate::commands::experiment::Args;
 use crate::commands::exploit::{self, DEPLOYED, exploit};
 use crate::commands::{Audit, FEATURES, Learning, Play, reproducible, train as train_command};
 use crate::output::{Failure, Output, Verdict, progress_bar};
-use agents::attack::{AttackLane, Goal, Pursuit};
 use agents::frozen::FrozenPolicy;
-use agents::policy::Hold;
-use scenarios::arena::{self, Arena, Contestant, PathChoice, WorldAddress};
+use scenarios::arena::{self, Arena, Contestant, PathChoice};
 use scenarios::assemble::Worlds;
 use scenarios::card::{Training, card};
 use scenarios::evaluate::{Group, Searches, Statics, baseline, evaluate, learned, search_statics};
 use scenarios::experiment::report::{Outcome, Spot};
 use scenarios::experiment::{Experiment, Exploiting, Grid, WayToTrain, judged, load, step};
+use scenarios::exploit::on_trial;
 use scenarios::fit::{moved, refuse_elsewhere, refuse_misfit};
 use scenarios::folder::{Folder, OutFile};
 use scenarios::load::{Loaded, load as load_scenario};
 use scenarios::manifest::{Build, Manifest, RunError};
 use scenarios::report::{Comparison, KEPT, LEARNED, Report};
 use scenarios::schema::{Baseline, TrainSpec};
-use scenarios::statics::StaticParams;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -104,11 +102,7 @@ fn refuse_among(experiment: &Experiment, loaded: &Loaded) -> Result<(), Failure>
 fn refuse_exploit(experiment: &Experiment, loaded: &Loaded, audit: Audit) -> Result<(), Failure> {
     let Some(spec) = experiment.exploit else { return Ok(()) };
     let idle_blocks = head_start_blocks(spec.head_start_hours, loaded)?;
-    let world = WorldAddress { seed: 0, instance: 0, path: PathChoice::Drawn };
-    let lane = audit.own_worlds(loaded)?.lane(world, StaticParams::default(), false);
-    let pursuit = Pursuit { goal: Goal::Profit, idle_blocks, sees_through: true };
-    let tried = AttackLane::new(lane, vec![(1.0, Box::new(Hold))], pursuit);
-    tried
+    on_trial(&audit.own_worlds(loaded)?, idle_blocks)
         .map(drop)
         .map_err(|error| Failure::Message(format!("{}: `exploit`: {error}", experiment.name)))
 }

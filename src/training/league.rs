@@ -183,10 +183,8 @@ impl<'a> Play<'a> {
             (name.clone(), plays.policy())
         };
         let policies: Vec<_> = policies.iter().map(name_and_policy).collect();
-        let (earned, blocks) = self
-            .rounds
-            .meetings
-            .earned(&policies, &self.rounds.meetings.under(attacker.clone()))?;
+        let meetings = &self.rounds.meetings;
+        let (earned, blocks) = meetings.earned(&policies, &meetings.under(attacker.clone()))?;
         self.blocks += blocks;
         Ok(earned)
     }

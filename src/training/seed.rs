@@ -21,7 +21,6 @@ use scenarios::levels::{Course, LevelLane, Syllabus};
 use scenarios::load::Loaded;
 use scenarios::reproduction::BrokenWorld;
 use scenarios::schema::{Baseline, LeagueSpec, TeacherPolicy, TeacherSpec, TrainSpec};
-use scenarios::statics::StaticParams;
 use serde::{Deserialize, Serialize};
 use sim::action::{CHOICES, HOLD};
 use sim::environment::Environment;
@@ -193,13 +192,8 @@ trait School: Environment + Sized {
 
 /// A broken world of training.
 pub(super) fn broken_in_training(broken: &Broken, set: Vec<String>) -> BrokenWorld {
-    BrokenWorld {
-        path: PathChoice::Drawn,
-        statics: StaticParams::default(),
-        policy: "learner".to_owned(),
-        broken: broken.clone(),
-        set,
-    }
+    let world = BrokenWorld::of(broken.clone(), PathChoice::Drawn, "learner".to_owned());
+    BrokenWorld { set, ..world }
 }
 
 impl School for Lane {

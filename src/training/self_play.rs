@@ -22,7 +22,7 @@ use super::seed::{
     show, teacher, tell,
 };
 use crate::output::Failure;
-use agents::attack::{Assailant, AttackLane};
+use agents::attack::{Assailant, AttackLane, StoredAttacker};
 use agents::frozen::{FrozenPolicy, Stochastic};
 use agents::learn::checkpoint::{Checkpoint, Group, Saved};
 use agents::learn::ppo::{Ppo, UpdateLog};
@@ -33,7 +33,7 @@ use agents::scripted::liquidator::lane::LiquidationLane;
 use agents::scripted::liquidator::mind::Mind;
 use scenarios::arena::PathChoice;
 use scenarios::assemble::Worlds;
-use scenarios::exploit::{self, Prey};
+use scenarios::exploit::{self, Prey, seat};
 use scenarios::liquidation::{self, Floor, Pace};
 use scenarios::manifest::RunError;
 use scenarios::reproduction::BrokenWorld;
@@ -363,8 +363,8 @@ impl<'a> SelfPlay<'a> {
         let mut worlds = self.meetings.shared.worlds.clone();
         if self.rules.attacker {
             let bytes = read(&self.file("attacker", kept))?;
-            let (obs_dim, heads) = (worlds.spec().obs_dim, worlds.spec().action.dim());
-            let attacker = Assailant::learned(&bytes, obs_dim, heads, worlds.templates());
+            let attacker = StoredAttacker::read(&bytes)
+                .and_then(|stored| seat(&stored, &worlds, self.meetings.pursuit.idle_blocks));
             worlds = self.meetings.under(attacker.map_err(Failure::Message)?);
         }
         if self.rules.liquidator {

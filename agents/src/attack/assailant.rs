@@ -44,20 +44,6 @@ pub enum Assailant {
 }
 
 impl Assailant {
-    /// A policy that was stored as bytes ([`Assailant::stored`]), for a world whose risk policy sees `obs_dim`
-    /// values and has `heads` heads and whose seat has these templates.
-    ///
-    /// # Errors
-    /// A sentence: not a policy, one of another world, or one that was made with other templates.
-    pub fn learned(
-        bytes: &[u8],
-        obs_dim: usize,
-        heads: usize,
-        templates: &[Template],
-    ) -> Result<Self, String> {
-        StoredAttacker::read(bytes)?.seated(obs_dim, heads, templates)
-    }
-
     /// A policy as bytes, with the templates that it chooses among; `None` where it was not learned.
     #[must_use]
     pub fn stored(&self, templates: &[Template]) -> Option<Vec<u8>> {
