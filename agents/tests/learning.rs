@@ -9,12 +9,13 @@ use agents::learn::games::{
     self, CART_POLE_STEPS, CartPole, Forever, IDENTITY_DECISIONS, Identity, Partial,
 };
 use agents::learn::heads::{Heads, Illegal, Pull, Softmax};
-use agents::learn::network::{Inference, Network, Seen, bare_pass};
+use agents::learn::network::{Network, Seen, bare_pass};
 use agents::learn::noise::Noise;
 use agents::learn::parameters::to_vec;
 use agents::learn::ppo::{Ppo, UpdateLog};
 use agents::learn::run::{Next, train};
 use agents::learn::shape::NetworkShape;
+use agents::learn::towers::Inference;
 use agents::learn::{Checkpoint, Discount, LearnError, PpoConfig, Saved};
 use sim::environment::{ActionSpace, Environment, Rows, StepOut};
 use sim::lanes::Lanes;

@@ -55,6 +55,14 @@ fn numbers_are_aimed_and_noise_is_as_wide_as_asked() {
 }
 
 #[test]
+fn critics_that_leave_every_measure_stop_a_run_before_anything_is_infinite() {
+    let config = SacConfig { learning_rate: 1e3, ..small(1) };
+    let mut run = Sac::new(config, aims(4), Device::Cpu).unwrap();
+    let error = (0..6).find_map(|_| run.update().err()).unwrap();
+    assert!(matches!(error, LearnError::Diverged { value, .. } if value.is_finite()), "{error}");
+}
+
+#[test]
 fn a_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run.ckpt");

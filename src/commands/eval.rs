@@ -134,7 +134,7 @@ fn against(args: &Args, loaded: &Loaded) -> Result<Worlds, Failure> {
         )));
     }
     let (worlds, _) = args.audit.seated(loaded)?;
-    let idle_blocks = head_start_blocks(args.head_start, loaded)?;
+    let idle_blocks = head_start_blocks("--head-start", args.head_start, loaded)?;
     let mut mixture = Vec::new();
     for path in &args.attacker {
         let named = |reason: String| Failure::Message(format!("{}: {reason}", path.display()));
@@ -146,13 +146,13 @@ fn against(args: &Args, loaded: &Loaded) -> Result<Worlds, Failure> {
     Ok(worlds.against(mixture, idle_blocks))
 }
 
-/// Hours as blocks.
-pub(crate) fn head_start_blocks(hours: f64, loaded: &Loaded) -> Result<u64, Failure> {
+/// Hours as blocks; `option` is where they were said.
+pub(crate) fn head_start_blocks(option: &str, hours: f64, loaded: &Loaded) -> Result<u64, Failure> {
     let blocks = loaded.scenario.blocks_of(hours);
     if hours >= 0.0 && blocks < 1_000_000_000 {
         return Ok(blocks);
     }
-    Err(Failure::Message(format!("--head-start {hours}: a number of hours, 0 or more")))
+    Err(Failure::Message(format!("{option} {hours}: a number of hours, 0 or more")))
 }
 
 /// Policies of one kind, one per training seed, and what they are called.

@@ -101,7 +101,8 @@ fn refuse_among(experiment: &Experiment, loaded: &Loaded) -> Result<(), Failure>
 /// Refuses attackers where nobody could attack, or not for long enough: they are made last.
 fn refuse_exploit(experiment: &Experiment, loaded: &Loaded, audit: Audit) -> Result<(), Failure> {
     let Some(spec) = experiment.exploit else { return Ok(()) };
-    let idle_blocks = head_start_blocks(spec.head_start_hours, loaded)?;
+    let idle_blocks =
+        head_start_blocks("`exploit.head_start_hours`", spec.head_start_hours, loaded)?;
     on_trial(&audit.own_worlds(loaded)?, idle_blocks)
         .map(drop)
         .map_err(|error| Failure::Message(format!("{}: `exploit`: {error}", experiment.name)))

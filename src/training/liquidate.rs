@@ -2,16 +2,19 @@
 
 use super::liquidator::{Made, School};
 use super::{load, open_folder};
-use crate::commands::eval::admit;
+use crate::commands::eval::{admit, head_start_blocks};
 use crate::commands::exploit::DEPLOYED;
 use crate::commands::liquidate::Args;
 use crate::commands::{FEATURES, reproducible};
 use crate::output::{Failure, Output, Verdict, progress_bar};
+use agents::attack::{Assailant, Goal, Pursuit};
 use agents::frozen::FrozenPolicy;
 use agents::learn::network;
 use agents::policy::Hold;
 use scenarios::arena::MakePolicy;
-use scenarios::evaluate::groups;
+use scenarios::assemble::Worlds;
+use scenarios::evaluate::{Group, groups};
+use scenarios::exploit::on_trial;
 use scenarios::folder::Folder;
 use scenarios::liquidation::{Floor, LiquidationError, Report, stand};
 use scenarios::load::Loaded;
@@ -33,10 +36,12 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     };
     let threads = learning.play.start_threads()?;
     // Only an attacker that has learned chooses among templates.
-    let worlds = match &spec.attacker {
-        None => learning.audit.own_worlds(&loaded)?,
-        Some(_) => learning.audit.seated(&loaded)?.0,
+    let worlds = match (&spec.attacker, args.attacker_after) {
+        (None, None) => learning.audit.own_worlds(&loaded)?,
+        _ => learning.audit.seated(&loaded)?.0,
     };
+    let pursuit = args.attacker_after.map(|hours| pursuit(hours, &loaded, &worlds, &spec));
+    let pursuit = pursuit.transpose()?;
     let worlds = loaded.to_learn_in(&worlds).map_err(Failure::Message)?;
     let (name, policy): (String, MakePolicy<'_>) = if args.policy == Path::new(DEPLOYED) {
         (DEPLOYED.to_owned(), Box::new(|| Box::new(Hold)))
@@ -55,7 +60,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     network::device(&learning.device).map_err(Failure::from_error)?;
     let folder = open_folder(learning, "liquidate", &loaded)?;
     let target = folder.target().to_owned();
-    let (run, report) = through(args, &loaded, &floor, &spec, threads, folder, output)
+    let (run, report) = through(args, &loaded, &floor, (&spec, pursuit), threads, folder, output)
         .map_err(|failure| reproducible(failure, &worlds, &loaded, &target))?;
     output.result(&json!({"run": run, "report": report}), || {
         format!("{}\n{}", run.display(), report.to_markdown())
@@ -63,29 +68,53 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     Ok(Verdict::Yes)
 }
 
+/// What an attacker is after that learns at the same time, if it can.
+fn pursuit(
+    hours: f64,
+    loaded: &Loaded,
+    worlds: &Worlds,
+    spec: &TrainSpec,
+) -> Result<Pursuit, Failure> {
+    if spec.attacker.is_some() {
+        let both = "--attacker-after: an attacker learns, and `train.attacker` names one that no longer does; leave out one";
+        return Err(Failure::Message(both.to_owned()));
+    }
+    let idle_blocks = head_start_blocks("--attacker-after", hours, loaded)?;
+    on_trial(worlds, idle_blocks)
+        .map_err(|error| Failure::Message(format!("--attacker-after: {error}")))?;
+    Ok(Pursuit { goal: Goal::Profit, idle_blocks, sees_through: false })
+}
+
 /// From the first update to the finished folder.
 fn through(
     args: &Args,
     loaded: &Loaded,
     floor: &Floor<'_>,
-    spec: &TrainSpec,
+    (spec, attacker): (&TrainSpec, Option<Pursuit>),
     threads: usize,
     folder: Folder,
     output: Output,
 ) -> Result<(PathBuf, Report), Failure> {
-    let bar = progress_bar("liquidator", spec.budget_blocks * spec.seeds.len() as u64);
+    let learners = 1 + u64::from(attacker.is_some());
+    let bar = progress_bar("liquidator", learners * spec.budget_blocks * spec.seeds.len() as u64);
     let (resume, device) = (args.learning.resume, args.learning.device.as_str());
-    let school = School { floor, spec, folder: folder.path(), device, resume, output, bar: &bar };
+    let path = folder.path();
+    let school = School { floor, spec, attacker, folder: path, device, resume, output, bar: &bar };
     let made: Vec<Made> =
         spec.seeds.iter().map(|seed| school.teach(*seed)).collect::<Result<_, _>>()?;
     bar.finish_and_clear();
-    let policies = folder.path().join("liquidators");
-    fs::create_dir_all(&policies).map_err(RunError::io(&policies))?;
     for one in &made {
-        let path = policies.join(format!("seed-{}.bin", one.seed));
-        fs::write(&path, one.policy.to_bytes()).map_err(RunError::io(&path))?;
+        let attacker = one.attacker.as_ref().and_then(|a| a.stored(floor.worlds.templates()));
+        let kept = [("liquidators", Some(one.policy.to_bytes())), ("attackers", attacker)];
+        for (kind, bytes) in kept {
+            let Some(bytes) = bytes else { continue };
+            let policies = folder.path().join(kind);
+            fs::create_dir_all(&policies).map_err(RunError::io(&policies))?;
+            let path = policies.join(format!("seed-{}.bin", one.seed));
+            fs::write(&path, bytes).map_err(RunError::io(&path))?;
+        }
     }
-    let report = judge(loaded, floor, spec, &made)?;
+    let report = judge(loaded, floor, (spec, attacker), &made)?;
     let files =
         [("report.md", report.to_markdown()), ("report.json", format!("{:#}\n", json!(report)))];
     for (name, text) in files {
@@ -97,21 +126,34 @@ fn through(
     Ok((folder.finish(Manifest { scenario_path: args.scenario.clone(), ..begun })?, report))
 }
 
-/// Holds what was learned against the scripted liquidator and the best constant one, on worlds that nobody has seen.
+/// Holds what was learned against the scripted liquidator and the best constant one, on worlds that nobody has seen; if
+/// attackers learned, among them, too.
 fn judge(
     loaded: &Loaded,
     floor: &Floor<'_>,
-    spec: &TrainSpec,
+    (spec, attacker): (&TrainSpec, Option<Pursuit>),
     made: &[Made],
 ) -> Result<Report, Failure> {
     let e = &loaded.scenario.evaluate;
     let learned: Vec<FrozenPolicy> = made.iter().map(|m| m.policy.clone()).collect();
     let (constant, searched) = floor.best_constant(spec.seeds[0], spec.validation_paths)?;
     let boot = (e.bootstrap_resamples, e.seed);
-    let standings = groups(loaded)
-        .iter()
-        .map(|group| stand(floor, group, &constant, &learned, boot))
-        .collect::<Result<_, LiquidationError>>()?;
+    let stand = |floor: &Floor<'_>, group: &Group| stand(floor, group, &constant, &learned, boot);
+    let mut standings =
+        groups(loaded).iter().map(|group| stand(floor, group)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(Pursuit { idle_blocks, .. }) = attacker {
+        let attackers: Vec<Assailant> = made.iter().filter_map(|m| m.attacker.clone()).collect();
+        let chance = 1.0 / attackers.len() as f64;
+        let mixture = attackers.into_iter().map(|attacker| (chance, attacker)).collect();
+        let worlds = &floor.worlds.clone().against(mixture, idle_blocks);
+        let policy: MakePolicy<'_> = Box::new(|| (floor.policy)());
+        let attacked = Floor { worlds, name: floor.name.clone(), policy };
+        for mut group in groups(loaded) {
+            group.name += ", attacked";
+            group.about += ", under an attacker who learned beside one of the liquidators";
+            standings.push(stand(&attacked, &group)?);
+        }
+    }
     let mut facts = vec![
         ("training seeds".to_owned(), format!("{:?}", spec.seeds)),
         ("budget".to_owned(), format!("{} blocks each", spec.budget_blocks)),
@@ -124,13 +166,18 @@ fn judge(
     if let Some(attacker) = &spec.attacker {
         facts.push(attacker.fact());
     }
+    if let Some(Pursuit { idle_blocks, .. }) = attacker {
+        let text = format!("learned at the same time, for its profit, after {idle_blocks} blocks");
+        facts.push(("attacker".to_owned(), text));
+    }
     for m in made {
+        let kept = match m.attacker {
+            None => format!("best of {} updates: {}", m.updates, m.best_update),
+            Some(_) => format!("last of {} updates", m.updates),
+        };
         facts.push((
             format!("seed {}", m.seed),
-            format!(
-                "best of {} updates: {} ({:.0} USD on worlds that choose), {} turns",
-                m.updates, m.best_update, m.score_usd, m.decisions
-            ),
+            format!("{kept} ({:.0} USD on worlds that choose), {} turns", m.score_usd, m.decisions),
         ));
     }
     Ok(Report {

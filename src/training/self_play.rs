@@ -120,14 +120,14 @@ fn liquidator_config(policy: &PpoConfig, every: u32, pace: Pace) -> PpoConfig {
 }
 
 /// Runs as they begin, or as an interrupted one left them, in the order in which they make their updates.
-struct Beginning<'a> {
-    runs: Option<std::vec::IntoIter<Checkpoint>>,
-    checkpoint: &'a Path,
-    device: &'a str,
+pub(super) struct Beginning<'a> {
+    pub(super) runs: Option<std::vec::IntoIter<Checkpoint>>,
+    pub(super) checkpoint: &'a Path,
+    pub(super) device: &'a str,
 }
 
 impl Beginning<'_> {
-    fn next<E: Environment>(
+    pub(super) fn next<E: Environment>(
         &mut self,
         config: PpoConfig,
         lanes: Lanes<E>,
@@ -138,12 +138,23 @@ impl Beginning<'_> {
             Some(runs) => {
                 let path = self.checkpoint;
                 let saved = runs.next().ok_or_else(|| {
-                    Failure::Message(format!("{}: fewer learned; start anew", path.display()))
+                    Failure::Message(format!("{}: fewer learned there; start anew", path.display()))
                 })?;
                 Ppo::restore(config, lanes, device, saved, path)
             }
         };
         run.map_err(Failure::from_error)
+    }
+
+    /// Refuses a checkpoint of more than those who went on.
+    pub(super) fn end(self) -> Result<(), Failure> {
+        match self.runs.is_some_and(|mut runs| runs.next().is_some()) {
+            false => Ok(()),
+            true => {
+                let path = self.checkpoint.display();
+                Err(Failure::Message(format!("{path}: more learned there; start anew")))
+            }
+        }
     }
 }
 
@@ -190,6 +201,7 @@ impl<'a> SelfPlay<'a> {
         } else {
             None
         };
+        beginning.end()?;
         Ok(Self { meetings, rules, policy, attacker, liquidator, tried_blocks, checkpoint, note })
     }
 

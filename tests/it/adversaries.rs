@@ -1,10 +1,11 @@
 //! Policies and attackers that learn against each other: populations, self-play, leagues.
 
 use crate::support::{ballast, json, library};
-use crate::training::{SMALL, args, ends_alike, ends_alike_at, refuses, train};
+use crate::training::{SMALL, args, ends_alike, ends_alike_at, kill_after, refuses, train};
 use ballast::agents::learn::game_theory::matrix::{MetaSolver, Payoffs};
 use serde_json::Value;
 use std::fs;
+use std::time::Duration;
 
 /// Whose turn it is, and what all have learned so far, is on disk between turns, and within one in its checkpoint.
 #[test]
@@ -287,15 +288,54 @@ fn any_of_them_learn_while_the_others_are_written_or_frozen() {
     // From the liquidator's side, too.
     let siege = library("siege");
     let short = ["evaluate.fresh_paths=1", "evaluate.paths_per_window=1"];
-    let floor = |out: &str, further: &[&str]| {
+    let floor_args = |out: &str, further: &[&str], options: &[&str]| {
         let mut floor = vec!["liquidate", siege.to_str().expect("UTF-8"), "--out", out];
         for set in SMALL.iter().chain(&falls).chain(&short).chain(further) {
             floor.extend(["--set", set]);
         }
-        json(dir.path(), &floor);
+        floor.extend(options);
+        floor.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let floor = |out: &str, further: &[&str], options: &[&str]| {
+        let args = floor_args(out, further, options);
+        json(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let floored = |out: &str, further: &[&str], options: &[&str]| {
+        floor(out, further, options);
         fs::read(dir.path().join(out).join("liquidators/seed-1.bin")).expect("reads")
     };
-    assert_ne!(floor("alone", &[]), floor("attacked_floor", &[&attacker]));
+    let alone = floored("alone", &[], &[]);
+    assert_ne!(alone, floored("attacked_floor", &[&attacker], &[]));
+    // Both at once, beside parameters that nobody moves.
+    let both = ["--attacker-after", "0.1"];
+    let report = floor("both_learn", &[], &[both, ["--threads", "1"]].concat());
+    let groups = report["report"]["standings"].as_array().expect("standings");
+    let attacked =
+        |group: &&Value| group["group"].as_str().is_some_and(|name| name.ends_with(", attacked"));
+    assert_eq!(2 * groups.iter().filter(attacked).count(), groups.len());
+    let kept = |out: &str, who: &str| {
+        fs::read(dir.path().join(out).join(who).join("seed-1.bin")).expect("reads")
+    };
+    assert_ne!(kept("both_learn", "liquidators"), alone);
+    // On other threads, killed at the first checkpoint and gone on with; not as another run.
+    let checkpoint = dir.path().join("both_again.partial/checkpoints/seed-1/latest.ckpt");
+    kill_after(dir.path(), &floor_args("both_again", &[], &both), &checkpoint, Duration::ZERO);
+    let other = floor_args("both_again", &[], &["--resume"]);
+    let other = ballast(dir.path(), &other.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = String::from_utf8_lossy(&other.stderr);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(other.status.code() == Some(2) && said.contains("start anew"), "{said}");
+    let again = floor("both_again", &[], &[&both[..], &["--threads", "2", "--resume"]].concat());
+    assert_eq!(again["report"], report["report"]);
+    for who in ["liquidators", "attackers"] {
+        assert_eq!(kept("both_again", who), kept("both_learn", who));
+    }
+    let learned = dir.path().join("both_learn/attackers/seed-1.bin");
+    let frozen = format!(
+        "train.attacker=(file: {:?}, head_start_hours: 0.1)",
+        learned.display().to_string()
+    );
+    assert_ne!(floored("after_both", &[&frozen], &[]), alone);
 
     let missing = "train.attacker=(file: \"nowhere.bin\", head_start_hours: 0.1)";
     let junk = format!("train.attacker=(file: {:?}, head_start_hours: 0.1)", stored("policy"));

@@ -288,20 +288,8 @@ pub(crate) fn ends_alike_at(dir: &Path, checkpoint: &str, further: &[&str]) {
     let partial = dir.join("three.partial").join(checkpoint);
     // Twice more wherever it then is.
     for kill in 0..3 {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ballast"))
-            .args(args(siege.to_str().expect("UTF-8"), "three", kill > 0, further))
-            .current_dir(dir)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("starts");
-        let started = Instant::now();
-        while !partial.exists() && started.elapsed() < Duration::from_secs(120) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        std::thread::sleep(Duration::from_millis(400 * kill));
-        child.kill().expect("kills");
-        child.wait().expect("ends");
+        let args = args(siege.to_str().expect("UTF-8"), "three", kill > 0, further);
+        kill_after(dir, &args, &partial, Duration::from_millis(400 * kill));
         if dir.join("three").exists() {
             assert!(kill > 0, "a partial result is not a result");
             break;
@@ -316,6 +304,24 @@ pub(crate) fn ends_alike_at(dir: &Path, checkpoint: &str, further: &[&str]) {
     assert_eq!(refused.status.code(), Some(2));
     train(dir, "three", true, further);
     alike(dir, checkpoint);
+}
+
+/// Starts a command, and kills it so long after a file is there.
+pub(crate) fn kill_after(dir: &Path, args: &[String], file: &Path, wait: Duration) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ballast"))
+        .args(args)
+        .current_dir(dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let started = Instant::now();
+    while !file.exists() && started.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(wait);
+    child.kill().expect("kills");
+    child.wait().expect("ends");
 }
 
 /// Three runs that must not differ.

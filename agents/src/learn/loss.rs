@@ -28,7 +28,7 @@ pub struct LossInput<'a> {
 }
 
 /// What nobody comes back from, as a multiple of what is usual.
-const BEYOND: f64 = 1e6;
+pub(super) const BEYOND: f64 = 1e6;
 
 /// The parts of a minibatch's loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

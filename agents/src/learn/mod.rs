@@ -49,6 +49,8 @@ pub mod stats;
 #[cfg(feature = "tch")]
 mod storage;
 pub mod tail;
+#[cfg(feature = "tch")]
+pub mod towers;
 pub mod twin;
 
 pub use checkpoint::{Checkpoint, Saved};

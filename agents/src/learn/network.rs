@@ -1,11 +1,11 @@
 //! The learner's network on libtorch.
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 
 use super::error::LearnError;
 use super::log::Stopwatch;
 use super::noise::Noise;
-use super::parameters::{AdamStep, Parameters, copy_from, copy_to};
+use super::parameters::{AdamStep, Parameters};
 use super::shape::NetworkShape;
 
 /// `cpu`, `cuda` or `cuda:<n>`.
@@ -154,7 +154,7 @@ impl Network {
     }
 
     /// Tensors of the towers and the outputs, a weight and a bias after the other.
-    fn towers(&self) -> &[Tensor] {
+    pub(super) fn towers(&self) -> &[Tensor] {
         let p = &self.parameters.views()[self.set_tensors()..];
         let p = if self.shape.memory > 0 { &p[4..] } else { p };
         &p[..p.len() - usize::from(self.shape.deviations() > 0)]
@@ -183,109 +183,25 @@ impl Network {
         for layer in p[2..p.len() - 4].as_chunks::<2>().0 {
             towers = layer[1].baddbmm(&towers, &layer[0], 1.0, 1.0).tanh(); // [2, B, width]
         }
-        let [.., actor_weight, actor_bias, critic_weight, critic_bias] = p else {
+        let [.., critic_weight, critic_bias] = p else {
             unreachable!("Invariant: four parameters of the outputs");
         };
         let [actor, critic] = &towers.unbind(0)[..] else {
             unreachable!("Invariant: two towers");
         };
-        let mut logits = actor_bias.addmm(actor, actor_weight); // [B, logits]
-        if let Some(rows) = rows {
-            logits = Tensor::cat(&[self.of_each(rows, actor), logits], 1);
-        }
         let values = critic_bias.addmm(critic, critic_weight); // [B, 1]
-        (logits, values.squeeze_dim(-1))
+        (self.heads(actor, rows), values.squeeze_dim(-1))
     }
-}
 
-/// Passes without gradients over always as many observations: their tensors are made once. (A set's reader and a memory
-/// make theirs anew.)
-#[derive(Debug)]
-pub struct Inference {
-    obs: Tensor,   // [N, obs_dim]
-    state: Tensor, // [N, memory]
-    fused: Tensor, // [N, 2·width]
-    /// What the first layer gives, tower by tower: a view of `fused`, `[2, N, width]`.
-    towers: Tensor,
-    layers: Vec<Tensor>, // [2, N, width] each
-    /// The last layer's actor and critic, `[N, width]`: views.
-    last: [Tensor; 2],
-    logits: Tensor, // [N, logits]
-    values: Tensor, // [N, 1]
-}
-
-impl Inference {
-    /// Tensors for passes of `network` over `rows` observations.
-    #[must_use]
-    pub fn new(network: &Network, rows: usize) -> Self {
-        let shape = &network.shape;
-        let (n, width) = (rows as i64, shape.width as i64);
-        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, network.parameters.device()));
-        let fused = zeros(&[n, 2 * width]);
-        let towers = fused.view([-1, 2, width]).transpose(0, 1);
-        let layers: Vec<Tensor> = (1..shape.depth).map(|_| zeros(&[2, n, width])).collect();
-        let last = layers.last().unwrap_or(&towers);
-        Self {
-            last: [last.get(0), last.get(1)],
-            obs: zeros(&[n, shape.obs_dim as i64]),
-            state: zeros(&[n, shape.memory as i64]),
-            logits: zeros(&[n, shape.logits() as i64]),
-            values: zeros(&[n, 1]),
-            fused,
-            towers,
-            layers,
+    /// Logits `[B, logits]` of what the actor's tower gives, `[B, width]`, beside what each row came to.
+    pub(super) fn heads(&self, actor: &Tensor, rows: Option<&Tensor>) -> Tensor {
+        let [.., weight, bias, _, _] = self.towers() else {
+            unreachable!("Invariant: four parameters of the outputs");
+        };
+        let whole = bias.addmm(actor, weight); // [B, whole]
+        match rows {
+            None => whole,
+            Some(rows) => Tensor::cat(&[self.of_each(rows, actor), whole], 1),
         }
-    }
-
-    /// `obs` `[N, D]` to `logits` `[N, L]` and `values` `[N]`, on top of `state` `[N, H]`, which becomes that after
-    /// `obs`. As [`Network::forward`] has it, to the bit.
-    ///
-    /// # Panics
-    /// A slice has another length.
-    pub fn pass(
-        &mut self,
-        network: &Network,
-        obs: &[f32],
-        state: &mut [f32],
-        logits: &mut [f32],
-        values: &mut [f32],
-    ) {
-        no_grad(|| {
-            copy_from(obs, &mut self.obs);
-            let seen = network.shape.set.is_some().then(|| network.see(&self.obs));
-            let mut inputs = seen.as_ref().map_or(&self.obs, |seen| &seen.context); // [N, S]
-            let remembered; // [N, H]
-            if !state.is_empty() {
-                copy_from(state, &mut self.state);
-                remembered = network.remember(inputs, &self.state);
-                copy_to(&remembered, state);
-                inputs = &remembered;
-            }
-            let p = network.towers();
-            drop(p[1].addmm_out(&self.fused, inputs, &p[0]));
-            drop(self.fused.tanh_());
-            let mut towers = &self.towers;
-            for (layer, out) in p[2..].as_chunks::<2>().0.iter().zip(&mut self.layers) {
-                drop(layer[1].baddbmm_out(out, towers, &layer[0]));
-                drop(out.tanh_());
-                towers = out;
-            }
-            let [.., actor_weight, actor_bias, critic_weight, critic_bias] = p else {
-                unreachable!("Invariant: four parameters of the outputs");
-            };
-            let [actor, critic] = &self.last;
-            drop(critic_bias.addmm_out(&self.values, critic, critic_weight));
-            match seen.as_ref().and_then(|seen| seen.rows.as_ref()) {
-                None => {
-                    drop(actor_bias.addmm_out(&self.logits, actor, actor_weight));
-                    copy_to(&self.logits, logits);
-                }
-                Some(rows) => {
-                    let others = actor_bias.addmm(actor, actor_weight);
-                    copy_to(&Tensor::cat(&[network.of_each(rows, actor), others], 1), logits);
-                }
-            }
-            copy_to(&self.values, values);
-        });
     }
 }

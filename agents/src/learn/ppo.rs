@@ -24,7 +24,7 @@ use super::kickstart::Teacher;
 pub use super::log::UpdateLog;
 use super::log::{Episodes, Stopwatch, check_finite};
 use super::loss::{LossInput, Losses, slopes};
-use super::network::{Inference, Network, Seen};
+use super::network::{Network, Seen};
 use super::noise::{Draw, Noise, shuffled};
 use super::normalise::Normalise;
 use super::parameters::{AdamStep, copy_to, to_vec};
@@ -33,6 +33,7 @@ use super::shape::NetworkShape;
 use super::stats::RunningStats;
 use super::storage::{Batch, Held, Storage};
 use super::tail::TailState;
+use super::towers::{Inference, Slopes};
 
 // ---------------------------------------------------------------------------------------- state
 
@@ -62,6 +63,7 @@ pub struct Ppo<E: Environment> {
     pub(super) reference: Option<Vec<f32>>,
     /// Of the last rollout, `[T, N]`; empty before the first.
     advantages: Vec<f32>,
+    scratch: Scratch,
     pub(super) episode_returns: Vec<f64>,
     pub(super) episode_decisions: Vec<u64>,
     pub(super) update: u64,
@@ -126,6 +128,7 @@ impl<E: Environment> Ppo<E> {
             teacher: None,
             reference: None,
             advantages: Vec::new(),
+            scratch: Scratch::default(),
             episode_returns: vec![0.0; n],
             episode_decisions: vec![0; n],
             update: 0,
@@ -444,7 +447,7 @@ impl<E: Environment> Ppo<E> {
         let reference = self.reference.as_ref();
         let referred = reference.map(|weights| self.referred(weights, &illegal));
         let device = self.network.parameters.device();
-        let mut scratch = Scratch::default();
+        let mut scratch = std::mem::take(&mut self.scratch);
         let count = if recurrent { lanes } else { total };
         let parts = (learned / config.minibatch).clamp(1, if recurrent { lanes } else { learned });
         let diverged = |what, value, checkpoint: &Option<PathBuf>| LearnError::Diverged {
@@ -483,11 +486,10 @@ impl<E: Environment> Ppo<E> {
                     illegal: &illegal,
                     referred: referred.as_deref(),
                 };
-                let (loss, losses) = self.losses(&mini, &rows, &targets, log, &mut scratch);
+                let (gradient, losses) = self.slopes(&mini, &rows, &targets, log, &mut scratch); // [P]
                 if let Some((part, value)) = losses.diverged(square) {
                     return Err(diverged(part, value, &self.last_checkpoint));
                 }
-                let gradient = self.network.parameters.gradient(&loss); // [P]
                 let norm = self.network.parameters.step(gradient, adam);
                 if !norm.is_finite() {
                     return Err(diverged("the gradient's norm", norm, &self.last_checkpoint));
@@ -519,6 +521,7 @@ impl<E: Environment> Ppo<E> {
         log.approx_kl = sums.approx_kl / count;
         log.clip_fraction = sums.clip_fraction / count;
         log.grad_norm /= count;
+        self.scratch = scratch;
         log.train_secs = start.seconds();
         Ok(())
     }
@@ -571,9 +574,8 @@ impl<E: Environment> Ppo<E> {
         mini
     }
 
-    /// What to descend over the decisions `rows` `[M]`: the gradient is the loss's, the value is not. And the
-    /// loss's parts.
-    fn losses(
+    /// The gradient of the loss over the decisions `rows` `[M]`, `[P]`, and the loss's parts.
+    fn slopes(
         &self,
         mini: &Batch,
         rows: &[i64],
@@ -583,9 +585,21 @@ impl<E: Environment> Ppo<E> {
     ) -> (Tensor, Losses) {
         let (config, storage, m) = (&self.config, &self.storage, rows.len());
         let device = self.network.parameters.device();
-        let Scratch { softmax, outputs, host, along_log_probs, along_values, along_logits, .. } =
-            scratch;
-        let (logits, values) = self.network.forward(&mini.obs, mini.rows.as_ref()); // [M, L], [M]
+        let Scratch {
+            softmax,
+            outputs,
+            host,
+            along_log_probs,
+            along_values,
+            along_logits,
+            passes,
+            ..
+        } = scratch;
+        let mut passes = Slopes::of(passes, &self.network, m);
+        let (logits, values) = match &mut passes {
+            Some(passes) => passes.forward(&self.network, &mini.obs),
+            None => self.network.forward(&mini.obs, mini.rows.as_ref()),
+        }; // [M, L], [M]
         host.resize(3 * m, 0.0); // [3, M]: log-probabilities of what was drawn, values, entropies
         let (host_log_probs, rest) = host.split_at_mut(m);
         let (host_values, host_entropies) = rest.split_at_mut(m);
@@ -633,7 +647,6 @@ impl<E: Environment> Ppo<E> {
             along_values.room(m, device),
         );
         losses.entropy = host_entropies.iter().map(|e| f64::from(*e)).sum::<f64>() / m as f64;
-        let mut loss = values.dot(&along_values.tensor(device));
         if let Actor::Choices(heads) = &self.actor {
             let taught = (!storage.taught.is_empty()).then_some(storage.taught.as_slice());
             let pull = Pull {
@@ -645,6 +658,16 @@ impl<E: Environment> Ppo<E> {
             let room = along_logits.room(outputs.len(), device);
             (losses.teacher, losses.reference_kl) =
                 heads.slopes(softmax, &storage.drawn, rows, pull, room);
+        }
+        let along_values = along_values.tensor(device);
+        if let Some(passes) = passes {
+            let along_logits = along_logits.tensor(device).view_as(&logits);
+            let network = &self.network;
+            return (passes.backward(network, &mini.obs, &along_logits, &along_values), losses);
+        }
+        // What to descend: the gradient is the loss's, the value is not.
+        let mut loss = values.dot(&along_values);
+        if let Actor::Choices(_) = &self.actor {
             loss += logits.view([-1]).dot(&along_logits.tensor(device));
         }
         if let Some((log_probs, entropy)) = numbers {
@@ -653,7 +676,7 @@ impl<E: Environment> Ppo<E> {
                 loss -= entropy.mean(Kind::Float) * log.entropy_weight;
             }
         }
-        (loss, losses)
+        (self.network.parameters.gradient(&loss), losses)
     }
 }
 
@@ -677,4 +700,6 @@ struct Scratch {
     along_log_probs: Held,
     along_values: Held,
     along_logits: Held, // [M, L]
+    /// Passes without a graph, where the network allows.
+    passes: Vec<Slopes>,
 }

@@ -19,6 +19,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use super::checkpoint::Best;
 use super::error::LearnError;
 use super::log::{Episodes, Stopwatch, UpdateLog, check_finite};
+use super::loss::BEYOND;
 use super::noise::{Draw, Noise, normals, uniform};
 use super::normalise::Normalise;
 use super::parameters::{AdamStep, Parameters, copy_to, to_vec};
@@ -386,13 +387,18 @@ impl<E: Environment> Sac<E> {
         let mut parts = [0.0; 3];
         let all = [&value_loss, &policy_loss, &log_prob.mean(Kind::Float)];
         copy_to(&Tensor::stack(&all, 0), &mut parts);
-        for (what, value) in [
-            ("the critics' loss", f64::from(parts[0])),
-            ("the actor's loss", f64::from(parts[1])),
-            ("the critics' gradient", value_norm),
-            ("the actor's gradient", norm),
+        let squares = mini.rewards.iter().map(|r| f64::from(*r) * f64::from(*r)).sum::<f64>();
+        let square = squares / m as f64 * self.reward_scale() * self.reward_scale();
+        // Beyond what rewards like these add up to by any measure.
+        let horizon = 1.0 / (1.0 - self.config.gamma);
+        let most_loss = BEYOND * square.max(1.0) * horizon * horizon;
+        for (what, value, most) in [
+            ("the critics' loss", f64::from(parts[0]), most_loss),
+            ("the actor's loss", f64::from(parts[1]), f64::MAX),
+            ("the critics' gradient", value_norm, f64::MAX),
+            ("the actor's gradient", norm, f64::MAX),
         ] {
-            if !value.is_finite() {
+            if !value.is_finite() || value > most {
                 let (update, checkpoint) = (self.update, self.last_checkpoint.clone());
                 return Err(LearnError::Diverged { update, what, value, checkpoint });
             }
