@@ -40,7 +40,7 @@ fn frozen(c: &mut Criterion) {
     });
 }
 
-/// Forward, backward and Adam on a loss of no consequence: what libtorch allows.
+/// Forward, backward and Adam on a loss of no consequence, which libtorch differentiates.
 fn bare(c: &mut Criterion) {
     tch::set_num_threads(1);
     let mut group = c.benchmark_group("bare forward, backward and Adam");

@@ -371,6 +371,12 @@ impl FrozenPolicy {
         self.activation
     }
 
+    /// The blake3 of its bytes, hexadecimal.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        blake3::hash(&self.to_bytes()).to_hex().to_string()
+    }
+
     /// The whole policy as bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

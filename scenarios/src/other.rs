@@ -104,8 +104,8 @@ pub(crate) fn attacker(loaded: &Loaded, base: &Path) -> Named<StoredAttacker> {
         return Ok(None);
     };
     let refuse = |reason: String| {
-        let fix = "name a file that `ballast exploit`, self-play or population training has stored, from where the \
-                   scenario lies";
+        let fix = "name a file that `ballast exploit`, `ballast liquidate`, self-play or population training has stored, \
+                   from where the scenario lies";
         (format!("{file}: {reason}"), fix.to_owned())
     };
     let bytes = std::fs::read(base.join(file)).map_err(|error| refuse(error.to_string()))?;

@@ -43,8 +43,8 @@ pub(crate) struct Args {
     /// Simulated blocks of each static search; default: the scenario's training budget.
     #[arg(long)]
     search_blocks: Option<u64>,
-    /// An attacker that `ballast exploit`, self-play or population training stored; it takes the seat of the scenario's
-    /// own. May be given repeatedly: one is drawn for each episode, the same for all policies.
+    /// An attacker that `ballast exploit`, `ballast liquidate`, self-play or population training stored; it takes the seat of
+    /// the scenario's own. May be given repeatedly: one is drawn for each episode, the same for all policies.
     #[arg(long)]
     attacker: Vec<PathBuf>,
     /// Hours of each episode that the policy has to itself before such an attacker begins.

@@ -13,7 +13,7 @@ pub(crate) struct Args {
     /// Who manages risk: a policy bundle (a folder), or `deployed`.
     #[arg(long, default_value = DEPLOYED)]
     pub(crate) policy: PathBuf,
-    /// An attacker learns at the same time, for its own profit, after so many hours of an episode that it waits.
+    /// An attacker learns at the same time, for its own profit; it waits so many hours at the start of each episode.
     #[arg(long, value_name = "HOURS")]
     pub(crate) attacker_after: Option<f64>,
     #[command(flatten)]

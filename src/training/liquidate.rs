@@ -20,6 +20,7 @@ use scenarios::liquidation::{Floor, LiquidationError, Report, stand};
 use scenarios::load::Loaded;
 use scenarios::manifest::{Build, Manifest, RunError, RunKind};
 use scenarios::schema::TrainSpec;
+use scenarios::templates::Description;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,14 +36,15 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         )));
     };
     let threads = learning.play.start_threads()?;
-    // Only an attacker that has learned chooses among templates.
-    let worlds = match (&spec.attacker, args.attacker_after) {
-        (None, None) => learning.audit.own_worlds(&loaded)?,
-        _ => learning.audit.seated(&loaded)?.0,
+    // Only an attacker that learns or has learned chooses among templates.
+    let (worlds, templates) = match (&spec.attacker, args.attacker_after) {
+        (None, None) => (learning.audit.own_worlds(&loaded)?, Vec::new()),
+        _ => learning.audit.seated(&loaded)?,
     };
     let pursuit = args.attacker_after.map(|hours| pursuit(hours, &loaded, &worlds, &spec));
     let pursuit = pursuit.transpose()?;
     let worlds = loaded.to_learn_in(&worlds).map_err(Failure::Message)?;
+    let mut beside = "the deployed parameters".to_owned();
     let (name, policy): (String, MakePolicy<'_>) = if args.policy == Path::new(DEPLOYED) {
         (DEPLOYED.to_owned(), Box::new(|| Box::new(Hold)))
     } else {
@@ -54,13 +56,18 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
                 args.policy.display()
             )));
         }
+        beside = format!("policy {}", policy.hash());
         (policy.name().to_owned(), Box::new(move || Box::new(policy.clone())))
     };
+    if let Some(Pursuit { idle_blocks, .. }) = pursuit {
+        beside += &format!(" and an attacker who learns, after {idle_blocks} blocks");
+    }
     let floor = Floor { worlds: &worlds, name, policy };
     network::device(&learning.device).map_err(Failure::from_error)?;
     let folder = open_folder(learning, "liquidate", &loaded)?;
     let target = folder.target().to_owned();
-    let (run, report) = through(args, &loaded, &floor, (&spec, pursuit), threads, folder, output)
+    let beside = Beside { floor: &floor, attacker: pursuit, templates, words: beside };
+    let (run, report) = through(args, &loaded, &beside, &spec, threads, folder, output)
         .map_err(|failure| reproducible(failure, &worlds, &loaded, &target))?;
     output.result(&json!({"run": run, "report": report}), || {
         format!("{}\n{}", run.display(), report.to_markdown())
@@ -85,21 +92,42 @@ fn pursuit(
     Ok(Pursuit { goal: Goal::Profit, idle_blocks, sees_through: false })
 }
 
+/// Beside whom a liquidator learns.
+struct Beside<'a> {
+    floor: &'a Floor<'a>,
+    /// What an attacker is after that learns at the same time, if one does.
+    attacker: Option<Pursuit>,
+    /// Those that an attacker chooses among.
+    templates: Vec<Description>,
+    words: String,
+}
+
 /// From the first update to the finished folder.
 fn through(
     args: &Args,
     loaded: &Loaded,
-    floor: &Floor<'_>,
-    (spec, attacker): (&TrainSpec, Option<Pursuit>),
+    beside: &Beside<'_>,
+    spec: &TrainSpec,
     threads: usize,
     folder: Folder,
     output: Output,
 ) -> Result<(PathBuf, Report), Failure> {
+    let Beside { floor, attacker, ref templates, ref words } = *beside;
     let learners = 1 + u64::from(attacker.is_some());
     let bar = progress_bar("liquidator", learners * spec.budget_blocks * spec.seeds.len() as u64);
     let (resume, device) = (args.learning.resume, args.learning.device.as_str());
-    let path = folder.path();
-    let school = School { floor, spec, attacker, folder: path, device, resume, output, bar: &bar };
+    let (path, beside_words) = (folder.path(), words.as_str());
+    let school = School {
+        floor,
+        spec,
+        attacker,
+        beside: beside_words,
+        folder: path,
+        device,
+        resume,
+        output,
+        bar: &bar,
+    };
     let made: Vec<Made> =
         spec.seeds.iter().map(|seed| school.teach(*seed)).collect::<Result<_, _>>()?;
     bar.finish_and_clear();
@@ -114,7 +142,7 @@ fn through(
             fs::write(&path, bytes).map_err(RunError::io(&path))?;
         }
     }
-    let report = judge(loaded, floor, (spec, attacker), &made)?;
+    let report = judge(loaded, beside, spec, &made)?;
     let files =
         [("report.md", report.to_markdown()), ("report.json", format!("{:#}\n", json!(report)))];
     for (name, text) in files {
@@ -123,24 +151,34 @@ fn through(
     }
     let build = Build::this(FEATURES);
     let begun = Manifest::begin(RunKind::Liquidate, loaded, spec.seeds[0], threads as u32, build);
-    Ok((folder.finish(Manifest { scenario_path: args.scenario.clone(), ..begun })?, report))
+    let templates = templates.iter().map(|template| template.steps.clone()).collect();
+    let scenario_path = args.scenario.clone();
+    Ok((folder.finish(Manifest { scenario_path, templates, ..begun })?, report))
 }
 
 /// Holds what was learned against the scripted liquidator and the best constant one, on worlds that nobody has seen; if
 /// attackers learned, among them, too.
 fn judge(
     loaded: &Loaded,
-    floor: &Floor<'_>,
-    (spec, attacker): (&TrainSpec, Option<Pursuit>),
+    beside: &Beside<'_>,
+    spec: &TrainSpec,
     made: &[Made],
 ) -> Result<Report, Failure> {
+    let Beside { floor, attacker, ref templates, .. } = *beside;
     let e = &loaded.scenario.evaluate;
     let learned: Vec<FrozenPolicy> = made.iter().map(|m| m.policy.clone()).collect();
-    let (constant, searched) = floor.best_constant(spec.seeds[0], spec.validation_paths)?;
     let boot = (e.bootstrap_resamples, e.seed);
-    let stand = |floor: &Floor<'_>, group: &Group| stand(floor, group, &constant, &learned, boot);
-    let mut standings =
-        groups(loaded).iter().map(|group| stand(floor, group)).collect::<Result<Vec<_>, _>>()?;
+    let (mut standings, mut searched) = (Vec::new(), 0);
+    let mut judge = |floor: &Floor<'_>, groups: &[Group]| -> Result<(), LiquidationError> {
+        let (constant, blocks) = floor.best_constant(spec.seeds[0], spec.validation_paths)?;
+        searched += blocks;
+        for group in groups {
+            standings.push(stand(floor, group, &constant, &learned, boot)?);
+        }
+        Ok(())
+    };
+    let mut groups = groups(loaded);
+    judge(floor, &groups)?;
     if let Some(Pursuit { idle_blocks, .. }) = attacker {
         let attackers: Vec<Assailant> = made.iter().filter_map(|m| m.attacker.clone()).collect();
         let chance = 1.0 / attackers.len() as f64;
@@ -148,11 +186,11 @@ fn judge(
         let worlds = &floor.worlds.clone().against(mixture, idle_blocks);
         let policy: MakePolicy<'_> = Box::new(|| (floor.policy)());
         let attacked = Floor { worlds, name: floor.name.clone(), policy };
-        for mut group in groups(loaded) {
+        for group in &mut groups {
             group.name += ", attacked";
             group.about += ", under an attacker who learned beside one of the liquidators";
-            standings.push(stand(&attacked, &group)?);
         }
+        judge(&attacked, &groups)?;
     }
     let mut facts = vec![
         ("training seeds".to_owned(), format!("{:?}", spec.seeds)),
@@ -167,18 +205,29 @@ fn judge(
         facts.push(attacker.fact());
     }
     if let Some(Pursuit { idle_blocks, .. }) = attacker {
-        let text = format!("learned at the same time, for its profit, after {idle_blocks} blocks");
+        let text = format!(
+            "learned at the same time, for its profit, on as many blocks besides those in which it waits, {idle_blocks} of \
+             each episode; not judged here (`ballast eval --attacker`)"
+        );
         facts.push(("attacker".to_owned(), text));
+    }
+    for (number, template) in templates.iter().enumerate() {
+        facts.push(("template of attack".to_owned(), template.sentence(number)));
     }
     for m in made {
         let kept = match m.attacker {
-            None => format!("best of {} updates: {}", m.updates, m.best_update),
-            Some(_) => format!("last of {} updates", m.updates),
+            None => {
+                let Made { updates, best_update, score_usd, .. } = m;
+                format!(
+                    "best of {updates} updates: {best_update} ({score_usd:.0} USD on worlds that choose)"
+                )
+            }
+            Some(_) => format!(
+                "last of {} updates ({:.0} USD on validation worlds, under the attacker who learned beside it)",
+                m.updates, m.score_usd
+            ),
         };
-        facts.push((
-            format!("seed {}", m.seed),
-            format!("{kept} ({:.0} USD on worlds that choose), {} turns", m.score_usd, m.decisions),
-        ));
+        facts.push((format!("seed {}", m.seed), format!("{kept}, {} turns", m.decisions)));
     }
     Ok(Report {
         scenario: loaded.scenario.name.clone(),

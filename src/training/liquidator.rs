@@ -10,7 +10,7 @@ use crate::output::{Failure, Output};
 use agents::attack::{Assailant, AttackLane, Pursuit};
 use agents::frozen::FrozenPolicy;
 use agents::learn::checkpoint::Group;
-use agents::learn::ppo::Ppo;
+use agents::learn::ppo::{Ppo, UpdateLog};
 use agents::learn::run::update;
 use agents::learn::{Discount, PpoConfig, Saved};
 use agents::scripted::liquidator::lane::LiquidationLane;
@@ -22,7 +22,7 @@ use scenarios::exploit::{self, Prey};
 use scenarios::liquidation::{Bidder, Floor, Pace, held, profit, validation_worlds};
 use scenarios::schema::TrainSpec;
 use sim::environment::Environment;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Weight of the entropy bonus: what a rival bids is found out by bidding.
 const ENTROPY: f64 = 0.01;
@@ -62,6 +62,8 @@ pub(crate) struct School<'a> {
     pub(crate) spec: &'a TrainSpec,
     /// What an attacker is after that learns at the same time, if one does.
     pub(crate) attacker: Option<Pursuit>,
+    /// Beside whom it learns, in words: who goes on with a checkpoint goes on beside the same.
+    pub(crate) beside: &'a str,
     /// Where checkpoints go.
     pub(crate) folder: &'a Path,
     pub(crate) device: &'a str,
@@ -71,8 +73,8 @@ pub(crate) struct School<'a> {
 }
 
 impl School<'_> {
-    /// The learner's settings for a seed, where there is a turn so often: the updates follow from that and from the budget
-    /// of blocks, of which each takes the second.
+    /// The liquidator's settings for a seed, where there is a turn so often, and the blocks of one update: they and the
+    /// budget say how many updates there are.
     fn config(&self, seed: u64, pace: Pace) -> (PpoConfig, u64) {
         let base = &self.spec.ppo;
         let turns = base.rollout_steps as f64 * f64::from(self.spec.lanes);
@@ -102,99 +104,155 @@ impl School<'_> {
         self.floor.worlds.clone().against(vec![(1.0, attacker)], pursuit.idle_blocks)
     }
 
+    /// The same policy in other worlds.
+    fn floor_in<'a>(&'a self, worlds: &'a Worlds) -> Floor<'a> {
+        let policy: MakePolicy<'_> = Box::new(|| (self.floor.policy)());
+        Floor { worlds, name: self.floor.name.clone(), policy }
+    }
+
     /// Trains with one seed.
     pub(crate) fn teach(&self, seed: u64) -> Result<Made, Failure> {
-        let name = &self.floor.name;
-        // Somebody who takes orders sits in a learner's seat, until they know each other.
-        let seated = self.attacker.map(|pursuit| self.under(Assailant::Nobody, pursuit));
-        let floor = Floor {
-            worlds: seated.as_ref().unwrap_or(self.floor.worlds),
-            name: name.clone(),
-            policy: Box::new(|| (self.floor.policy)()),
-        };
-        let pace = floor.pace(seed, self.spec.validation_paths)?;
-        let (config, per_update) = self.config(seed, pace);
-        let checkpoint = checkpoint_path(self.folder, seed)?;
-        let saved = (self.resume && checkpoint.exists()).then(|| Group::load(&checkpoint));
-        let runs =
-            saved.transpose().map_err(Failure::from_error)?.map(|group| group.runs.into_iter());
-        let mut beginning = Beginning { runs, checkpoint: &checkpoint, device: self.device };
-        let lanes = floor.lanes(seed, self.spec.lanes).map_err(Failure::from_error)?;
-        let mut run = beginning.next(config.clone(), lanes)?;
-        let mut attacker = match self.attacker {
-            None => None,
-            Some(pursuit) => {
-                let policies = vec![(1.0, Box::new(|| (self.floor.policy)()) as MakePolicy<'_>)];
-                let prey = Prey { worlds: self.floor.worlds, name: name.clone(), policies };
-                let lanes =
-                    prey.lanes(seed, self.spec.lanes, pursuit).map_err(Failure::from_error)?;
-                let run = beginning.next(self.attackers_config(&config, pace), lanes)?;
-                Some((pursuit, run))
-            }
-        };
-        beginning.end()?;
-        let each = if attacker.is_some() { 2 * per_update } else { per_update };
-        self.bar.inc(run.updates_done() * each);
-        let mut score_usd = f64::NAN;
-        while run.updates_done() < config.updates {
-            if let Some((pursuit, attacker)) = &attacker {
-                let drawing = Assailant::Stochastic(Box::new(frozen(attacker, "attacker")?));
-                let lanes = run.lanes_mut().lanes_mut().iter_mut().map(LiquidationLane::lane_mut);
-                self.under(drawing, *pursuit).relieve(lanes);
-            }
-            let log = update(&mut run).map_err(Failure::from_error)?;
-            run.lanes().lanes().iter().try_for_each(|side| held(side, PathChoice::Drawn, name))?;
-            if let Some((_, attacker)) = &mut attacker {
-                let mind = Mind::new(frozen(&run, "liquidator")?).map_err(Failure::Message)?;
-                let among = self.floor.worlds.clone().liquidated_by(mind.drawing());
-                among
-                    .relieve(attacker.lanes_mut().lanes_mut().iter_mut().map(AttackLane::lane_mut));
-                update(attacker).map_err(Failure::from_error)?;
-                let mut sides = attacker.lanes().lanes().iter();
-                sides.try_for_each(|side| exploit::held(side, PathChoice::Drawn, name))?;
-            }
+        let (mut lesson, per_update) = Lesson::begin(self, seed)?;
+        let each = if lesson.attacker.is_some() { 2 * per_update } else { per_update };
+        self.bar.inc(lesson.liquidator.updates_done() * each);
+        while lesson.liquidator.updates_done() < lesson.liquidator.config().updates {
+            let log = lesson.update_liquidator()?;
+            lesson.update_attacker()?;
             self.bar.inc(each);
             self.bar.set_message(format!("seed {seed}: {}", log.pace()));
             let every = self.spec.checkpoint_every_updates;
-            if !log.update.is_multiple_of(every) && log.update != log.updates {
-                continue;
+            if log.update.is_multiple_of(every) || log.update == log.updates {
+                let score = lesson.keep()?;
+                let (at, pace) = (format!("{}/{}", log.update, log.updates), log.pace());
+                self.output.note(&format!(
+                    "seed {seed}: update {at}, {pace}, profit {score:.0} USD on worlds that choose"
+                ));
             }
-            let candidate = Bidder::Learned(Box::new(frozen(&run, "candidate")?));
-            let worlds = match &attacker {
-                None => self.floor.worlds.clone(),
-                Some((pursuit, run)) => self.under(learned(run)?, *pursuit),
-            };
-            let choosing = Floor {
-                worlds: &worlds,
-                name: name.clone(),
-                policy: Box::new(|| (self.floor.policy)()),
-            };
-            let worlds = validation_worlds(seed, self.spec.validation_paths);
-            score_usd = profit(&choosing.play_all(&candidate, &worlds)?);
-            if attacker.is_none() {
-                run.consider_best(score_usd);
-            }
-            let others = attacker.as_ref().map(|(_, run)| run.checkpoint());
-            let runs = std::iter::once(run.checkpoint()).chain(others).collect();
-            Group { runs }.save(&checkpoint).map_err(Failure::from_error)?;
-            run.kept_at(&checkpoint);
-            if let Some((_, attacker)) = &mut attacker {
-                attacker.kept_at(&checkpoint);
-            }
-            let (at, pace) = (format!("{}/{}", log.update, log.updates), log.pace());
-            self.output.note(&format!(
-                "seed {seed}: update {at}, {pace}, profit {score_usd:.0} USD on worlds that choose"
-            ));
         }
-        let best = run.best().cloned();
+        lesson.end()
+    }
+}
+
+/// Who learns of a seed.
+struct Lesson<'a> {
+    school: &'a School<'a>,
+    seed: u64,
+    liquidator: Ppo<LiquidationLane>,
+    attacker: Option<(Pursuit, Ppo<AttackLane>)>,
+    checkpoint: PathBuf,
+}
+
+impl<'a> Lesson<'a> {
+    /// At the beginning, or as an interrupted run left it; and the blocks of an update.
+    fn begin(school: &'a School<'a>, seed: u64) -> Result<(Self, u64), Failure> {
+        let School { floor, spec, device, .. } = *school;
+        // Somebody who takes orders sits in a learner's seat, until they know each other.
+        let nobody = school.attacker.map(|pursuit| school.under(Assailant::Nobody, pursuit));
+        let seated = school.floor_in(nobody.as_ref().unwrap_or(floor.worlds));
+        let pace = seated.pace(seed, spec.validation_paths)?;
+        let (config, per_update) = school.config(seed, pace);
+        let checkpoint = checkpoint_path(school.folder, seed)?;
+        let mut runs = None;
+        if school.resume && checkpoint.exists() {
+            let saved = Group::load(&checkpoint).map_err(Failure::from_error)?.runs;
+            let beside = saved.first().map_or(&[][..], |run| &run.note);
+            if beside != school.beside.as_bytes() {
+                return Err(Failure::Message(format!(
+                    "{}: made beside {}, and now asked for beside {}; resume beside the first, or start anew",
+                    checkpoint.display(),
+                    String::from_utf8_lossy(beside),
+                    school.beside
+                )));
+            }
+            runs = Some(saved.into_iter());
+        }
+        let mut beginning = Beginning { runs, checkpoint: &checkpoint, device };
+        let lanes = seated.lanes(seed, spec.lanes).map_err(Failure::from_error)?;
+        let mut liquidator = beginning.next(config.clone(), lanes)?;
+        liquidator.set_note(school.beside.as_bytes().to_vec());
+        let attacker = match school.attacker {
+            None => None,
+            Some(pursuit) => {
+                let policies = vec![(1.0, school.floor_in(floor.worlds).policy)];
+                let prey = Prey { worlds: floor.worlds, name: floor.name.clone(), policies };
+                let lanes = prey.lanes(seed, spec.lanes, pursuit).map_err(Failure::from_error)?;
+                Some((pursuit, beginning.next(school.attackers_config(&config, pace), lanes)?))
+            }
+        };
+        Ok((Self { school, seed, liquidator, attacker, checkpoint }, per_update))
+    }
+
+    /// An update of the liquidator, under what the attacker has become.
+    fn update_liquidator(&mut self) -> Result<UpdateLog, Failure> {
+        if let Some((pursuit, attacker)) = &self.attacker {
+            let drawing = Assailant::Stochastic(Box::new(frozen(attacker, "attacker")?));
+            let sides = self.liquidator.lanes_mut().lanes_mut().iter_mut();
+            self.school.under(drawing, *pursuit).relieve(sides.map(LiquidationLane::lane_mut));
+        }
+        let log = update(&mut self.liquidator).map_err(Failure::from_error)?;
+        let name = &self.school.floor.name;
+        let mut sides = self.liquidator.lanes().lanes().iter();
+        sides.try_for_each(|side| held(side, PathChoice::Drawn, name))?;
+        Ok(log)
+    }
+
+    /// An update of the attacker, if one learns, beside what the liquidator has become.
+    fn update_attacker(&mut self) -> Result<(), Failure> {
+        let Some((_, attacker)) = &mut self.attacker else { return Ok(()) };
+        let floor = self.school.floor;
+        let liquidator = frozen(&self.liquidator, "liquidator")?;
+        let mind = Mind::new(liquidator).map_err(Failure::Message)?;
+        let among = floor.worlds.clone().liquidated_by(mind.drawing());
+        among.relieve(attacker.lanes_mut().lanes_mut().iter_mut().map(AttackLane::lane_mut));
+        update(attacker).map_err(Failure::from_error)?;
+        let mut sides = attacker.lanes().lanes().iter();
+        Ok(sides.try_for_each(|side| exploit::held(side, PathChoice::Drawn, &floor.name))?)
+    }
+
+    /// What the liquidator earns by now on worlds that training does not play, in USD; under the attacker as it is by now.
+    fn score(&self) -> Result<f64, Failure> {
+        let School { floor, spec, .. } = *self.school;
+        let worlds = match &self.attacker {
+            None => floor.worlds.clone(),
+            Some((pursuit, attacker)) => self.school.under(learned(attacker)?, *pursuit),
+        };
+        let bidder = Bidder::Learned(Box::new(frozen(&self.liquidator, "candidate")?));
+        let chosen_by = validation_worlds(self.seed, spec.validation_paths);
+        Ok(profit(&self.school.floor_in(&worlds).play_all(&bidder, &chosen_by)?))
+    }
+
+    /// Scores what was learned, and writes the checkpoint.
+    fn keep(&mut self) -> Result<f64, Failure> {
+        let score = self.score()?;
+        if self.attacker.is_none() {
+            self.liquidator.consider_best(score);
+        }
+        let attacker = self.attacker.as_ref().map(|(_, run)| run.checkpoint());
+        let runs = std::iter::once(self.liquidator.checkpoint()).chain(attacker).collect();
+        Group { runs }.save(&self.checkpoint).map_err(Failure::from_error)?;
+        self.liquidator.kept_at(&self.checkpoint);
+        if let Some((_, attacker)) = &mut self.attacker {
+            attacker.kept_at(&self.checkpoint);
+        }
+        Ok(score)
+    }
+
+    /// What it has come to.
+    fn end(self) -> Result<Made, Failure> {
+        let Self { seed, ref liquidator, ref attacker, .. } = self;
+        let name = format!("liquidator-{seed}");
+        let (score_usd, best_update) = match liquidator.best() {
+            Some(best) => (best.score, best.update),
+            None => (self.score()?, liquidator.updates_done()),
+        };
         Ok(Made {
             seed,
-            policy: run.best_policy(&format!("liquidator-{seed}")).map_err(Failure::from_error)?,
-            score_usd: best.as_ref().map_or(score_usd, |best| best.score),
-            best_update: best.as_ref().map_or(run.updates_done(), |best| best.update),
-            updates: run.updates_done(),
-            decisions: run.decisions(),
-            attacker: attacker.map(|(_, run)| learned(&run)).transpose()?,
+            policy: liquidator.best_policy(&name).map_err(Failure::from_error)?,
+            score_usd,
+            best_update,
+            updates: liquidator.updates_done(),
+            decisions: liquidator.decisions(),
+            attacker: attacker.as_ref().map(|(_, run)| learned(run)).transpose()?,
         })
     }
 }

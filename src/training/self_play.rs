@@ -145,17 +145,6 @@ impl Beginning<'_> {
         };
         run.map_err(Failure::from_error)
     }
-
-    /// Refuses a checkpoint of more than those who went on.
-    pub(super) fn end(self) -> Result<(), Failure> {
-        match self.runs.is_some_and(|mut runs| runs.next().is_some()) {
-            false => Ok(()),
-            true => {
-                let path = self.checkpoint.display();
-                Err(Failure::Message(format!("{path}: more learned there; start anew")))
-            }
-        }
-    }
 }
 
 impl<'a> SelfPlay<'a> {
@@ -201,7 +190,6 @@ impl<'a> SelfPlay<'a> {
         } else {
             None
         };
-        beginning.end()?;
         Ok(Self { meetings, rules, policy, attacker, liquidator, tried_blocks, checkpoint, note })
     }
 

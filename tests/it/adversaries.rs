@@ -320,15 +320,36 @@ fn any_of_them_learn_while_the_others_are_written_or_frozen() {
     // On other threads, killed at the first checkpoint and gone on with; not as another run.
     let checkpoint = dir.path().join("both_again.partial/checkpoints/seed-1/latest.ckpt");
     kill_after(dir.path(), &floor_args("both_again", &[], &both), &checkpoint, Duration::ZERO);
-    let other = floor_args("both_again", &[], &["--resume"]);
-    let other = ballast(dir.path(), &other.iter().map(String::as_str).collect::<Vec<_>>());
-    let said = String::from_utf8_lossy(&other.stderr);
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(other.status.code() == Some(2) && said.contains("start anew"), "{said}");
+    let refuses_floor = |out: &str, further: &[&str], options: &[&str], words: &str| {
+        let args = floor_args(out, further, options);
+        let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+        let said = String::from_utf8_lossy(&out.stderr);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(out.status.code() == Some(2) && said.contains(words), "{options:?}: {said}");
+    };
+    let later = ["--resume", "--attacker-after", "0.2"];
+    for options in [&["--resume"][..], &later] {
+        refuses_floor("both_again", &[], options, "resume beside the first, or start anew");
+    }
     let again = floor("both_again", &[], &[&both[..], &["--threads", "2", "--resume"]].concat());
     assert_eq!(again["report"], report["report"]);
     for who in ["liquidators", "attackers"] {
         assert_eq!(kept("both_again", who), kept("both_learn", who));
+    }
+    // What was stopped after its last checkpoint has nothing left to learn, and judges the same.
+    fs::rename(dir.path().join("both_again"), dir.path().join("both_judged.partial"))
+        .expect("moves");
+    fs::remove_file(dir.path().join("both_judged.partial/manifest.ron")).expect("removes");
+    let judged = floor("both_judged", &[], &[&both[..], &["--resume"]].concat());
+    assert_eq!(judged["report"], report["report"]);
+    let nobody = ["agents.attackers=[]"];
+    for (further, hours, words) in [
+        (&[attacker.as_str()][..], "0.1", "leave out one"),
+        (&[], "nan", "a number of hours, 0 or more"),
+        (&[], "9", "an episode has 300"),
+        (&nobody, "0.1", "add one under `agents.attackers`"),
+    ] {
+        refuses_floor("refused", further, &["--attacker-after", hours], words);
     }
     let learned = dir.path().join("both_learn/attackers/seed-1.bin");
     let frozen = format!(

@@ -1,6 +1,6 @@
 //! All of a training run in one file: resuming from it continues as if nothing had happened.
 //!
-//! The kind of learner (`ballast-learn-6\n` for PPO, `ballast-group-6\n` for several runs of it), the blake3 of the rest,
+//! The kind of learner (`ballast-learn-6\n` for PPO, `ballast-group-6\n` for runs of it that learn among each other, or one that might), the blake3 of the rest,
 //! the rest (postcard). Written beside its place,
 //! synced and renamed: a killed run leaves the old checkpoint or the new one.
 

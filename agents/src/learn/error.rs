@@ -94,9 +94,9 @@ pub enum LearnError {
         /// What it chose.
         answer: f32,
     },
-    /// The network became NaN or infinite.
+    /// A part of a loss, a gradient or a weight is NaN, infinite, or beyond what a learner comes back from.
     #[error(
-        "update {update}: {what} is {value}: training diverged; lower `learning_rate` or set \
+        "update {update}: {what} is {value}: training diverged; lower `learning_rate` or, for PPO, set \
          `target_kl`; last good checkpoint: {}",
         checkpoint.as_ref().map_or("none".into(), |p| p.display().to_string())
     )]

@@ -1,5 +1,5 @@
 //! Masked choices over several heads: their softmax, in plain numbers, for drawing and for learning. libtorch
-//! differentiates the network alone: heads of a few choices each are slow as tensors.
+//! computes the network alone: heads of a few choices each are slow as tensors.
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! PPO's loss in plain numbers: its parts, and its slope along each log-probability and each value. The network's
-//! gradient needs no more than the slopes, so libtorch sees one product per term in place of a graph of small
-//! tensors.
+//! gradient needs no more than the slopes, so libtorch sees none of the loss ([`super::towers`]), or one product per term
+//! in place of a graph of small tensors, where there is more to a network than towers.
 
 /// What a minibatch's loss is made of, `[M]` each.
 #[derive(Clone, Copy, Debug)]

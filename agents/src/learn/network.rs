@@ -28,7 +28,8 @@ pub fn device(name: &str) -> Result<Device, LearnError> {
 }
 
 /// Decisions that pass a second through a network of this shape, a minibatch at a time, forward, backward and with Adam,
-/// on a loss of no consequence: what libtorch allows a learner that does nothing else. Measured for so many seconds.
+/// on a loss of no consequence, which libtorch differentiates: what it does by itself for a learner that does nothing else.
+/// Measured for so many seconds.
 #[must_use]
 pub fn bare_decisions_per_second(
     shape: &NetworkShape,

@@ -88,6 +88,12 @@ impl Replay {
         self.rewards.is_empty()
     }
 
+    /// The largest reward or loss that is held.
+    #[must_use]
+    pub fn largest_reward(&self) -> f32 {
+        self.rewards.iter().fold(0.0, |most, reward| most.max(reward.abs()))
+    }
+
     /// Keeps a transition.
     pub fn push(&mut self, one: &Transition<'_>) {
         let (grows, i) = (self.len() < self.capacity, self.next);

@@ -132,7 +132,7 @@ impl<E: Environment> Sac<E> {
     /// Plays `rollout_steps` decisions in each lane and learns after each.
     ///
     /// # Errors
-    /// An environment's value or a network is no longer finite.
+    /// An environment's value or a network is no longer finite, or the critics have left every measure.
     pub fn update(&mut self) -> Result<UpdateLog, LearnError> {
         let clock = Stopwatch::start();
         self.update += 1;
@@ -166,8 +166,12 @@ impl<E: Environment> Sac<E> {
                 continue;
             }
             let train = Stopwatch::start();
+            // Beyond what rewards like these add up to by any measure.
+            let most = f64::from(self.replay.largest_reward()) * self.reward_scale();
+            let horizon = 1.0 / (1.0 - self.config.gamma);
+            let lost = BEYOND * (most * most).max(1.0) * horizon * horizon;
             for _ in 0..self.config.gradient_steps * self.lanes.len() {
-                self.gradient_step(&mut sums)?;
+                self.gradient_step(lost, &mut sums)?;
             }
             log.train_secs += train.seconds();
         }
@@ -333,7 +337,8 @@ impl<E: Environment> Sac<E> {
         tower(critics.views(), &input).squeeze_dim(-1)
     }
 
-    fn gradient_step(&mut self, sums: &mut Losses) -> Result<(), LearnError> {
+    /// Stops where a loss is not finite, or the critics' above what nobody comes back from.
+    fn gradient_step(&mut self, lost: f64, sums: &mut Losses) -> Result<(), LearnError> {
         let (m, a) = (self.config.minibatch, self.bounds.len());
         self.gradient_steps += 1;
         let mut rng = self.noise.at(Draw::Minibatch, self.gradient_steps, 0, 0);
@@ -387,13 +392,8 @@ impl<E: Environment> Sac<E> {
         let mut parts = [0.0; 3];
         let all = [&value_loss, &policy_loss, &log_prob.mean(Kind::Float)];
         copy_to(&Tensor::stack(&all, 0), &mut parts);
-        let squares = mini.rewards.iter().map(|r| f64::from(*r) * f64::from(*r)).sum::<f64>();
-        let square = squares / m as f64 * self.reward_scale() * self.reward_scale();
-        // Beyond what rewards like these add up to by any measure.
-        let horizon = 1.0 / (1.0 - self.config.gamma);
-        let most_loss = BEYOND * square.max(1.0) * horizon * horizon;
         for (what, value, most) in [
-            ("the critics' loss", f64::from(parts[0]), most_loss),
+            ("the critics' loss", f64::from(parts[0]), lost),
             ("the actor's loss", f64::from(parts[1]), f64::MAX),
             ("the critics' gradient", value_norm, f64::MAX),
             ("the actor's gradient", norm, f64::MAX),

@@ -1,6 +1,7 @@
 //! The towers and outputs of a [`Network`] over always as many inputs: their tensors are made once, and libtorch keeps no
 //! graph. What it would differentiate is a chain of products and hyperbolic tangents, whose slopes are worked out here by
-//! its own kernels: to the bit what [`Network::forward`] and its gradient have, in less time.
+//! its own kernels: on a processor, with one thread, to the bit what [`Network::forward`] and its gradient have, in less
+//! time (docs/speed.md).
 //!
 //! Shapes: `B` inputs, `W` the width of a tower, `L` the actor's outputs, `P` all weights.
 
@@ -261,7 +262,7 @@ mod tests {
     use super::*;
     use crate::learn::noise::Noise;
     use crate::learn::parameters::{AdamStep, to_vec};
-    use sim::environment::ActionSpace;
+    use sim::environment::{ActionSpace, Rows};
 
     #[test]
     fn slopes_are_to_the_bit_those_that_libtorch_finds() {
@@ -307,6 +308,22 @@ mod tests {
                 assert!(network.parameters.step(gradient, adam) > 0.0);
             }
             assert_eq!(made.len(), 2);
+        }
+        // Where there is more to it than towers, libtorch differentiates.
+        let (low, high) = (vec![-1.0], vec![1.0]);
+        let action = ActionSpace::Continuous { low, high };
+        let rows = Rows { start: 0, room: 2, width: 2, present: None, heads: 0 };
+        let plain = NetworkShape { obs_dim: 4, set: None, memory: 0, width: 4, depth: 1, action };
+        let choices = ActionSpace::MultiDiscrete { heads: vec![2] };
+        let others = [
+            plain.clone(),
+            NetworkShape { memory: 3, action: choices.clone(), ..plain.clone() },
+            NetworkShape { set: Some((rows, 3)), action: choices, ..plain },
+        ];
+        for shape in others {
+            let weights = shape.initial(&Noise::new(2), &[], 0.0);
+            let network = Network::new(shape, &weights, Device::Cpu);
+            assert!(Slopes::of(&mut Vec::new(), &network, 3).is_none());
         }
     }
 }

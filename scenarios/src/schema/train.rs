@@ -261,7 +261,8 @@ impl Default for PopulationSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrozenAttacker {
-    /// A file (from where the scenario lies) that `ballast exploit`, self-play or population training has stored.
+    /// A file (from where the scenario lies) that `ballast exploit`, `ballast liquidate`, self-play or population training has
+    /// stored.
     pub file: String,
     /// Hours of each episode that the policy has to itself.
     #[serde(default = "head_start_hours")]

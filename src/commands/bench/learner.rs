@@ -1,4 +1,5 @@
-//! The learner in a training world, end to end, beside what libtorch allows.
+//! The learner in a training world, end to end, beside what libtorch does by itself: more than that where the learner
+//! needs no graph.
 
 use crate::output::Failure;
 use agents::learn::PpoConfig;
