@@ -5,6 +5,7 @@ use crate::training::{SMALL, args, ends_alike, ends_alike_at, kill_after, refuse
 use ballast::agents::learn::game_theory::matrix::{MetaSolver, Payoffs};
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// Whose turn it is, and what all have learned so far, is on disk between turns, and within one in its checkpoint.
@@ -235,18 +236,39 @@ fn self_play_ends_with_the_same_bytes_on_any_threads_and_after_kills() {
     refuses(dir.path(), &refused);
 }
 
+/// Loans at their limit and prices that fall: there is somebody to liquidate.
+const FALLS: [&str; 4] = [
+    "agents.borrowers.*.health_target_min=1.02",
+    "agents.borrowers.*.health_target_max=1.05",
+    "agents.borrowers.*.never_react_share=1.0",
+    "paths.train=[Window(weight: 1.0, scale_min: 3.0, scale_max: 5.0)]",
+];
+
+/// What lets a liquidator learn in such a siege.
+fn floor_args(out: &str, further: &[&str], options: &[&str]) -> Vec<String> {
+    let siege = library("siege");
+    let short = ["evaluate.fresh_paths=1", "evaluate.paths_per_window=1"];
+    let mut args = vec!["liquidate", siege.to_str().expect("UTF-8"), "--out", out];
+    for set in SMALL.iter().chain(&FALLS).chain(&short).chain(further) {
+        args.extend(["--set", set]);
+    }
+    args.extend(options);
+    args.into_iter().map(str::to_owned).collect()
+}
+
+/// Lets it learn; the report, and the liquidator.
+fn floor(dir: &Path, out: &str, further: &[&str], options: &[&str]) -> (Value, Vec<u8>) {
+    let args = floor_args(out, further, options);
+    let run = json(dir, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let liquidator = fs::read(dir.join(out).join("liquidators/seed-1.bin")).expect("reads");
+    (run["report"].clone(), liquidator)
+}
+
 /// A policy learns beside a liquidator alone, and against an attacker that no longer learns; so does a liquidator.
 #[test]
 fn any_of_them_learn_while_the_others_are_written_or_frozen() {
     let dir = tempfile::tempdir().expect("a folder");
-    // Loans at their limit and prices that fall: there is somebody to liquidate.
-    let falls = [
-        "agents.borrowers.*.health_target_min=1.02",
-        "agents.borrowers.*.health_target_max=1.05",
-        "agents.borrowers.*.never_react_share=1.0",
-        "paths.train=[Window(weight: 1.0, scale_min: 3.0, scale_max: 5.0)]",
-    ];
-    let learn = |out: &str, set: &[&str]| train(dir.path(), out, false, &[&falls, set].concat());
+    let learn = |out: &str, set: &[&str]| train(dir.path(), out, false, &[&FALLS, set].concat());
     let damped = "train.ppo.entropy_weight=0.02";
     let play = "train.self_play=(liquidator: true, head_start_hours: 0.1, paths: 2)";
     learn("all", &[play, damped]);
@@ -286,77 +308,8 @@ fn any_of_them_learn_while_the_others_are_written_or_frozen() {
     assert_ne!(among, weights("liquidated", &[&liquidator]));
 
     // From the liquidator's side, too.
-    let siege = library("siege");
-    let short = ["evaluate.fresh_paths=1", "evaluate.paths_per_window=1"];
-    let floor_args = |out: &str, further: &[&str], options: &[&str]| {
-        let mut floor = vec!["liquidate", siege.to_str().expect("UTF-8"), "--out", out];
-        for set in SMALL.iter().chain(&falls).chain(&short).chain(further) {
-            floor.extend(["--set", set]);
-        }
-        floor.extend(options);
-        floor.into_iter().map(str::to_owned).collect::<Vec<_>>()
-    };
-    let floor = |out: &str, further: &[&str], options: &[&str]| {
-        let args = floor_args(out, further, options);
-        json(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>())
-    };
-    let floored = |out: &str, further: &[&str], options: &[&str]| {
-        floor(out, further, options);
-        fs::read(dir.path().join(out).join("liquidators/seed-1.bin")).expect("reads")
-    };
-    let alone = floored("alone", &[], &[]);
-    assert_ne!(alone, floored("attacked_floor", &[&attacker], &[]));
-    // Both at once, beside parameters that nobody moves.
-    let both = ["--attacker-after", "0.1"];
-    let report = floor("both_learn", &[], &[both, ["--threads", "1"]].concat());
-    let groups = report["report"]["standings"].as_array().expect("standings");
-    let attacked =
-        |group: &&Value| group["group"].as_str().is_some_and(|name| name.ends_with(", attacked"));
-    assert_eq!(2 * groups.iter().filter(attacked).count(), groups.len());
-    let kept = |out: &str, who: &str| {
-        fs::read(dir.path().join(out).join(who).join("seed-1.bin")).expect("reads")
-    };
-    assert_ne!(kept("both_learn", "liquidators"), alone);
-    // On other threads, killed at the first checkpoint and gone on with; not as another run.
-    let checkpoint = dir.path().join("both_again.partial/checkpoints/seed-1/latest.ckpt");
-    kill_after(dir.path(), &floor_args("both_again", &[], &both), &checkpoint, Duration::ZERO);
-    let refuses_floor = |out: &str, further: &[&str], options: &[&str], words: &str| {
-        let args = floor_args(out, further, options);
-        let out = ballast(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
-        let said = String::from_utf8_lossy(&out.stderr);
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(out.status.code() == Some(2) && said.contains(words), "{options:?}: {said}");
-    };
-    let later = ["--resume", "--attacker-after", "0.2"];
-    for options in [&["--resume"][..], &later] {
-        refuses_floor("both_again", &[], options, "resume beside the first, or start anew");
-    }
-    let again = floor("both_again", &[], &[&both[..], &["--threads", "2", "--resume"]].concat());
-    assert_eq!(again["report"], report["report"]);
-    for who in ["liquidators", "attackers"] {
-        assert_eq!(kept("both_again", who), kept("both_learn", who));
-    }
-    // What was stopped after its last checkpoint has nothing left to learn, and judges the same.
-    fs::rename(dir.path().join("both_again"), dir.path().join("both_judged.partial"))
-        .expect("moves");
-    fs::remove_file(dir.path().join("both_judged.partial/manifest.ron")).expect("removes");
-    let judged = floor("both_judged", &[], &[&both[..], &["--resume"]].concat());
-    assert_eq!(judged["report"], report["report"]);
-    let nobody = ["agents.attackers=[]"];
-    for (further, hours, words) in [
-        (&[attacker.as_str()][..], "0.1", "leave out one"),
-        (&[], "nan", "a number of hours, 0 or more"),
-        (&[], "9", "an episode has 300"),
-        (&nobody, "0.1", "add one under `agents.attackers`"),
-    ] {
-        refuses_floor("refused", further, &["--attacker-after", hours], words);
-    }
-    let learned = dir.path().join("both_learn/attackers/seed-1.bin");
-    let frozen = format!(
-        "train.attacker=(file: {:?}, head_start_hours: 0.1)",
-        learned.display().to_string()
-    );
-    assert_ne!(floored("after_both", &[&frozen], &[]), alone);
+    let floor = |out: &str, further: &[&str]| floor(dir.path(), out, further, &[]).1;
+    assert_ne!(floor("alone", &[]), floor("attacked_floor", &[&attacker]));
 
     let missing = "train.attacker=(file: \"nowhere.bin\", head_start_hours: 0.1)";
     let junk = format!("train.attacker=(file: {:?}, head_start_hours: 0.1)", stored("policy"));
@@ -371,6 +324,57 @@ fn any_of_them_learn_while_the_others_are_written_or_frozen() {
         (&[&liquidator, play, damped], "leave out `liquidator` here or in `self_play`"),
     ];
     refuses(dir.path(), &refused);
+}
+
+/// An attacker and a liquidator learn at once beside parameters that nobody moves, and go on beside the same after a kill.
+#[test]
+fn an_attacker_and_a_liquidator_learn_at_once_alike_after_a_kill() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let both = ["--attacker-after", "0.1"];
+    let (report, liquidator) = floor(dir, "one", &[], &[both, ["--threads", "1"]].concat());
+    let groups = report["standings"].as_array().expect("standings");
+    let attacked =
+        |group: &&Value| group["group"].as_str().is_some_and(|name| name.ends_with(", attacked"));
+    assert_eq!(2 * groups.iter().filter(attacked).count(), groups.len());
+
+    // On other threads, killed at the first checkpoint and gone on with; not as another run.
+    let checkpoint = dir.join("two.partial/checkpoints/seed-1/latest.ckpt");
+    kill_after(dir, &floor_args("two", &[], &both), &checkpoint, Duration::ZERO);
+    let refuses = |out: &str, further: &[&str], options: &[&str], words: &str| {
+        let args = floor_args(out, further, options);
+        let out = ballast(dir, &args.iter().map(String::as_str).collect::<Vec<_>>());
+        let said = String::from_utf8_lossy(&out.stderr);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(out.status.code() == Some(2) && said.contains(words), "{options:?}: {said}");
+    };
+    let later = ["--resume", "--attacker-after", "0.2"];
+    for options in [&["--resume"][..], &later] {
+        refuses("two", &[], options, "resume beside the first, or start anew");
+    }
+    let again = floor(dir, "two", &[], &[&both[..], &["--threads", "2", "--resume"]].concat());
+    assert_eq!(again, (report.clone(), liquidator.clone()));
+    let attacker = |out: &str| fs::read(dir.join(out).join("attackers/seed-1.bin")).expect("reads");
+    assert_eq!(attacker("one"), attacker("two"));
+
+    // What was stopped after its last checkpoint has nothing left to learn, and judges the same.
+    fs::rename(dir.join("two"), dir.join("three.partial")).expect("moves");
+    fs::remove_file(dir.join("three.partial/manifest.ron")).expect("removes");
+    let judged = floor(dir, "three", &[], &[&both[..], &["--resume"]].concat());
+    assert_eq!(judged.0, report);
+
+    let stored = dir.join("one/attackers/seed-1.bin").display().to_string();
+    let frozen = format!("train.attacker=(file: {stored:?}, head_start_hours: 0.1)");
+    assert_ne!(floor(dir, "after", &[&frozen], &[]).1, liquidator);
+    let nobody = ["agents.attackers=[]"];
+    for (further, hours, words) in [
+        (&[frozen.as_str()][..], "0.1", "leave out one"),
+        (&[], "nan", "a number of hours, 0 or more"),
+        (&[], "9", "an episode has 300"),
+        (&nobody, "0.1", "add one under `agents.attackers`"),
+    ] {
+        refuses("refused", further, &["--attacker-after", hours], words);
+    }
 }
 
 /// A policy and exploiters under the rules of a league, whoever is ready kept every round.
