@@ -362,7 +362,7 @@ fn cart_pole_zoo(seed: u64) -> Result<f64, LearnError> {
 fn positions(seed: u64, memory: usize) -> Result<f64, LearnError> {
     let world = |seed, lane, lanes| Partial::new(CartPole::new(seed, lane, lanes), &[0, 2]);
     let scaled = PpoConfig { memory, normalise_observations: true, ..CartPole::rl_zoo(seed) };
-    let config = PpoConfig { value_weight: 0.5, ..scaled };
+    let config = PpoConfig { value_weight: 0.5, target_kl: Some(0.03), ..scaled };
     let (run, _) = train(config, lanes(8, |lane| world(seed, lane, 8)))?;
     Ok(greedy(&mut run.policy("positions")?, world(seed + 1_000, 0, 1), 100))
 }
