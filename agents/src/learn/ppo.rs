@@ -486,7 +486,7 @@ impl<E: Environment> Ppo<E> {
                     illegal: &illegal,
                     referred: referred.as_deref(),
                 };
-                let (gradient, losses) = self.slopes(&mini, &rows, &targets, log, &mut scratch); // [P]
+                let (gradient, losses) = self.gradient(&mini, &rows, &targets, log, &mut scratch); // [P]
                 if let Some((part, value)) = losses.diverged(square) {
                     return Err(diverged(part, value, &self.last_checkpoint));
                 }
@@ -575,7 +575,7 @@ impl<E: Environment> Ppo<E> {
     }
 
     /// The gradient of the loss over the decisions `rows` `[M]`, `[P]`, and the loss's parts.
-    fn slopes(
+    fn gradient(
         &self,
         mini: &Batch,
         rows: &[i64],
