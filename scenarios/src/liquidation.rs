@@ -108,6 +108,12 @@ pub struct Floor<'a> {
 }
 
 impl Floor<'_> {
+    /// The same policy in other worlds.
+    #[must_use]
+    pub fn moved_to<'a>(&'a self, worlds: &'a Worlds) -> Floor<'a> {
+        Floor { worlds, name: self.name.clone(), policy: Box::new(|| (self.policy)()) }
+    }
+
     /// A world from the seat.
     fn side(&self, world: WorldAddress, taken: bool) -> Result<LiquidationLane, NoLiquidator> {
         let lane = self.worlds.lane(world, StaticParams::default(), false);

@@ -116,13 +116,12 @@ fn through(
     let learners = 1 + u64::from(attacker.is_some());
     let bar = progress_bar("liquidator", learners * spec.budget_blocks * spec.seeds.len() as u64);
     let (resume, device) = (args.learning.resume, args.learning.device.as_str());
-    let (path, beside_words) = (folder.path(), words.as_str());
     let school = School {
         floor,
         spec,
         attacker,
-        beside: beside_words,
-        folder: path,
+        beside: words,
+        folder: folder.path(),
         device,
         resume,
         output,
@@ -169,7 +168,7 @@ fn judge(
     let learned: Vec<FrozenPolicy> = made.iter().map(|m| m.policy.clone()).collect();
     let boot = (e.bootstrap_resamples, e.seed);
     let (mut standings, mut searched) = (Vec::new(), 0);
-    let mut judge = |floor: &Floor<'_>, groups: &[Group]| -> Result<(), LiquidationError> {
+    let mut play = |floor: &Floor<'_>, groups: &[Group]| -> Result<(), LiquidationError> {
         let (constant, blocks) = floor.best_constant(spec.seeds[0], spec.validation_paths)?;
         searched += blocks;
         for group in groups {
@@ -178,19 +177,17 @@ fn judge(
         Ok(())
     };
     let mut groups = groups(loaded);
-    judge(floor, &groups)?;
+    play(floor, &groups)?;
     if let Some(Pursuit { idle_blocks, .. }) = attacker {
         let attackers: Vec<Assailant> = made.iter().filter_map(|m| m.attacker.clone()).collect();
         let chance = 1.0 / attackers.len() as f64;
         let mixture = attackers.into_iter().map(|attacker| (chance, attacker)).collect();
-        let worlds = &floor.worlds.clone().against(mixture, idle_blocks);
-        let policy: MakePolicy<'_> = Box::new(|| (floor.policy)());
-        let attacked = Floor { worlds, name: floor.name.clone(), policy };
+        let worlds = floor.worlds.clone().against(mixture, idle_blocks);
         for group in &mut groups {
             group.name += ", attacked";
             group.about += ", under an attacker who learned beside one of the liquidators";
         }
-        judge(&attacked, &groups)?;
+        play(&floor.moved_to(&worlds), &groups)?;
     }
     let mut facts = vec![
         ("training seeds".to_owned(), format!("{:?}", spec.seeds)),

@@ -3,7 +3,7 @@
 //! time, one update each in turn, each among what the other has become; then nothing is chosen, since every score would be
 //! among another attacker, and both are kept as they end.
 
-use super::pursue::{TURNS, without_the_policys_own};
+use super::pursue::{TURNS, attackers, without_the_policys_own};
 use super::seed::checkpoint_path;
 use super::self_play::Beginning;
 use crate::output::{Failure, Output};
@@ -16,7 +16,7 @@ use agents::learn::{Discount, PpoConfig, Saved};
 use agents::scripted::liquidator::lane::LiquidationLane;
 use agents::scripted::liquidator::mind::Mind;
 use indicatif::ProgressBar;
-use scenarios::arena::{MakePolicy, PathChoice};
+use scenarios::arena::PathChoice;
 use scenarios::assemble::Worlds;
 use scenarios::exploit::{self, Prey};
 use scenarios::liquidation::{Bidder, Floor, Pace, held, profit, validation_worlds};
@@ -92,22 +92,13 @@ impl School<'_> {
             seed: liquidator.seed ^ (1 << 32),
             updates: liquidator.updates,
             rollout_steps: (blocks * TURNS as f64 / every).round().max(1.0) as usize,
-            entropy_weight: ENTROPY,
-            // What makes a policy settle does not make an attacker try.
-            anneal_entropy: false,
-            ..without_the_policys_own(&self.spec.ppo)
+            ..attackers(&self.spec.ppo)
         }
     }
 
     /// The worlds with this attacker, from when on it may attack.
     fn under(&self, attacker: Assailant, pursuit: Pursuit) -> Worlds {
         self.floor.worlds.clone().against(vec![(1.0, attacker)], pursuit.idle_blocks)
-    }
-
-    /// The same policy in other worlds.
-    fn floor_in<'a>(&'a self, worlds: &'a Worlds) -> Floor<'a> {
-        let policy: MakePolicy<'_> = Box::new(|| (self.floor.policy)());
-        Floor { worlds, name: self.floor.name.clone(), policy }
     }
 
     /// Trains with one seed.
@@ -148,7 +139,7 @@ impl<'a> Lesson<'a> {
         let School { floor, spec, device, .. } = *school;
         // Somebody who takes orders sits in a learner's seat, until they know each other.
         let nobody = school.attacker.map(|pursuit| school.under(Assailant::Nobody, pursuit));
-        let seated = school.floor_in(nobody.as_ref().unwrap_or(floor.worlds));
+        let seated = floor.moved_to(nobody.as_ref().unwrap_or(floor.worlds));
         let pace = seated.pace(seed, spec.validation_paths)?;
         let (config, per_update) = school.config(seed, pace);
         let checkpoint = checkpoint_path(school.folder, seed)?;
@@ -173,7 +164,7 @@ impl<'a> Lesson<'a> {
         let attacker = match school.attacker {
             None => None,
             Some(pursuit) => {
-                let policies = vec![(1.0, school.floor_in(floor.worlds).policy)];
+                let policies = vec![(1.0, floor.moved_to(floor.worlds).policy)];
                 let prey = Prey { worlds: floor.worlds, name: floor.name.clone(), policies };
                 let lanes = prey.lanes(seed, spec.lanes, pursuit).map_err(Failure::from_error)?;
                 Some((pursuit, beginning.next(school.attackers_config(&config, pace), lanes)?))
@@ -218,7 +209,7 @@ impl<'a> Lesson<'a> {
         };
         let bidder = Bidder::Learned(Box::new(frozen(&self.liquidator, "candidate")?));
         let chosen_by = validation_worlds(self.seed, spec.validation_paths);
-        Ok(profit(&self.school.floor_in(&worlds).play_all(&bidder, &chosen_by)?))
+        Ok(profit(&floor.moved_to(&worlds).play_all(&bidder, &chosen_by)?))
     }
 
     /// Scores what was learned, and writes the checkpoint.

@@ -32,6 +32,12 @@ pub(super) fn without_the_policys_own(policy: &PpoConfig) -> PpoConfig {
     }
 }
 
+/// The same for an attacker: what makes a policy settle does not make an attacker try.
+pub(super) fn attackers(policy: &PpoConfig) -> PpoConfig {
+    let anneal_entropy = false;
+    PpoConfig { entropy_weight: ENTROPY, anneal_entropy, ..without_the_policys_own(policy) }
+}
+
 /// How an attacker is made.
 #[derive(Clone, Copy)]
 pub(super) struct Lesson<'a> {
@@ -71,14 +77,7 @@ pub(super) fn respond(
 ) -> Result<Made, Failure> {
     let Lesson { budget, seed, from, to } = lesson;
     let lanes = prey.lanes(seed, LANES, pursuit).map_err(ExploitError::from)?;
-    // What makes a policy settle does not make an attacker try.
-    let anneal_entropy = false;
-    let base = PpoConfig {
-        seed,
-        entropy_weight: ENTROPY,
-        anneal_entropy,
-        ..without_the_policys_own(base)
-    };
+    let base = PpoConfig { seed, ..attackers(base) };
     let per_update = base.rollout_steps as u64 * u64::from(LANES) * every / TURNS as u64;
     let updates = budget.blocks.div_ceil(per_update.max(1)).max(1);
     let config = PpoConfig { updates, ..base };

@@ -38,16 +38,8 @@ impl Parameters {
         let length: i64 = shapes.iter().map(|size| size.iter().product::<i64>()).sum();
         assert_eq!(weights.len() as i64, length, "Invariant: weights fill their tensors");
         let flat = Tensor::from_slice(weights).to_device(device);
-        let mut offset = 0;
-        let views = shapes
-            .iter()
-            .map(|size| {
-                let length = size.iter().product();
-                let view = flat.narrow(0, offset, length).view(size.as_slice());
-                offset += length;
-                view.detach().set_requires_grad(true)
-            })
-            .collect();
+        let views = split(&flat, shapes);
+        let views = views.iter().map(|view| view.detach().set_requires_grad(true)).collect();
         Self {
             adam_mean: flat.zeros_like(),
             adam_square: flat.zeros_like(),
@@ -144,6 +136,17 @@ impl Parameters {
             norm
         })
     }
+}
+
+/// Views of a flat tensor, of these shapes, one after the other.
+pub(super) fn split(flat: &Tensor, shapes: &[Vec<i64>]) -> Vec<Tensor> {
+    let mut offset = 0;
+    let view = |size: &Vec<i64>| {
+        let length = size.iter().product();
+        offset += length;
+        flat.narrow(0, offset - length, length).view(size.as_slice())
+    };
+    shapes.iter().map(view).collect()
 }
 
 /// A tensor's values in row-major order, on the host.

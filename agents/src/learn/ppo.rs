@@ -667,13 +667,13 @@ impl<E: Environment> Ppo<E> {
         }
         // What to descend: the gradient is the loss's, the value is not.
         let mut loss = values.dot(&along_values);
-        if let Actor::Choices(_) = &self.actor {
-            loss += logits.view([-1]).dot(&along_logits.tensor(device));
-        }
-        if let Some((log_probs, entropy)) = numbers {
-            loss += log_probs.dot(&along_log_probs.tensor(device));
-            if log.entropy_weight != 0.0 {
-                loss -= entropy.mean(Kind::Float) * log.entropy_weight;
+        match numbers {
+            None => loss += logits.view([-1]).dot(&along_logits.tensor(device)),
+            Some((log_probs, entropy)) => {
+                loss += log_probs.dot(&along_log_probs.tensor(device));
+                if log.entropy_weight != 0.0 {
+                    loss -= entropy.mean(Kind::Float) * log.entropy_weight;
+                }
             }
         }
         (self.network.parameters.gradient(&loss), losses)

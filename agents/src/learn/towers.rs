@@ -8,7 +8,7 @@
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::network::Network;
-use super::parameters::{copy_from, copy_to};
+use super::parameters::{copy_from, copy_to, split};
 use super::shape::NetworkShape;
 
 /// Passes of one network, `B` inputs at a time.
@@ -99,17 +99,11 @@ impl Slopes {
         }
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, device));
         let (b, width) = (rows as i64, shape.width as i64);
-        let weights = network.parameters.views();
-        let gradient = zeros(&[weights.iter().map(|w| w.numel() as i64).sum()]);
-        let mut offset = 0;
-        let parts = weights.iter().map(|weight| {
-            let length = weight.numel() as i64;
-            offset += length;
-            gradient.narrow(0, offset - length, length).view(weight.size().as_slice())
-        });
+        let shapes = shape.tensors();
+        let gradient = zeros(&[shapes.iter().map(|size| size.iter().product::<i64>()).sum()]);
         Some(Self {
             towers: Towers::new(shape, rows, device),
-            parts: parts.collect(),
+            parts: split(&gradient, &shapes),
             along: zeros(&[2, b, width]),
             before: zeros(&[2, b, width]),
             before_first: zeros(&[b, 2 * width]),
